@@ -1,0 +1,93 @@
+//! What the generated code says of a whole service, and what ties a request to its operation.
+
+use crate::{StructShape, StructTyped};
+
+/// AWS's wire protocols.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Query,
+    Ec2,
+    Json10,
+    Json11,
+    RestJson,
+    RestXml,
+    Cbor,
+}
+
+/// Facts of a service's model.
+pub struct ServiceModel {
+    /// The folder name, e.g. `autoscaling`.
+    pub name: &'static str,
+    /// Name in credential scopes and IAM actions, e.g. `elasticloadbalancing`.
+    pub signing_name: &'static str,
+    /// First label of its host names, e.g. `monitoring`.
+    pub endpoint_prefix: &'static str,
+    /// `X-Amz-Target` prefix of the JSON protocols; empty otherwise.
+    pub target_prefix: &'static str,
+    /// e.g. `2016-11-15`.
+    pub api_version: &'static str,
+    pub xml_namespace: &'static str,
+    /// The protocol of answers when the request leaves a choice.
+    pub protocol: Protocol,
+    /// Whether ARNs and requests have no region (iam).
+    pub global: bool,
+    /// Every operation of AWS's model, served by Kiln or not, sorted.
+    pub operations: &'static [&'static str],
+}
+
+/// Method and path of an operation for the REST protocols.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Http {
+    pub method: &'static str,
+    pub uri: &'static str,
+    /// Status of a successful answer.
+    pub status: u16,
+}
+
+/// The input of an operation; generated for each.
+pub trait Request: StructTyped + Send + 'static {
+    type Response: StructTyped + Send + 'static;
+    const SERVICE: &'static ServiceModel;
+    /// e.g. `RunInstances`.
+    const OPERATION: &'static str;
+    const HTTP: Http;
+    /// Error codes the model names, with their HTTP status.
+    const ERRORS: &'static [(&'static str, u16)];
+}
+
+/// What an operation takes and gives, for whoever walks all operations of a service.
+pub struct OperationShapes {
+    /// e.g. `RunInstances`.
+    pub name: &'static str,
+    pub input: &'static StructShape,
+    pub output: &'static StructShape,
+}
+
+/// Ties the requests of a service to its operations; written by `cargo xtask shapes`.
+///
+/// ```text
+/// operations! {
+///     SERVICE;
+///     "CreateVpc": CreateVpcRequest => CreateVpcResponse, "POST" "/" 200, ["SomeError" 400];
+/// }
+/// ```
+#[macro_export]
+macro_rules! operations {
+    ($service:path; $($name:literal: $request:ty => $response:ty,
+        $method:literal $uri:literal $status:literal, [$($code:literal $http:literal),*];)*) => {
+        /// The operations with tables, in order.
+        pub static OPERATIONS: &[$crate::OperationShapes] = &[$($crate::OperationShapes {
+            name: $name,
+            input: <$request as $crate::StructTyped>::SHAPE,
+            output: <$response as $crate::StructTyped>::SHAPE,
+        }),*];
+        $(
+        impl $crate::Request for $request {
+            type Response = $response;
+            const SERVICE: &'static $crate::ServiceModel = &$service;
+            const OPERATION: &'static str = $name;
+            const HTTP: $crate::Http = $crate::Http { method: $method, uri: $uri, status: $status };
+            const ERRORS: &'static [(&'static str, u16)] = &[$(($code, $http)),*];
+        }
+    )* };
+}

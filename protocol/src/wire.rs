@@ -1,0 +1,104 @@
+//! One way in and one way out for all protocols: what the gateway calls.
+
+use crate::{Error, Fault, Protocol, ServiceModel, StructShape, Value, cbor, ec2, json, query, rest};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::borrow::Cow;
+
+/// An answer, ready for HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    pub status: u16,
+    pub content_type: &'static str,
+    /// Without the content type.
+    pub headers: Vec<(Cow<'static, str>, String)>,
+    pub body: Vec<u8>,
+}
+
+/// A successful answer. Its status is 200 unless a member says otherwise; a REST operation's own
+/// status (`Http::status`) is for the caller to set.
+pub fn encode_response(
+    protocol: Protocol,
+    model: &ServiceModel,
+    operation: &str,
+    shape: &'static StructShape,
+    value: &Value,
+    request_id: &str,
+) -> Encoded {
+    let mut answer = empty(protocol, 200, request_id);
+    answer.body = match protocol {
+        Protocol::Query => query::encode(model, operation, value, shape, request_id),
+        Protocol::Ec2 => ec2::encode(model, operation, value, shape, request_id),
+        Protocol::Json10 | Protocol::Json11 => json::encode(value, shape),
+        Protocol::Cbor => cbor::encode(value, shape),
+        Protocol::RestJson | Protocol::RestXml => {
+            let rest = rest::encode(protocol, model, value, shape);
+            answer.status = rest.status.unwrap_or(answer.status);
+            answer.headers.extend(rest.headers);
+            answer.content_type = rest.content_type.unwrap_or(answer.content_type);
+            rest.body
+        }
+    };
+    answer
+}
+
+/// An error as an answer.
+pub fn encode_error(protocol: Protocol, model: &ServiceModel, error: &Error, request_id: &str) -> Encoded {
+    let mut answer = empty(protocol, status(error), request_id);
+    answer.body = match protocol {
+        Protocol::Query | Protocol::RestXml => query::encode_error(model, error, request_id),
+        Protocol::Ec2 => ec2::encode_error(error, request_id),
+        Protocol::Json10 | Protocol::Json11 => json_error(error),
+        Protocol::RestJson => {
+            answer.headers.push(("x-amzn-errortype".into(), error.code.to_string()));
+            json_error(error)
+        }
+        Protocol::Cbor => cbor::encode_error(error),
+    };
+    answer
+}
+
+fn empty(protocol: Protocol, status: u16, request_id: &str) -> Encoded {
+    let mut headers = vec![("x-amzn-requestid".into(), request_id.to_owned())];
+    if protocol == Protocol::Cbor {
+        headers.push(("smithy-protocol".into(), "rpc-v2-cbor".to_owned()));
+    }
+    Encoded { status, content_type: content_type(protocol), headers, body: vec![] }
+}
+
+/// `{"__type":"Code","message":"…"}` and the error's further members.
+fn json_error(error: &Error) -> Vec<u8> {
+    struct Body<'e>(&'e Error);
+    impl Serialize for Body<'_> {
+        fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            let mut map = to.serialize_map(None)?;
+            map.serialize_entry("__type", &self.0.code)?;
+            map.serialize_entry("message", &self.0.message)?;
+            for (name, value) in &self.0.fields {
+                map.serialize_entry(name, value)?;
+            }
+            map.end()
+        }
+    }
+    serde_json::to_vec(&Body(error)).expect("writing texts to memory cannot fail")
+}
+
+/// The error's status, unless it is none of an error.
+fn status(error: &Error) -> u16 {
+    match (error.status, error.fault) {
+        (status @ 300..=599, _) => status,
+        (_, Fault::Sender) => 400,
+        (_, Fault::Receiver) => 500,
+    }
+}
+
+fn content_type(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Query => "text/xml",
+        Protocol::Ec2 => "text/xml;charset=UTF-8",
+        Protocol::Json10 => "application/x-amz-json-1.0",
+        Protocol::Json11 => "application/x-amz-json-1.1",
+        Protocol::RestJson => "application/json",
+        Protocol::RestXml => "application/xml",
+        Protocol::Cbor => "application/cbor",
+    }
+}

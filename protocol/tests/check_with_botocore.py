@@ -1,0 +1,169 @@
+"""Holds the codecs against botocore, both ways, for every operation that has tables.
+
+    cargo build -p kiln-protocol --example wire
+    python3 protocol/tests/check_with_botocore.py PATH-TO-EXAMPLE [--write]
+
+A request with every member filled is written by botocore's serializer and read by Kiln; an answer
+with every member filled is written by Kiln and read by botocore's parser. What comes back must be
+what went in. `--write` keeps a readable selection as tests/data/vectors.json, which the Rust tests
+compare with, so that they need no Python.
+"""
+import base64, datetime, json, os, subprocess, sys, urllib.parse
+
+import botocore.session
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SERVICES = os.path.join(HERE, "..", "..", "services")
+NAMES = ["autoscaling", "cloudformation", "ec2", "elbv2", "iam", "ssm", "sts"]
+KEPT = {
+    ("autoscaling", "CreateOrUpdateTags"), ("autoscaling", "DescribeScalingActivities"),
+    ("autoscaling", "DescribeAutoScalingGroups"), ("cloudformation", "DescribeStackEvents"),
+    ("ec2", "CreateTags"), ("ec2", "CreateSecurityGroup"), ("ec2", "DescribeVpcs"),
+    ("ec2", "DescribeAddresses"), ("elbv2", "RegisterTargets"), ("elbv2", "DescribeTargetHealth"),
+    ("iam", "CreateRole"), ("iam", "DeleteUser"), ("ssm", "PutParameter"), ("ssm", "GetParameter"),
+    ("ssm", "GetParametersByPath"), ("sts", "AssumeRole"), ("sts", "GetCallerIdentity"),
+}
+TIME = datetime.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=datetime.timezone.utc)
+
+
+def fill(shape, seen=(), n=1):
+    """A value for the shape, with every member; a shape inside itself is left out."""
+    t = shape.type_name
+    if t == "structure":
+        if shape.name in seen:
+            return None
+        made = {k: fill(m, seen + (shape.name,), n) for k, m in shape.members.items()}
+        return {k: v for k, v in made.items() if v is not None}
+    if t == "list":
+        made = [fill(shape.member, seen, i) for i in (1, 2)]
+        return None if None in made else made
+    if t == "map":
+        made = fill(shape.value, seen, n)
+        return None if made is None else {"key.%d" % i: made for i in (1, 2)}
+    if t == "string":
+        return shape.enum[0] if getattr(shape, "enum", None) else "te<x>t & \"q\" é %d" % n
+    if t in ("integer", "long"):
+        return 40 + n
+    if t in ("float", "double"):
+        return 0.25 * n
+    if t == "boolean":
+        return n == 1
+    if t == "timestamp":
+        return TIME
+    if t == "blob":
+        return b"\x00\xffbytes"
+    raise SystemExit("no value for " + t)
+
+
+def plain(value, shape):
+    """The value as Kiln's JSON shows it."""
+    t = shape.type_name
+    if t == "structure":
+        return {k: plain(v, shape.members[k]) for k, v in value.items() if k in shape.members}
+    if t == "list":
+        return [plain(v, shape.member) for v in value]
+    if t == "map":
+        return {k: plain(v, shape.value) for k, v in value.items()}
+    if t == "timestamp":
+        value = value.timestamp() if isinstance(value, datetime.datetime) else value
+        # Some headers' and query formats know whole seconds only.
+        return round(float(value), 3)
+    if t == "blob":
+        return base64.b64encode(value).decode()
+    return value
+
+
+def differs(a, b, at=""):
+    """Where two values differ; times in whole seconds count as equal."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        for k in sorted(set(a) | set(b)):
+            if k not in a or k not in b:
+                return "%s.%s is only %s" % (at, k, "expected" if k in a else "found")
+            found = differs(a[k], b[k], at + "." + k)
+            if found:
+                return found
+        return None
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        for i, (x, y) in enumerate(zip(a, b)):
+            found = differs(x, y, "%s[%d]" % (at, i))
+            if found:
+                return found
+        return None
+    if isinstance(a, float) and isinstance(b, (int, float)) and int(a) == int(b) and a > 1e9:
+        return None
+    return None if a == b and type(a) in (type(b), float, int) else "%s: expected %r, found %r" % (at, a, b)
+
+
+def form(body):
+    return body if isinstance(body, (str, bytes)) else urllib.parse.urlencode(body)
+
+
+def main():
+    example = subprocess.Popen([sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(**request):
+        example.stdin.write(json.dumps(request) + "\n")
+        example.stdin.flush()
+        return json.loads(example.stdout.readline())
+
+    session, vectors, wrong, checked = botocore.session.get_session(), [], [], 0
+    for service in NAMES:
+        model = session.get_service_model(service)
+        facts = json.load(open(os.path.join(SERVICES, service, "shapes", "model.json")))
+        serializer = create_serializer(model.protocol, include_validation=False)
+        parser = create_parser(model.protocol)
+        for name in facts["operations"]:
+            operation = model.operation_model(name)
+            vector = {"service": service, "operation": name}
+            if operation.input_shape:
+                given = fill(operation.input_shape)
+                body = serializer.serialize_to_request(given, operation)["body"]
+                body = form(body)
+                body = body.decode() if isinstance(body, bytes) else body
+                expected = plain(given, operation.input_shape)
+                answer = ask(service=service, operation=name, decode=body)
+                found = answer.get("failed") or differs(expected, answer["value"])
+                checked += 1
+                if found:
+                    wrong.append("%s %s request: %s" % (service, name, found))
+                vector.update(request=body, input=expected)
+            given = fill(operation.output_shape) if operation.output_shape else {}
+            expected = plain(given, operation.output_shape) if operation.output_shape else {}
+            answer = ask(service=service, operation=name, encode=expected)
+            found = answer.get("failed")
+            if not found:
+                response = {"body": answer["body"].encode(), "status_code": answer["status"], "headers": {}}
+                read = parser.parse(response, operation.output_shape)
+                metadata = read.pop("ResponseMetadata", {})
+                if model.protocol != "json" and metadata.get("RequestId") != "id-1":
+                    found = "no request id: %r" % metadata
+                read = plain(read, operation.output_shape) if operation.output_shape else read
+                found = found or differs(expected, read)
+            checked += 1
+            if found:
+                wrong.append("%s %s answer: %s" % (service, name, found))
+            vector.update(output=expected, response=answer.get("body"))
+            if (service, name) in KEPT:
+                vectors.append(vector)
+        answer = ask(service=service, operation="", error={"code": "Some.Code", "message": "a <b> & c"})
+        response = {"body": answer["body"].encode(), "status_code": answer["status"], "headers": {}}
+        read = parser.parse(response, None)
+        checked += 1
+        if read["Error"]["Code"] != "Some.Code" or read["Error"]["Message"] != "a <b> & c":
+            wrong.append("%s error: %r" % (service, read))
+    example.stdin.close()
+    example.wait()
+    print("\n".join(wrong))
+    print("%d checked, %d wrong" % (checked, len(wrong)))
+    if "--write" in sys.argv and not wrong:
+        os.makedirs(os.path.join(HERE, "data"), exist_ok=True)
+        with open(os.path.join(HERE, "data", "vectors.json"), "w") as out:
+            json.dump(vectors, out, indent=1, ensure_ascii=False, sort_keys=True)
+            out.write("\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

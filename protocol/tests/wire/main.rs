@@ -1,0 +1,9 @@
+//! The codecs seen from outside: values through every protocol, AWS's wording, bad input.
+
+mod example;
+mod forms;
+mod json;
+mod rest;
+mod tables;
+mod validation;
+mod xml;
