@@ -1,0 +1,30 @@
+//! The facts of the resource types of this slice, built in.
+//!
+//! `facts/*.json` are generated and committed (`tools/resource_facts.py`); a service takes the types it serves.
+
+use std::collections::BTreeMap;
+
+use crate::schema::ResourceSchema;
+
+/// The facts files: service and text.
+pub const FILES: [(&str, &str); 6] = [
+    ("autoscaling", include_str!("../facts/autoscaling.json")),
+    ("cloudformation", include_str!("../facts/cloudformation.json")),
+    ("ec2", include_str!("../facts/ec2.json")),
+    ("elasticloadbalancingv2", include_str!("../facts/elasticloadbalancingv2.json")),
+    ("iam", include_str!("../facts/iam.json")),
+    ("ssm", include_str!("../facts/ssm.json")),
+];
+
+/// The schemas of one facts text (a service's own file, say).
+pub fn load(text: &str) -> Result<BTreeMap<String, ResourceSchema>, String> {
+    let facts = serde_json::from_str(text).map_err(|error| format!("facts are not JSON: {error}"))?;
+    let all = ResourceSchema::all_from_facts(&facts)?;
+    Ok(all.into_iter().map(|schema| (schema.type_name.clone(), schema)).collect())
+}
+
+/// All built-in schemas by type name.
+pub fn all() -> BTreeMap<String, ResourceSchema> {
+    let load = |(_, text): &(&str, &str)| load(text).expect("the committed facts load: a test says so");
+    FILES.iter().flat_map(load).collect()
+}

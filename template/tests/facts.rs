@@ -1,0 +1,54 @@
+//! The committed facts: they load, and say what is known of these types.
+
+use kiln_template::facts;
+use kiln_template::schema::{Kind, Property, Recreation, ResourceSchema};
+
+#[test]
+fn all_types_of_the_slice_load() {
+    let all = facts::all();
+    assert_eq!(all.len(), 44);
+    for schema in all.values() {
+        for member in schema.members().values() {
+            visit(schema, member, 0);
+        }
+        for path in schema.create_only.iter().chain(&schema.read_only) {
+            let first = path.split('/').next().unwrap_or_default();
+            assert!(schema.members().contains_key(first), "{}: {path}", schema.type_name);
+        }
+    }
+}
+
+/// Every reference leads somewhere, every pattern compiles.
+fn visit(schema: &ResourceSchema, property: &Property, depth: usize) {
+    if depth > 12 {
+        return;
+    }
+    let property = schema.follow(property).unwrap_or_else(|| panic!("{}: a reference to nothing", schema.type_name));
+    if let Some(pattern) = &property.pattern {
+        assert!(pattern.regex().is_some(), "{}: pattern {}", schema.type_name, pattern.text);
+    }
+    match &property.kind {
+        Kind::List { of, .. } | Kind::Map(of) => visit(schema, of, depth + 1),
+        Kind::Object(object) => object.members.values().for_each(|member| visit(schema, member, depth + 1)),
+        _ => {}
+    }
+}
+
+#[test]
+fn update_behaviour_and_attributes_are_known() {
+    let all = facts::all();
+    let instance = &all["AWS::EC2::Instance"];
+    assert_eq!(instance.recreation(&["ImageId"]), Recreation::Always);
+    assert_eq!(instance.recreation(&["InstanceType"]), Recreation::Conditionally);
+    assert_eq!(instance.recreation(&["Tags", "0", "Value"]), Recreation::Never);
+    assert!(instance.has_attribute("PrivateIp"));
+    assert!(!instance.has_attribute("Colour"));
+    assert!(all["AWS::CloudFormation::Stack"].has_attribute("Outputs.Url"));
+    assert!(!all["AWS::CloudFormation::Stack"].has_attribute("Outputs."));
+    assert_eq!(all["AWS::ElasticLoadBalancingV2::LoadBalancer"].recreation(&["Scheme"]), Recreation::Always);
+    assert_eq!(
+        all["AWS::AutoScaling::AutoScalingGroup"].recreation(&["LaunchTemplate", "Version"]),
+        Recreation::Conditionally
+    );
+    assert!(ResourceSchema::from_facts("X", &serde_json::json!({"properties": {}, "colour": 1})).is_err());
+}
