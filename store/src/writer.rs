@@ -1,0 +1,160 @@
+//! The one thread that writes the database: takes everything queued, writes it as one
+//! transaction, makes it visible, answers.
+//!
+//! While it waits for the disk, the next group gathers: with one writer every write has its own
+//! `fsync`, with sixteen they share. No timer, nothing to tune.
+
+use crate::disk::Disk;
+use crate::entry::Entry;
+use crate::store::Shared;
+use crate::table::Table;
+use crate::{Commit, StoreError};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::oneshot;
+
+/// A record's new value: for the disk and for memory.
+pub(crate) struct Value {
+    pub json: String,
+    pub entry: Arc<Entry>,
+}
+
+/// A transaction that has run, ready for the disk; `values` go with `commit.changes`.
+pub(crate) struct Prepared {
+    pub commit: Arc<Commit>,
+    pub values: Vec<Option<Value>>,
+}
+
+/// A record as a queued transaction leaves it (none: deleted).
+pub(crate) struct Queued {
+    pub sequence: u64,
+    pub entry: Option<Arc<Entry>>,
+}
+
+/// A writer's wait: for its own transaction, or, without one, for those it has read from.
+pub(crate) struct Job {
+    pub prepared: Option<Prepared>,
+    pub answer: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// The newest state, as writers see it: what is queued on top of what is durable.
+pub(crate) struct Head {
+    pub queued: Table<Queued>,
+    pub queue: Vec<Job>,
+    /// The last sequence given out.
+    pub sequence: u64,
+    /// Why no more writes are taken.
+    pub stopped: Option<StoreError>,
+    /// The last handle is gone: finish the queue and end.
+    pub closed: bool,
+}
+
+impl Head {
+    pub fn new(sequence: u64) -> Head {
+        Head { queued: Table::default(), queue: Vec::new(), sequence, stopped: None, closed: false }
+    }
+
+    /// Queues a transaction and shows it to those that follow.
+    pub fn push(&mut self, prepared: Prepared, answer: oneshot::Sender<Result<(), StoreError>>) {
+        let sequence = prepared.commit.sequence;
+        for (change, value) in prepared.commit.changes.iter().zip(&prepared.values) {
+            let entry = value.as_ref().map(|v| v.entry.clone());
+            let queued = Queued { sequence, entry };
+            self.queued.insert(&change.kind, &change.scope, &change.id, queued);
+        }
+        self.queue.push(Job { prepared: Some(prepared), answer });
+    }
+}
+
+/// The thread's body.
+pub(crate) fn run(shared: Arc<Shared>, disk: Arc<Mutex<Disk>>) {
+    let stop_on_panic = StopOnPanic(&shared);
+    while let Some(group) = next_group(&shared) {
+        let written = {
+            let mut transactions = group.iter().filter_map(|job| job.prepared.as_ref()).peekable();
+            match transactions.peek() {
+                Some(_) => {
+                    shared.disk_commits.fetch_add(1, Ordering::Relaxed);
+                    disk.lock().commit(transactions)
+                }
+                None => Ok(()),
+            }
+        };
+        match written {
+            Ok(()) => publish(&shared, group),
+            Err(error) => fail(&shared, group, error),
+        }
+    }
+    drop(stop_on_panic);
+}
+
+fn next_group(shared: &Shared) -> Option<Vec<Job>> {
+    let mut head = shared.head.lock();
+    while head.queue.is_empty() {
+        if head.closed {
+            return None;
+        }
+        shared.wake.wait(&mut head);
+    }
+    Some(std::mem::take(&mut head.queue))
+}
+
+/// Makes durable transactions visible, tells the feed, then answers their writers.
+fn publish(shared: &Shared, group: Vec<Job>) {
+    let mut answers = Vec::with_capacity(group.len());
+    {
+        let mut head = shared.head.lock();
+        for job in group {
+            if let Some(prepared) = job.prepared {
+                for change in &prepared.commit.changes {
+                    let (kind, scope, id) = (&change.kind, &change.scope, &change.id);
+                    let newest = head.queued.get(kind, scope, id).map(|queued| queued.sequence);
+                    if newest == Some(prepared.commit.sequence) {
+                        head.queued.remove(kind, scope, id);
+                    }
+                }
+                shared.apply(prepared);
+            }
+            answers.push(job.answer);
+        }
+    }
+    for answer in answers {
+        // A writer that no longer waits has been served all the same.
+        let _ = answer.send(Ok(()));
+    }
+}
+
+/// Forgets a failed group and everything queued behind it, which may have read from it.
+fn fail(shared: &Shared, group: Vec<Job>, error: StoreError) {
+    let behind = {
+        let mut head = shared.head.lock();
+        head.queued.clear();
+        head.sequence = shared.sequence.load(Ordering::Acquire);
+        if matches!(error, StoreError::Stopped { .. }) {
+            head.stopped = Some(error.clone());
+        }
+        std::mem::take(&mut head.queue)
+    };
+    tracing::error!(
+        error = &error as &dyn std::error::Error,
+        writers = group.len() + behind.len(),
+        "a commit failed; nothing of it was written"
+    );
+    for job in group.into_iter().chain(behind) {
+        let _ = job.answer.send(Err(error.clone()));
+    }
+}
+
+/// Without its thread the store must say so instead of waiting for ever.
+struct StopOnPanic<'a>(&'a Shared);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let path = self.0.path.clone();
+            let reason = "its writer thread failed, see the log".into();
+            fail(self.0, Vec::new(), StoreError::Stopped { path, reason });
+        }
+    }
+}
