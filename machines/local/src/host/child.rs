@@ -1,0 +1,163 @@
+//! Starting other programs: in a private mount namespace, in given control
+//! groups, with an error that names a missing program and how to get it.
+
+use super::mounts;
+use kiln_machines_spec::{DriverError, DriverResult};
+use nix::libc;
+use std::ffi::CString;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+/// What a child finds itself in.
+#[derive(Default)]
+pub struct Surroundings {
+    /// `cgroup.procs` files of the groups it joins.
+    pub cgroups: Vec<CString>,
+    /// Detached mounts put into its own mount namespace.
+    pub mounts: Vec<(Arc<OwnedFd>, CString)>,
+    /// A mount taken away in its own mount namespace.
+    pub unmount: Option<CString>,
+    /// Whether it starts a session of its own, out of reach of the terminal's ^C.
+    pub own_session: bool,
+}
+
+impl Surroundings {
+    /// Puts the command into them.
+    pub fn apply(self, command: &mut Command) {
+        let own_mounts = !self.mounts.is_empty() || self.unmount.is_some();
+        let enter = move || {
+            if self.own_session {
+                // SAFETY: no arguments; fails only if already a leader.
+                unsafe { libc::setsid() };
+            }
+            for procs in &self.cgroups {
+                write_zero(procs)?;
+            }
+            if own_mounts {
+                enter_own_mounts()?;
+            }
+            if let Some(at) = &self.unmount {
+                // SAFETY: a valid C string.
+                if unsafe { libc::umount2(at.as_ptr(), libc::MNT_DETACH) } < 0 {
+                    return Err(io::Error::last_os_error());
+                }
+            }
+            for (tree, at) in &self.mounts {
+                mounts::attach(tree.as_raw_fd(), at)?;
+            }
+            Ok(())
+        };
+        // SAFETY: the closure makes system calls on strings made before the fork;
+        // it does not allocate or take locks.
+        unsafe { command.pre_exec(enter) };
+    }
+}
+
+fn write_zero(path: &CString) -> io::Result<()> {
+    // SAFETY: a valid C string; the descriptor is closed below.
+    unsafe {
+        let fd = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let written = libc::write(fd, c"0".as_ptr().cast(), 1);
+        let error = io::Error::last_os_error();
+        libc::close(fd);
+        if written != 1 {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+fn enter_own_mounts() -> io::Result<()> {
+    // SAFETY: plain system calls on constants.
+    unsafe {
+        if libc::unshare(libc::CLONE_NEWNS) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let flags = libc::MS_REC | libc::MS_PRIVATE;
+        let (none, root) = (std::ptr::null(), c"/".as_ptr());
+        if libc::mount(none, root, none, flags, none.cast()) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// The Debian package that holds a program.
+fn package_of(program: &str) -> &str {
+    match program {
+        "mkfs.erofs" => "erofs-utils",
+        "nft" => "nftables",
+        "nsenter" => "util-linux",
+        other => other,
+    }
+}
+
+/// The error of a program that could not be started.
+pub fn start_error(program: &str, error: io::Error) -> DriverError {
+    if error.kind() == io::ErrorKind::NotFound && which(program).is_none() {
+        return missing(program);
+    }
+    DriverError::failed(format!("start {program}"), error)
+}
+
+/// The error of a program that is not there.
+pub fn missing(program: &str) -> DriverError {
+    DriverError::MissingPackage {
+        program: program.to_owned(),
+        install: format!("apt-get install {}", package_of(program)),
+    }
+}
+
+/// Where a program is.
+pub fn which(program: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let usual = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(std::path::PathBuf::from);
+    std::env::split_paths(&path).chain(usual).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+/// A command for a program, found also where only root's PATH leads.
+pub fn command(program: &str) -> DriverResult<Command> {
+    which(program).map(Command::new).ok_or_else(|| missing(program))
+}
+
+/// Runs a program to its end; an exit code other than 0 is an error that says
+/// what it printed.
+pub fn run(command: &mut Command, doing: &str, stdin: &[u8]) -> DriverResult<Output> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|e| start_error(&program, e))?;
+    if let Some(mut input) = child.stdin.take() {
+        match input.write_all(stdin) {
+            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+                return Err(DriverError::failed(doing, e));
+            }
+            _ => {}
+        }
+    }
+    let output = child.wait_with_output().map_err(|e| DriverError::failed(doing, e))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(exit_error(doing, &program, &output.status.to_string(), &said));
+    }
+    Ok(output)
+}
+
+/// The error of a program that ended badly; a full disk is told apart by what it printed.
+pub fn exit_error(doing: &str, program: &str, status: &str, said: &str) -> DriverError {
+    let last: Vec<&str> = said.lines().rev().take(12).collect();
+    let said = last.into_iter().rev().collect::<Vec<_>>().join("\n");
+    let name = Path::new(program).file_name().unwrap_or_default();
+    let error = io::Error::other(format!("{} ended with {status}: {said}", name.display()));
+    if said.contains("No space left on device") {
+        return DriverError::NoSpace { doing: doing.to_owned(), source: Some(error.into()) };
+    }
+    DriverError::failed(doing, error)
+}

@@ -1,0 +1,211 @@
+//! Booting: from a record to a running first process.
+
+use super::inject::inject;
+use super::record::{Machine, Phase, Running};
+use crate::host::pidfd::{Process, Stat};
+use crate::host::{files, mounts, netns, userns};
+use crate::runtime::{Bundle, Paths, numbers_of};
+use crate::state::{Host, walk_only};
+use kiln_machines_spec::{DriverError, DriverResult, Entry, SEED_DIR, SEED_FILE, Seed};
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Boots the machine. On failure whatever was made for this boot is gone again.
+/// Blocks for about 20 ms.
+pub fn boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
+    let booted = try_boot(host, machine);
+    if booted.is_err()
+        && let Err(error) = clear(host, machine)
+    {
+        let id = &machine.id;
+        tracing::warn!(%id, error = error.chain(), "could not clear up a failed boot");
+    }
+    booted
+}
+
+/// Removes what a boot made and a machine at rest does not have: processes,
+/// control group, cable, the runtime's record. Fine if there is none.
+pub fn clear(host: &Host, machine: &Machine) -> DriverResult<()> {
+    machine.group(host).remove()?;
+    host.crun.forget(machine.id.as_str())?;
+    let (vpc, ip) = {
+        let record = machine.record.lock();
+        (record.spec.vpc.clone(), record.spec.private_ip)
+    };
+    match host.router(&vpc) {
+        Ok(router) => router.unplug(ip),
+        Err(_) => Ok(()),
+    }
+}
+
+fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
+    let record = machine.record.lock().clone();
+    let spec = &record.spec;
+    let router = host.router(&spec.vpc)?;
+    router.attachment(&spec.subnet, spec.private_ip)?;
+    let dir = machine.dir(host);
+    let boot = record.boots + 1;
+    prepare_dirs(&dir, record.ids)?;
+    let layers = host.images.mount(&spec.image, &record.layers)?;
+    let root = make_root(host, machine, &layers, record.ids)?;
+    let group = machine.group(host);
+    group.make(&machine.limits(), record.ids)?;
+    write_etc(&dir, record.ids, &spec.hostname, spec.private_ip, &router.spec())?;
+    write_seed(&dir, record.ids, &record.spec, boot)?;
+    let user = match &record.entry {
+        Entry::Program(program) => match &program.user {
+            Some(who) => numbers_of(who, &layers)?,
+            None => (0, 0),
+        },
+        Entry::Systemd => (0, 0),
+    };
+    let console = machine.console(host);
+    let bundle = Bundle {
+        spec,
+        entry: &record.entry,
+        ids: record.ids,
+        user,
+        files_max: host.files_max,
+        paths: Paths {
+            etc: &dir.join("etc"),
+            seed: &dir.join("seed"),
+            console: &console,
+            guest: host.guest.as_deref(),
+            root: dir.join("root"),
+        },
+    };
+    files::write_json(&dir.join("config.json"), &bundle.config())?;
+    let id = machine.id.as_str();
+    let at = mounts::c_path(&dir.join("root")).map_err(|e| DriverError::failed("name the root folder", e))?;
+    let cgroups = group.entrances("guest")?;
+    let root = (Arc::new(root), at);
+    let pid = host.crun.create(id, &dir, &console, root, cgroups)?;
+    let failed = |what: &str, e: io::Error| DriverError::failed(format!("{what} {id}"), e);
+    let process = Process::open(pid).map_err(|e| failed("hold the process of", e))?;
+    let ns = netns::of_process(pid).map_err(|e| failed("find the network of", e))?;
+    router.plug(&spec.subnet, spec.private_ip, spec.mac, &ns)?;
+    if boot == 1 {
+        inject(pid, record.ids, &spec.files)?;
+    }
+    let ended = || failed("boot", io::Error::other("it ended before it was started"));
+    let start_ticks = Stat::read(pid).ok_or_else(ended)?.start_ticks;
+    let oom_kills = group.oom_kills();
+    machine.update(host, |record| {
+        record.boots = boot;
+        record.phase = Phase::Running { pid, start_ticks, boot_id: host.boot_id.clone(), since_ms: files::now_ms() };
+    })?;
+    host.crun.start(id)?;
+    let running = Arc::new(Running { process, end_is_wanted: AtomicBool::new(false), oom_kills });
+    *machine.running.lock() = Some(running.clone());
+    Ok(running)
+}
+
+fn prepare_dirs(dir: &Path, owner: u32) -> DriverResult<()> {
+    for name in ["upper", "work", "etc", "seed", "root"] {
+        files::make_dir(&dir.join(name))?;
+    }
+    walk_only(dir)?;
+    give(&dir.join("upper"), owner, 0o755)?;
+    let console = dir.join("console");
+    if !console.exists() {
+        fs::write(&console, b"").map_err(|e| DriverError::failed("make the console", e))?;
+    }
+    give(&console, owner, 0o600)
+}
+
+fn give(path: &Path, owner: u32, mode: u32) -> DriverResult<()> {
+    let failed = |e| DriverError::failed(format!("give {} to the machine", path.display()), e);
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)?;
+    chown(path, Some(owner), Some(owner)).map_err(failed)
+}
+
+/// The machine's root, detached: the layers with the machine's ids, below its
+/// own upper layer.
+fn make_root(host: &Host, machine: &Machine, layers: &[PathBuf], ids: u32) -> DriverResult<OwnedFd> {
+    let failed = |e: io::Error| DriverError::failed(format!("make the root of {}", machine.id), e);
+    let ns = userns::with_map(0, ids).map_err(failed)?;
+    let mut lower = Vec::new();
+    let mut result = Ok(());
+    for (n, layer) in layers.iter().enumerate() {
+        let at = host.dirs.lower.join(format!("{}.{n}", machine.id));
+        lower.push(at.clone());
+        result = files::make_dir(&at).and_then(|()| {
+            let copy = mounts::idmapped_copy(layer, ns.as_fd(), true).map_err(failed)?;
+            let at = mounts::c_path(&at).map_err(failed)?;
+            use std::os::fd::AsRawFd;
+            mounts::attach(copy.as_raw_fd(), &at).map_err(failed)
+        });
+        if result.is_err() {
+            break;
+        }
+    }
+    let dir = machine.dir(host);
+    let root = result.and_then(|()| mounts::overlay(&lower, &dir.join("upper"), &dir.join("work")).map_err(failed));
+    // The overlay holds its layers itself; the places they were shown at can go.
+    for at in lower {
+        mounts::unmount(&at).map_err(failed)?;
+        files::remove_all(&at)?;
+    }
+    root
+}
+
+fn write_etc(
+    dir: &Path,
+    owner: u32,
+    hostname: &str,
+    ip: Ipv4Addr,
+    vpc: &kiln_machines_spec::VpcSpec,
+) -> DriverResult<()> {
+    let short = hostname.split('.').next().unwrap_or(hostname);
+    let names = if short == hostname { hostname.to_owned() } else { format!("{hostname} {short}") };
+    let hosts = format!("127.0.0.1 localhost\n::1 localhost\n{ip} {names}\n");
+    let dns = vpc.dns_ip();
+    let dns = dns.map_or_else(String::new, |ip| format!("nameserver {ip}\n"));
+    let resolv = format!("{dns}search ec2.internal\noptions timeout:2 attempts:3\n");
+    let texts = [("hosts", hosts), ("hostname", format!("{hostname}\n")), ("resolv.conf", resolv)];
+    for (name, text) in texts {
+        let file = dir.join("etc").join(name);
+        files::write_whole(&file, text.as_bytes())?;
+        give(&file, owner, 0o644)?;
+    }
+    Ok(())
+}
+
+fn write_seed(dir: &Path, owner: u32, spec: &kiln_machines_spec::MachineSpec, boot: u32) -> DriverResult<()> {
+    let seed_dir = dir.join("seed");
+    let user_data = seed_dir.join("user-data");
+    match &spec.user_data {
+        Some(bytes) => {
+            files::write_whole(&user_data, bytes)?;
+            give(&user_data, owner, 0o600)?;
+        }
+        None => files::remove_all(&user_data)?,
+    }
+    let seed = Seed {
+        version: 1,
+        instance_id: spec.id.to_string(),
+        hostname: spec.hostname.clone(),
+        ssh_authorized_keys: spec.ssh_authorized_keys.clone(),
+        user_data_path: spec.user_data.is_some().then(|| format!("{SEED_DIR}/user-data")),
+        first_boot: boot == 1,
+        boot,
+        console_path: format!("{SEED_DIR}/console"),
+        environment: spec.environment.clone(),
+        private_ip: spec.private_ip.to_string(),
+    };
+    let file = seed_dir.join(SEED_FILE);
+    files::write_json(&file, &seed)?;
+    give(&file, owner, 0o600)?;
+    // The console is put over this.
+    let console = seed_dir.join("console");
+    if !console.exists() {
+        files::write_whole(&console, b"")?;
+    }
+    give(&seed_dir, owner, 0o755)
+}

@@ -1,0 +1,61 @@
+//! Capture: a machine's upper layer becomes one more layer of its image.
+//!
+//! The upper layer is owned by the machine's range of ids. It is read through a
+//! mount that turns them back, so the new layer has the ids of the image.
+
+use crate::host::{mounts, userns};
+use crate::images::PackOptions;
+use crate::state::Host;
+use kiln_machines_spec::{DriverError, DriverResult, ImageManifest, ImageSource, LayerRef, MachineId};
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+/// What belongs to one machine and not to an image: its host keys, its id, its
+/// passing files.
+const LEFT_OUT: [&str; 5] =
+    ["^etc/ssh/ssh_host_.*", "^etc/machine-id$", "^var/lib/systemd/random-seed$", "^run/.*", "^tmp/.*"];
+
+/// Makes an image of a machine. The caller has its turn.
+pub fn capture(host: &Host, id: &MachineId, name: &str) -> DriverResult<ImageManifest> {
+    let machine = host.machine(id)?;
+    machine.status_or_gone()?;
+    let record = machine.record.lock().clone();
+    let _adding = host.images.adding();
+    let runs = machine.running.lock().is_some();
+    let group = machine.group(host);
+    if runs {
+        group.freeze(true)?;
+    }
+    let packed = pack_upper(host, id, record.ids);
+    if runs {
+        group.freeze(false)?;
+    }
+    let top = packed?;
+    let mut layers = Vec::new();
+    for digest in &record.layers {
+        let bytes = host.images.layer_size(digest)?;
+        let digest = digest.clone();
+        layers.push(LayerRef { digest, bytes });
+    }
+    layers.push(top);
+    let source = ImageSource::Capture { machine: id.to_string(), parent: record.spec.image.clone() };
+    let architecture = crate::images::ARCHITECTURE;
+    host.images.keep(name, layers, record.entry, architecture, source)
+}
+
+fn pack_upper(host: &Host, id: &MachineId, ids: u32) -> DriverResult<LayerRef> {
+    let failed = |e: io::Error| DriverError::failed(format!("read the changes of {id}"), e);
+    let upper = host.dirs.machines.join(id.as_str()).join("upper");
+    let back = userns::with_map(ids, 0).map_err(failed)?;
+    let tree = mounts::idmapped_copy(&upper, back.as_fd(), true).map_err(failed)?;
+    let work = host.images.work_dir("capture")?;
+    let options = PackOptions {
+        leave_out: LEFT_OUT.map(str::to_owned).to_vec(),
+        through: Some(Arc::new(tree)),
+        ..PackOptions::default()
+    };
+    let packed = host.images.pack(&work, options);
+    crate::host::files::remove_all(&work)?;
+    packed
+}

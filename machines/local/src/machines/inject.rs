@@ -1,0 +1,79 @@
+//! Files the caller wants in a machine before its first boot.
+//!
+//! The machine's own tree is walked with the kernel told to treat its root as
+//! the top: a link in the image that points to `/etc` leads into the machine,
+//! never to the host.
+
+use kiln_machines_spec::{DriverError, DriverResult, InjectedFile};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{Gid, Uid, fchown};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path};
+
+/// Writes the files into the tree of process `pid`; `owner` is the machine's root.
+pub fn inject(pid: u32, owner: u32, files: &[InjectedFile]) -> DriverResult<()> {
+    for file in files {
+        write(pid, owner, file).map_err(|e| DriverError::failed(format!("put {} into the machine", file.path), e))?;
+    }
+    Ok(())
+}
+
+fn write(pid: u32, owner: u32, file: &InjectedFile) -> io::Result<()> {
+    let path = Path::new(&file.path);
+    let strange = || io::Error::new(io::ErrorKind::InvalidInput, "not a plain absolute path");
+    let mut parts = Vec::new();
+    for part in path.components() {
+        match part {
+            Component::RootDir => {}
+            Component::Normal(name) => parts.push(name),
+            _ => return Err(strange()),
+        }
+    }
+    let Some((name, folders)) = parts.split_last() else {
+        return Err(strange());
+    };
+    if !path.is_absolute() {
+        return Err(strange());
+    }
+    let top = format!("/proc/{pid}/root");
+    let root = open(top.as_str(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+    let mut way = std::path::PathBuf::new();
+    for folder in folders {
+        let above = open_in(&root, &way, OFlag::O_DIRECTORY, 0)?;
+        way.push(folder);
+        match mkdirat(&above, Path::new(folder), Mode::from_bits_truncate(0o755)) {
+            Ok(()) => {
+                let made = open_in(&root, &way, OFlag::O_DIRECTORY, 0)?;
+                give(&made, owner)?;
+            }
+            Err(Errno::EEXIST) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    way.push(name);
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
+    let fd = open_in(&root, &way, flags, file.mode & 0o7777)?;
+    give(&fd, owner)?;
+    let mut out = File::from(fd);
+    out.write_all(&file.content)?;
+    use std::os::unix::fs::PermissionsExt;
+    out.set_permissions(std::fs::Permissions::from_mode(file.mode & 0o7777))
+}
+
+fn open_in(root: &OwnedFd, way: &Path, flags: OFlag, mode: u32) -> io::Result<OwnedFd> {
+    let way = if way.as_os_str().is_empty() { Path::new(".") } else { way };
+    let how = OpenHow::new()
+        .flags(flags | OFlag::O_CLOEXEC)
+        .mode(Mode::from_bits_truncate(mode))
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    Ok(openat2(root, way, how)?)
+}
+
+fn give(fd: &OwnedFd, owner: u32) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(owner));
+    Ok(fchown(fd, Some(uid), Some(gid))?)
+}

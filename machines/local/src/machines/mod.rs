@@ -1,0 +1,23 @@
+//! A machine's life on this host.
+//!
+//! ```text
+//!  launch ─► Launching ─► Running ─► Exited   (it ended by itself)
+//!                          │  ▲        │
+//!                     stop │  │ start  │ start
+//!                          ▼  │        ▼
+//!                        Stopped ◄─────┘            terminate: gone, from any of them
+//! ```
+//!
+//! The phase is in `machine.json` before the step it announces is taken, so
+//! that `adopt` knows what a killed kiln was about to do.
+
+pub mod adopt;
+mod boot;
+pub mod capture;
+pub mod exec;
+mod inject;
+pub mod life;
+mod record;
+mod watch;
+
+pub use record::Machine;

@@ -1,0 +1,137 @@
+//! What is known of one machine, in memory and in its file.
+
+use crate::host::cgroup::{Group, Limits};
+use crate::host::files;
+use crate::host::pidfd::Process;
+use crate::state::Host;
+use kiln_machines_spec::{
+    DriverError, DriverResult, Entry, ExitInfo, LayerDigest, MachineId, MachineSpec, MachineState, MachineStatus,
+};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// One machine.
+pub struct Machine {
+    pub id: MachineId,
+    /// Held by whoever changes the machine; one at a time.
+    pub turn: tokio::sync::Mutex<()>,
+    pub record: Mutex<Record>,
+    /// Its first process, while it runs.
+    pub running: Mutex<Option<Arc<Running>>>,
+}
+
+/// A running machine's first process.
+pub struct Running {
+    pub process: Process,
+    /// Set before kiln ends it, so that its end is not reported as an accident.
+    pub end_is_wanted: AtomicBool,
+    /// OOM kills in the group when it was booted.
+    pub oom_kills: u64,
+}
+
+/// What is kept in `machine.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    pub spec: MachineSpec,
+    /// From the lowest to the uppermost; taken from the image at launch, so
+    /// the machine does not need the image's manifest any more.
+    pub layers: Vec<LayerDigest>,
+    pub entry: Entry,
+    /// First of its range of user ids on the host.
+    pub ids: u32,
+    pub boots: u32,
+    pub phase: Phase,
+}
+
+/// Where it is in its life.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "phase")]
+pub enum Phase {
+    /// Being made for the first time; nobody was told that it exists.
+    Launching,
+    /// Running since then.
+    Running { pid: u32, start_ticks: u64, boot_id: String, since_ms: u64 },
+    /// Ended by itself.
+    Exited { exit: ExitInfo },
+    /// Stopped on request.
+    Stopped { since_ms: u64 },
+    /// On its way out.
+    Terminating,
+    /// Removed; only the memory of somebody who still waits for its turn.
+    Gone,
+}
+
+impl Machine {
+    /// A machine with that record.
+    pub fn new(record: Record) -> Self {
+        Self {
+            id: record.spec.id.clone(),
+            turn: tokio::sync::Mutex::new(()),
+            record: Mutex::new(record),
+            running: Mutex::new(None),
+        }
+    }
+
+    /// Its folder.
+    pub fn dir(&self, host: &Host) -> PathBuf {
+        host.dirs.machines.join(self.id.as_str())
+    }
+
+    /// Its console's file.
+    pub fn console(&self, host: &Host) -> PathBuf {
+        self.dir(host).join("console")
+    }
+
+    /// Its control group.
+    pub fn group(&self, host: &Host) -> Group {
+        host.trees.group(&host.top_group, self.id.as_str())
+    }
+
+    /// Its limits.
+    pub fn limits(&self) -> Limits {
+        let record = self.record.lock();
+        Limits { cpus: record.spec.cpus, memory_bytes: record.spec.memory_bytes, pids_max: record.spec.pids_max }
+    }
+
+    /// Changes the record, in its file first.
+    pub fn update(&self, host: &Host, change: impl FnOnce(&mut Record)) -> DriverResult<()> {
+        let mut record = self.record.lock();
+        let mut next = record.clone();
+        change(&mut next);
+        files::write_json(&self.dir(host).join("machine.json"), &next)?;
+        *record = next;
+        Ok(())
+    }
+
+    /// As others see it; none while it is half made or half gone.
+    pub fn status(&self) -> Option<MachineStatus> {
+        let record = self.record.lock();
+        let state = match &record.phase {
+            Phase::Launching | Phase::Terminating | Phase::Gone => return None,
+            Phase::Running { pid, since_ms, .. } => MachineState::Running { pid: *pid, since_ms: *since_ms },
+            Phase::Exited { exit } => MachineState::Exited(exit.clone()),
+            Phase::Stopped { since_ms } => MachineState::Stopped { since_ms: *since_ms },
+        };
+        Some(MachineStatus { spec: record.spec.clone(), state, boots: record.boots })
+    }
+
+    /// As others see it, or that there is none.
+    pub fn status_or_gone(&self) -> DriverResult<MachineStatus> {
+        let status = self.status();
+        status.ok_or_else(|| DriverError::not_found("machine", &self.id))
+    }
+
+    /// Its first process, if it runs.
+    pub fn running(&self) -> DriverResult<Arc<Running>> {
+        let running = self.running.lock().clone();
+        running.ok_or_else(|| self.conflict("is not running"))
+    }
+
+    /// That it is in no state for this.
+    pub fn conflict(&self, problem: &str) -> DriverError {
+        DriverError::Conflict { kind: "machine", name: self.id.to_string(), problem: problem.to_owned() }
+    }
+}

@@ -1,0 +1,461 @@
+//! One VPC's router: its namespace, bridges, addresses, rules and sockets.
+
+use super::firewall::{self, DNS_IP, METADATA_IP, cable_name};
+use super::internet::{Internet, TAP};
+use crate::host::netlink::{Counters, Link, Netlink, Veth};
+use crate::host::netns::{self, SocketKind, SocketMaker};
+use crate::host::{child, files, mounts};
+use kiln_machines_spec::{
+    Cidr, DriverError, DriverResult, InterfaceOwner, MacAddr, SubnetId, SubnetSpec, VpcId, VpcSpec, ZoneName,
+};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+
+/// A VPC's router.
+pub struct Router {
+    id: VpcId,
+    record: PathBuf,
+    namespace: PathBuf,
+    ns: Arc<OwnedFd>,
+    netlink: Netlink,
+    sockets: SocketMaker,
+    internet: Internet,
+    state: Mutex<State>,
+}
+
+/// What was applied last; kept in a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct State {
+    spec: VpcSpec,
+    cut: BTreeSet<ZoneName>,
+    /// The rule set that is loaded; empty after a restart.
+    #[serde(skip)]
+    loaded: String,
+    /// Bridges by subnet.
+    #[serde(skip)]
+    bridges: BTreeMap<SubnetId, i32>,
+}
+
+/// What plugs a machine in.
+pub struct Attachment {
+    /// The subnet's router: the machine's way out.
+    pub gateway: Ipv4Addr,
+    /// The subnet's block.
+    pub block: Cidr,
+}
+
+/// Switches of the router's namespace.
+const SYSCTLS: [(&str, &str); 10] = [
+    ("net/ipv4/ip_forward", "1"),
+    ("net/bridge/bridge-nf-call-iptables", "1"),
+    ("net/ipv4/conf/all/send_redirects", "0"),
+    ("net/ipv4/conf/default/send_redirects", "0"),
+    ("net/ipv4/conf/all/rp_filter", "0"),
+    // A load balancer opens many connections to few targets.
+    ("net/ipv4/ip_local_port_range", "1024 65535"),
+    ("net/ipv4/tcp_tw_reuse", "1"),
+    ("net/netfilter/nf_conntrack_tcp_timeout_time_wait", "10"),
+    ("net/ipv6/conf/all/disable_ipv6", "1"),
+    ("net/ipv6/conf/default/disable_ipv6", "1"),
+];
+
+fn is_cable(link: &&Link) -> bool {
+    link.name.len() == 9 && link.name.starts_with('m')
+}
+
+fn is_bridge(link: &&Link) -> bool {
+    link.name.len() == 9 && link.name.starts_with('b')
+}
+
+fn bridge_name(subnet: &SubnetSpec) -> String {
+    format!("b{:08x}", u32::from(subnet.cidr.base()))
+}
+
+impl Router {
+    /// The router of `spec`'s VPC, made if it does not exist. Call
+    /// [`Router::apply`] next.
+    pub fn open(spec: &VpcSpec, records: &Path, namespaces: &Path) -> DriverResult<Self> {
+        let doing = || format!("make the router of {}", spec.id);
+        let failed = |e: io::Error| DriverError::failed(doing(), e);
+        let namespace = namespaces.join(spec.id.as_str());
+        let mounted = mounts::mounts_under(&namespace).map_err(failed)?;
+        let ns = if mounted.is_empty() {
+            let ns = netns::make(&namespace).map_err(failed)?;
+            netns::inside(&ns, prepare).map_err(failed)?;
+            ns
+        } else {
+            File::open(&namespace).map_err(failed)?.into()
+        };
+        let netlink = netns::inside(&ns, Netlink::open).map_err(failed)?;
+        let ns = Arc::new(ns);
+        Ok(Self {
+            id: spec.id.clone(),
+            record: records.join(format!("{}.json", spec.id)),
+            sockets: SocketMaker::start(ns.clone()).map_err(failed)?,
+            internet: Internet::new(&namespaces.join(spec.id.as_str())),
+            namespace,
+            ns,
+            netlink,
+            state: Mutex::new(State {
+                spec: VpcSpec { subnets: Vec::new(), groups: Vec::new(), interfaces: Vec::new(), ..spec.clone() },
+                cut: BTreeSet::new(),
+                loaded: String::new(),
+                bridges: BTreeMap::new(),
+            }),
+        })
+    }
+
+    /// The VPCs that were applied once, with the zones that are cut.
+    pub fn recorded(records: &Path) -> DriverResult<Vec<(VpcSpec, BTreeSet<ZoneName>)>> {
+        let mut all = Vec::new();
+        for name in files::names_in(records)? {
+            if name.ends_with(".json") {
+                let state: Option<State> = files::read_json(&records.join(name))?;
+                all.extend(state.map(|s| (s.spec, s.cut)));
+            }
+        }
+        Ok(all)
+    }
+
+    /// As last applied.
+    pub fn spec(&self) -> VpcSpec {
+        self.state.lock().spec.clone()
+    }
+
+    /// Makes it be so.
+    pub fn apply(&self, spec: &VpcSpec, cut: Option<&BTreeSet<ZoneName>>) -> DriverResult<()> {
+        let mut state = self.state.lock();
+        let cut = cut.unwrap_or(&state.cut).clone();
+        check(spec)?;
+        let doing = |what: &str| format!("{what} of {}", self.id);
+        state.bridges = self.apply_bridges(spec).map_err(|e| DriverError::failed(doing("make the bridges"), e))?;
+        self.apply_own_addresses(spec).map_err(|e| DriverError::failed(doing("give the router the addresses"), e))?;
+        // Rules before the way out: nothing may pass unchecked in between.
+        let host = host_addresses().map_err(|e| DriverError::failed("list the host's addresses", e))?;
+        let rules = firewall::rules(spec, &cut, &host);
+        if state.loaded != rules {
+            self.load(&rules)?;
+            state.loaded = rules;
+        }
+        if spec.subnets.iter().any(|s| s.internet) {
+            self.internet.start(&self.namespace)?;
+        } else {
+            self.internet.stop()?;
+        }
+        state.spec = spec.clone();
+        state.cut = cut;
+        files::write_json(&self.record, &*state)
+    }
+
+    /// Cuts a zone off, or joins it again.
+    pub fn cut(&self, zone: &ZoneName, cut: bool) -> DriverResult<()> {
+        let (spec, mut zones) = {
+            let state = self.state.lock();
+            (state.spec.clone(), state.cut.clone())
+        };
+        if cut {
+            zones.insert(zone.clone());
+        } else {
+            zones.remove(zone);
+        }
+        self.apply(&spec, Some(&zones))
+    }
+
+    fn apply_bridges(&self, spec: &VpcSpec) -> io::Result<BTreeMap<SubnetId, i32>> {
+        let links = self.netlink.links()?;
+        let find = |name: &str| links.iter().find(|l| l.name == name);
+        let mut bridges = BTreeMap::new();
+        for subnet in &spec.subnets {
+            let name = bridge_name(subnet);
+            let address = (subnet.cidr.nth(1), subnet.cidr.prefix());
+            let index = match find(&name) {
+                Some(link) => link.index,
+                None => {
+                    self.netlink.add_bridge(&name, MacAddr::from_ip(address.0).0)?;
+                    self.netlink.link(&name)?.index
+                }
+            };
+            let has = match find(&name) {
+                Some(_) => self.netlink.addresses(index)?,
+                None => Vec::new(),
+            };
+            if !has.contains(&address) {
+                for (ip, prefix) in has {
+                    self.netlink.delete_address(index, ip, prefix)?;
+                }
+                self.netlink.add_address(index, address.0, address.1)?;
+            }
+            bridges.insert(subnet.id.clone(), index);
+        }
+        let wanted: BTreeSet<i32> = bridges.values().copied().collect();
+        for link in links.iter().filter(is_bridge) {
+            if !wanted.contains(&link.index) {
+                self.netlink.delete_link(&link.name)?;
+            }
+        }
+        Ok(bridges)
+    }
+
+    /// Addresses at which kiln itself answers: on the loopback of the router.
+    fn apply_own_addresses(&self, spec: &VpcSpec) -> io::Result<()> {
+        let mut wanted: BTreeSet<Ipv4Addr> = [METADATA_IP, DNS_IP].into();
+        wanted.extend(spec.dns_ip());
+        let own = |o: &InterfaceOwner| matches!(o, InterfaceOwner::Router);
+        let interfaces = spec.interfaces.iter().filter(|i| own(&i.owner));
+        wanted.extend(interfaces.map(|i| i.ip));
+        let lo = self.netlink.link("lo")?.index;
+        for (ip, prefix) in self.netlink.addresses(lo)? {
+            if !ip.is_loopback() && !wanted.remove(&ip) {
+                self.netlink.delete_address(lo, ip, prefix)?;
+            }
+        }
+        for ip in wanted {
+            self.netlink.add_address(lo, ip, 32)?;
+        }
+        Ok(())
+    }
+
+    fn load(&self, rules: &str) -> DriverResult<()> {
+        let mut nft = child::command("nft")?;
+        nft.args(["-f", "-"]);
+        let doing = format!("load the security groups of {}", self.id);
+        let (text, context) = (rules.to_owned(), doing.clone());
+        let result = netns::inside(&self.ns, move || Ok(child::run(&mut nft, &context, text.as_bytes())));
+        result.map_err(|e| DriverError::failed(doing, e))??;
+        Ok(())
+    }
+
+    /// How a machine of that subnet and address is to be plugged in.
+    pub fn attachment(&self, subnet: &SubnetId, ip: Ipv4Addr) -> DriverResult<Attachment> {
+        let state = self.state.lock();
+        let found = state.spec.subnet(subnet);
+        let subnet = found.ok_or_else(|| DriverError::not_found("subnet", subnet))?;
+        if !subnet.cidr.contains(ip) {
+            return Err(DriverError::Invalid(format!("the address {ip} is not in {} ({})", subnet.id, subnet.cidr)));
+        }
+        Ok(Attachment { gateway: subnet.cidr.nth(1), block: subnet.cidr })
+    }
+
+    /// Plugs a machine's namespace in and gives it its address.
+    pub fn plug(&self, subnet: &SubnetId, ip: Ipv4Addr, mac: MacAddr, machine: &OwnedFd) -> DriverResult<()> {
+        let attachment = self.attachment(subnet, ip)?;
+        let bridge = self.state.lock().bridges.get(subnet).copied();
+        let bridge = bridge.ok_or_else(|| DriverError::not_found("subnet", subnet))?;
+        self.plug_in(&attachment, bridge, ip, mac, machine)
+            .map_err(|e| DriverError::failed(format!("plug {ip} into {subnet}"), e))
+    }
+
+    fn plug_in(
+        &self,
+        attachment: &Attachment,
+        bridge: i32,
+        ip: Ipv4Addr,
+        mac: MacAddr,
+        machine: &OwnedFd,
+    ) -> io::Result<()> {
+        let name = cable_name(ip);
+        let veth = Veth { name: &name, bridge, peer: "eth0", peer_mac: mac.0, peer_ns: machine.as_raw_fd() };
+        match self.netlink.add_veth(&veth) {
+            // Left from the machine's former boot; the kernel was not done with it.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                self.netlink.delete_link(&name)?;
+                self.netlink.add_veth(&veth)?;
+            }
+            other => other?,
+        }
+        let (prefix, gateway) = (attachment.block.prefix(), attachment.gateway);
+        netns::inside(machine, move || {
+            let inside = Netlink::open()?;
+            inside.switch_on(inside.link("lo")?.index)?;
+            let eth0 = inside.link("eth0")?.index;
+            inside.add_address(eth0, ip, prefix)?;
+            inside.switch_on(eth0)?;
+            inside.default_route(gateway)
+        })
+    }
+
+    /// Takes a machine's cable away. Fine if there is none.
+    pub fn unplug(&self, ip: Ipv4Addr) -> DriverResult<()> {
+        self.netlink.delete_link(&cable_name(ip)).map_err(|e| DriverError::failed(format!("unplug {ip}"), e))
+    }
+
+    /// Takes away every cable but those of these addresses.
+    pub fn unplug_except(&self, keep: &BTreeSet<Ipv4Addr>) -> DriverResult<()> {
+        let failed = |e| DriverError::failed(format!("clear the cables of {}", self.id), e);
+        let keep: BTreeSet<String> = keep.iter().map(|ip| cable_name(*ip)).collect();
+        for link in self.netlink.links().map_err(failed)?.iter().filter(is_cable) {
+            if !keep.contains(&link.name) {
+                self.netlink.delete_link(&link.name).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of namespaces that belong to no known VPC.
+    pub fn remove_unknown(namespaces: &Path, is_known: impl Fn(&str) -> bool) -> DriverResult<()> {
+        for name in files::names_in(namespaces)? {
+            let vpc = name.strip_suffix(".slirp.json");
+            let vpc = vpc.or_else(|| name.strip_suffix(".slirp.log"));
+            let vpc = vpc.unwrap_or(&name);
+            if is_known(vpc) {
+                continue;
+            }
+            let at = namespaces.join(vpc);
+            Internet::new(&at).stop()?;
+            mounts::unmount(&at).map_err(|e| DriverError::failed(format!("let go of {vpc}"), e))?;
+            files::remove_all(&at)?;
+        }
+        Ok(())
+    }
+
+    /// What a machine's cable carried, seen from the machine.
+    pub fn counters(&self, ip: Ipv4Addr) -> DriverResult<Counters> {
+        let link = self
+            .netlink
+            .link(&cable_name(ip))
+            .map_err(|e| DriverError::failed(format!("read the counters of {ip}"), e))?;
+        let router = link.counters;
+        Ok(Counters {
+            rx_packets: router.tx_packets,
+            tx_packets: router.rx_packets,
+            rx_bytes: router.tx_bytes,
+            tx_bytes: router.rx_bytes,
+        })
+    }
+
+    /// How many cables are plugged in.
+    pub fn cables(&self) -> DriverResult<usize> {
+        let links = self.netlink.links();
+        let links = links.map_err(|e| DriverError::failed("list the links", e))?;
+        Ok(links.iter().filter(is_cable).count())
+    }
+
+    /// The process that leads to the internet, if it runs.
+    pub fn internet_process(&self) -> DriverResult<Option<u32>> {
+        self.internet.running()
+    }
+
+    /// Opens a connection.
+    pub async fn dial(&self, from: Option<Ipv4Addr>, to: SocketAddrV4, timeout: Duration) -> DriverResult<TcpStream> {
+        let doing = || format!("connect to {to} in {}", self.id);
+        let failed = |e: io::Error| DriverError::failed(doing(), e);
+        let socket = self.tcp_socket().await.map_err(failed)?;
+        if let Some(from) = from {
+            socket.bind(SocketAddr::from((from, 0))).map_err(failed)?;
+        }
+        let connect = tokio::time::timeout(timeout, socket.connect(to.into()));
+        match connect.await {
+            Ok(result) => result.map_err(failed),
+            Err(_) => {
+                let text = format!("no answer within {} ms", timeout.as_millis());
+                Err(failed(io::Error::new(io::ErrorKind::TimedOut, text)))
+            }
+        }
+    }
+
+    async fn tcp_socket(&self) -> io::Result<TcpSocket> {
+        let fd = self.sockets.socket(SocketKind::Tcp).await?;
+        Ok(TcpSocket::from_std_stream(fd.into()))
+    }
+
+    /// Listens.
+    pub async fn listen(&self, at: SocketAddrV4) -> DriverResult<TcpListener> {
+        let doing = || format!("listen on {at} in {}", self.id);
+        let failed = |e: io::Error| DriverError::failed(doing(), e);
+        let socket = self.tcp_socket().await.map_err(failed)?;
+        socket.set_reuseaddr(true).map_err(failed)?;
+        socket.bind(at.into()).map_err(failed)?;
+        socket.listen(1024).map_err(failed)
+    }
+
+    /// A UDP socket.
+    pub async fn bind_udp(&self, at: SocketAddrV4) -> DriverResult<UdpSocket> {
+        let doing = || format!("bind {at} (UDP) in {}", self.id);
+        let failed = |e: io::Error| DriverError::failed(doing(), e);
+        let fd = self.sockets.socket(SocketKind::Udp).await.map_err(failed)?;
+        let address = nix::sys::socket::SockaddrIn::from(at);
+        nix::sys::socket::bind(fd.as_raw_fd(), &address).map_err(|e| failed(e.into()))?;
+        UdpSocket::from_std(fd.into()).map_err(failed)
+    }
+
+    /// Takes it down; with `forget` its record goes too.
+    pub fn remove(&self, forget: bool) -> DriverResult<()> {
+        let failed = |e: io::Error| DriverError::failed(format!("take down {}", self.id), e);
+        self.internet.stop()?;
+        // Its links go now, not when the last socket of the namespace is closed.
+        for link in self.netlink.links().map_err(failed)? {
+            if link.name != "lo" && link.name != TAP {
+                self.netlink.delete_link(&link.name).map_err(failed)?;
+            }
+        }
+        mounts::unmount(&self.namespace).map_err(failed)?;
+        files::remove_all(&self.namespace)?;
+        if forget {
+            files::remove_all(&self.record)?;
+        }
+        Ok(())
+    }
+}
+
+/// The host's own addresses, loopback aside (no packet for that leaves a machine).
+fn host_addresses() -> io::Result<BTreeSet<Ipv4Addr>> {
+    let all = nix::ifaddrs::getifaddrs()?;
+    let ips = all.filter_map(|a| a.address?.as_sockaddr_in().map(nix::sys::socket::SockaddrIn::ip));
+    Ok(ips.filter(|ip| !ip.is_loopback()).collect())
+}
+
+/// What a new router namespace gets, once. Runs inside it.
+fn prepare() -> io::Result<()> {
+    for (name, value) in SYSCTLS {
+        let file = format!("/proc/sys/{name}");
+        match fs::write(&file, value) {
+            // A kernel without IPv6 needs no switching off; one whose connection
+            // table is not loaded yet keeps its own time.
+            Err(_) if name.contains("ipv6") || name.contains("nf_conntrack") => {}
+            Err(e) => return Err(io::Error::new(e.kind(), format!("write {file}: {e}"))),
+            Ok(()) => {}
+        }
+    }
+    let netlink = Netlink::open()?;
+    netlink.switch_on(netlink.link("lo")?.index)
+}
+
+/// What cannot be built is refused before anything is touched.
+fn check(spec: &VpcSpec) -> DriverResult<()> {
+    let wrong = |text: String| Err(DriverError::Invalid(text));
+    if !spec.id.is_safe() {
+        return wrong(format!("{:?} is no usable network name", spec.id.as_str()));
+    }
+    for (n, subnet) in spec.subnets.iter().enumerate() {
+        if !spec.cidrs.iter().any(|c| c.holds(&subnet.cidr)) {
+            let (id, cidr) = (&subnet.id, subnet.cidr);
+            return wrong(format!("{id} ({cidr}) is outside of {}", spec.id));
+        }
+        for other in &spec.subnets[..n] {
+            if other.cidr.overlaps(&subnet.cidr) {
+                return wrong(format!("{} and {} overlap", other.id, subnet.id));
+            }
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for interface in &spec.interfaces {
+        let ip = interface.ip;
+        let subnet = spec.subnet(&interface.subnet);
+        if !subnet.is_some_and(|s| s.cidr.contains(ip)) {
+            return wrong(format!("the address {ip} is not in {}", interface.subnet));
+        }
+        if !seen.insert(ip) {
+            return wrong(format!("the address {ip} is used twice"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! A machine as an OCI bundle: what the runtime is told, as `config.json`.
+
+use super::seccomp;
+use crate::host::userns::RANGE;
+use crate::images::GUEST_PATH;
+use kiln_machines_spec::{Entry, MachineSpec, Program, SEED_DIR};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What the first process of a machine may do, all within its user namespace.
+/// Left out: modules, raw I/O, clocks, the kernel's log, security modules.
+const CAPABILITIES: [&str; 23] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_AUDIT_WRITE",
+    "CAP_SETFCAP",
+];
+
+/// Parts of `/proc` and `/sys` that tell about the host.
+const MASKED: [&str; 8] = [
+    "/proc/acpi",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/timer_list",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+];
+
+/// Paths on the host that a machine is given.
+pub struct Paths<'a> {
+    /// Folder with `hosts`, `hostname`, `resolv.conf`.
+    pub etc: &'a Path,
+    /// Folder put on `/run/kiln`.
+    pub seed: &'a Path,
+    /// The console's file.
+    pub console: &'a Path,
+    /// The guest program.
+    pub guest: Option<&'a Path>,
+    /// Where the root file system will be.
+    pub root: PathBuf,
+}
+
+/// All that the description needs.
+pub struct Bundle<'a> {
+    /// What is wanted.
+    pub spec: &'a MachineSpec,
+    /// What runs first.
+    pub entry: &'a Entry,
+    /// First id of the machine's range on the host.
+    pub ids: u32,
+    /// uid and gid the first process has inside.
+    pub user: (u32, u32),
+    /// Most open files this host allows.
+    pub files_max: u64,
+    /// Where things are.
+    pub paths: Paths<'a>,
+}
+
+impl Bundle<'_> {
+    /// The text of `config.json`.
+    pub fn config(&self) -> Value {
+        let systemd = matches!(self.entry, Entry::Systemd);
+        let program = match self.entry {
+            Entry::Program(program) => program.clone(),
+            Entry::Systemd => Program { argv: vec!["/sbin/init".to_owned()], ..Program::default() },
+        };
+        let namespaces = ["pid", "mount", "ipc", "uts", "network", "user", "cgroup"];
+        let namespaces = namespaces.map(|kind| json!({ "type": kind }));
+        let ids = json!([{ "containerID": 0, "hostID": self.ids, "size": RANGE }]);
+        json!({
+            "ociVersion": "1.0.2",
+            "hostname": self.spec.hostname,
+            "root": { "path": self.paths.root, "readonly": false },
+            "process": {
+                "terminal": false,
+                "user": { "uid": self.user.0, "gid": self.user.1 },
+                "args": program.argv,
+                "env": self.environment(&program),
+                "cwd": program.cwd.as_deref().unwrap_or("/"),
+                "capabilities": self.capabilities(),
+                "rlimits": [{
+                    "type": "RLIMIT_NOFILE",
+                    "soft": self.files_max.min(1024),
+                    "hard": self.files_max,
+                }],
+                "noNewPrivileges": false,
+                "oomScoreAdj": 0,
+            },
+            "mounts": self.mounts(systemd),
+            "linux": {
+                "namespaces": namespaces,
+                "uidMappings": ids,
+                "gidMappings": ids,
+                "maskedPaths": MASKED,
+                "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger"],
+                "seccomp": seccomp::profile(),
+                "sysctl": { "net.ipv4.ip_unprivileged_port_start": "0" },
+            },
+        })
+    }
+
+    fn capabilities(&self) -> Value {
+        // A program that is not root gets what a login of that user would have: none.
+        let held: &[&str] = if self.user.0 == 0 { &CAPABILITIES } else { &[] };
+        json!({
+            "bounding": CAPABILITIES,
+            "permitted": held,
+            "effective": held,
+            "inheritable": [],
+            "ambient": [],
+        })
+    }
+
+    fn environment(&self, program: &Program) -> Vec<String> {
+        let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        let mut all: BTreeMap<&str, &str> = BTreeMap::new();
+        all.insert("PATH", path);
+        all.insert("HOSTNAME", &self.spec.hostname);
+        all.insert("container", "oci");
+        if self.user.0 == 0 {
+            all.insert("HOME", "/root");
+        }
+        let given = program.env.iter().chain(&self.spec.environment);
+        all.extend(given.map(|(k, v)| (k.as_str(), v.as_str())));
+        let pairs = all.into_iter();
+        pairs.map(|(k, v)| format!("{k}={v}")).collect()
+    }
+
+    fn mounts(&self, systemd: bool) -> Vec<Value> {
+        let mount = |kind: &str, at: &str, options: &[&str]| json!({ "type": kind, "source": kind, "destination": at, "options": options });
+        let bind = |from: &Path, at: &str, how: &str| {
+            let options = ["bind", how, "nosuid", "nodev"];
+            json!({ "type": "bind", "source": from, "destination": at, "options": options })
+        };
+        let quiet = ["nosuid", "nodev", "noexec"];
+        let shm = ["nosuid", "nodev", "noexec", "mode=1777", "size=65536k"];
+        let pts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"];
+        let mut all = vec![
+            mount("proc", "/proc", &quiet),
+            mount("sysfs", "/sys", &["nosuid", "nodev", "noexec", "ro"]),
+            mount("cgroup2", "/sys/fs/cgroup", &["nosuid", "nodev", "noexec", "rw"]),
+            mount("tmpfs", "/dev", &["nosuid", "mode=755", "size=4096k"]),
+            mount("devpts", "/dev/pts", &pts),
+            mount("tmpfs", "/dev/shm", &shm),
+            mount("mqueue", "/dev/mqueue", &quiet),
+        ];
+        for name in ["hosts", "hostname", "resolv.conf"] {
+            all.push(bind(&self.paths.etc.join(name), &format!("/etc/{name}"), "rw"));
+        }
+        if systemd {
+            all.push(mount("tmpfs", "/run", &["nosuid", "nodev", "mode=755", "size=20%"]));
+            let lock = ["nosuid", "nodev", "noexec", "mode=1777", "size=5120k"];
+            all.push(mount("tmpfs", "/run/lock", &lock));
+            all.push(bind(self.paths.seed, SEED_DIR, "ro"));
+            let console = format!("{SEED_DIR}/console");
+            all.push(bind(self.paths.console, &console, "rw"));
+            if let Some(guest) = self.paths.guest {
+                all.push(bind(guest, GUEST_PATH, "ro"));
+            }
+        }
+        all
+    }
+}

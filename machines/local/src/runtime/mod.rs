@@ -1,0 +1,10 @@
+//! The OCI runtime: the bundle a machine is described by, and the calls to `crun`.
+
+mod bundle;
+mod crun;
+mod seccomp;
+mod users;
+
+pub use bundle::{Bundle, Paths};
+pub use crun::Crun;
+pub use users::numbers_of;

@@ -1,0 +1,227 @@
+//! The state directory, and what the parts of the driver share.
+//!
+//! ```text
+//! STATE/lock                 held by the one kiln that uses it
+//! STATE/images/              layers and manifests (see `images`)
+//! STATE/machines/ID/         machine.json, upper, work, etc, seed, console, config.json
+//! STATE/networks/VPC.json    the VPC as last applied
+//! STATE/guest/               the guest program
+//! STATE/run/crun/            the runtime's own state
+//! STATE/run/mnt/             a private mount: layers/, lower/, netns/
+//! ```
+
+use crate::host::cgroup::Trees;
+use crate::host::files;
+use crate::host::mounts;
+use crate::host::pidfd::boot_id;
+use crate::images::ImageStore;
+use crate::machines::Machine;
+use crate::network::Router;
+use crate::preflight;
+use crate::runtime::Crun;
+use kiln_machines_spec::{DriverError, DriverResult, LayerDigest, MachineEvent, MachineId, VpcId};
+use nix::fcntl::{Flock, FlockArg};
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::{Semaphore, broadcast};
+
+/// How the driver is set up.
+#[derive(Clone, Debug)]
+pub struct LocalConfig {
+    /// Everything the driver keeps; not on tmpfs.
+    pub state_dir: PathBuf,
+    /// The guest program, a static binary; empty if there is none.
+    pub guest: Vec<u8>,
+    /// How many machines are launched at the same time.
+    pub launches_at_once: usize,
+}
+
+impl LocalConfig {
+    /// The usual set-up.
+    pub fn new(state_dir: impl Into<PathBuf>, guest: Vec<u8>) -> Self {
+        Self { state_dir: state_dir.into(), guest, launches_at_once: 6 }
+    }
+}
+
+/// Events a slow listener may be behind before it loses some.
+const EVENTS_KEPT: usize = 1024;
+
+/// What the parts of the driver share.
+pub struct Host {
+    pub dirs: Dirs,
+    pub trees: Trees,
+    /// Name of the control group above all of this state directory's machines.
+    pub top_group: String,
+    pub crun: Crun,
+    pub images: ImageStore,
+    pub guest: Option<PathBuf>,
+    pub files_max: u64,
+    pub boot_id: String,
+    pub machines: Mutex<BTreeMap<MachineId, Arc<Machine>>>,
+    pub routers: Mutex<BTreeMap<VpcId, Arc<Router>>>,
+    pub events: broadcast::Sender<MachineEvent>,
+    pub launches: Semaphore,
+    _lock: Flock<File>,
+}
+
+/// The folders.
+pub struct Dirs {
+    pub state: PathBuf,
+    pub machines: PathBuf,
+    pub networks: PathBuf,
+    pub private: PathBuf,
+    pub lower: PathBuf,
+    pub netns: PathBuf,
+}
+
+impl Host {
+    /// Opens a state directory.
+    pub fn open(config: &LocalConfig) -> DriverResult<Self> {
+        if !nix::unistd::geteuid().is_root() {
+            return Err(DriverError::NotRoot);
+        }
+        files::make_dir(&config.state_dir)?;
+        let state = config.state_dir.canonicalize();
+        let state = state.map_err(|e| DriverError::failed("find the state directory", e))?;
+        let lock = lock(&state)?;
+        let dirs = Dirs::make(state)?;
+        let trees = Trees::find()?;
+        preflight::filter_bridges()?;
+        let digest = hex::encode(Sha256::digest(dirs.state.as_os_str().as_encoded_bytes()));
+        let guest = place_guest(&dirs.state, &config.guest)?;
+        let crun = Crun::new(dirs.state.join("run/crun"), &trees)?;
+        let images = ImageStore::open(&dirs.state.join("images"), &dirs.private.join("layers"))?;
+        Ok(Self {
+            top_group: format!("kiln-{}", &digest[..8]),
+            crun,
+            images,
+            guest,
+            trees,
+            files_max: files_max()?,
+            boot_id: boot_id(),
+            machines: Mutex::default(),
+            routers: Mutex::default(),
+            events: broadcast::channel(EVENTS_KEPT).0,
+            launches: Semaphore::new(config.launches_at_once.max(1)),
+            dirs,
+            _lock: lock,
+        })
+    }
+
+    /// A machine by its name.
+    pub fn machine(&self, id: &MachineId) -> DriverResult<Arc<Machine>> {
+        let found = self.machines.lock().get(id).cloned();
+        found.ok_or_else(|| DriverError::not_found("machine", id))
+    }
+
+    /// A VPC's router.
+    pub fn router(&self, id: &VpcId) -> DriverResult<Arc<Router>> {
+        let found = self.routers.lock().get(id).cloned();
+        found.ok_or_else(|| DriverError::not_found("network", id))
+    }
+
+    /// Layers that a machine has, whether it runs or not.
+    pub fn layers_in_use(&self) -> BTreeSet<LayerDigest> {
+        let machines: Vec<_> = self.machines.lock().values().cloned().collect();
+        let layers = machines.iter().flat_map(|m| m.record.lock().layers.clone());
+        layers.collect()
+    }
+}
+
+impl Dirs {
+    fn make(state: PathBuf) -> DriverResult<Self> {
+        let private = state.join("run/mnt");
+        let dirs = Self {
+            machines: state.join("machines"),
+            networks: state.join("networks"),
+            lower: private.join("lower"),
+            netns: private.join("netns"),
+            private,
+            state,
+        };
+        files::make_dir(&dirs.private)?;
+        // A machine's root, seen from the host, is an ordinary user; it must be
+        // able to walk to its own folder, and to nothing else.
+        for dir in [&dirs.state, &dirs.machines] {
+            files::make_dir(dir)?;
+            walk_only(dir)?;
+        }
+        check_way(&dirs.state)?;
+        files::make_dir(&dirs.networks)?;
+        let failed = |e| DriverError::failed("set up the private mounts", e);
+        let mounted = mounts::mounts_under(&dirs.private).map_err(failed)?;
+        if !mounted.contains(&dirs.private) {
+            mounts::make_private(&dirs.private).map_err(failed)?;
+        }
+        for dir in [&dirs.lower, &dirs.netns] {
+            files::make_dir(dir)?;
+        }
+        Ok(dirs)
+    }
+}
+
+/// Lets others pass through a folder without seeing what is in it.
+pub fn walk_only(dir: &Path) -> DriverResult<()> {
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o711))
+        .map_err(|e| DriverError::failed(format!("open the way to {}", dir.display()), e))
+}
+
+fn check_way(state: &Path) -> DriverResult<()> {
+    for dir in state.ancestors() {
+        let meta = fs::metadata(dir).map_err(|e| DriverError::failed(format!("look at {}", dir.display()), e))?;
+        if meta.permissions().mode() & 0o001 == 0 {
+            return Err(DriverError::Invalid(format!(
+                "machines cannot reach the state directory: run `chmod o+x {}`",
+                dir.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn lock(state: &Path) -> DriverResult<Flock<File>> {
+    let path = state.join("lock");
+    let file = File::create(&path).map_err(|e| DriverError::failed(format!("open {}", path.display()), e))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| DriverError::Conflict {
+        kind: "state directory",
+        name: state.display().to_string(),
+        problem: "is in use by another kiln".to_owned(),
+    })
+}
+
+/// Writes the guest program where machines can be given it. Machines that run
+/// keep the one they were started with.
+fn place_guest(state: &Path, guest: &[u8]) -> DriverResult<Option<PathBuf>> {
+    if guest.is_empty() {
+        return Ok(None);
+    }
+    let dir = state.join("guest");
+    files::make_dir(&dir)?;
+    walk_only(&dir)?;
+    let digest = hex::encode(Sha256::digest(guest));
+    let file = dir.join(format!("kiln-guest-{}", &digest[..16]));
+    if !file.exists() {
+        files::write_whole(&file, guest)?;
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755))
+        .map_err(|e| DriverError::failed("make the guest executable", e))?;
+    Ok(Some(file))
+}
+
+/// Most open files a process may have here; a machine cannot be given more.
+fn files_max() -> DriverResult<u64> {
+    use nix::libc;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a valid place for the answer.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } < 0 {
+        let error = io::Error::last_os_error();
+        return Err(DriverError::failed("read the limit of open files", error));
+    }
+    Ok(limit.rlim_max.min(1 << 20))
+}

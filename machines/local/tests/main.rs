@@ -1,0 +1,8 @@
+//! Real machines on this host. Root is needed: without it every test fails and says so.
+
+mod crash;
+mod given;
+mod groups;
+mod images;
+mod life;
+mod systemd;

@@ -1,0 +1,174 @@
+//! A network as it shall be, whole: subnets, who may talk to whom, and who sits where.
+//!
+//! A VPC is always described completely; the driver compares it with what there
+//! is. The rules are those of AWS security groups: deny unless allowed, both
+//! ends must agree, answers to an allowed connection pass.
+
+use crate::{Cidr, GroupId, MacAddr, MachineId, SubnetId, VpcId, ZoneName};
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+
+/// A VPC, whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VpcSpec {
+    /// Its name.
+    pub id: VpcId,
+    /// Its blocks; DNS answers at the second address of the first.
+    pub cidrs: Vec<Cidr>,
+    /// Its subnets.
+    pub subnets: Vec<SubnetSpec>,
+    /// Its security groups.
+    pub groups: Vec<SecurityGroupSpec>,
+    /// Every address in use. An address not listed can send and receive nothing.
+    pub interfaces: Vec<InterfaceSpec>,
+}
+
+impl VpcSpec {
+    /// Where the VPC's DNS answers: two after the first address of its first block.
+    pub fn dns_ip(&self) -> Option<Ipv4Addr> {
+        self.cidrs.first().map(|cidr| cidr.nth(2))
+    }
+    /// The subnet of that name.
+    pub fn subnet(&self, id: &SubnetId) -> Option<&SubnetSpec> {
+        self.subnets.iter().find(|subnet| &subnet.id == id)
+    }
+}
+
+/// A subnet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubnetSpec {
+    /// Its name.
+    pub id: SubnetId,
+    /// Its block; its router answers at the first address after the base.
+    pub cidr: Cidr,
+    /// Its availability zone.
+    pub zone: ZoneName,
+    /// Whether its route table leads to the internet (gateway or NAT).
+    pub internet: bool,
+}
+
+/// A security group with its rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityGroupSpec {
+    /// Its name.
+    pub id: GroupId,
+    /// What it allows.
+    pub rules: Vec<Rule>,
+}
+
+/// One thing that is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Rule {
+    /// Into or out of the group's members.
+    pub direction: Direction,
+    /// Which packets.
+    pub protocol: Protocol,
+    /// The other end.
+    pub peer: Peer,
+}
+
+/// Which way a rule looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Towards the member.
+    Ingress,
+    /// Away from the member.
+    Egress,
+}
+
+/// Which packets a rule allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "protocol")]
+pub enum Protocol {
+    /// Every packet.
+    All,
+    /// TCP to these ports.
+    Tcp {
+        /// The ports.
+        ports: PortRange,
+    },
+    /// UDP to these ports.
+    Udp {
+        /// The ports.
+        ports: PortRange,
+    },
+    /// ICMP of this type and code; none means any.
+    Icmp {
+        /// The type.
+        kind: Option<u8>,
+        /// The code.
+        code: Option<u8>,
+    },
+    /// Another IP protocol, by number.
+    Other {
+        /// The number.
+        number: u8,
+    },
+}
+
+/// Ports from `from` to `to`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PortRange {
+    /// First port.
+    pub from: u16,
+    /// Last port.
+    pub to: u16,
+}
+
+impl PortRange {
+    /// One port.
+    pub fn one(port: u16) -> Self {
+        Self { from: port, to: port }
+    }
+    /// Every port.
+    pub const ALL: PortRange = PortRange { from: 0, to: u16::MAX };
+}
+
+/// The other end of an allowed connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "peer")]
+pub enum Peer {
+    /// Addresses of a block.
+    Cidr {
+        /// The block.
+        cidr: Cidr,
+    },
+    /// Members of a security group of the same VPC.
+    Group {
+        /// The group.
+        group: GroupId,
+    },
+}
+
+/// An address in use in a VPC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceSpec {
+    /// The address.
+    pub ip: Ipv4Addr,
+    /// Its subnet.
+    pub subnet: SubnetId,
+    /// The hardware address.
+    pub mac: MacAddr,
+    /// Whose it is.
+    pub owner: InterfaceOwner,
+    /// Its security groups; it may do what any of them allows.
+    pub groups: Vec<GroupId>,
+    /// Whether packets must come from or go to this very address. False only
+    /// for machines that forward other machines' packets.
+    pub source_dest_check: bool,
+}
+
+/// Whose an address is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "owner")]
+pub enum InterfaceOwner {
+    /// A machine's.
+    Machine {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// Kiln's own: a load balancer listens and speaks there, through
+    /// `MachineDriver::listen` and `dial`.
+    Router,
+}
