@@ -1,0 +1,195 @@
+//! Controllers: woken with a name only, they look, decide, act and say what they wait for.
+//!
+//! `observe` does all the reading, `plan` is pure and decides, `act` carries out one step and
+//! decides nothing. A controller therefore works the same after a restart, and the testkit can
+//! run every step twice and break every step once.
+
+use crate::{Cx, Error, Scope, Store};
+use async_trait::async_trait;
+use kiln_clock::Timestamp;
+use kiln_store::Change;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// The name of a thing: all a controller is told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name {
+    pub scope: Scope,
+    pub id: Arc<str>,
+}
+
+impl Name {
+    pub fn new(scope: &Scope, id: impl Into<Arc<str>>) -> Self {
+        Self { scope: scope.clone(), id: id.into() }
+    }
+}
+
+/// What a controller waits for, in plain words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    pub what: String,
+    /// When to look again at the latest; `None` waits for a change alone.
+    pub until: Option<Timestamp>,
+}
+
+/// What a controller sees, wants, will do next and waits for; shown by `kiln explain`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    pub sees: String,
+    pub wants: String,
+    pub next: Vec<String>,
+    pub waiting_for: Option<Waiting>,
+    /// The last failure of a step, until a pass succeeds.
+    pub failing: Option<String>,
+}
+
+/// Steps to take now and the report that explains them.
+#[derive(Debug, Clone)]
+pub struct Plan<S> {
+    pub steps: Vec<S>,
+    /// Steps that do not depend on each other may run at the same time.
+    pub concurrent: bool,
+    pub report: Report,
+}
+
+impl<S: Debug> Plan<S> {
+    /// One step after the other. The report's `next` is filled from the steps when empty.
+    pub fn new(steps: Vec<S>, report: Report) -> Self {
+        Self { steps, concurrent: false, report }
+    }
+    /// All steps at the same time.
+    pub fn concurrent(steps: Vec<S>, report: Report) -> Self {
+        Self { steps, concurrent: true, report }
+    }
+    /// Nothing to do.
+    pub fn rest(report: Report) -> Self {
+        Self { steps: vec![], concurrent: false, report }
+    }
+}
+
+/// One controller of a service. See the module's head.
+#[async_trait]
+pub trait Controller: Send + Sync + 'static {
+    /// e.g. `autoscaling/capacity`.
+    const NAME: &'static str;
+    /// The service principal it acts as, e.g. `autoscaling.amazonaws.com`.
+    const ACTS_AS: &'static str;
+    type Seen: Send + Sync;
+    type Step: Debug + Send + Sync;
+
+    /// The things to look at after a change of the store (of any service's records; match
+    /// `change.kind`). Called for every change: must be quick.
+    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name>;
+    /// Every thing, for the pass at start and the periodic full pass.
+    fn all(&self, store: &Store) -> Result<Vec<Name>, Error>;
+    /// Reads all that the decision needs; `None` when the thing is gone.
+    async fn observe(&self, cx: &Cx, name: &Name) -> Result<Option<Self::Seen>, Error>;
+    /// Decides. Pure.
+    fn plan(&self, seen: &Self::Seen, now: Timestamp) -> Plan<Self::Step>;
+    /// Carries out one step; must be safe to run twice.
+    async fn act(&self, cx: &Cx, name: &Name, step: &Self::Step) -> Result<(), Error>;
+}
+
+/// What the testkit does to steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Chaos {
+    /// Nothing: production.
+    #[default]
+    None,
+    /// Every step runs twice.
+    Twice,
+    /// The step fails before it does anything.
+    FailBefore,
+    /// The step does its work, then its success is lost.
+    FailAfter,
+}
+
+/// Asked with a step's text before the step runs.
+pub type AskChaos<'a> = dyn Fn(&str) -> Chaos + Send + Sync + 'a;
+
+/// What one pass did.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    /// Steps taken, as text.
+    pub steps: Vec<String>,
+    /// `None`: the thing is gone.
+    pub report: Option<Report>,
+    /// The first failure.
+    pub error: Option<Error>,
+}
+
+/// A controller whose types are erased, as the runner holds it.
+#[async_trait]
+pub trait AnyController: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn acts_as(&self) -> &'static str;
+    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name>;
+    fn all(&self, store: &Store) -> Result<Vec<Name>, Error>;
+    /// Observe, plan, act once. `chaos` is asked before each step.
+    async fn pass(&self, cx: &Cx, name: &Name, chaos: &AskChaos<'_>) -> Pass;
+}
+
+#[async_trait]
+impl<C: Controller> AnyController for C {
+    fn name(&self) -> &'static str {
+        C::NAME
+    }
+    fn acts_as(&self) -> &'static str {
+        C::ACTS_AS
+    }
+    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name> {
+        Controller::wakes(self, store, change)
+    }
+    fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
+        Controller::all(self, store)
+    }
+
+    async fn pass(&self, cx: &Cx, name: &Name, chaos: &AskChaos<'_>) -> Pass {
+        let seen = match self.observe(cx, name).await {
+            Ok(Some(seen)) => seen,
+            Ok(None) => return Pass { steps: vec![], report: None, error: None },
+            Err(error) => {
+                let report = Report { failing: Some(error.to_string()), ..Report::default() };
+                return Pass { steps: vec![], report: Some(report), error: Some(error) };
+            }
+        };
+        let mut plan = self.plan(&seen, cx.now());
+        let steps: Vec<String> = plan.steps.iter().map(|step| format!("{step:?}")).collect();
+        if plan.report.next.is_empty() {
+            plan.report.next = steps.clone();
+        }
+        cx.platform().set_report(C::NAME, name, Some(plan.report.clone()));
+        let breaks: Vec<Chaos> = steps.iter().map(|text| chaos(text)).collect();
+        let mut error = None;
+        if plan.concurrent {
+            let all = plan.steps.iter().zip(breaks).map(|(step, chaos)| one(self, cx, name, step, chaos));
+            error = futures_util::future::join_all(all).await.into_iter().find_map(Result::err);
+        } else {
+            for (step, chaos) in plan.steps.iter().zip(breaks) {
+                if let Err(failure) = one(self, cx, name, step, chaos).await {
+                    error = Some(failure);
+                    break;
+                }
+            }
+        }
+        let mut report = plan.report;
+        report.failing = error.as_ref().map(|e| e.to_string());
+        Pass { steps, report: Some(report), error }
+    }
+}
+
+async fn one<C: Controller>(controller: &C, cx: &Cx, name: &Name, step: &C::Step, chaos: Chaos) -> Result<(), Error> {
+    let broken = |when: &str| Error::internal(format!("broken on purpose {when} {step:?}"));
+    match chaos {
+        Chaos::None => controller.act(cx, name, step).await,
+        Chaos::Twice => {
+            controller.act(cx, name, step).await?;
+            controller.act(cx, name, step).await
+        }
+        Chaos::FailBefore => Err(broken("before")),
+        Chaos::FailAfter => {
+            controller.act(cx, name, step).await?;
+            Err(broken("after"))
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What a handler or controller is given: who calls, where, when, and the ways to everything else.
+
+use crate::{Caller, Error, Grant, IdSource, Platform, Request, ResourcePolicy, Scope, Store, operation};
+use kiln_clock::Timestamp;
+use kiln_protocol::Shape;
+use std::sync::Arc;
+
+/// The context of one call or one controller pass. Cheap to clone.
+#[derive(Clone)]
+pub struct Cx {
+    platform: Arc<Platform>,
+    scope: Scope,
+    caller: Arc<Caller>,
+    request_id: Arc<str>,
+    source_ip: Option<std::net::IpAddr>,
+    request_host: Option<Arc<str>>,
+}
+
+impl Cx {
+    /// A context for a call from outside.
+    pub fn new(platform: Arc<Platform>, scope: Scope, caller: Caller, request_id: &str) -> Self {
+        Self {
+            platform,
+            scope,
+            caller: Arc::new(caller),
+            request_id: request_id.into(),
+            source_ip: None,
+            request_host: None,
+        }
+    }
+
+    /// A context in which a service acts by itself, e.g. `autoscaling.amazonaws.com`.
+    pub fn for_service(platform: Arc<Platform>, scope: Scope, service: &str) -> Self {
+        let caller = Caller::service(service, &scope.account);
+        let request_id = platform.ids().uuid();
+        Self::new(platform, scope, caller, &request_id)
+    }
+
+    /// With the address the request came from (`aws:SourceIp`).
+    pub fn from_ip(mut self, ip: std::net::IpAddr) -> Self {
+        self.source_ip = Some(ip);
+        self
+    }
+
+    /// With the Host header of the request, for answers that contain a URL.
+    pub fn via_host(mut self, host: &str) -> Self {
+        self.request_host = Some(host.into());
+        self
+    }
+
+    /// The same context for another caller (a stack's owner, a service).
+    pub fn as_caller(&self, caller: Caller) -> Self {
+        Self { caller: Arc::new(caller), ..self.clone() }
+    }
+
+    /// The same context with a service acting by itself.
+    pub fn as_service(&self, service: &str) -> Self {
+        self.as_caller(Caller::service(service, &self.scope.account))
+    }
+
+    /// The same context in another region.
+    pub fn in_region(&self, region: &str) -> Self {
+        Self { scope: Scope::new(self.scope.account.clone(), region), ..self.clone() }
+    }
+
+    pub fn platform(&self) -> &Arc<Platform> {
+        &self.platform
+    }
+    /// Account and region: the key of everything kept.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+    /// The same account, no region: where global services (iam) keep things.
+    pub fn global_scope(&self) -> Scope {
+        Scope::new(self.scope.account.clone(), "")
+    }
+    pub fn account(&self) -> &str {
+        &self.scope.account
+    }
+    pub fn region(&self) -> &str {
+        &self.scope.region
+    }
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+    pub fn source_ip(&self) -> Option<std::net::IpAddr> {
+        self.source_ip
+    }
+    pub fn request_host(&self) -> Option<&str> {
+        self.request_host.as_deref()
+    }
+    pub fn store(&self) -> &Store {
+        self.platform.store()
+    }
+    pub fn ids(&self) -> &IdSource {
+        self.platform.ids()
+    }
+    pub fn now(&self) -> Timestamp {
+        self.platform.clock().now()
+    }
+    /// A part that the server installed, e.g. `Arc<dyn MachineDriver>`.
+    pub fn part<T: Clone + Send + Sync + 'static>(&self) -> Result<T, Error> {
+        self.platform.part()
+    }
+
+    /// `arn:aws:service:region:account:resource` in this scope.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{resource}", self.region(), self.account())
+    }
+
+    /// Asks whether the caller may do something beyond the operation itself (`iam:PassRole`).
+    pub fn authorize(&self, action: &str, resources: &[String], context: &[(&str, String)]) -> Result<(), Error> {
+        self.platform.authorize(self, &Grant { action, resources, context, resource_policy: None })
+    }
+
+    /// The same, where the resource has a policy of its own (a role to assume, a bucket). It is
+    /// asked of services too, for it names those that may; only the root user's own account and
+    /// open mode need no answer.
+    pub fn authorize_by(
+        &self,
+        action: &str,
+        resource: &str,
+        context: &[(&str, String)],
+        policy: ResourcePolicy<'_>,
+    ) -> Result<(), Error> {
+        let resources = [resource.to_owned()];
+        self.platform.authorize(self, &Grant { action, resources: &resources, context, resource_policy: Some(policy) })
+    }
+
+    /// Calls a public operation of any service as this caller: validated, authorized, logged.
+    pub async fn call<R: Request>(&self, request: R) -> Result<R::Response, Error> {
+        let operation = self
+            .platform
+            .operation(R::SERVICE.name, R::OPERATION)
+            .ok_or_else(|| Error::not_built(format!("{}:{}", R::SERVICE.signing_name, R::OPERATION)))?;
+        // A typed request cannot leave a list out; an empty one means that, and must not meet a
+        // model's least length.
+        let value = operation::invoke(self, operation, request.to_value().without_empty()).await?;
+        R::Response::from_value(value)
+    }
+}

@@ -1,0 +1,41 @@
+//! What a service is made of. Every folder under `services/` is written in these words.
+//!
+//! ```text
+//! gateway --decoded call--> invoke: validate -> authorize -> handler (one store transaction) -> log
+//! controller --cx.call(Request)--> invoke: the same, without HTTP
+//! store --change--> runner (crate reconcile) -> Controller: observe -> plan (pure) -> act -> report
+//! cloudformation --ResourceType--> cx.call(Request)
+//! ```
+//!
+//! A service sees its own code, this kit and other services' shapes; what it wants of another
+//! service it asks for by that service's public operation ([`Cx::call`]).
+
+mod access;
+mod controller;
+mod cx;
+mod idempotency;
+mod operation;
+mod paging;
+mod platform;
+mod resource;
+mod service;
+
+pub use access::{Access, Caller, CallerKind, Credential, Grant, ResourcePolicy, RootCredential};
+pub use async_trait::async_trait;
+pub use controller::{AnyController, AskChaos, Chaos, Controller, Name, Pass, Plan, Report, Waiting};
+pub use cx::Cx;
+pub use idempotency::{Remembered, request_hash};
+pub use kiln_clock::{Clock, Timestamp};
+pub use kiln_ids::{Arn, IdSource};
+pub use kiln_protocol::{Blob, Error, Fault, Map, Request};
+pub use kiln_store::{Change, Commit, Op, Record, Scope, Store, StoreError, Tx};
+pub use operation::{Operation, invoke};
+pub use paging::{Page, paginate};
+pub use platform::{CallLog, CallRecord, Platform, PlatformBuilder};
+pub use resource::{ResourceRequest, ResourceType, Stability};
+pub use service::{Service, Start};
+
+#[doc(hidden)]
+pub use kiln_protocol::{Shape as __Shape, StructTyped as __StructTyped};
+#[doc(hidden)]
+pub use operation::{dry_run_passed as __dry_run_passed, same as __same};

@@ -1,0 +1,113 @@
+//! One row per operation, and the one path every call takes, from outside or from another service.
+
+use crate::platform::CallRecord;
+use crate::{Cx, Error};
+use kiln_protocol::{Http, ServiceModel, StructShape, Value};
+use std::{future::Future, pin::Pin};
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send + 'a>>;
+
+/// An operation that Kiln serves.
+pub struct Operation {
+    pub name: &'static str,
+    pub model: &'static ServiceModel,
+    pub input: &'static StructShape,
+    pub output: &'static StructShape,
+    pub http: Http,
+    /// Authorizes, then handles. The flag is `DryRun`.
+    pub call: for<'a> fn(&'a Cx, Value, bool) -> Answer<'a>,
+}
+
+/// Validates, authorizes, handles and logs one call. `value` has the shape of the operation's input.
+pub async fn invoke(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
+    let started = std::time::Instant::now();
+    let answer = checked(cx, operation, value).await;
+    cx.platform().calls().push(CallRecord {
+        at: cx.now(),
+        request_id: cx.request_id().to_owned(),
+        service: operation.model.name,
+        operation: operation.name,
+        account: cx.account().to_owned(),
+        region: cx.region().to_owned(),
+        caller: cx.caller().arn.clone(),
+        error: answer.as_ref().err().map(|e| (e.code.to_string(), e.message.clone())),
+        micros: started.elapsed().as_micros() as u64,
+    });
+    answer
+}
+
+async fn checked(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
+    kiln_protocol::validate(&value, operation.input, operation.model.protocol)?;
+    let dry_run = match (&value, operation.input.find("DryRun")) {
+        (Value::Struct(members), Some((at, _))) => matches!(members.get(at), Some(Value::Bool(true))),
+        _ => false,
+    };
+    (operation.call)(cx, value, dry_run).await
+}
+
+#[doc(hidden)]
+pub fn dry_run_passed() -> Error {
+    Error::sender("DryRunOperation", "Request would have succeeded, but DryRun flag is set.").with_status(412)
+}
+
+#[doc(hidden)]
+pub const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+/// A row: `operation!(RunInstances: run_instances(RunInstancesRequest))`.
+///
+/// The handler is `async fn(&Cx, RunInstancesRequest) -> Result<RunInstancesResponse, E>` with
+/// `E: Into<Error>`. With `, on instance_arns` a `fn(&Cx, &RunInstancesRequest) -> Vec<String>`
+/// names the resources that policies are matched against (`*` otherwise), and with
+/// `, on instance_arns, given request_tags` a `fn(&Cx, &RunInstancesRequest) -> Vec<(&str, String)>`
+/// gives further condition keys; with `, open` the call needs no permission (GetCallerIdentity).
+#[macro_export]
+macro_rules! operation {
+    ($name:ident: $handler:ident($input:ty)) => { $crate::operation!(@row $name, $handler, $input, |cx, _input| {
+        cx.authorize(&$crate::operation!(@action $input), &["*".to_owned()], &[])
+    }) };
+    ($name:ident: $handler:ident($input:ty), open) => { $crate::operation!(@row $name, $handler, $input, |_cx, _input| {
+        Ok::<(), $crate::Error>(())
+    }) };
+    ($name:ident: $handler:ident($input:ty), on $resources:path) => { $crate::operation!(@row $name, $handler, $input, |cx, input| {
+        cx.authorize(&$crate::operation!(@action $input), &$resources(cx, input), &[])
+    }) };
+    ($name:ident: $handler:ident($input:ty), on $resources:path, given $keys:path) => { $crate::operation!(@row $name, $handler, $input, |cx, input| {
+        cx.authorize(&$crate::operation!(@action $input), &$resources(cx, input), &$keys(cx, input))
+    }) };
+    (@action $input:ty) => {
+        format!("{}:{}", <$input as $crate::Request>::SERVICE.signing_name, <$input as $crate::Request>::OPERATION)
+    };
+    (@row $name:ident, $handler:ident, $input:ty, |$cx:ident, $in:ident| $authorize:expr) => { {
+        const _: () = assert!($crate::__same(stringify!($name), <$input as $crate::Request>::OPERATION), "the row's name is not the operation's");
+        $crate::Operation {
+            name: stringify!($name),
+            model: <$input as $crate::Request>::SERVICE,
+            input: <$input as $crate::__StructTyped>::SHAPE,
+            output: <<$input as $crate::Request>::Response as $crate::__StructTyped>::SHAPE,
+            http: <$input as $crate::Request>::HTTP,
+            call: |cx, value, dry_run| Box::pin(async move {
+                let input = <$input as $crate::__Shape>::from_value(value)?;
+                {
+                    let ($cx, $in) = (cx, &input);
+                    $authorize?;
+                }
+                if dry_run { return Err($crate::__dry_run_passed()); }
+                let answer: <$input as $crate::Request>::Response = $handler(cx, input).await.map_err($crate::Error::from)?;
+                Ok($crate::__Shape::to_value(&answer))
+            }),
+        }
+    } };
+}

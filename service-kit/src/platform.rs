@@ -1,0 +1,265 @@
+//! The whole platform as its services see it: state, time, names, each other, installed parts.
+
+use crate::controller::{Name, Report};
+use crate::{Access, AnyController, Cx, Error, Grant, IdSource, Operation, ResourceType, Scope, Service, Store};
+use kiln_clock::{Clock, Timestamp};
+use parking_lot::{Mutex, RwLock};
+use std::any::{Any, TypeId, type_name};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// How many calls [`CallLog`] remembers.
+const CALLS_KEPT: usize = 2_000;
+
+/// One finished call, as CloudTrail would tell it; holds no request members and so no secrets.
+#[derive(Debug, Clone)]
+pub struct CallRecord {
+    pub at: Timestamp,
+    pub request_id: String,
+    pub service: &'static str,
+    pub operation: &'static str,
+    pub account: String,
+    pub region: String,
+    pub caller: String,
+    /// Code and message of a refusal.
+    pub error: Option<(String, String)>,
+    pub micros: u64,
+}
+
+/// The latest calls, newest last.
+#[derive(Default)]
+pub struct CallLog(Mutex<VecDeque<CallRecord>>);
+
+impl CallLog {
+    pub(crate) fn push(&self, record: CallRecord) {
+        match &record.error {
+            None => {
+                tracing::debug!(target: "kiln::calls", service = record.service, operation = record.operation, caller = %record.caller, micros = record.micros)
+            }
+            Some((code, message)) => {
+                tracing::info!(target: "kiln::calls", service = record.service, operation = record.operation, caller = %record.caller, code, message)
+            }
+        }
+        let mut kept = self.0.lock();
+        if kept.len() == CALLS_KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(record);
+    }
+
+    /// A copy of what is remembered.
+    pub fn recent(&self) -> Vec<CallRecord> {
+        self.0.lock().iter().cloned().collect()
+    }
+}
+
+/// What each controller last said of each thing, and when.
+type Reports = BTreeMap<(&'static str, Name), (Timestamp, Report)>;
+
+/// Built once at start; shared by all.
+pub struct Platform {
+    store: Store,
+    clock: Clock,
+    ids: IdSource,
+    services: Vec<Service>,
+    rows: HashMap<&'static str, HashMap<&'static str, &'static Operation>>,
+    resources: BTreeMap<&'static str, Arc<dyn ResourceType>>,
+    parts: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    access: RwLock<Option<Arc<dyn Access>>>,
+    reports: Mutex<Reports>,
+    wakes: mpsc::UnboundedSender<(&'static str, Name)>,
+    wakes_out: Mutex<Option<mpsc::UnboundedReceiver<(&'static str, Name)>>>,
+    calls: CallLog,
+    open: bool,
+    home: Scope,
+}
+
+/// Collects the parts, then [`PlatformBuilder::build`]s.
+pub struct PlatformBuilder {
+    store: Store,
+    clock: Clock,
+    ids: IdSource,
+    services: Vec<Service>,
+    parts: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    open: bool,
+    home: Scope,
+}
+
+impl PlatformBuilder {
+    pub fn new(store: Store, clock: Clock, ids: IdSource) -> Self {
+        Self {
+            store,
+            clock,
+            ids,
+            services: vec![],
+            parts: HashMap::new(),
+            open: false,
+            home: Scope::new("000000000000", "us-east-1"),
+        }
+    }
+
+    /// Adds a service.
+    pub fn service(mut self, service: Service) -> Self {
+        self.services.push(service);
+        self
+    }
+
+    /// Installs a part that services ask for by type, e.g. `Arc<dyn MachineDriver>`.
+    pub fn part<T: Clone + Send + Sync + 'static>(mut self, part: T) -> Self {
+        self.parts.insert(TypeId::of::<T>(), Box::new(part));
+        self
+    }
+
+    /// Open mode: any credentials do, nothing is authorized. Loopback only.
+    pub fn open(mut self, open: bool) -> Self {
+        self.open = open;
+        self
+    }
+
+    /// The account and region of requests that name none. Default: 000000000000, us-east-1.
+    pub fn home(mut self, home: Scope) -> Self {
+        self.home = home;
+        self
+    }
+
+    pub fn build(self) -> Arc<Platform> {
+        let mut rows: HashMap<&'static str, HashMap<&'static str, &'static Operation>> = HashMap::new();
+        let mut resources: BTreeMap<&'static str, Arc<dyn ResourceType>> = BTreeMap::new();
+        for service in &self.services {
+            for row in service.operations.iter().flat_map(|rows| rows.iter()) {
+                rows.entry(service.model.name).or_default().insert(row.name, row);
+            }
+            for resource in &service.resources {
+                resources.insert(resource.type_name(), resource.clone());
+            }
+        }
+        let (wakes, wakes_out) = mpsc::unbounded_channel();
+        Arc::new(Platform {
+            store: self.store,
+            clock: self.clock,
+            ids: self.ids,
+            services: self.services,
+            rows,
+            resources,
+            parts: self.parts,
+            access: RwLock::new(None),
+            reports: Mutex::new(BTreeMap::new()),
+            wakes,
+            wakes_out: Mutex::new(Some(wakes_out)),
+            calls: CallLog::default(),
+            open: self.open,
+            home: self.home,
+        })
+    }
+}
+
+impl Platform {
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+    pub fn ids(&self) -> &IdSource {
+        &self.ids
+    }
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+    pub fn calls(&self) -> &CallLog {
+        &self.calls
+    }
+    /// Whether any credentials do.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// The account and region of requests that name none.
+    pub fn home(&self) -> &Scope {
+        &self.home
+    }
+
+    /// The row of a service's operation; `None` when Kiln does not serve it.
+    pub fn operation(&self, service: &str, operation: &str) -> Option<&'static Operation> {
+        self.rows.get(service)?.get(operation).copied()
+    }
+
+    /// The CloudFormation type of that name; `None` when no service has it.
+    pub fn resource_type(&self, name: &str) -> Option<Arc<dyn ResourceType>> {
+        self.resources.get(name).cloned()
+    }
+
+    /// Names of all CloudFormation types, sorted.
+    pub fn resource_types(&self) -> Vec<&'static str> {
+        self.resources.keys().copied().collect()
+    }
+
+    /// Every controller of every service.
+    pub fn controllers(&self) -> Vec<Arc<dyn AnyController>> {
+        self.services.iter().flat_map(|s| s.controllers.iter().cloned()).collect()
+    }
+
+    /// A part installed at start; an error that names the type where the server did not install it.
+    pub fn part<T: Clone + Send + Sync + 'static>(&self) -> Result<T, Error> {
+        self.parts
+            .get(&TypeId::of::<T>())
+            .and_then(|part| part.downcast_ref::<T>())
+            .cloned()
+            .ok_or_else(|| Error::internal(format!("this server was started without {}", type_name::<T>())))
+    }
+
+    /// Installs who answers about credentials and rights (the iam service's starter does).
+    pub fn set_access(&self, access: Arc<dyn Access>) {
+        *self.access.write() = Some(access);
+    }
+
+    /// Who answers about credentials and rights.
+    pub fn access(&self) -> Option<Arc<dyn Access>> {
+        self.access.read().clone()
+    }
+
+    pub(crate) fn authorize(&self, cx: &Cx, grant: &Grant<'_>) -> Result<(), Error> {
+        use crate::CallerKind::{Root, Service};
+        let trusted = match (&cx.caller().kind, &grant.resource_policy) {
+            (Root | Service { .. }, None) => true,
+            (Root, Some(policy)) => !policy.trust && policy.account == cx.caller().account,
+            _ => false,
+        };
+        if self.open || trusted {
+            return Ok(());
+        }
+        match self.access() {
+            Some(access) => access.authorize(cx, grant),
+            None => {
+                Err(Error::sender("AccessDenied", "No service of this platform can decide about access.")
+                    .with_status(403))
+            }
+        }
+    }
+
+    /// Tells a controller to look at a thing for a reason outside the store (a machine died).
+    pub fn wake(&self, controller: &'static str, name: Name) {
+        // The receiver lives as long as the runner; with no runner there is nobody to wake.
+        let _ = self.wakes.send((controller, name));
+    }
+
+    /// The other end of [`Platform::wake`]; the runner takes it once.
+    pub fn take_wakes(&self) -> Option<mpsc::UnboundedReceiver<(&'static str, Name)>> {
+        self.wakes_out.lock().take()
+    }
+
+    /// Keeps what a controller last said of a thing; `None` when the thing is gone.
+    pub fn set_report(&self, controller: &'static str, name: &Name, report: Option<Report>) {
+        let mut reports = self.reports.lock();
+        match report {
+            Some(report) => reports.insert((controller, name.clone()), (self.clock.now(), report)),
+            None => reports.remove(&(controller, name.clone())),
+        };
+    }
+
+    /// What every controller last said of every thing.
+    pub fn reports(&self) -> Vec<(&'static str, Name, Timestamp, Report)> {
+        self.reports.lock().iter().map(|((c, n), (at, r))| (*c, n.clone(), *at, r.clone())).collect()
+    }
+}

@@ -1,0 +1,128 @@
+//! CloudFormation resource types. A service implements each by calling public operations as the
+//! stack's owner; the cloudformation service drives them and knows none of them.
+//!
+//! Names, types and update behaviour of properties are facts kept in `kiln_template::facts`; the
+//! engine checks properties against them before a type is asked anything.
+
+use crate::{Cx, Error};
+use async_trait::async_trait;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+/// What a type is told of the resource in hand.
+#[derive(Debug, Clone)]
+pub struct ResourceRequest {
+    pub stack_id: String,
+    pub stack_name: String,
+    pub logical_id: String,
+    /// The same for every try of the same creation: use it as client token.
+    pub token: String,
+    /// A generated unique name (`stack-logical-RANDOM`), the same for every try, for types whose
+    /// name property was left out.
+    pub physical_name: String,
+    /// Resolved properties, checked against the type's facts.
+    pub properties: Json,
+    /// Properties before an update; `Null` otherwise.
+    pub previous: Json,
+    /// Stack tags and the `aws:cloudformation:*` tags, to be put on what supports tags, before the
+    /// resource's own `Tags`.
+    pub tags: Vec<(String, String)>,
+}
+
+/// Whether a resource has settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stability {
+    Ready,
+    /// Not yet, and why; the engine asks again.
+    Pending(String),
+    /// It will not settle, and why.
+    Failed(String),
+}
+
+/// One CloudFormation resource type.
+#[async_trait]
+pub trait ResourceType: Send + Sync {
+    /// e.g. `AWS::EC2::VPC`.
+    fn type_name(&self) -> &'static str;
+
+    /// Makes the resource and returns its physical id (what `Ref` gives). Called again with the
+    /// same `token` after a crash: must find what an earlier try made instead of making it twice.
+    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error>;
+
+    /// Asked after create and update until it says `Ready` or `Failed`.
+    async fn stability(&self, _cx: &Cx, _physical_id: &str, _request: &ResourceRequest) -> Result<Stability, Error> {
+        Ok(Stability::Ready)
+    }
+
+    /// Changes properties that need no replacement.
+    async fn update(&self, cx: &Cx, physical_id: &str, request: &ResourceRequest) -> Result<(), Error>;
+
+    /// Removes it; a thing that is gone already is a success. `Pending` when removal goes on by
+    /// itself (a terminating instance); the engine asks again.
+    async fn delete(&self, cx: &Cx, physical_id: &str, request: &ResourceRequest) -> Result<Stability, Error>;
+
+    /// The values of `Fn::GetAtt`, read from the thing itself.
+    async fn attributes(
+        &self,
+        cx: &Cx,
+        physical_id: &str,
+        request: &ResourceRequest,
+    ) -> Result<BTreeMap<String, Json>, Error>;
+}
+
+impl ResourceRequest {
+    /// A text property; scalars are written as text.
+    pub fn text(&self, name: &str) -> Option<String> {
+        match self.properties.get(name)? {
+            Json::String(s) => Some(s.clone()),
+            Json::Number(n) => Some(n.to_string()),
+            Json::Bool(b) => Some(b.to_string()),
+            _ => None,
+        }
+    }
+
+    /// A whole-number property, given as number or text.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.text(name)?.parse().ok()
+    }
+
+    /// A boolean property, given as boolean or text.
+    pub fn boolean(&self, name: &str) -> Option<bool> {
+        self.text(name)?.parse().ok()
+    }
+
+    /// A list of texts; empty when left out.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        let item = |v: &Json| match v {
+            Json::String(s) => Some(s.clone()),
+            Json::Number(n) => Some(n.to_string()),
+            Json::Bool(b) => Some(b.to_string()),
+            _ => None,
+        };
+        match self.properties.get(name) {
+            Some(Json::Array(items)) => items.iter().filter_map(item).collect(),
+            Some(one) => item(one).into_iter().collect(),
+            None => vec![],
+        }
+    }
+
+    /// The tags to put on: stack tags first, overridden by the resource's own `Tags` list.
+    pub fn all_tags(&self) -> Vec<(String, String)> {
+        let mut tags = self.tags.clone();
+        for tag in self.properties.get("Tags").and_then(Json::as_array).into_iter().flatten() {
+            if let (Some(key), Some(value)) = (tag.get("Key").and_then(Json::as_str), tag.get("Value")) {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                match tags.iter_mut().find(|(k, _)| k == key) {
+                    Some(found) => found.1 = value,
+                    None => tags.push((key.to_owned(), value)),
+                }
+            }
+        }
+        tags
+    }
+
+    /// Whether an update changed the property.
+    pub fn changed(&self, name: &str) -> bool {
+        self.properties.get(name) != self.previous.get(name)
+    }
+}

@@ -1,0 +1,30 @@
+//! A service on one screen: its model, rows, controllers, CloudFormation types and starters.
+
+use crate::{AnyController, Error, Operation, Platform, ResourceType};
+use futures_util::future::BoxFuture;
+use kiln_protocol::ServiceModel;
+use std::sync::Arc;
+
+/// Something a service runs beside its controllers, e.g. the metadata servers; called once at start.
+pub type Start = fn(Arc<Platform>) -> BoxFuture<'static, Result<(), Error>>;
+
+/// What `pub fn service()` of each service folder returns.
+pub struct Service {
+    pub model: &'static ServiceModel,
+    pub operations: &'static [&'static [Operation]],
+    pub controllers: Vec<Arc<dyn AnyController>>,
+    pub resources: Vec<Arc<dyn ResourceType>>,
+    pub start: Vec<Start>,
+}
+
+impl Service {
+    /// A service with operations only; push the rest.
+    pub fn new(model: &'static ServiceModel, operations: &'static [&'static [Operation]]) -> Self {
+        Self { model, operations, controllers: vec![], resources: vec![], start: vec![] }
+    }
+
+    /// The row of that name.
+    pub fn find(&self, operation: &str) -> Option<&'static Operation> {
+        self.operations.iter().flat_map(|rows| rows.iter()).find(|row| row.name == operation)
+    }
+}
