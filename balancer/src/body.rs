@@ -1,0 +1,147 @@
+//! Bodies on their way through: never collected, only passed on frame by frame.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::target::InFlight;
+use crate::upstream::Upstream;
+
+/// A client's body on its way to a target.
+pub(crate) enum RequestBody {
+    Empty,
+    Stream { body: Incoming, finished: Arc<AtomicBool> },
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    #[inline]
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            RequestBody::Empty => Poll::Ready(None),
+            RequestBody::Stream { body, finished } => {
+                let polled = Pin::new(&mut *body).poll_frame(cx);
+                if matches!(polled, Poll::Ready(None)) || body.is_end_stream() {
+                    finished.store(true, Ordering::Relaxed);
+                }
+                polled
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            RequestBody::Empty => true,
+            RequestBody::Stream { body, .. } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            RequestBody::Empty => SizeHint::with_exact(0),
+            RequestBody::Stream { body, .. } => body.size_hint(),
+        }
+    }
+}
+
+/// An answer's body on its way to the client.
+pub struct Body(Kind);
+
+enum Kind {
+    Whole(Option<Bytes>),
+    Target(FromTarget),
+}
+
+/// The body of a target's answer, with the connection it comes over and the request's place among
+/// those in flight.
+pub(crate) struct FromTarget {
+    body: Incoming,
+    exchange: Option<(Option<Box<Upstream>>, InFlight)>,
+    worker: usize,
+}
+
+impl Body {
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Body(Kind::Whole((!bytes.is_empty()).then_some(bytes)))
+    }
+
+    /// `upstream` is `None` when the connection has a task of its own.
+    pub(crate) fn from_target(
+        body: Incoming,
+        upstream: Option<Box<Upstream>>,
+        in_flight: InFlight,
+        worker: usize,
+    ) -> Self {
+        let mut from = FromTarget { body, exchange: Some((upstream, in_flight)), worker };
+        if from.body.is_end_stream() {
+            from.finish();
+            return Body::whole(Bytes::new());
+        }
+        Body(Kind::Target(from))
+    }
+}
+
+use http_body::Body as _;
+
+impl FromTarget {
+    /// The body is complete: the connection can serve the next request.
+    fn finish(&mut self) {
+        if let Some((upstream, in_flight)) = self.exchange.take()
+            && let Some(mut upstream) = upstream
+            && upstream.is_at_rest()
+        {
+            in_flight.target().keep(self.worker, upstream);
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let mut polled = Pin::new(&mut self.body).poll_frame(cx);
+        if polled.is_pending()
+            && let Some((Some(upstream), _)) = &mut self.exchange
+        {
+            upstream.drive(cx);
+            polled = Pin::new(&mut self.body).poll_frame(cx);
+        }
+        match &polled {
+            Poll::Ready(Some(Ok(_))) if self.body.is_end_stream() => self.finish(),
+            Poll::Ready(None) => self.finish(),
+            Poll::Ready(Some(Err(_))) => self.exchange = None,
+            _ => {}
+        }
+        polled
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    #[inline]
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.get_mut().0 {
+            Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
+            Kind::Target(from) => from.poll(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Whole(bytes) => bytes.is_none(),
+            Kind::Target(from) => from.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Kind::Target(from) => from.body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! A stream that notices silence and can be cut from outside.
+//!
+//! ALB has one idle timeout for both sides. A timer per request would cost more than the request,
+//! so each connection keeps one coarse timer: progress only notes the time; when the timer fires
+//! it either finds recent progress and sleeps for the rest, or ends the connection with
+//! `TimedOut`. `Cut` ends it at once, from any thread (its machine died, its drain is over).
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// Ends a connection from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Cut {
+    done: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Cut {
+    pub(crate) fn cut(&self) {
+        self.done.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
+}
+
+/// A stream with an idle timeout. `kept` lives as long as the stream does.
+pub(crate) struct IdleStream<S, K = ()> {
+    io: S,
+    idle: Duration,
+    last: Instant,
+    timer: Pin<Box<Sleep>>,
+    /// Requests in flight: while there are any, silence from the reading side is not idleness
+    /// (the target's own stream watches then).
+    busy: Option<Arc<AtomicU32>>,
+    cut: Arc<Cut>,
+    _kept: K,
+}
+
+impl<S, K> IdleStream<S, K> {
+    pub(crate) fn new(io: S, idle: Duration, cut: Arc<Cut>, busy: Option<Arc<AtomicU32>>, kept: K) -> Self {
+        let last = Instant::now();
+        IdleStream { io, idle, last, timer: Box::pin(tokio::time::sleep_until(last + idle)), busy, cut, _kept: kept }
+    }
+
+    fn progress<T>(&mut self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.last = Instant::now();
+        }
+        polled
+    }
+
+    /// Called when nothing moved: is it time to give up?
+    fn silent<T>(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<io::Result<T>> {
+        self.cut.waker.register(cx.waker());
+        if self.cut.is_cut() {
+            return Poll::Ready(Err(cut_error()));
+        }
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let busy = reading && self.busy.as_ref().is_some_and(|b| b.load(Ordering::Relaxed) > 0);
+            let now = Instant::now();
+            if now < self.last + self.idle || busy {
+                let until = if busy { now + self.idle } else { self.last + self.idle };
+                self.timer.as_mut().reset(until);
+            } else {
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "no byte moved within the idle timeout",
+                )));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+fn cut_error() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the balancer cut the connection")
+}
+
+impl<S: AsyncRead + Unpin, K: Unpin> AsyncRead for IdleStream<S, K> {
+    #[inline]
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.io).poll_read(cx, buf) {
+            Poll::Pending => this.silent(cx, true),
+            ready => this.progress(ready),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin, K: Unpin> AsyncWrite for IdleStream<S, K> {
+    #[inline]
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.io).poll_write(cx, buf) {
+            Poll::Pending => this.silent(cx, false),
+            ready => this.progress(ready),
+        }
+    }
+
+    #[inline]
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.io).poll_write_vectored(cx, bufs) {
+            Poll::Pending => this.silent(cx, false),
+            ready => this.progress(ready),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    #[inline]
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,179 @@
+//! One load balancer at work: its config compiled for quick decisions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::HeaderValue;
+use parking_lot::{Mutex, RwLock};
+
+use crate::choose::SmoothRotation;
+use crate::config::{Action, ApplyError, FixedResponse, Forward, LoadBalancerConfig, Redirect};
+use crate::counters::Counters;
+use crate::dial::Dialer;
+use crate::group::Group;
+use crate::headers::TraceIds;
+use crate::rules::{self, Test};
+use crate::sticky;
+
+/// Where the time on the wall comes from (cookies, trace ids).
+pub(crate) type WallClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+pub(crate) struct Lb {
+    pub(crate) counters: Counters,
+    pub(crate) trace_ids: TraceIds,
+    pub(crate) dialer: Arc<dyn Dialer>,
+    pub(crate) wall: WallClock,
+    plan: RwLock<Arc<Plan>>,
+}
+
+/// A compiled config.
+pub(crate) struct Plan {
+    pub(crate) config: LoadBalancerConfig,
+    pub(crate) groups: Vec<Arc<Group>>,
+    listeners: Vec<(u16, Routes)>,
+}
+
+/// A listener's rules, by priority, and its default.
+pub(crate) struct Routes {
+    pub(crate) rules: Vec<(Vec<Test>, Route)>,
+    pub(crate) default: Route,
+}
+
+/// A compiled action.
+pub(crate) enum Route {
+    Forward(ForwardRoute),
+    Redirect(Redirect),
+    Fixed { status: u16, content_type: Option<HeaderValue>, body: bytes::Bytes },
+}
+
+pub(crate) struct ForwardRoute {
+    groups: Vec<(Arc<Group>, u32, String)>,
+    pub(crate) stickiness: Option<Duration>,
+    rotation: Mutex<SmoothRotation>,
+}
+
+impl ForwardRoute {
+    /// The group for a request, and its cookie token.
+    pub(crate) fn choose(&self, sticky: Option<&str>) -> Option<(&Arc<Group>, &str)> {
+        let index = match &self.groups[..] {
+            [(_, weight, _)] => (*weight > 0).then_some(0)?,
+            groups => match groups.iter().position(|g| g.1 > 0 && Some(g.2.as_str()) == sticky) {
+                Some(index) => index,
+                None => self.rotation.lock().next(groups.iter().map(|g| g.1))?,
+            },
+        };
+        self.groups.get(index).map(|(group, _, token)| (group, token.as_str()))
+    }
+}
+
+impl Lb {
+    pub(crate) fn new(plan: Plan, dialer: Arc<dyn Dialer>, wall: WallClock) -> Arc<Self> {
+        let seed = wall().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+        Arc::new(Lb {
+            counters: Counters::default(),
+            trace_ids: TraceIds::new(seed),
+            dialer,
+            wall,
+            plan: RwLock::new(Arc::new(plan)),
+        })
+    }
+
+    pub(crate) fn plan(&self) -> Arc<Plan> {
+        self.plan.read().clone()
+    }
+
+    pub(crate) fn replace_plan(&self, plan: Plan) -> Arc<Plan> {
+        std::mem::replace(&mut *self.plan.write(), Arc::new(plan))
+    }
+}
+
+impl Plan {
+    /// A plan that serves nothing.
+    pub(crate) fn empty(id: &str) -> Self {
+        Plan { config: LoadBalancerConfig::new(id), groups: Vec::new(), listeners: Vec::new() }
+    }
+
+    /// Compiles `config`; `groups` are its target groups at work.
+    pub(crate) fn compile(config: LoadBalancerConfig, groups: Vec<Arc<Group>>) -> Result<Self, ApplyError> {
+        let by_id: HashMap<&str, &Arc<Group>> = groups.iter().map(|g| (g.id.as_str(), g)).collect();
+        let mut listeners = Vec::new();
+        for listener in &config.listeners {
+            let mut sorted: Vec<_> = listener.rules.iter().collect();
+            sorted.sort_by_key(|rule| rule.priority);
+            let mut compiled = Vec::new();
+            for rule in sorted {
+                let tests = rules::compile(rule).map_err(|(what, value)| ApplyError::BadValue {
+                    load_balancer: config.id.clone(),
+                    what,
+                    value,
+                })?;
+                compiled.push((tests, compile_action(&config.id, &rule.action, &by_id)?));
+            }
+            let default = compile_action(&config.id, &listener.default_action, &by_id)?;
+            listeners.push((listener.port, Routes { rules: compiled, default }));
+        }
+        Ok(Plan { config, groups, listeners })
+    }
+
+    /// Whether a client at this address may use the listener.
+    pub(crate) fn admits(&self, port: u16, client: std::net::IpAddr) -> bool {
+        let listener = self.config.listeners.iter().find(|l| l.port == port);
+        listener.is_some_and(|l| match &l.clients {
+            None => true,
+            Some(blocks) => blocks.iter().any(|block| rules::in_cidr(client.to_canonical(), *block)),
+        })
+    }
+
+    pub(crate) fn routes(&self, port: u16) -> Option<&Routes> {
+        self.listeners.iter().find(|(p, _)| *p == port).map(|(_, routes)| routes)
+    }
+}
+
+fn compile_action(lb: &str, action: &Action, groups: &HashMap<&str, &Arc<Group>>) -> Result<Route, ApplyError> {
+    let bad = |what, value: String| ApplyError::BadValue { load_balancer: lb.to_owned(), what, value };
+    Ok(match action {
+        Action::Forward(Forward { target_groups, stickiness }) => {
+            if target_groups.is_empty() {
+                return Err(bad("forward action", "no target group".into()));
+            }
+            let groups = target_groups
+                .iter()
+                .map(|(id, weight)| {
+                    let group = groups.get(id.as_str()).ok_or_else(|| ApplyError::UnknownTargetGroup {
+                        load_balancer: lb.to_owned(),
+                        target_group: id.clone(),
+                    })?;
+                    Ok((Arc::clone(group), *weight, sticky::token(&[lb, id])))
+                })
+                .collect::<Result<_, ApplyError>>()?;
+            Route::Forward(ForwardRoute { groups, stickiness: *stickiness, rotation: Mutex::default() })
+        }
+        Action::Redirect(redirect) => Route::Redirect(redirect.clone()),
+        Action::FixedResponse(FixedResponse { status, content_type, body }) => {
+            if !(200..=599).contains(status) {
+                return Err(bad("fixed-response status", status.to_string()));
+            }
+            let content_type = content_type
+                .as_ref()
+                .map(|c| HeaderValue::from_str(c).map_err(|_| bad("content type", c.clone())))
+                .transpose()?;
+            Route::Fixed { status: *status, content_type, body: body.clone().into() }
+        }
+    })
+}
+
+/// The ids of all target groups that some action of the config names.
+pub(crate) fn groups_in_use(config: &LoadBalancerConfig) -> Vec<&str> {
+    config
+        .listeners
+        .iter()
+        .flat_map(|l| l.rules.iter().map(|r| &r.action).chain([&l.default_action]))
+        .filter_map(|action| match action {
+            Action::Forward(forward) => Some(&forward.target_groups),
+            _ => None,
+        })
+        .flatten()
+        .map(|(id, _)| id.as_str())
+        .collect()
+}

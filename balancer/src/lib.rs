@@ -1,0 +1,40 @@
+//! The data plane of application load balancers: listeners, rules, weights, stickiness, health
+//! checks, drain.
+//!
+//! It is told what to be ([`Balancer::apply`]) and says how its targets are ([`Balancer::health`],
+//! [`Balancer::subscribe`]); it knows no AWS service and no machine. Read down the modules to
+//! follow a request: `listen` -> `serve` -> `forward` (`rules`, `lb`, `group`, `target`) ->
+//! `upstream`; and a check: `checks` -> `health` -> `group`.
+
+mod answers;
+mod balancer;
+mod body;
+mod checks;
+mod choose;
+mod config;
+mod counters;
+mod dial;
+mod forward;
+mod group;
+mod headers;
+mod health;
+mod idle;
+mod lb;
+mod listen;
+mod redirect;
+mod rules;
+mod serve;
+mod sticky;
+mod target;
+mod upgrade;
+mod upstream;
+
+pub use balancer::{Balancer, LoadBalancerCounters, NoSuchLoadBalancer, Options};
+pub use body::Body;
+pub use config::{
+    Action, Algorithm, ApplyError, Condition, FixedResponse, Forward, HealthCheckConfig, ListenerConfig,
+    LoadBalancerConfig, Redirect, RuleConfig, TargetConfig, TargetGroupConfig, ZoneConfig,
+};
+pub use counters::CountersSnapshot;
+pub use dial::{Dialer, Duplex, HostDialer, Stream};
+pub use health::{Health, HealthChange, HealthState, Reason, TargetHealth};
