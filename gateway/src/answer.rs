@@ -1,0 +1,57 @@
+//! From values and errors to HTTP answers.
+
+use crate::name::Call;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use kiln_protocol::{Encoded, Error, Protocol, ServiceModel, Value};
+use kiln_service_kit::Operation;
+
+/// The body of any answer: buffered for calls, streaming for load balancers.
+pub type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Stands in for the service of a request that names none; its namespace is what AWS's front ends
+/// use then.
+static NAMELESS: ServiceModel = ServiceModel {
+    name: "",
+    signing_name: "",
+    endpoint_prefix: "",
+    target_prefix: "",
+    api_version: "",
+    xml_namespace: "http://webservices.amazon.com/AWSFault/2005-15-09",
+    protocol: Protocol::Query,
+    global: false,
+    operations: &[],
+};
+
+/// A successful answer.
+pub fn success(call: &Call<'_>, operation: &Operation, value: &Value, request_id: &str) -> Response<Body> {
+    let encoded =
+        kiln_protocol::encode_response(call.protocol, call.model, operation.name, operation.output, value, request_id);
+    response(encoded, request_id)
+}
+
+/// An error in the caller's protocol.
+pub fn error(protocol: Protocol, model: Option<&ServiceModel>, error: &Error, request_id: &str) -> Response<Body> {
+    response(kiln_protocol::encode_error(protocol, model.unwrap_or(&NAMELESS), error, request_id), request_id)
+}
+
+fn response(encoded: Encoded, request_id: &str) -> Response<Body> {
+    let body = Full::new(Bytes::from(encoded.body)).map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(encoded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));
+    for (name, value) in encoded.headers {
+        match (http::HeaderName::try_from(&*name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => {
+                headers.append(name, value);
+            }
+            _ => tracing::error!("an answer had a header that HTTP does not allow"),
+        }
+    }
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    response
+}

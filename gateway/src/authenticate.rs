@@ -1,0 +1,90 @@
+//! Who is calling. *Enforced*: the signature is verified against the access key's secret. *Open*:
+//! any credentials do, and an access key id of exactly twelve digits is the account id.
+
+use crate::name::Call;
+use http::request::Parts;
+use kiln_protocol::{Error, Protocol};
+use kiln_service_kit::{Caller, Platform};
+use kiln_signing::{Body, Claim, Family, RequestParts, SigError, Verifier};
+use time::OffsetDateTime;
+
+/// A caller and the region the request is for.
+pub struct Who {
+    pub caller: Caller,
+    pub region: String,
+}
+
+/// Verifies signatures; remembers derived keys.
+pub struct Authenticator {
+    verifier: Verifier,
+}
+
+impl Authenticator {
+    pub fn new() -> Self {
+        Self { verifier: Verifier::new() }
+    }
+
+    /// Names the caller, or refuses in the words of the service's family.
+    pub fn authenticate(&self, platform: &Platform, call: &Call<'_>, head: &Parts, body: &[u8]) -> Result<Who, Error> {
+        let request = RequestParts {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or(""),
+            headers: &head.headers,
+            authority: head.uri.authority().map(|a| a.as_str()),
+            body: Body::Bytes(body),
+        };
+        let family = family(call.protocol);
+        let refuse = |error: SigError| refusal(error, family);
+        if platform.is_open() {
+            return Ok(open(platform, kiln_signing::parse(&request).ok()));
+        }
+        let claim = kiln_signing::parse(&request).map_err(refuse)?;
+        claim.expect_scope(call.model.signing_name, None).map_err(refuse)?;
+        let access = platform.access().ok_or_else(|| Error::internal("no service keeps access keys"))?;
+        let credential = match access.credential(&claim.access_key_id)? {
+            Some(credential) if credential.active => credential,
+            _ => return Err(refuse(SigError::InvalidClientTokenId)),
+        };
+        let now = platform.clock().now();
+        if credential.session_token.is_some() && credential.session_token != claim.session_token {
+            return Err(refuse(SigError::InvalidClientTokenId));
+        }
+        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(now.0) * 1_000_000)
+            .map_err(|_| Error::internal("the clock is out of range"))?;
+        self.verifier.verify(&claim, &request, &credential.secret, at).map_err(refuse)?;
+        if credential.expires.is_some_and(|end| end <= now) {
+            return Err(refuse(SigError::ExpiredToken));
+        }
+        let mut caller = credential.caller;
+        caller.access_key = claim.access_key_id;
+        Ok(Who { caller, region: claim.region })
+    }
+}
+
+fn open(platform: &Platform, claim: Option<Claim>) -> Who {
+    let home = platform.home();
+    let (key, region) = match claim {
+        Some(claim) => (claim.access_key_id, claim.region),
+        None => (String::new(), home.region.to_string()),
+    };
+    let is_account = key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit());
+    let mut caller = Caller::root(if is_account { &key } else { &home.account });
+    caller.access_key = key;
+    Who { caller, region }
+}
+
+fn family(protocol: Protocol) -> Family {
+    match protocol {
+        Protocol::Query => Family::Query,
+        Protocol::Ec2 => Family::Ec2,
+        Protocol::Json10 | Protocol::Json11 | Protocol::Cbor => Family::Json,
+        Protocol::RestJson => Family::RestJson,
+        Protocol::RestXml => Family::S3,
+    }
+}
+
+fn refusal(error: SigError, family: Family) -> Error {
+    let answer = error.answer(family);
+    Error::sender(answer.code, answer.message).with_status(answer.status)
+}
