@@ -1,0 +1,186 @@
+//! Answers about credentials and rights, asked at every call.
+//!
+//! ```text
+//! access key id ── one read by id ──> secret, user          (gateway: is the signature right?)
+//! caller + action + resources ── the caller's policies, parsed once ── kiln_policy ──> allowed or why not
+//! ```
+//!
+//! Nothing is scanned: a key is found by its id, a user by its name, and both say where to go on.
+//! Temporary credentials are the sts service's, which puts itself in front of this.
+
+use crate::parsed::Parsed;
+use crate::records::{AccessKey, User, everywhere};
+use crate::rights::Rights;
+use kiln_policy::{Policies, Policy, Principal, Request, ResourcePolicies, evaluate};
+use kiln_protocol::Protocol;
+use kiln_service_kit::{
+    Access, Caller, CallerKind, Credential, Cx, Error, Grant, Platform, RootCredential, Scope, Store,
+};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use time::OffsetDateTime;
+
+/// Installs the answers in the platform.
+pub fn start(platform: Arc<Platform>) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> {
+    Box::pin(async move {
+        let root = platform.part::<RootCredential>()?;
+        let account = platform.home().account.to_string();
+        let store = platform.store().clone();
+        platform.set_access(Arc::new(IamAccess {
+            root,
+            account,
+            store,
+            everywhere: everywhere(),
+            parsed: Parsed::default(),
+        }));
+        Ok(())
+    })
+}
+
+struct IamAccess {
+    root: RootCredential,
+    account: String,
+    store: Store,
+    /// Kept, since it is asked for at every request.
+    everywhere: Scope,
+    parsed: Parsed,
+}
+
+impl Access for IamAccess {
+    fn credential(&self, access_key: &str) -> Result<Option<Credential>, Error> {
+        let found = |secret: &str, active: bool, caller: Caller| {
+            Some(Credential { secret: secret.to_owned(), session_token: None, expires: None, active, caller })
+        };
+        if access_key == self.root.access_key {
+            return Ok(found(&self.root.secret, true, Caller::root(&self.account)));
+        }
+        let Some(key) = self.store.get::<AccessKey>(&self.everywhere, access_key)? else { return Ok(None) };
+        let Some(user) = self.store.get::<User>(&Scope::new(key.account.as_str(), ""), &key.user)? else {
+            return Ok(None);
+        };
+        let caller = Caller {
+            account: key.account.clone(),
+            arn: user.arn.clone(),
+            user_id: user.id.clone(),
+            access_key: key.id.clone(),
+            kind: CallerKind::User { name: user.name.clone() },
+        };
+        Ok(found(&key.secret, key.active, caller))
+    }
+
+    fn authorize(&self, cx: &Cx, grant: &Grant<'_>) -> Result<(), Error> {
+        refuse_session_token(cx.caller(), grant.action)?;
+        let (principal, rights) = self.principal(cx.caller(), grant)?;
+        let mut request = circumstances(cx, principal, grant)?;
+        request = request.principal_tags(rights.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+        let on_resource = match &grant.resource_policy {
+            None => None,
+            Some(policy) => {
+                request.resource_account = Some(policy.account.to_owned());
+                let kind =
+                    if policy.trust { kiln_policy::DocumentKind::Trust } else { kiln_policy::DocumentKind::Resource };
+                Some((policy.name, self.parsed.get(policy.document, kind)?))
+            }
+        };
+        let on_resource: Vec<Policy<'_>> =
+            on_resource.iter().map(|(name, document)| Policy { name, document }).collect();
+        let trust = grant.resource_policy.is_some_and(|policy| policy.trust);
+        let decision = rights.with(|policies| {
+            let resource = ResourcePolicies { policies: &on_resource, trust };
+            evaluate(&request, &Policies { resource, ..policies })
+        });
+        tracing::debug!(target: "kiln::access", decision = %decision.explain(&request));
+        if decision.is_allowed() {
+            return Ok(());
+        }
+        Err(denied(cx, grant.action, &decision.denied_message(&request)))
+    }
+}
+
+impl IamAccess {
+    /// The caller in the words of policies, and what it may do.
+    fn principal(&self, caller: &Caller, grant: &Grant<'_>) -> Result<(Principal, Rights), Error> {
+        let (arn, account, id) = (caller.arn.clone(), caller.account.clone(), caller.user_id.clone());
+        let scope = Scope::new(account.as_str(), "");
+        // Somebody whose user or role was removed meanwhile may do nothing.
+        let gone = || {
+            let text = format!("User: {} is not authorized to perform: {}", caller.arn, grant.action);
+            Error::sender("AccessDenied", text).with_status(403)
+        };
+        match &caller.kind {
+            CallerKind::Root => Ok((Principal::Root { account }, Rights::default())),
+            CallerKind::Service { name } => Ok((Principal::Service(name.clone()), Rights::default())),
+            CallerKind::User { name } => {
+                let rights = Rights::of_user(&self.store, &self.parsed, &scope, name)?;
+                let rights = rights.filter(|(user, _)| *user == id).ok_or_else(gone)?.1;
+                Ok((Principal::User { arn, account, name: name.clone(), id }, rights))
+            }
+            CallerKind::Role { role_name, session_policies, session_tags, .. } => {
+                let found = Rights::of_role(&self.store, &self.parsed, &scope, role_name)?;
+                let role_id = id.split(':').next().unwrap_or(&id).to_owned();
+                let (role, mut rights) = found.filter(|(role, _)| role.id == role_id).ok_or_else(gone)?;
+                rights.limit_to_session(&self.store, &self.parsed, session_policies)?;
+                rights.tags.extend(session_tags.iter().cloned());
+                Ok((Principal::Session { arn, role_arn: role.arn.clone(), account, id }, rights))
+            }
+        }
+    }
+}
+
+/// What GetSessionToken gives cannot be used for iam, nor for sts beyond AssumeRole and
+/// GetCallerIdentity. Source: AWS STS API Reference, GetSessionToken.
+fn refuse_session_token(caller: &Caller, action: &str) -> Result<(), Error> {
+    let temporary = caller.access_key.starts_with("ASIA") && matches!(caller.kind, CallerKind::User { .. });
+    let closed = action.starts_with("iam:") && action != "iam:PassRole"
+        || action.starts_with("sts:") && !matches!(action, "sts:AssumeRole" | "sts:TagSession");
+    if temporary && closed {
+        let text = "The security token included in the request is invalid";
+        return Err(Error::sender("InvalidClientTokenId", text).with_status(403));
+    }
+    Ok(())
+}
+
+/// The question with the condition keys that every request has.
+fn circumstances(cx: &Cx, principal: Principal, grant: &Grant<'_>) -> Result<Request, Error> {
+    let now = OffsetDateTime::from_unix_timestamp(cx.now().0.div_euclid(1_000))
+        .map_err(|_| Error::internal("the clock is out of range"))?;
+    let mut request = Request::new(principal, grant.action, grant.resources.to_vec())
+        .at(now)
+        .with("aws:SecureTransport", "false")
+        .with("aws:ViaAWSService", "false");
+    if !cx.region().is_empty() {
+        request = request.with("aws:RequestedRegion", cx.region());
+    }
+    if let Some(address) = cx.source_ip() {
+        request = request.from_address(address);
+    }
+    if cx.caller().access_key.starts_with("ASIA") {
+        request = request.with("aws:MultiFactorAuthPresent", "false");
+    }
+    // A key given several times has several values.
+    let mut keys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (key, value) in grant.context {
+        keys.entry(key).or_default().push(value);
+    }
+    for (key, values) in keys {
+        request = request.with_all(key, &values);
+    }
+    Ok(request)
+}
+
+/// The refusal in the form of the service asked.
+fn denied(cx: &Cx, action: &str, message: &str) -> Error {
+    let prefix = action.split(':').next().unwrap_or(action);
+    let protocol = cx.platform().services().iter().find(|s| s.model.signing_name == prefix).map(|s| s.model.protocol);
+    match protocol {
+        Some(Protocol::Ec2) => {
+            let text = format!("You are not authorized to perform this operation. {message}");
+            Error::sender("UnauthorizedOperation", text).with_status(403)
+        }
+        Some(Protocol::Json10 | Protocol::Json11 | Protocol::Cbor) => Error::sender("AccessDeniedException", message),
+        Some(Protocol::RestJson) => Error::sender("AccessDeniedException", message).with_status(403),
+        _ => Error::sender("AccessDenied", message).with_status(403),
+    }
+}

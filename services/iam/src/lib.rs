@@ -1,0 +1,47 @@
+//! Identity and Access Management: users, roles, policies, and the decision about every call.
+
+mod access;
+mod attachments;
+mod documents;
+mod errors;
+mod holders;
+mod listing;
+mod managed;
+mod names;
+mod operations;
+mod parsed;
+mod records;
+mod resources;
+mod rights;
+mod tags;
+
+use kiln_service_kit::Service;
+
+/// The service.
+pub fn service() -> Service {
+    let mut service = Service::new(
+        &kiln_iam_shapes::SERVICE,
+        &[
+            operations::users::OPERATIONS,
+            operations::user_policies::OPERATIONS,
+            operations::access_keys::OPERATIONS,
+            operations::groups::OPERATIONS,
+            operations::group_policies::OPERATIONS,
+            operations::roles::OPERATIONS,
+            operations::role_policies::OPERATIONS,
+            operations::boundaries::OPERATIONS,
+            operations::instance_profiles::OPERATIONS,
+            operations::policies::OPERATIONS,
+            operations::policy_versions::OPERATIONS,
+            operations::account::OPERATIONS,
+            operations::service_linked_roles::OPERATIONS,
+            operations::simulate::OPERATIONS,
+        ],
+    );
+    service.resources = resources::all();
+    service.start.push(access::start);
+    service
+}
+
+#[cfg(test)]
+mod tests;

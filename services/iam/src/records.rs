@@ -1,0 +1,175 @@
+//! What iam keeps, all in the account's global scope. Keys are the names, since names are unique in
+//! an account without regard to case (AWS IAM User Guide, "IAM and AWS STS quotas").
+
+use kiln_service_kit::{Record, Scope, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Tags, by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// The key under which something of that name is kept.
+pub fn key(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// What a user, a group or a role may do.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Permissions {
+    /// Inline policies, by name.
+    pub inline: BTreeMap<String, String>,
+    /// ARNs of managed policies, in the order they were attached.
+    pub attached: Vec<String>,
+    /// The ARN of the managed policy that limits the others. Groups have none.
+    pub boundary: Option<String>,
+}
+
+/// A user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct User {
+    pub name: String,
+    pub path: String,
+    /// `AIDA…`.
+    pub id: String,
+    pub arn: String,
+    pub created: Timestamp,
+    pub tags: Tags,
+    /// Keys of the groups it is in.
+    pub groups: Vec<String>,
+    /// Ids of its access keys; at most two.
+    pub access_keys: Vec<String>,
+    pub permissions: Permissions,
+}
+
+impl Record for User {
+    const KIND: &'static str = "iam/user";
+}
+
+/// A group.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Group {
+    pub name: String,
+    pub path: String,
+    /// `AGPA…`.
+    pub id: String,
+    pub arn: String,
+    pub created: Timestamp,
+    pub permissions: Permissions,
+}
+
+impl Record for Group {
+    const KIND: &'static str = "iam/group";
+}
+
+/// A user's access key. Kept under its id in [`everywhere`], for a request says its key first and
+/// so its account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AccessKey {
+    /// `AKIA…`.
+    pub id: String,
+    pub secret: String,
+    pub account: String,
+    /// The user's key.
+    pub user: String,
+    pub created: Timestamp,
+    pub active: bool,
+}
+
+impl Record for AccessKey {
+    const KIND: &'static str = "iam/access-key";
+}
+
+/// The scope of what is found without knowing an account.
+pub fn everywhere() -> Scope {
+    Scope::new("", "")
+}
+
+/// A customer managed policy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ManagedPolicy {
+    pub name: String,
+    pub path: String,
+    /// `ANPA…`.
+    pub id: String,
+    pub arn: String,
+    pub description: Option<String>,
+    pub created: Timestamp,
+    pub updated: Timestamp,
+    pub tags: Tags,
+    /// By number; at most five.
+    pub versions: BTreeMap<u32, Version>,
+    pub default_version: u32,
+    /// The highest number given so far: numbers are not given twice.
+    pub last_version: u32,
+}
+
+impl Record for ManagedPolicy {
+    const KIND: &'static str = "iam/policy";
+}
+
+/// A version of a managed policy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Version {
+    pub document: String,
+    pub created: Timestamp,
+}
+
+/// A role.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Role {
+    pub name: String,
+    pub path: String,
+    /// `AROA…`.
+    pub id: String,
+    pub arn: String,
+    pub created: Timestamp,
+    /// Who may assume it, as given.
+    pub trust_policy: String,
+    pub description: Option<String>,
+    /// Seconds.
+    pub max_session_duration: i32,
+    pub tags: Tags,
+    pub permissions: Permissions,
+}
+
+impl Record for Role {
+    const KIND: &'static str = "iam/role";
+}
+
+/// An instance profile.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InstanceProfile {
+    pub name: String,
+    pub path: String,
+    /// `AIPA…`.
+    pub id: String,
+    pub arn: String,
+    pub created: Timestamp,
+    /// The name of its role; at most one.
+    pub role: Option<String>,
+    pub tags: Tags,
+}
+
+impl Record for InstanceProfile {
+    const KIND: &'static str = "iam/instance-profile";
+}
+
+/// The account's alias.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Alias {
+    pub alias: String,
+}
+
+impl Record for Alias {
+    const KIND: &'static str = "iam/account-alias";
+}
+
+/// A service-linked role's deletion, which is done when it is written.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeletionTask {
+    pub at: Timestamp,
+}
+
+impl Record for DeletionTask {
+    const KIND: &'static str = "iam/deletion-task";
+}

@@ -1,0 +1,52 @@
+//! `AWS::IAM::Group`. Ref: its name; GetAtt: Arn.
+
+use super::gone_is_fine;
+use super::target::Target;
+use kiln_iam_shapes::*;
+use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+pub struct GroupType;
+
+#[async_trait]
+impl ResourceType for GroupType {
+    fn type_name(&self) -> &'static str {
+        "AWS::IAM::Group"
+    }
+
+    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
+        let given = request.text("GroupName");
+        let generated = given.is_none();
+        let name = given.unwrap_or_else(|| request.physical_name.clone());
+        match cx.call(CreateGroupRequest { group_name: name.clone(), path: request.text("Path") }).await {
+            // A generated name is this resource's alone: an earlier try made it.
+            Err(error) if generated && error.is("EntityAlreadyExists") => {}
+            other => {
+                other?;
+            }
+        }
+        Target::Group.set_policies(cx, &name, request).await?;
+        Ok(name)
+    }
+
+    async fn update(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
+        if request.changed("Path") {
+            let new_path = request.text("Path").or(Some("/".to_owned()));
+            cx.call(UpdateGroupRequest { group_name: name.to_owned(), new_path, new_group_name: None }).await?;
+        }
+        Target::Group.set_policies(cx, name, request).await
+    }
+
+    async fn delete(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<Stability, Error> {
+        if Target::Group.clear_policies(cx, name).await? {
+            gone_is_fine(cx.call(DeleteGroupRequest { group_name: name.to_owned() }).await)?;
+        }
+        Ok(Stability::Ready)
+    }
+
+    async fn attributes(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
+        let found = cx.call(GetGroupRequest { group_name: name.to_owned(), ..Default::default() }).await?;
+        Ok(BTreeMap::from([("Arn".to_owned(), json!(found.group.and_then(|group| group.arn)))]))
+    }
+}

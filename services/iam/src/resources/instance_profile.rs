@@ -1,0 +1,76 @@
+//! `AWS::IAM::InstanceProfile`. Ref: its name; GetAtt: Arn.
+
+use super::{gone_is_fine, tags};
+use kiln_iam_shapes::*;
+use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+pub struct InstanceProfileType;
+
+async fn current_role(cx: &Cx, name: &str) -> Result<Option<String>, Error> {
+    let found = cx.call(GetInstanceProfileRequest { instance_profile_name: name.to_owned() }).await?;
+    Ok(found.instance_profile.and_then(|p| p.roles.into_iter().next()).and_then(|role| role.role_name))
+}
+
+/// Gives the profile the role that is wanted, whichever it has.
+async fn set_role(cx: &Cx, name: &str, wanted: Option<&String>) -> Result<(), Error> {
+    let has = current_role(cx, name).await?;
+    if has.as_ref() == wanted {
+        return Ok(());
+    }
+    if let Some(role_name) = has {
+        let instance_profile_name = name.to_owned();
+        cx.call(RemoveRoleFromInstanceProfileRequest { instance_profile_name, role_name }).await?;
+    }
+    if let Some(role_name) = wanted.cloned() {
+        let instance_profile_name = name.to_owned();
+        cx.call(AddRoleToInstanceProfileRequest { instance_profile_name, role_name }).await?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl ResourceType for InstanceProfileType {
+    fn type_name(&self) -> &'static str {
+        "AWS::IAM::InstanceProfile"
+    }
+
+    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
+        let given = request.text("InstanceProfileName");
+        let generated = given.is_none();
+        let name = given.unwrap_or_else(|| request.physical_name.clone());
+        let made = cx
+            .call(CreateInstanceProfileRequest {
+                instance_profile_name: name.clone(),
+                path: request.text("Path"),
+                tags: tags(request),
+            })
+            .await;
+        match made {
+            // A generated name is this resource's alone: an earlier try made it.
+            Err(error) if generated && error.is("EntityAlreadyExists") => {}
+            other => {
+                other?;
+            }
+        }
+        set_role(cx, &name, request.texts("Roles").first()).await?;
+        Ok(name)
+    }
+
+    async fn update(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
+        set_role(cx, name, request.texts("Roles").first()).await
+    }
+
+    async fn delete(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<Stability, Error> {
+        gone_is_fine(set_role(cx, name, None).await)?;
+        gone_is_fine(cx.call(DeleteInstanceProfileRequest { instance_profile_name: name.to_owned() }).await)?;
+        Ok(Stability::Ready)
+    }
+
+    async fn attributes(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
+        let found = cx.call(GetInstanceProfileRequest { instance_profile_name: name.to_owned() }).await?;
+        let arn = found.instance_profile.and_then(|p| p.arn);
+        Ok(BTreeMap::from([("Arn".to_owned(), json!(arn))]))
+    }
+}

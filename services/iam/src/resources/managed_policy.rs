@@ -1,0 +1,120 @@
+//! `AWS::IAM::ManagedPolicy`. Ref: its ARN.
+
+use super::gone_is_fine;
+use super::target::{TARGETS, document, texts};
+use kiln_iam_shapes::*;
+use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+pub struct ManagedPolicyType;
+
+/// Attaches the policy to everybody named, and detaches it from those that an earlier template named.
+async fn attach(cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<(), Error> {
+    for (target, property) in TARGETS {
+        let wanted = texts(&request.properties, property);
+        for holder in texts(&request.previous, property).difference(&wanted) {
+            target.detach(cx, holder, arn).await?;
+        }
+        for holder in &wanted {
+            target.attach(cx, holder, arn).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The versions that are not the default one, newest first.
+async fn other_versions(cx: &Cx, arn: &str) -> Result<Vec<String>, Error> {
+    let found = cx.call(ListPolicyVersionsRequest { policy_arn: arn.to_owned(), ..Default::default() }).await?;
+    let others = found.versions.into_iter().filter(|version| version.is_default_version != Some(true));
+    Ok(others.filter_map(|version| version.version_id).collect())
+}
+
+async fn delete_version(cx: &Cx, arn: &str, version_id: String) -> Result<(), Error> {
+    gone_is_fine(cx.call(DeletePolicyVersionRequest { policy_arn: arn.to_owned(), version_id }).await)
+}
+
+#[async_trait]
+impl ResourceType for ManagedPolicyType {
+    fn type_name(&self) -> &'static str {
+        "AWS::IAM::ManagedPolicy"
+    }
+
+    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
+        let given = request.text("ManagedPolicyName");
+        let generated = given.is_none();
+        let name = given.unwrap_or_else(|| request.physical_name.clone());
+        let path = request.text("Path");
+        let made = cx
+            .call(CreatePolicyRequest {
+                policy_name: name.clone(),
+                path: path.clone(),
+                policy_document: document(&request.properties["PolicyDocument"]),
+                description: request.text("Description"),
+                tags: vec![],
+            })
+            .await;
+        let arn = match made {
+            // A generated name is this resource's alone: an earlier try made it.
+            Err(error) if generated && error.is("EntityAlreadyExists") => {
+                format!("arn:aws:iam::{}:policy{}{name}", cx.account(), path.as_deref().unwrap_or("/"))
+            }
+            other => {
+                let arn = other?.policy.and_then(|policy| policy.arn);
+                arn.ok_or_else(|| Error::internal("iam answered a policy without an ARN"))?
+            }
+        };
+        attach(cx, &arn, request).await?;
+        Ok(arn)
+    }
+
+    /// A changed document becomes a new default version; the oldest makes room for it.
+    async fn update(&self, cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<(), Error> {
+        if request.changed("PolicyDocument") {
+            let others = other_versions(cx, arn).await?;
+            if others.len() == 4
+                && let Some(oldest) = others.last()
+            {
+                delete_version(cx, arn, oldest.clone()).await?;
+            }
+            let policy_document = document(&request.properties["PolicyDocument"]);
+            let policy_arn = arn.to_owned();
+            cx.call(CreatePolicyVersionRequest { policy_arn, policy_document, set_as_default: Some(true) }).await?;
+        }
+        attach(cx, arn, request).await
+    }
+
+    async fn delete(&self, cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<Stability, Error> {
+        for (target, property) in TARGETS {
+            for holder in texts(&request.properties, property) {
+                target.detach(cx, &holder, arn).await?;
+            }
+        }
+        let others = match other_versions(cx, arn).await {
+            Err(error) if error.is("NoSuchEntity") => return Ok(Stability::Ready),
+            other => other?,
+        };
+        for version in others {
+            delete_version(cx, arn, version).await?;
+        }
+        gone_is_fine(cx.call(DeletePolicyRequest { policy_arn: arn.to_owned() }).await)?;
+        Ok(Stability::Ready)
+    }
+
+    async fn attributes(&self, cx: &Cx, arn: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
+        let policy = cx.call(GetPolicyRequest { policy_arn: arn.to_owned() }).await?.policy.unwrap_or_default();
+        let date = |at: Option<kiln_service_kit::Timestamp>| json!(at.map(|at| at.iso8601()));
+        Ok([
+            ("PolicyArn", json!(policy.arn)),
+            ("PolicyId", json!(policy.policy_id)),
+            ("AttachmentCount", json!(policy.attachment_count)),
+            ("PermissionsBoundaryUsageCount", json!(policy.permissions_boundary_usage_count)),
+            ("DefaultVersionId", json!(policy.default_version_id)),
+            ("IsAttachable", json!(policy.is_attachable)),
+            ("CreateDate", date(policy.create_date)),
+            ("UpdateDate", date(policy.update_date)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into())
+    }
+}

@@ -1,0 +1,53 @@
+//! `AWS::IAM::UserToGroupAddition`. Ref: a generated id.
+
+use super::gone_is_fine;
+use super::target::texts;
+use kiln_iam_shapes::{AddUserToGroupRequest, RemoveUserFromGroupRequest};
+use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+pub struct UserToGroupAdditionType;
+
+async fn remove(cx: &Cx, properties: &Json, but: impl Fn(&str, &String) -> bool) -> Result<(), Error> {
+    let Some(group) = properties.get("GroupName").and_then(Json::as_str) else { return Ok(()) };
+    for user_name in texts(properties, "Users").into_iter().filter(|user| !but(group, user)) {
+        gone_is_fine(cx.call(RemoveUserFromGroupRequest { group_name: group.to_owned(), user_name }).await)?;
+    }
+    Ok(())
+}
+
+async fn add(cx: &Cx, request: &ResourceRequest) -> Result<(), Error> {
+    let missing = || Error::sender("ValidationError", "Property GroupName is missing.");
+    let group = request.text("GroupName").ok_or_else(missing)?;
+    for user_name in texts(&request.properties, "Users") {
+        cx.call(AddUserToGroupRequest { group_name: group.clone(), user_name }).await?;
+    }
+    let wanted = texts(&request.properties, "Users");
+    remove(cx, &request.previous, |earlier, user| earlier == group && wanted.contains(user)).await
+}
+
+#[async_trait]
+impl ResourceType for UserToGroupAdditionType {
+    fn type_name(&self) -> &'static str {
+        "AWS::IAM::UserToGroupAddition"
+    }
+
+    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
+        add(cx, request).await?;
+        Ok(request.physical_name.clone())
+    }
+
+    async fn update(&self, cx: &Cx, _: &str, request: &ResourceRequest) -> Result<(), Error> {
+        add(cx, request).await
+    }
+
+    async fn delete(&self, cx: &Cx, _: &str, request: &ResourceRequest) -> Result<Stability, Error> {
+        remove(cx, &request.properties, |_, _| false).await?;
+        Ok(Stability::Ready)
+    }
+
+    async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
+        Ok(BTreeMap::from([("Id".to_owned(), json!(id))]))
+    }
+}

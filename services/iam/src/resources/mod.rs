@@ -1,0 +1,48 @@
+//! CloudFormation types, one file each.
+
+mod group;
+mod inline_policy;
+mod instance_profile;
+mod managed_policy;
+mod membership;
+mod policy;
+mod role;
+mod target;
+mod user;
+
+use kiln_iam_shapes::Tag;
+use kiln_service_kit::{Error, ResourceRequest, ResourceType};
+use std::sync::Arc;
+use target::Target;
+
+/// All of them.
+pub fn all() -> Vec<Arc<dyn ResourceType>> {
+    vec![
+        Arc::new(role::RoleType),
+        Arc::new(instance_profile::InstanceProfileType),
+        Arc::new(user::UserType),
+        Arc::new(group::GroupType),
+        Arc::new(policy::PolicyType),
+        Arc::new(managed_policy::ManagedPolicyType),
+        Arc::new(membership::UserToGroupAdditionType),
+        Arc::new(inline_policy::InlinePolicyType(Target::Role)),
+        Arc::new(inline_policy::InlinePolicyType(Target::User)),
+        Arc::new(inline_policy::InlinePolicyType(Target::Group)),
+    ]
+}
+
+/// Tags of a request in iam's form.
+pub(crate) fn tags(request: &ResourceRequest) -> Vec<Tag> {
+    // Tags whose keys begin with aws: belong to AWS; iam refuses them from callers, and the engine
+    // finds its own things by their generated names.
+    let own = request.all_tags().into_iter().filter(|(key, _)| !key.starts_with("aws:"));
+    own.map(|(key, value)| Tag { key, value }).collect()
+}
+
+/// Gone already is as good as removed.
+pub(crate) fn gone_is_fine<T>(outcome: Result<T, Error>) -> Result<(), Error> {
+    match outcome {
+        Err(error) if !error.is("NoSuchEntity") => Err(error),
+        _ => Ok(()),
+    }
+}

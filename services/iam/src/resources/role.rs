@@ -1,0 +1,96 @@
+//! `AWS::IAM::Role`. Ref: its name; GetAtt: Arn, RoleId.
+
+use super::target::{Target, document};
+use super::{gone_is_fine, tags};
+use kiln_iam_shapes::*;
+use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+pub struct RoleType;
+
+#[async_trait]
+impl ResourceType for RoleType {
+    fn type_name(&self) -> &'static str {
+        "AWS::IAM::Role"
+    }
+
+    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
+        let given = request.text("RoleName");
+        let generated = given.is_none();
+        let name = given.unwrap_or_else(|| request.physical_name.clone());
+        let made = cx
+            .call(CreateRoleRequest {
+                role_name: name.clone(),
+                path: request.text("Path"),
+                assume_role_policy_document: document(&request.properties["AssumeRolePolicyDocument"]),
+                description: request.text("Description"),
+                max_session_duration: request.integer("MaxSessionDuration").and_then(|n| i32::try_from(n).ok()),
+                permissions_boundary: request.text("PermissionsBoundary"),
+                tags: tags(request),
+            })
+            .await;
+        match made {
+            // A generated name is this resource's alone: an earlier try made it.
+            Err(error) if generated && error.is("EntityAlreadyExists") => {}
+            other => {
+                other?;
+            }
+        }
+        Target::Role.set_policies(cx, &name, request).await?;
+        Ok(name)
+    }
+
+    async fn update(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
+        if request.changed("AssumeRolePolicyDocument") {
+            let policy_document = document(&request.properties["AssumeRolePolicyDocument"]);
+            cx.call(UpdateAssumeRolePolicyRequest { role_name: name.to_owned(), policy_document }).await?;
+        }
+        if request.changed("Description") || request.changed("MaxSessionDuration") {
+            let max = request.integer("MaxSessionDuration").and_then(|n| i32::try_from(n).ok()).or(Some(3600));
+            cx.call(UpdateRoleRequest {
+                role_name: name.to_owned(),
+                description: request.text("Description"),
+                max_session_duration: max,
+            })
+            .await?;
+        }
+        if request.changed("PermissionsBoundary") {
+            let role_name = name.to_owned();
+            match request.text("PermissionsBoundary") {
+                Some(permissions_boundary) => {
+                    cx.call(PutRolePermissionsBoundaryRequest { role_name, permissions_boundary }).await?;
+                }
+                None => gone_is_fine(cx.call(DeleteRolePermissionsBoundaryRequest { role_name }).await)?,
+            }
+        }
+        if request.changed("Tags") {
+            let (new, old): (Vec<Tag>, Vec<String>) = {
+                let keys = request.previous.get("Tags").and_then(Json::as_array).into_iter().flatten();
+                let keys = keys.filter_map(|t| t.get("Key")?.as_str().map(str::to_owned)).collect();
+                (tags(request), keys)
+            };
+            let tag_keys: Vec<String> = old.into_iter().filter(|k| !new.iter().any(|t| t.key == *k)).collect();
+            if !tag_keys.is_empty() {
+                cx.call(UntagRoleRequest { role_name: name.to_owned(), tag_keys }).await?;
+            }
+            if !new.is_empty() {
+                cx.call(TagRoleRequest { role_name: name.to_owned(), tags: new }).await?;
+            }
+        }
+        Target::Role.set_policies(cx, name, request).await
+    }
+
+    async fn delete(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<Stability, Error> {
+        if !Target::Role.clear_policies(cx, name).await? {
+            return Ok(Stability::Ready);
+        }
+        gone_is_fine(cx.call(DeleteRoleRequest { role_name: name.to_owned() }).await)?;
+        Ok(Stability::Ready)
+    }
+
+    async fn attributes(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
+        let role = cx.call(GetRoleRequest { role_name: name.to_owned() }).await?.role.unwrap_or_default();
+        Ok(BTreeMap::from([("Arn".to_owned(), json!(role.arn)), ("RoleId".to_owned(), json!(role.role_id))]))
+    }
+}

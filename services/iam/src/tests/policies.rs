@@ -1,0 +1,144 @@
+use super::{ALLOW_ALL, EC2_TRUST, code, platform, refused, root};
+use kiln_iam_shapes::*;
+
+fn create(name: &str) -> CreatePolicyRequest {
+    CreatePolicyRequest { policy_name: name.to_owned(), policy_document: ALLOW_ALL.to_owned(), ..Default::default() }
+}
+
+#[tokio::test]
+async fn versions_come_and_go_up_to_five() {
+    let platform = platform().await;
+    let cx = root(&platform);
+    let policy = cx.call(create("p")).await.expect("made").policy.expect("a policy");
+    let arn = || policy.arn.clone().expect("an arn");
+    assert_eq!(arn(), "arn:aws:iam::111122223333:policy/p");
+    let add = |set_as_default| CreatePolicyVersionRequest {
+        policy_arn: arn(),
+        policy_document: ALLOW_ALL.to_owned(),
+        set_as_default,
+    };
+    for _ in 0..3 {
+        cx.call(add(None)).await.expect("made");
+    }
+    let fifth = cx.call(add(Some(true))).await.expect("made").policy_version.expect("a version");
+    assert_eq!((fifth.version_id.as_deref(), fifth.is_default_version), (Some("v5"), Some(true)));
+    assert_eq!(code(cx.call(add(None)).await), "LimitExceeded");
+    let delete = |v: &str| DeletePolicyVersionRequest { policy_arn: arn(), version_id: v.to_owned() };
+    assert_eq!(
+        refused(cx.call(delete("v5")).await),
+        ("DeleteConflict".to_owned(), "Cannot delete the default version of a policy.".to_owned())
+    );
+    cx.call(delete("v1")).await.expect("deleted");
+    // Numbers are not given twice.
+    let sixth = cx.call(add(None)).await.expect("made").policy_version.expect("a version");
+    assert_eq!(sixth.version_id.as_deref(), Some("v6"));
+    let list = ListPolicyVersionsRequest { policy_arn: arn(), ..Default::default() };
+    let ids: Vec<_> = cx.call(list).await.expect("listed").versions.into_iter().filter_map(|v| v.version_id).collect();
+    assert_eq!(ids, ["v6", "v5", "v4", "v3", "v2"]);
+    assert_eq!(code(cx.call(DeletePolicyRequest { policy_arn: arn() }).await), "DeleteConflict");
+}
+
+#[tokio::test]
+async fn attached_policies_count_and_cannot_be_deleted() {
+    let platform = platform().await;
+    let cx = root(&platform);
+    let arn = cx.call(create("p")).await.expect("made").policy.and_then(|p| p.arn).expect("an arn");
+    let role = CreateRoleRequest {
+        role_name: "r".to_owned(),
+        assume_role_policy_document: EC2_TRUST.to_owned(),
+        permissions_boundary: Some(arn.clone()),
+        ..Default::default()
+    };
+    cx.call(role).await.expect("made");
+    cx.call(AttachRolePolicyRequest { role_name: "r".to_owned(), policy_arn: arn.clone() }).await.expect("attached");
+    let shown = cx.call(GetPolicyRequest { policy_arn: arn.clone() }).await.expect("there").policy.expect("a policy");
+    assert_eq!((shown.attachment_count, shown.permissions_boundary_usage_count), (Some(1), Some(1)));
+    let entities = ListEntitiesForPolicyRequest { policy_arn: arn.clone(), ..Default::default() };
+    let roles = cx.call(entities).await.expect("listed").policy_roles;
+    assert_eq!(roles.into_iter().filter_map(|r| r.role_name).collect::<Vec<_>>(), ["r"]);
+    assert_eq!(
+        refused(cx.call(DeletePolicyRequest { policy_arn: arn.clone() }).await),
+        ("DeleteConflict".to_owned(), "Cannot delete a policy attached to entities.".to_owned())
+    );
+    let nowhere = AttachRolePolicyRequest {
+        role_name: "r".to_owned(),
+        policy_arn: "arn:aws:iam::111122223333:policy/nowhere".to_owned(),
+    };
+    assert_eq!(code(cx.call(nowhere).await), "NoSuchEntity");
+    let local = ListPoliciesRequest { scope: Some("Local".to_owned()), ..Default::default() };
+    assert_eq!(cx.call(local).await.expect("listed").policies.len(), 1);
+    let attached = ListPoliciesRequest { only_attached: Some(true), ..Default::default() };
+    assert_eq!(cx.call(attached).await.expect("listed").policies.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_no_policy_is_refused() {
+    let platform = platform().await;
+    let cx = root(&platform);
+    let with = |text: &str| CreatePolicyRequest { policy_document: text.to_owned(), ..create("p") };
+    assert_eq!(code(cx.call(with("{")).await), "MalformedPolicyDocument");
+    assert_eq!(code(cx.call(with(EC2_TRUST)).await), "MalformedPolicyDocument");
+    let long = ALLOW_ALL.replace("\"*\"}", &format!("\"arn:aws:s3:::{}\"}}", "x".repeat(6_200)));
+    assert_eq!(
+        refused(cx.call(with(&long)).await),
+        ("LimitExceeded".to_owned(), "Cannot exceed quota for PolicySize: 6144".to_owned())
+    );
+    let aws = CreatePolicyVersionRequest {
+        policy_arn: "arn:aws:iam::aws:policy/AdministratorAccess".to_owned(),
+        policy_document: ALLOW_ALL.to_owned(),
+        set_as_default: None,
+    };
+    assert_eq!(code(cx.call(aws).await), "InvalidInput");
+}
+
+#[tokio::test]
+async fn a_simulation_decides_as_a_call_would() {
+    let platform = platform().await;
+    let cx = root(&platform);
+    cx.call(CreateUserRequest { user_name: "ann".to_owned(), ..Default::default() }).await.expect("made");
+    let put = PutUserPolicyRequest {
+        user_name: "ann".to_owned(),
+        policy_name: "p".to_owned(),
+        policy_document: r#"{"Version":"2012-10-17","Statement":[
+            {"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::${aws:username}/*"},
+            {"Effect":"Deny","Action":"s3:Delete*","Resource":"*"}]}"#
+            .to_owned(),
+    };
+    cx.call(put).await.expect("put");
+    let ask = SimulatePrincipalPolicyRequest {
+        policy_source_arn: "arn:aws:iam::111122223333:user/ann".to_owned(),
+        action_names: vec!["s3:GetObject".to_owned(), "s3:DeleteObject".to_owned()],
+        resource_arns: vec!["arn:aws:s3:::ann/x".to_owned(), "arn:aws:s3:::bob/x".to_owned()],
+        ..Default::default()
+    };
+    let results = cx.call(ask).await.expect("simulated").evaluation_results;
+    let decisions: Vec<_> = results.iter().filter_map(|r| r.eval_decision.as_deref()).collect();
+    assert_eq!(decisions, ["allowed", "implicitDeny", "explicitDeny", "explicitDeny"]);
+    assert_eq!(results[0].matched_statements[0].source_policy_id.as_deref(), Some("p"));
+}
+
+#[tokio::test]
+async fn service_linked_roles_and_the_account_s_alias() {
+    let platform = platform().await;
+    let cx = root(&platform);
+    let create =
+        |service: &str| CreateServiceLinkedRoleRequest { aws_service_name: service.to_owned(), ..Default::default() };
+    let role = cx.call(create("autoscaling.amazonaws.com")).await.expect("made").role.expect("a role");
+    let arn = "arn:aws:iam::111122223333:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+    assert_eq!(role.arn.as_deref(), Some(arn));
+    assert_eq!(code(cx.call(create("autoscaling.amazonaws.com")).await), "InvalidInput");
+    assert_eq!(code(cx.call(create("nowhere.amazonaws.com")).await), "NotImplemented");
+    let role_name = || "AWSServiceRoleForAutoScaling".to_owned();
+    assert_eq!(code(cx.call(DeleteRoleRequest { role_name: role_name() }).await), "UnmodifiableEntity");
+    let task = cx.call(DeleteServiceLinkedRoleRequest { role_name: role_name() }).await.expect("deleted");
+    let deletion_task_id = task.deletion_task_id.expect("a task");
+    let status = cx.call(GetServiceLinkedRoleDeletionStatusRequest { deletion_task_id }).await.expect("known");
+    assert_eq!(status.status.as_deref(), Some("SUCCEEDED"));
+
+    cx.call(CreateAccountAliasRequest { account_alias: "acme".to_owned() }).await.expect("made");
+    let aliases = cx.call(ListAccountAliasesRequest::default()).await.expect("listed").account_aliases;
+    assert_eq!(aliases, ["acme"]);
+    assert_eq!(code(cx.call(DeleteAccountAliasRequest { account_alias: "other".to_owned() }).await), "NoSuchEntity");
+    let summary = cx.call(GetAccountSummaryRequest {}).await.expect("counted").summary_map;
+    assert_eq!(summary.get("Roles"), Some(&0));
+}

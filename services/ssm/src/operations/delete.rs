@@ -1,0 +1,47 @@
+//! Removing parameters, with all their versions.
+
+use super::arn_of;
+use super::get::find;
+use crate::errors::not_found;
+use crate::name::Pointer;
+use crate::records::Parameter as Kept;
+use kiln_service_kit::{Cx, Error, Operation, operation};
+use kiln_ssm_shapes::*;
+
+pub const OPERATIONS: &[Operation] = &[
+    operation!(DeleteParameter: delete_parameter(DeleteParameterRequest), on one),
+    operation!(DeleteParameters: delete_parameters(DeleteParametersRequest), on several),
+];
+
+fn one(cx: &Cx, request: &DeleteParameterRequest) -> Vec<String> {
+    vec![arn_of(cx, &request.name)]
+}
+fn several(cx: &Cx, request: &DeleteParametersRequest) -> Vec<String> {
+    request.names.iter().map(|name| arn_of(cx, name)).collect()
+}
+
+async fn delete_parameter(cx: &Cx, request: DeleteParameterRequest) -> Result<DeleteParameterResponse, Error> {
+    match delete(cx, &request.name).await? {
+        true => Ok(DeleteParameterResponse {}),
+        false => Err(not_found(&request.name)),
+    }
+}
+
+async fn delete_parameters(cx: &Cx, request: DeleteParametersRequest) -> Result<DeleteParametersResponse, Error> {
+    let mut answer = DeleteParametersResponse::default();
+    for name in &request.names {
+        let list =
+            if delete(cx, name).await? { &mut answer.deleted_parameters } else { &mut answer.invalid_parameters };
+        list.push(name.clone());
+    }
+    Ok(answer)
+}
+
+async fn delete(cx: &Cx, written: &str) -> Result<bool, Error> {
+    let kept = match find(cx, &Pointer::parse(cx, written)?) {
+        Ok(kept) => kept,
+        Err(error) if error.is("ParameterNotFound") => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    cx.store().write(|tx| Ok(tx.delete::<Kept>(cx.scope(), &kept.name))).await
+}

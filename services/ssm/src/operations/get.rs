@@ -1,0 +1,154 @@
+//! Reading values: by name, by several names, by path.
+
+use super::arn_of;
+use super::filters::{self, Allowed};
+use crate::errors::{bad_path, bad_token, not_found, version_not_found};
+use crate::images::{self, Alias};
+use crate::name::{self, Pointer};
+use crate::records::{Parameter as Kept, Version};
+use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
+use kiln_ssm_shapes::*;
+use std::sync::Arc;
+
+pub const OPERATIONS: &[Operation] = &[
+    operation!(GetParameter: get_parameter(GetParameterRequest), on one),
+    operation!(GetParameters: get_parameters(GetParametersRequest), on several),
+    operation!(GetParametersByPath: get_parameters_by_path(GetParametersByPathRequest), on path),
+];
+
+fn one(cx: &Cx, request: &GetParameterRequest) -> Vec<String> {
+    vec![arn_of(cx, &request.name)]
+}
+fn several(cx: &Cx, request: &GetParametersRequest) -> Vec<String> {
+    request.names.iter().map(|name| arn_of(cx, name)).collect()
+}
+fn path(cx: &Cx, request: &GetParametersByPathRequest) -> Vec<String> {
+    vec![arn_of(cx, request.path.trim_end_matches('/'))]
+}
+
+async fn get_parameter(cx: &Cx, request: GetParameterRequest) -> Result<GetParameterResponse, Error> {
+    let pointer = Pointer::parse(cx, &request.name)?;
+    let parameter = read(cx, &pointer, request.with_decryption.unwrap_or(false)).await?;
+    Ok(GetParameterResponse { parameter: Some(parameter) })
+}
+
+async fn get_parameters(cx: &Cx, request: GetParametersRequest) -> Result<GetParametersResponse, Error> {
+    let mut answer = GetParametersResponse::default();
+    for name in &request.names {
+        let pointer = Pointer::parse(cx, name)?;
+        match read(cx, &pointer, request.with_decryption.unwrap_or(false)).await {
+            Ok(parameter) => answer.parameters.push(parameter),
+            Err(error) if error.is("ParameterNotFound") || error.is("ParameterVersionNotFound") => {
+                answer.invalid_parameters.push(name.clone());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(answer)
+}
+
+async fn get_parameters_by_path(
+    cx: &Cx,
+    request: GetParametersByPathRequest,
+) -> Result<GetParametersByPathResponse, Error> {
+    if !request.path.starts_with('/') || (request.path.len() > 1 && !name::well_formed(&request.path)) {
+        return Err(bad_path());
+    }
+    let filters = filters::read(&request.parameter_filters, Allowed::ByPath)?;
+    let recursive = request.recursive.unwrap_or(false);
+    let decrypt = request.with_decryption.unwrap_or(false);
+    let mut all = vec![];
+    if images::is_public(&request.path) {
+        let aliases = images::under(cx, &request.path, recursive).await?;
+        if filters.is_empty() {
+            all.extend(aliases.into_iter().map(|alias| public(cx, alias, None)));
+        }
+    } else {
+        for (_, kept) in cx.store().list::<Kept>(cx.scope())? {
+            if filters::is_under(&kept.name, &request.path, recursive)
+                && let Some(version) = filters::matching_version(&kept, &filters)
+            {
+                all.push(shown(cx, &kept, version, None, decrypt)?);
+            }
+        }
+    }
+    let limit = request.max_results.unwrap_or(10) as usize;
+    let key = |parameter: &Parameter| parameter.name.clone().unwrap_or_else(|| unreachable!("every answer is named"));
+    let keyed: Vec<(String, Parameter)> = all.into_iter().map(|parameter| (key(&parameter), parameter)).collect();
+    let page = paginate(keyed, |(name, _)| name, request.next_token.as_deref(), limit, bad_token)?;
+    Ok(GetParametersByPathResponse {
+        parameters: page.items.into_iter().map(|(_, parameter)| parameter).collect(),
+        next_token: page.next_token,
+    })
+}
+
+/// The parameter a pointer means, as the store has it.
+pub fn find(cx: &Cx, pointer: &Pointer) -> Result<Arc<Kept>, Error> {
+    let rooted = format!("/{}", pointer.name);
+    if pointer.from_arn
+        && let Some(found) = cx.store().get::<Kept>(cx.scope(), &rooted)?
+    {
+        return Ok(found);
+    }
+    cx.store().get::<Kept>(cx.scope(), &pointer.name)?.ok_or_else(|| not_found(&pointer.name))
+}
+
+async fn read(cx: &Cx, pointer: &Pointer, decrypt: bool) -> Result<Parameter, Error> {
+    let rooted = if pointer.from_arn { format!("/{}", pointer.name) } else { pointer.name.clone() };
+    if images::is_public(&rooted) {
+        let alias = images::resolve(cx, &rooted).await?;
+        return match pointer.selector.as_deref() {
+            None | Some(":1") => Ok(public(cx, alias, pointer.selector.clone())),
+            Some(other) => Err(no_version(cx, &rooted, other)),
+        };
+    }
+    let kept = find(cx, pointer)?;
+    let version = match pointer.selector.as_deref().map(|selector| &selector[1..]) {
+        None => kept.latest(),
+        Some(selector) => {
+            let found = match selector.parse() {
+                Ok(number) => kept.version(number),
+                Err(_) => kept.versions.iter().find(|version| version.labels.iter().any(|label| label == selector)),
+            };
+            found.ok_or_else(|| no_version(cx, &kept.name, selector))?
+        }
+    };
+    shown(cx, &kept, version, pointer.selector.clone(), decrypt)
+}
+
+fn no_version(cx: &Cx, name: &str, selector: &str) -> Error {
+    let what = if selector.trim_start_matches(':').parse::<i64>().is_ok() { "version" } else { "label" };
+    version_not_found(format!(
+        "Systems Manager could not find {what} {} of {}. Verify the {what} and try again.",
+        selector.trim_start_matches(':'),
+        name::arn(cx, name)
+    ))
+}
+
+fn shown(cx: &Cx, kept: &Kept, version: &Version, selector: Option<String>, decrypt: bool) -> Result<Parameter, Error> {
+    Ok(Parameter {
+        name: Some(kept.name.clone()),
+        r#type: Some(version.kind.clone()),
+        value: Some(version.value.shown(cx, &kept.name, decrypt)?),
+        version: Some(version.version),
+        selector,
+        source_result: None,
+        last_modified_date: Some(version.modified),
+        arn: Some(name::arn(cx, &kept.name)),
+        data_type: Some(version.data_type.clone()),
+    })
+}
+
+fn public(cx: &Cx, alias: Alias, selector: Option<String>) -> Parameter {
+    Parameter {
+        arn: Some(format!("arn:aws:ssm:{}::parameter{}", cx.region(), alias.name)),
+        name: Some(alias.name),
+        r#type: Some("String".to_owned()),
+        value: Some(alias.image_id),
+        version: Some(1),
+        selector,
+        source_result: None,
+        last_modified_date: alias.created,
+        data_type: Some("aws:ec2:image".to_owned()),
+    }
+}

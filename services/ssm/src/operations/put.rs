@@ -1,0 +1,185 @@
+//! PutParameter: a new parameter, or a new version of one.
+
+use super::{arn_of, tags};
+use crate::errors::validation;
+use crate::records::{MOST_VERSIONS, Parameter, Stored, Version};
+use crate::{images, name};
+use kiln_service_kit::{Cx, Error, Operation, operation};
+use kiln_ssm_shapes::*;
+use regex::RegexBuilder;
+
+pub const OPERATIONS: &[Operation] = &[operation!(PutParameter: put_parameter(PutParameterRequest), on named)];
+
+fn named(cx: &Cx, request: &PutParameterRequest) -> Vec<String> {
+    vec![arn_of(cx, &request.name)]
+}
+
+async fn put_parameter(cx: &Cx, request: PutParameterRequest) -> Result<PutParameterResponse, Error> {
+    name::check_new(&request.name)?;
+    if request.policies.as_deref().is_some_and(|policies| policies.trim() != "[]") {
+        return Err(Error::not_built("ssm:PutParameter with Policies"));
+    }
+    let overwrite = request.overwrite.unwrap_or(false);
+    if overwrite && !request.tags.is_empty() {
+        return Err(validation(
+            "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please \
+             remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or \
+             RemoveTagsFromResource.",
+        ));
+    }
+    let tags = tags::read(cx, &request.tags)?;
+    check_value(&request)?;
+    let data_type = request.data_type.as_deref().unwrap_or("text");
+    match data_type {
+        "text" => {}
+        "aws:ec2:image" if images::exists(cx, &request.value).await? => {}
+        "aws:ec2:image" => {
+            return Err(validation(format!(
+                "The parameter value {} is not the id of an image of this region.",
+                request.value
+            )));
+        }
+        "aws:ssm:integration" => return Err(Error::not_built("ssm:PutParameter with DataType aws:ssm:integration")),
+        other => {
+            return Err(validation(format!(
+                "The following data type is not supported: {other} (Data type names are all lowercase.)"
+            )));
+        }
+    }
+    let (version, tier) = cx
+        .store()
+        .write::<_, Error>(|tx| {
+            let found = tx.get::<Parameter>(cx.scope(), &request.name)?;
+            let mut parameter = match found {
+                Some(_) if !overwrite => {
+                    return Err(Error::sender(
+                        "ParameterAlreadyExists",
+                        "The parameter already exists. To overwrite this value, set the overwrite option in the \
+                         request to true.",
+                    ));
+                }
+                Some(parameter) => (*parameter).clone(),
+                None => Parameter { name: request.name.clone(), versions: vec![], tags },
+            };
+            let next = next_version(cx, &request, &parameter, data_type)?;
+            let answer = (next.version, next.tier.clone());
+            parameter.versions.push(next);
+            drop_oldest(&mut parameter)?;
+            tx.put(cx.scope(), &request.name, parameter)?;
+            Ok(answer)
+        })
+        .await?;
+    Ok(PutParameterResponse { version: Some(version), tier: Some(tier) })
+}
+
+fn check_value(request: &PutParameterRequest) -> Result<(), Error> {
+    if request.value.is_empty() {
+        return Err(validation(
+            "1 validation error detected: Value at 'value' failed to satisfy constraint: Member must have length \
+             greater than or equal to 1",
+        ));
+    }
+    let Some(pattern) = &request.allowed_pattern else { return Ok(()) };
+    let compiled = RegexBuilder::new(pattern).size_limit(1 << 20).build().map_err(|_| {
+        Error::sender(
+            "InvalidAllowedPatternException",
+            format!("The allowed pattern is not a regular expression that can be used: {pattern}"),
+        )
+    })?;
+    if compiled.is_match(&request.value) {
+        return Ok(());
+    }
+    Err(Error::sender(
+        "ParameterPatternMismatchException",
+        format!("Parameter value, cannot be validated against allowedPattern: {pattern}"),
+    ))
+}
+
+fn next_version(
+    cx: &Cx,
+    request: &PutParameterRequest,
+    parameter: &Parameter,
+    data_type: &str,
+) -> Result<Version, Error> {
+    let before = parameter.versions.last();
+    let kind = match (&request.r#type, before) {
+        (Some(kind), Some(before)) if *kind != before.kind => {
+            return Err(Error::sender(
+                "HierarchyTypeMismatchException",
+                format!("A parameter's type cannot be changed: {} is a {}.", parameter.name, before.kind),
+            ));
+        }
+        (Some(kind), _) => kind.clone(),
+        (None, Some(before)) => before.kind.clone(),
+        (None, None) => return Err(validation("A parameter type is required when you create a parameter.")),
+    };
+    if request.key_id.is_some() && kind != "SecureString" {
+        return Err(validation("KeyId is required for SecureString type parameter only."));
+    }
+    let key_id = (kind == "SecureString").then(|| request.key_id.clone().unwrap_or_else(|| "alias/aws/ssm".to_owned()));
+    if key_id.as_deref().is_some_and(|key| key != "alias/aws/ssm") {
+        return Err(Error::not_built("ssm:PutParameter with a KeyId other than alias/aws/ssm (kms)"));
+    }
+    Ok(Version {
+        version: before.map_or(1, |before| before.version + 1),
+        value: Stored::new(cx, &request.name, &kind, &request.value)?,
+        kind,
+        key_id,
+        description: request.description.clone().or_else(|| before.and_then(|before| before.description.clone())),
+        allowed_pattern: request.allowed_pattern.clone(),
+        tier: tier(request, before)?,
+        data_type: data_type.to_owned(),
+        modified: cx.now(),
+        modified_by: cx.caller().arn.clone(),
+        labels: vec![],
+    })
+}
+
+/// Standard holds 4 KB and Advanced 8 KB; there is no way back from Advanced.
+fn tier(request: &PutParameterRequest, before: Option<&Version>) -> Result<String, Error> {
+    let advanced_before = before.is_some_and(|before| before.tier == "Advanced");
+    let length = request.value.len();
+    let tier = match request.tier.as_deref() {
+        Some("Standard") if advanced_before => {
+            return Err(validation(
+                "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the \
+                 advanced-parameter tier to the standard-parameter tier.",
+            ));
+        }
+        Some("Intelligent-Tiering") if length > 4096 || advanced_before => "Advanced",
+        Some("Advanced") => "Advanced",
+        None if advanced_before => "Advanced",
+        _ => "Standard",
+    };
+    let most = if tier == "Advanced" { 8192 } else { 4096 };
+    if length <= most {
+        return Ok(tier.to_owned());
+    }
+    Err(validation(match tier {
+        "Advanced" => format!("Advanced tier parameters support a maximum parameter value of {most} characters."),
+        _ => format!(
+            "Standard tier parameters support a maximum parameter value of {most} characters. To create a larger \
+             parameter value, upgrade the parameter to use the advanced-parameter tier."
+        ),
+    }))
+}
+
+fn drop_oldest(parameter: &mut Parameter) -> Result<(), Error> {
+    if parameter.versions.len() <= MOST_VERSIONS {
+        return Ok(());
+    }
+    let oldest = &parameter.versions[0];
+    if !oldest.labels.is_empty() {
+        return Err(Error::sender(
+            "ParameterMaxVersionLimitExceeded",
+            format!(
+                "You attempted to create a new version of {} by calling the PutParameter API with the overwrite flag. \
+                 Version {}, the oldest version, can't be deleted because it has a label associated with it. Move the \
+                 label to another version of the parameter, and try again.",
+                parameter.name, oldest.version
+            ),
+        ));
+    }
+    parameter.versions.remove(0);
+    Ok(())
+}

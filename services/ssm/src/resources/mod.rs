@@ -1,0 +1,3 @@
+//! CloudFormation types.
+
+pub mod parameter;

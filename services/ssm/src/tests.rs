@@ -1,0 +1,165 @@
+//! The parameter store through its public operations, on a store in memory.
+
+use crate::SealingKey;
+use kiln_service_kit::*;
+use kiln_ssm_shapes::*;
+use std::sync::Arc;
+
+fn given() -> Cx {
+    let clock = Clock::system();
+    let ids = IdSource::seeded(1);
+    let platform: Arc<Platform> = PlatformBuilder::new(Store::in_memory(clock.clone()), clock, ids.clone())
+        .part(SealingKey::new(&ids))
+        .service(crate::service())
+        .build();
+    Cx::new(platform, Scope::new("000000000000", "us-east-1"), Caller::root("000000000000"), "test")
+}
+
+fn put(name: &str, value: &str) -> PutParameterRequest {
+    PutParameterRequest { name: name.into(), value: value.into(), r#type: Some("String".into()), ..Default::default() }
+}
+
+fn overwrite(name: &str, value: &str) -> PutParameterRequest {
+    PutParameterRequest { overwrite: Some(true), r#type: None, ..put(name, value) }
+}
+
+async fn get(cx: &Cx, name: &str) -> Result<Parameter, Error> {
+    let answer = cx.call(GetParameterRequest { name: name.into(), with_decryption: Some(true) }).await?;
+    Ok(answer.parameter.expect("an answer has a parameter"))
+}
+
+fn code<T: std::fmt::Debug>(answer: Result<T, Error>) -> String {
+    answer.expect_err("must be refused").code.into_owned()
+}
+
+#[tokio::test]
+async fn versions_labels_and_selectors() {
+    let cx = given();
+    assert_eq!(cx.call(put("/app/x", "one")).await.unwrap().version, Some(1));
+    assert_eq!(code(cx.call(put("/app/x", "two")).await), "ParameterAlreadyExists");
+    assert_eq!(cx.call(overwrite("/app/x", "two")).await.unwrap().version, Some(2));
+    let label = |version, label: &str| LabelParameterVersionRequest {
+        name: "/app/x".into(),
+        parameter_version: version,
+        labels: vec![label.into()],
+    };
+    cx.call(label(Some(1), "good")).await.unwrap();
+    assert_eq!(cx.call(label(None, "aws-no")).await.unwrap().invalid_labels, ["aws-no"]);
+    assert_eq!(get(&cx, "/app/x").await.unwrap().value.as_deref(), Some("two"));
+    assert_eq!(get(&cx, "/app/x:1").await.unwrap().value.as_deref(), Some("one"));
+    let labelled = get(&cx, "/app/x:good").await.unwrap();
+    assert_eq!((labelled.version, labelled.selector.as_deref()), (Some(1), Some(":good")));
+    let arn = labelled.arn.unwrap();
+    assert_eq!(arn, "arn:aws:ssm:us-east-1:000000000000:parameter/app/x");
+    assert_eq!(get(&cx, &arn).await.unwrap().version, Some(2));
+    assert_eq!(code(get(&cx, "/app/x:9").await), "ParameterVersionNotFound");
+    cx.call(label(None, "good")).await.unwrap();
+    let history = GetParameterHistoryRequest { name: "/app/x".into(), ..Default::default() };
+    let labels: Vec<_> = cx.call(history).await.unwrap().parameters.into_iter().map(|p| p.labels).collect();
+    assert_eq!(labels, [vec![], vec!["good".to_owned()]], "a label moves");
+}
+
+#[tokio::test]
+async fn the_oldest_version_goes_unless_it_is_labelled() {
+    let cx = given();
+    cx.call(put("x", "1")).await.unwrap();
+    for n in 2..=101 {
+        cx.call(overwrite("x", &n.to_string())).await.unwrap();
+    }
+    assert_eq!(code(get(&cx, "x:1").await), "ParameterVersionNotFound");
+    let labels = vec!["keep".to_owned()];
+    cx.call(LabelParameterVersionRequest { name: "x".into(), parameter_version: Some(2), labels }).await.unwrap();
+    assert_eq!(code(cx.call(overwrite("x", "102")).await), "ParameterMaxVersionLimitExceeded");
+    assert_eq!(get(&cx, "x").await.unwrap().version, Some(101), "nothing was changed");
+}
+
+#[tokio::test]
+async fn secrets_are_sealed_and_opened_only_when_asked() {
+    let cx = given();
+    cx.call(PutParameterRequest { r#type: Some("SecureString".into()), ..put("/s", "hunter2") }).await.unwrap();
+    let kept = cx.store().get::<crate::records::Parameter>(cx.scope(), "/s").unwrap().unwrap();
+    assert!(!serde_json::to_string(&*kept).unwrap().contains("hunter2"));
+    assert!(!format!("{kept:?}").contains("hunter2"));
+    let closed = cx.call(GetParameterRequest { name: "/s".into(), with_decryption: None }).await.unwrap();
+    assert_ne!(closed.parameter.unwrap().value.as_deref(), Some("hunter2"));
+    assert_eq!(get(&cx, "/s").await.unwrap().value.as_deref(), Some("hunter2"));
+    let other = PutParameterRequest { r#type: Some("String".into()), overwrite: Some(true), ..put("/s", "x") };
+    assert_eq!(code(cx.call(other).await), "HierarchyTypeMismatchException");
+}
+
+#[tokio::test]
+async fn values_are_checked() {
+    let cx = given();
+    let large = "x".repeat(5000);
+    assert_eq!(code(cx.call(put("a", &large)).await), "ValidationException");
+    let tiered = PutParameterRequest { tier: Some("Intelligent-Tiering".into()), ..put("a", &large) };
+    assert_eq!(cx.call(tiered).await.unwrap().tier.as_deref(), Some("Advanced"));
+    let back = PutParameterRequest { tier: Some("Standard".into()), ..overwrite("a", "x") };
+    assert_eq!(code(cx.call(back).await), "ValidationException");
+    let pattern = |value| PutParameterRequest { allowed_pattern: Some(r"^\d+$".into()), ..put("n", value) };
+    assert_eq!(code(cx.call(pattern("x")).await), "ParameterPatternMismatchException");
+    cx.call(pattern("12")).await.unwrap();
+    assert_eq!(code(cx.call(PutParameterRequest { r#type: None, ..put("t", "x") }).await), "ValidationException");
+    let policies = PutParameterRequest { policies: Some(r#"[{"Type":"Expiration"}]"#.into()), ..put("p", "x") };
+    assert_eq!(code(cx.call(policies).await), "NotImplemented");
+}
+
+#[tokio::test]
+async fn paths_filters_and_pages() {
+    let cx = given();
+    for name in ["/a/one", "/a/two", "/a/deep/three", "/b/four", "five"] {
+        cx.call(put(name, name)).await.unwrap();
+    }
+    let by_path = |recursive, token| GetParametersByPathRequest {
+        path: "/a".into(),
+        recursive: Some(recursive),
+        max_results: Some(2),
+        next_token: token,
+        ..Default::default()
+    };
+    let names = |parameters: Vec<Parameter>| parameters.into_iter().filter_map(|p| p.name).collect::<Vec<_>>();
+    assert_eq!(names(cx.call(by_path(false, None)).await.unwrap().parameters), ["/a/one", "/a/two"]);
+    let first = cx.call(by_path(true, None)).await.unwrap();
+    assert_eq!(names(first.parameters), ["/a/deep/three", "/a/one"]);
+    assert_eq!(names(cx.call(by_path(true, first.next_token)).await.unwrap().parameters), ["/a/two"]);
+    assert_eq!(code(cx.call(by_path(true, Some("nonsense".into()))).await), "InvalidNextToken");
+
+    let tag = Tag { key: "team".into(), value: "red".into() };
+    cx.call(AddTagsToResourceRequest {
+        resource_type: "Parameter".into(),
+        resource_id: "/b/four".into(),
+        tags: vec![tag],
+    })
+    .await
+    .unwrap();
+    let describe = |key: &str, option: Option<&str>, values: &[&str]| DescribeParametersRequest {
+        parameter_filters: vec![ParameterStringFilter {
+            key: key.into(),
+            option: option.map(str::to_owned),
+            values: values.iter().map(|v| (*v).to_owned()).collect(),
+        }],
+        ..Default::default()
+    };
+    for (request, expected) in [
+        (describe("tag:team", None, &["red"]), vec!["/b/four"]),
+        (describe("Name", Some("BeginsWith"), &["/a/"]), vec!["/a/deep/three", "/a/one", "/a/two"]),
+        (describe("Path", Some("OneLevel"), &["/"]), vec!["five"]),
+        (describe("Type", None, &["SecureString"]), vec![]),
+    ] {
+        let found = cx.call(request.clone()).await.unwrap().parameters;
+        assert_eq!(found.into_iter().filter_map(|p| p.name).collect::<Vec<_>>(), expected, "{request:?}");
+    }
+    assert_eq!(code(cx.call(describe("Label", None, &["x"])).await), "InvalidFilterKey");
+}
+
+#[tokio::test]
+async fn several_at_once_tell_the_missing() {
+    let cx = given();
+    cx.call(put("/x", "1")).await.unwrap();
+    let names = vec!["/x".to_owned(), "/y".to_owned()];
+    let got = cx.call(GetParametersRequest { names: names.clone(), with_decryption: None }).await.unwrap();
+    assert_eq!((got.parameters.len(), got.invalid_parameters), (1, vec!["/y".to_owned()]));
+    let gone = cx.call(DeleteParametersRequest { names }).await.unwrap();
+    assert_eq!((gone.deleted_parameters, gone.invalid_parameters), (vec!["/x".to_owned()], vec!["/y".to_owned()]));
+    assert_eq!(code(cx.call(DeleteParameterRequest { name: "/x".into() }).await), "ParameterNotFound");
+}

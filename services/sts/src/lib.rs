@@ -1,0 +1,20 @@
+//! Security Token Service: who am I, and temporary credentials.
+
+mod access;
+mod controllers;
+mod operations;
+mod records;
+
+use kiln_service_kit::Service;
+use std::sync::Arc;
+
+/// The service. Its starter must run after iam's.
+pub fn service() -> Service {
+    let mut service = Service::new(
+        &kiln_sts_shapes::SERVICE,
+        &[operations::identity::OPERATIONS, operations::assume_role::OPERATIONS, operations::session_token::OPERATIONS],
+    );
+    service.controllers.push(Arc::new(controllers::expiry::Expiry));
+    service.start.push(access::start);
+    service
+}
