@@ -1,0 +1,344 @@
+//! An instance as DescribeInstances shows it, and what its filters look at.
+//!
+//! Addresses and groups are its interface's, so a change there is seen here; a terminated instance
+//! has no interface any more and shows none.
+
+use crate::instance_types;
+use crate::records::{Instance, InstanceState, MetadataOptions, NetworkInterface, SecurityGroup, Vpc};
+use crate::tags;
+use kiln_ec2_shapes::{
+    self as shapes, CapacityReservationSpecificationResponse, CpuOptions, EbsInstanceBlockDevice, EnclaveOptions,
+    GroupIdentifier, HibernationOptions, IamInstanceProfile, InstanceBlockDeviceMapping, InstanceMaintenanceOptions,
+    InstanceMetadataOptionsResponse, InstanceNetworkInterface, InstanceNetworkInterfaceAssociation,
+    InstanceNetworkInterfaceAttachment, InstancePrivateIpAddress, InstanceStateChange, Monitoring, Placement,
+    PrivateDnsNameOptionsResponse, StateReason,
+};
+use kiln_service_kit::{Cx, Error};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// What stands around an instance.
+pub struct Around {
+    pub interface: Option<Arc<NetworkInterface>>,
+    /// Id and name.
+    pub groups: Vec<(String, String)>,
+    pub dns_hostnames: bool,
+}
+
+impl Around {
+    /// Reads it.
+    pub fn of(cx: &Cx, instance: &Instance) -> Result<Around, Error> {
+        let (store, scope) = (cx.store(), cx.scope());
+        let interface = match instance.is_terminated() {
+            true => None,
+            false => store.get::<NetworkInterface>(scope, &instance.interface)?,
+        };
+        let mut groups = vec![];
+        for id in interface.iter().flat_map(|interface| &interface.groups) {
+            let name = store.get::<SecurityGroup>(scope, id)?.map_or_else(String::new, |group| group.name.clone());
+            groups.push((id.to_string(), name));
+        }
+        let dns_hostnames = store.get::<Vpc>(scope, &instance.vpc)?.is_some_and(|vpc| vpc.enable_dns_hostnames);
+        Ok(Around { interface, groups, dns_hostnames })
+    }
+
+    pub fn public_ip(&self) -> Option<Ipv4Addr> {
+        self.interface.as_ref().and_then(|interface| interface.public.as_ref()).map(|public| public.ip)
+    }
+
+    /// The public name, where the VPC gives out names.
+    pub fn public_dns(&self, region: &str) -> Option<String> {
+        let ip = self.public_ip().filter(|_| self.dns_hostnames)?;
+        let [a, b, c, d] = ip.octets();
+        Some(match region {
+            "us-east-1" => format!("ec2-{a}-{b}-{c}-{d}.compute-1.amazonaws.com"),
+            other => format!("ec2-{a}-{b}-{c}-{d}.{other}.compute.amazonaws.com"),
+        })
+    }
+
+    pub fn group_identifiers(&self) -> Vec<GroupIdentifier> {
+        let one = |(id, name): &(String, String)| GroupIdentifier {
+            group_id: Some(id.clone()),
+            group_name: Some(name.clone()),
+        };
+        self.groups.iter().map(one).collect()
+    }
+}
+
+pub fn state(state: InstanceState) -> shapes::InstanceState {
+    shapes::InstanceState { code: Some(state.code()), name: Some(state.name().to_owned()) }
+}
+
+pub fn change(id: &str, previous: InstanceState, current: InstanceState) -> InstanceStateChange {
+    InstanceStateChange {
+        instance_id: Some(id.to_owned()),
+        current_state: Some(state(current)),
+        previous_state: Some(state(previous)),
+    }
+}
+
+pub fn metadata(options: &MetadataOptions) -> InstanceMetadataOptionsResponse {
+    let on = |on: bool| Some(if on { "enabled" } else { "disabled" }.to_owned());
+    InstanceMetadataOptionsResponse {
+        // The metadata service reads the record at every request: there is no time between.
+        state: Some("applied".to_owned()),
+        http_tokens: Some(if options.tokens_required { "required" } else { "optional" }.to_owned()),
+        http_put_response_hop_limit: Some(options.hop_limit),
+        http_endpoint: on(options.enabled),
+        http_protocol_ipv6: on(false),
+        instance_metadata_tags: on(options.tags_enabled),
+    }
+}
+
+pub fn instance(cx: &Cx, record: &Instance, around: &Around) -> shapes::Instance {
+    let region = cx.region();
+    let gone = record.is_terminated();
+    let private_dns = record.private_dns_name(region);
+    let kind = instance_types::find(&record.instance_type);
+    shapes::Instance {
+        architecture: Some(record.architecture.clone()),
+        block_device_mappings: if gone { vec![] } else { vec![root_device(record)] },
+        client_token: Some(record.client_token.clone().unwrap_or_default()),
+        ebs_optimized: Some(record.options.ebs_optimized),
+        ena_support: Some(true),
+        hypervisor: Some("xen".to_owned()),
+        iam_instance_profile: record
+            .profile
+            .as_ref()
+            .map(|profile| IamInstanceProfile { arn: Some(profile.arn.clone()), id: Some(profile.id.clone()) }),
+        network_interfaces: around.interface.iter().map(|i| interface(cx, record, i, around)).collect(),
+        root_device_name: Some(record.root_device.clone()),
+        root_device_type: Some("ebs".to_owned()),
+        security_groups: around.group_identifiers(),
+        source_dest_check: around.interface.as_ref().map(|interface| interface.source_dest_check),
+        state_reason: record
+            .reason
+            .as_ref()
+            .map(|r| StateReason { code: Some(r.code.clone()), message: Some(r.message.clone()) }),
+        tags: tags::shown(&record.tags),
+        virtualization_type: Some("hvm".to_owned()),
+        cpu_options: kind.map(|kind| CpuOptions {
+            core_count: Some(kind.cores()),
+            threads_per_core: Some(kind.family.threads),
+            ..CpuOptions::default()
+        }),
+        capacity_reservation_specification: Some(CapacityReservationSpecificationResponse {
+            capacity_reservation_preference: Some("open".to_owned()),
+            ..CapacityReservationSpecificationResponse::default()
+        }),
+        hibernation_options: Some(HibernationOptions { configured: Some(false) }),
+        metadata_options: Some(metadata(&record.metadata)),
+        enclave_options: Some(EnclaveOptions { enabled: Some(false) }),
+        platform_details: Some("Linux/UNIX".to_owned()),
+        usage_operation: Some("RunInstances".to_owned()),
+        usage_operation_update_time: Some(record.launch_time),
+        private_dns_name_options: Some(PrivateDnsNameOptionsResponse {
+            hostname_type: Some(record.options.hostname_type.clone()),
+            enable_resource_name_dns_a_record: Some(record.options.resource_name_dns_a),
+            enable_resource_name_dns_aaaa_record: Some(false),
+        }),
+        maintenance_options: Some(InstanceMaintenanceOptions {
+            auto_recovery: Some(record.options.auto_recovery.clone()),
+            ..InstanceMaintenanceOptions::default()
+        }),
+        instance_id: Some(record.id.to_string()),
+        image_id: Some(record.image.to_string()),
+        state: Some(state(record.state)),
+        private_dns_name: Some(if gone { String::new() } else { private_dns }),
+        public_dns_name: Some(around.public_dns(region).unwrap_or_default()),
+        state_transition_reason: Some(record.transition_reason.clone()),
+        key_name: record.key_name.clone(),
+        ami_launch_index: Some(record.launch_index),
+        instance_type: Some(record.instance_type.clone()),
+        launch_time: Some(record.launch_time),
+        placement: Some(Placement {
+            availability_zone: Some(record.zone.clone()),
+            availability_zone_id: crate::zones::zone_id(region, &record.zone),
+            group_name: Some(String::new()),
+            tenancy: Some("default".to_owned()),
+            ..Placement::default()
+        }),
+        monitoring: Some(Monitoring { state: Some(monitoring(record).to_owned()) }),
+        subnet_id: (!gone).then(|| record.subnet.to_string()),
+        vpc_id: (!gone).then(|| record.vpc.to_string()),
+        private_ip_address: (!gone).then(|| record.ip.to_string()),
+        public_ip_address: around.public_ip().map(|ip| ip.to_string()),
+        ..shapes::Instance::default()
+    }
+}
+
+pub fn monitoring(record: &Instance) -> &'static str {
+    if record.options.detailed_monitoring { "enabled" } else { "disabled" }
+}
+
+pub fn root_device(record: &Instance) -> InstanceBlockDeviceMapping {
+    InstanceBlockDeviceMapping {
+        device_name: Some(record.root_device.clone()),
+        ebs: Some(EbsInstanceBlockDevice {
+            attach_time: Some(record.launch_time),
+            delete_on_termination: Some(true),
+            status: Some(if record.launched { "attached" } else { "attaching" }.to_owned()),
+            volume_id: Some(record.volume.to_string()),
+            ..EbsInstanceBlockDevice::default()
+        }),
+    }
+}
+
+fn interface(cx: &Cx, record: &Instance, interface: &NetworkInterface, around: &Around) -> InstanceNetworkInterface {
+    let association = interface.public.as_ref().map(|public| InstanceNetworkInterfaceAssociation {
+        ip_owner_id: Some(if public.elastic.is_some() { cx.account() } else { "amazon" }.to_owned()),
+        public_dns_name: Some(around.public_dns(cx.region()).unwrap_or_default()),
+        public_ip: Some(public.ip.to_string()),
+        ..InstanceNetworkInterfaceAssociation::default()
+    });
+    let private_dns = record.private_dns_name(cx.region());
+    InstanceNetworkInterface {
+        association: association.clone(),
+        attachment: interface.attachment.as_ref().map(|attachment| InstanceNetworkInterfaceAttachment {
+            attach_time: Some(attachment.at),
+            attachment_id: Some(attachment.id.to_string()),
+            delete_on_termination: Some(attachment.delete_on_termination),
+            device_index: Some(attachment.device_index),
+            status: Some(if record.launched { "attached" } else { "attaching" }.to_owned()),
+            network_card_index: Some(0),
+            ..InstanceNetworkInterfaceAttachment::default()
+        }),
+        description: Some(interface.description.clone()),
+        groups: around.group_identifiers(),
+        mac_address: Some(interface.mac.to_string()),
+        network_interface_id: Some(interface.id.to_string()),
+        owner_id: Some(cx.account().to_owned()),
+        private_dns_name: Some(private_dns.clone()),
+        private_ip_address: Some(interface.ip.to_string()),
+        private_ip_addresses: vec![InstancePrivateIpAddress {
+            association,
+            primary: Some(true),
+            private_dns_name: Some(private_dns),
+            private_ip_address: Some(interface.ip.to_string()),
+        }],
+        source_dest_check: Some(interface.source_dest_check),
+        status: Some("in-use".to_owned()),
+        subnet_id: Some(interface.subnet.to_string()),
+        vpc_id: Some(interface.vpc.to_string()),
+        interface_type: Some("interface".to_owned()),
+        ..InstanceNetworkInterface::default()
+    }
+}
+
+/// The names DescribeInstances filters by.
+pub const FILTERS: &[&str] = &[
+    "affinity",
+    "architecture",
+    "availability-zone",
+    "availability-zone-id",
+    "block-device-mapping.delete-on-termination",
+    "block-device-mapping.device-name",
+    "block-device-mapping.status",
+    "block-device-mapping.volume-id",
+    "client-token",
+    "dns-name",
+    "group-id",
+    "group-name",
+    "hypervisor",
+    "iam-instance-profile.arn",
+    "iam-instance-profile.id",
+    "iam-instance-profile.name",
+    "image-id",
+    "instance-id",
+    "instance-lifecycle",
+    "instance-state-code",
+    "instance-state-name",
+    "instance-type",
+    "instance.group-id",
+    "instance.group-name",
+    "ip-address",
+    "key-name",
+    "launch-index",
+    "launch-time",
+    "metadata-options.http-endpoint",
+    "metadata-options.http-put-response-hop-limit",
+    "metadata-options.http-tokens",
+    "monitoring-state",
+    "network-interface.addresses.private-ip-address",
+    "network-interface.group-id",
+    "network-interface.mac-address",
+    "network-interface.network-interface-id",
+    "network-interface.private-ip-address",
+    "network-interface.subnet-id",
+    "network-interface.vpc-id",
+    "owner-id",
+    "placement-group-name",
+    "platform",
+    "private-dns-name",
+    "private-ip-address",
+    "requester-id",
+    "reservation-id",
+    "root-device-name",
+    "root-device-type",
+    "source-dest-check",
+    "state-reason-code",
+    "state-reason-message",
+    "subnet-id",
+    "tenancy",
+    "virtualization-type",
+    "vpc-id",
+];
+
+/// What an instance has under a filter's name.
+pub fn filter_values(cx: &Cx, record: &Instance, around: &Around, name: &str) -> Vec<String> {
+    use crate::filters::{flag, maybe, one};
+    let alive = !record.is_terminated();
+    let in_network = |value: &dyn std::fmt::Display| if alive { vec![value.to_string()] } else { vec![] };
+    let interface = around.interface.as_ref();
+    match name {
+        "architecture" => one(&record.architecture),
+        "availability-zone" => one(&record.zone),
+        "availability-zone-id" => maybe(crate::zones::zone_id(cx.region(), &record.zone)),
+        "block-device-mapping.delete-on-termination" if alive => flag(true),
+        "block-device-mapping.device-name" | "root-device-name" => one(&record.root_device),
+        "block-device-mapping.status" => one(if record.launched { "attached" } else { "attaching" }),
+        "block-device-mapping.volume-id" => in_network(&record.volume),
+        "client-token" => maybe(record.client_token.as_ref()),
+        "dns-name" => maybe(around.public_dns(cx.region())),
+        "group-id" | "instance.group-id" | "network-interface.group-id" => {
+            around.groups.iter().map(|(id, _)| id.clone()).collect()
+        }
+        "group-name" | "instance.group-name" => around.groups.iter().map(|(_, name)| name.clone()).collect(),
+        "hypervisor" => one("xen"),
+        "iam-instance-profile.arn" => maybe(record.profile.as_ref().map(|p| &p.arn)),
+        "iam-instance-profile.id" => maybe(record.profile.as_ref().map(|p| &p.id)),
+        "iam-instance-profile.name" => maybe(record.profile.as_ref().map(|p| p.name())),
+        "image-id" => one(&record.image),
+        "instance-id" => one(&record.id),
+        "instance-state-code" => one(record.state.code()),
+        "instance-state-name" => one(record.state.name()),
+        "instance-type" => one(&record.instance_type),
+        "ip-address" => maybe(around.public_ip()),
+        "key-name" => maybe(record.key_name.as_ref()),
+        "launch-index" => one(record.launch_index),
+        "launch-time" => one(record.launch_time.iso8601_millis()),
+        "metadata-options.http-endpoint" => one(if record.metadata.enabled { "enabled" } else { "disabled" }),
+        "metadata-options.http-put-response-hop-limit" => one(record.metadata.hop_limit),
+        "metadata-options.http-tokens" => one(if record.metadata.tokens_required { "required" } else { "optional" }),
+        "monitoring-state" => one(monitoring(record)),
+        "network-interface.mac-address" => maybe(interface.map(|i| i.mac)),
+        "network-interface.network-interface-id" => maybe(interface.map(|i| &i.id)),
+        "network-interface.private-ip-address" | "network-interface.addresses.private-ip-address" => {
+            maybe(interface.map(|i| i.ip))
+        }
+        "network-interface.subnet-id" | "subnet-id" => in_network(&record.subnet),
+        "network-interface.vpc-id" | "vpc-id" => in_network(&record.vpc),
+        "owner-id" => one(cx.account()),
+        "private-dns-name" => in_network(&record.private_dns_name(cx.region())),
+        "private-ip-address" => in_network(&record.ip),
+        "requester-id" => maybe(record.requester.as_ref()),
+        "reservation-id" => one(&record.reservation),
+        "root-device-type" => one("ebs"),
+        "source-dest-check" => maybe(interface.map(|i| i.source_dest_check)),
+        "state-reason-code" => maybe(record.reason.as_ref().map(|r| &r.code)),
+        "state-reason-message" => maybe(record.reason.as_ref().map(|r| &r.message)),
+        "tenancy" => one("default"),
+        "virtualization-type" => one("hvm"),
+        _ => vec![],
+    }
+}

@@ -1,0 +1,245 @@
+//! Giving out addresses: private ones of a subnet, public ones of all of Kiln, and the interfaces
+//! that hold them. Used by CreateNetworkInterface, RunInstances and CreateNatGateway alike.
+//!
+//! What is taken is read from the interfaces and addresses themselves; nothing else counts them.
+
+use crate::records::*;
+use crate::tags::Tags;
+use kiln_ids::{NetworkInterfaceId, SecurityGroupId};
+use kiln_machines_spec::MacAddr;
+use kiln_service_kit::{Cx, Error, Scope, Tx};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// Where public addresses come from, in this order: the blocks kept for documentation, then the
+/// one kept for benchmarks. They never reach the real internet: 2 × 254 + 131,070 addresses.
+const PUBLIC_BLOCKS: &[(Ipv4Addr, u32)] = &[
+    (Ipv4Addr::new(203, 0, 113, 0), 256),
+    (Ipv4Addr::new(198, 51, 100, 0), 256),
+    (Ipv4Addr::new(198, 18, 0, 0), 131_072),
+];
+
+/// An interface to be made.
+pub struct NewInterface<'a> {
+    pub subnet: &'a Subnet,
+    pub groups: Vec<SecurityGroupId>,
+    /// A certain address, or any free one.
+    pub private_ip: Option<Ipv4Addr>,
+    pub description: String,
+    pub source_dest_check: bool,
+    pub attachment: Option<Attachment>,
+    /// Whether it is given a public address of its own.
+    pub public: bool,
+    pub managed_by: Option<String>,
+    pub interface_type: &'static str,
+    pub tags: Tags,
+}
+
+impl<'a> NewInterface<'a> {
+    /// An ordinary interface with nothing special.
+    pub fn of(subnet: &'a Subnet, groups: Vec<SecurityGroupId>) -> Self {
+        Self {
+            subnet,
+            groups,
+            private_ip: None,
+            description: String::new(),
+            source_dest_check: true,
+            attachment: None,
+            public: false,
+            managed_by: None,
+            interface_type: "interface",
+            tags: Tags::new(),
+        }
+    }
+}
+
+/// Knows which addresses are taken; for calls that make many interfaces in one transaction.
+pub struct InterfaceAllocator {
+    private: BTreeMap<String, BTreeSet<Ipv4Addr>>,
+    /// Read when the first public address is asked for.
+    public: Option<BTreeSet<Ipv4Addr>>,
+}
+
+impl InterfaceAllocator {
+    /// Looks at what there is.
+    pub fn new(tx: &Tx, scope: &Scope) -> Result<Self, Error> {
+        let mut private: BTreeMap<String, BTreeSet<Ipv4Addr>> = BTreeMap::new();
+        for (_, interface) in tx.list::<NetworkInterface>(scope)? {
+            private.entry(interface.subnet.to_string()).or_default().insert(interface.ip);
+        }
+        Ok(Self { private, public: None })
+    }
+
+    /// Makes one interface and keeps it.
+    pub fn allocate(&mut self, tx: &mut Tx, cx: &Cx, new: NewInterface<'_>) -> Result<NetworkInterface, Error> {
+        let ip = self.private_ip(cx, new.subnet, new.private_ip)?;
+        let public = match new.public {
+            true => Some(PublicAddress { ip: self.public_ip(tx)?, elastic: None }),
+            false => None,
+        };
+        let interface = NetworkInterface {
+            id: NetworkInterfaceId::new(cx.ids()),
+            vpc: new.subnet.vpc.clone(),
+            subnet: new.subnet.id.clone(),
+            zone: new.subnet.zone.clone(),
+            description: new.description,
+            ip,
+            mac: MacAddr::from_ip(ip),
+            groups: new.groups,
+            source_dest_check: new.source_dest_check,
+            attachment: new.attachment,
+            public,
+            managed_by: new.managed_by,
+            interface_type: new.interface_type.to_owned(),
+            created: tx.now(),
+            tags: new.tags,
+        };
+        tx.put(cx.scope(), &interface.id, interface.clone())?;
+        Ok(interface)
+    }
+
+    /// A free address of the subnet. Any means: the next free one after a random start, so that an
+    /// address is not given again right after its machine has gone.
+    fn private_ip(&mut self, cx: &Cx, subnet: &Subnet, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr, Error> {
+        let taken = self.private.entry(subnet.id.to_string()).or_default();
+        let ip = match wanted {
+            Some(ip) if !subnet.may_give(ip) => {
+                return Err(Error::sender(
+                    "InvalidParameterValue",
+                    format!("Address {ip} does not fall within the subnet's address range"),
+                ));
+            }
+            Some(ip) if taken.contains(&ip) => {
+                return Err(Error::sender("InvalidIPAddress.InUse", format!("Address {ip} is in use.")));
+            }
+            Some(ip) => ip,
+            None => {
+                let usable = subnet.usable();
+                let start = cx.ids().below(usable.into()) as u32;
+                let free =
+                    (0..usable).map(|n| subnet.usable_address((start + n) % usable)).find(|ip| !taken.contains(ip));
+                free.ok_or_else(|| {
+                    Error::sender(
+                        "InsufficientFreeAddressesInSubnet",
+                        format!(
+                            "The specified subnet '{}' does not have enough free addresses to satisfy the request.",
+                            subnet.id
+                        ),
+                    )
+                })?
+            }
+        };
+        taken.insert(ip);
+        Ok(ip)
+    }
+
+    /// A public address that nobody in any account or region has.
+    pub fn public_ip(&mut self, tx: &Tx) -> Result<Ipv4Addr, Error> {
+        let taken = match &mut self.public {
+            Some(taken) => taken,
+            none => {
+                let interfaces = tx.list_everywhere::<NetworkInterface>()?;
+                let addresses = tx.list_everywhere::<Address>()?;
+                let held = interfaces.iter().filter_map(|(_, _, i)| i.public.as_ref().map(|p| p.ip));
+                none.insert(held.chain(addresses.iter().map(|(_, _, a)| a.ip)).collect())
+            }
+        };
+        let all =
+            PUBLIC_BLOCKS.iter().flat_map(|(base, size)| (1..size - 1).map(|n| Ipv4Addr::from(u32::from(*base) + n)));
+        let free = all.into_iter().find(|ip| !taken.contains(ip)).ok_or_else(|| {
+            Error::sender("InsufficientAddressCapacity", "There are not enough free public addresses.").with_status(503)
+        })?;
+        taken.insert(free);
+        Ok(free)
+    }
+}
+
+/// Makes one interface and keeps it.
+pub fn allocate_interface(tx: &mut Tx, cx: &Cx, new: NewInterface<'_>) -> Result<NetworkInterface, Error> {
+    InterfaceAllocator::new(tx, cx.scope())?.allocate(tx, cx, new)
+}
+
+/// Removes an interface; an Elastic IP it had stays allocated. Fine if it is gone.
+pub fn release_interface(tx: &mut Tx, scope: &Scope, id: &str) -> Result<(), Error> {
+    if let Some(interface) = tx.get::<NetworkInterface>(scope, id)? {
+        drop_elastic(tx, scope, &interface)?;
+        tx.delete::<NetworkInterface>(scope, id);
+    }
+    Ok(())
+}
+
+/// What becomes of an interface when its instance is terminated: deleted, or free again.
+pub fn leave_instance(tx: &mut Tx, scope: &Scope, id: &str) -> Result<(), Error> {
+    let Some(interface) = tx.get::<NetworkInterface>(scope, id)? else { return Ok(()) };
+    match &interface.attachment {
+        Some(attachment) if attachment.delete_on_termination => release_interface(tx, scope, id),
+        _ => {
+            let mut free = NetworkInterface::clone(&interface);
+            free.attachment = None;
+            Ok(tx.put(scope, id, free)?)
+        }
+    }
+}
+
+fn drop_elastic(tx: &mut Tx, scope: &Scope, interface: &NetworkInterface) -> Result<(), Error> {
+    let Some((allocation, _)) = interface.public.as_ref().and_then(|public| public.elastic.as_ref()) else {
+        return Ok(());
+    };
+    if let Some(address) = tx.get::<Address>(scope, allocation)? {
+        let mut address = Address::clone(&address);
+        address.association = None;
+        tx.put(scope, allocation, address)?;
+    }
+    Ok(())
+}
+
+/// The interfaces of an instance, first device first.
+pub fn of_instance(tx: &Tx, scope: &Scope, instance: &str) -> Result<Vec<Arc<NetworkInterface>>, Error> {
+    let mut found: Vec<_> = tx
+        .list::<NetworkInterface>(scope)?
+        .into_iter()
+        .map(|(_, interface)| interface)
+        .filter(|i| i.attachment.as_ref().is_some_and(|a| a.instance == *instance))
+        .collect();
+    found.sort_by_key(|i| i.attachment.as_ref().map(|a| a.device_index));
+    Ok(found)
+}
+
+/// The groups a new interface gets: those named by id, all of the subnet's VPC, or its default one.
+pub fn groups_for(tx: &Tx, scope: &Scope, subnet: &Subnet, ids: &[String]) -> Result<Vec<SecurityGroupId>, Error> {
+    if ids.is_empty() {
+        let groups = tx.list::<SecurityGroup>(scope)?;
+        let default = groups.iter().find(|(_, g)| g.vpc == subnet.vpc && g.name == "default");
+        return match default {
+            Some((_, group)) => Ok(vec![group.id.clone()]),
+            None => Err(Error::internal(format!("{} has no default security group", subnet.vpc))),
+        };
+    }
+    let mut groups = Vec::with_capacity(ids.len());
+    for id in ids {
+        let group = crate::lookup::need::<SecurityGroup>(tx, scope, id)?;
+        if group.vpc != subnet.vpc {
+            return Err(Error::sender(
+                "InvalidParameter",
+                format!("Security group {id} and subnet {} belong to different networks.", subnet.id),
+            ));
+        }
+        if !groups.contains(&group.id) {
+            groups.push(group.id.clone());
+        }
+    }
+    if groups.len() > 16 {
+        return Err(Error::sender(
+            "SecurityGroupsPerInterfaceLimitExceeded",
+            "You have exceeded the maximum number of security groups allowed per network interface.",
+        ));
+    }
+    Ok(groups)
+}
+
+/// How many addresses of each subnet are free.
+pub fn free_addresses(interfaces: &[(Arc<str>, Arc<NetworkInterface>)], subnet: &Subnet) -> u32 {
+    let used = interfaces.iter().filter(|(_, i)| i.subnet == subnet.id).count();
+    subnet.usable().saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,137 @@
+//! What a launch may ask for: members that Kiln does not serve but that would change what the
+//! instance is are refused by name; hints that change nothing here are let through.
+
+use crate::errors::{invalid_combination, invalid_value, refuse};
+use kiln_ec2_shapes::{InstanceNetworkInterfaceSpecification, RunInstancesRequest};
+use kiln_service_kit::Error;
+
+/// Most instances that one call may ask for.
+const MOST: i32 = 1_000;
+
+/// Refuses what is not built.
+pub fn check(request: &RunInstancesRequest) -> Result<(), Error> {
+    let enabled = |value: Option<bool>| value == Some(true);
+    let placement = request.placement.clone().unwrap_or_default();
+    let reservation = request.capacity_reservation_specification.as_ref();
+    refuse(
+        "RunInstances",
+        &[
+            ("Ipv6AddressCount", request.ipv6_address_count.is_some_and(|n| n > 0)),
+            ("Ipv6Addresses", !request.ipv6_addresses.is_empty()),
+            ("EnablePrimaryIpv6", enabled(request.enable_primary_ipv6)),
+            ("KernelId", request.kernel_id.is_some()),
+            ("RamdiskId", request.ramdisk_id.is_some()),
+            ("ElasticGpuSpecification", !request.elastic_gpu_specification.is_empty()),
+            ("ElasticInferenceAccelerators", !request.elastic_inference_accelerators.is_empty()),
+            ("InstanceMarketOptions", request.instance_market_options.is_some()),
+            ("CpuOptions", request.cpu_options.is_some()),
+            ("CapacityReservationTarget", reservation.is_some_and(|r| r.capacity_reservation_target.is_some())),
+            ("HibernationOptions", request.hibernation_options.as_ref().is_some_and(|h| enabled(h.configured))),
+            ("LicenseSpecifications", !request.license_specifications.is_empty()),
+            ("EnclaveOptions", request.enclave_options.as_ref().is_some_and(|e| enabled(e.enabled))),
+            ("NetworkPerformanceOptions", request.network_performance_options.is_some()),
+            ("Operator", request.operator.is_some()),
+            ("SecondaryInterfaces", !request.secondary_interfaces.is_empty()),
+            ("Placement.HostId", placement.host_id.is_some()),
+            ("Placement.HostResourceGroupArn", placement.host_resource_group_arn.is_some()),
+            ("Placement.GroupName", placement.group_name.as_ref().is_some_and(|name| !name.is_empty())),
+            ("Placement.GroupId", placement.group_id.is_some()),
+            ("Placement.PartitionNumber", placement.partition_number.is_some()),
+            ("Placement.Affinity", placement.affinity.is_some()),
+            ("Placement.SpreadDomain", placement.spread_domain.is_some()),
+            ("Placement.Tenancy", placement.tenancy.as_ref().is_some_and(|tenancy| tenancy != "default")),
+            (
+                "MetadataOptions.HttpProtocolIpv6",
+                request.metadata_options.as_ref().and_then(|m| m.http_protocol_ipv6.as_deref()) == Some("enabled"),
+            ),
+        ],
+    )?;
+    if request.network_interfaces.len() > 1 {
+        return Err(Error::not_built("ec2:RunInstances with more than one network interface"));
+    }
+    if let Some(interface) = request.network_interfaces.first() {
+        check_interface(request, interface)?;
+    }
+    check_counts(request.min_count, request.max_count)
+}
+
+fn check_interface(
+    request: &RunInstancesRequest,
+    interface: &InstanceNetworkInterfaceSpecification,
+) -> Result<(), Error> {
+    let more = |n: Option<i32>| n.is_some_and(|n| n > 0);
+    let kind = interface.interface_type.as_deref();
+    refuse(
+        "RunInstances",
+        &[
+            ("NetworkInterfaces.Ipv6AddressCount", more(interface.ipv6_address_count)),
+            ("NetworkInterfaces.Ipv6Addresses", !interface.ipv6_addresses.is_empty()),
+            ("NetworkInterfaces.Ipv4Prefixes", !interface.ipv4_prefixes.is_empty()),
+            ("NetworkInterfaces.Ipv4PrefixCount", more(interface.ipv4_prefix_count)),
+            ("NetworkInterfaces.Ipv6Prefixes", !interface.ipv6_prefixes.is_empty()),
+            ("NetworkInterfaces.Ipv6PrefixCount", more(interface.ipv6_prefix_count)),
+            ("NetworkInterfaces.PrimaryIpv6", interface.primary_ipv6 == Some(true)),
+            ("NetworkInterfaces.SecondaryPrivateIpAddressCount", more(interface.secondary_private_ip_address_count)),
+            ("NetworkInterfaces.PrivateIpAddresses", interface.private_ip_addresses.len() > 1),
+            ("NetworkInterfaces.AssociateCarrierIpAddress", interface.associate_carrier_ip_address == Some(true)),
+            ("NetworkInterfaces.NetworkCardIndex", more(interface.network_card_index)),
+            ("NetworkInterfaces.InterfaceType", kind.is_some_and(|kind| kind != "interface")),
+            ("NetworkInterfaces.EnaSrdSpecification", interface.ena_srd_specification.is_some()),
+            (
+                "NetworkInterfaces.ConnectionTrackingSpecification",
+                interface.connection_tracking_specification.is_some(),
+            ),
+            ("NetworkInterfaces.EnaQueueCount", interface.ena_queue_count.is_some()),
+        ],
+    )?;
+    if request.subnet_id.is_some() {
+        return Err(invalid_combination(
+            "Network interfaces and an instance-level subnet ID may not be specified on the same request",
+        ));
+    }
+    if !request.security_group_ids.is_empty() || !request.security_groups.is_empty() {
+        return Err(invalid_combination(
+            "Network interfaces and an instance-level security groups may not be specified on the same request",
+        ));
+    }
+    if request.private_ip_address.is_some() {
+        return Err(invalid_combination(
+            "Network interfaces and an instance-level private IP address may not be specified on the same request",
+        ));
+    }
+    if interface.device_index.is_some_and(|index| index != 0) {
+        return Err(invalid_value("The first network interface's device index must be 0."));
+    }
+    if interface.network_interface_id.is_some() {
+        if request.max_count > 1 {
+            return Err(invalid_combination("A network interface can be given to one instance only."));
+        }
+        if interface.subnet_id.is_some() || !interface.groups.is_empty() || interface.private_ip_address.is_some() {
+            return Err(invalid_combination(
+                "A network interface ID cannot be combined with a subnet, security groups or a private IP address.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_counts(least: i32, most: i32) -> Result<(), Error> {
+    for (name, value) in [("minCount", least), ("maxCount", most)] {
+        if value < 1 {
+            return Err(invalid_value(format!("Value ({value}) for parameter {name} is invalid. Minimum is 1.")));
+        }
+    }
+    if most < least {
+        return Err(Error::sender(
+            "InvalidParameterCombination",
+            format!("The minimum count ({least}) is greater than the maximum count ({most})."),
+        ));
+    }
+    if least > MOST {
+        return Err(Error::sender(
+            "InstanceLimitExceeded",
+            format!("Your request for {least} instances exceeds the limit of {MOST} instances per call."),
+        ));
+    }
+    Ok(())
+}

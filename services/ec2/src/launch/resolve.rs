@@ -1,0 +1,311 @@
+//! Turns the names of a checked request into things: the image, the type, the key, the profile,
+//! the root disk. What must be consistent with the launch itself (addresses, groups) is left to
+//! the transaction in `make`.
+
+use super::check::check;
+use crate::errors::{invalid_value, missing_parameter};
+use crate::image_lookup;
+use crate::instance_types::{self, InstanceType};
+use crate::kinds;
+use crate::operations::key_pairs;
+use crate::records::{Image, InstanceOptions, MetadataOptions, ProfileAssociation};
+use crate::tags::{self, Tags};
+use kiln_ec2_shapes::{BlockDeviceMapping, IamInstanceProfileSpecification, RunInstancesRequest};
+use kiln_iam_shapes::GetInstanceProfileRequest;
+use kiln_service_kit::{Cx, Error};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// All that a launch needs to know, besides addresses.
+pub struct Resolved {
+    pub image: Arc<Image>,
+    pub machine_image: String,
+    pub instance_type: InstanceType,
+    pub key_name: Option<String>,
+    pub ssh_keys: Vec<String>,
+    pub user_data: Option<String>,
+    pub profile: Option<ProfileAssociation>,
+    pub options: InstanceOptions,
+    pub dns_options_given: bool,
+    pub metadata: MetadataOptions,
+    pub root: RootDisk,
+    pub place: Place,
+    pub instance_tags: Tags,
+    pub volume_tags: Tags,
+    pub interface_tags: Tags,
+    pub min: i32,
+    pub max: i32,
+    pub client_token: Option<String>,
+}
+
+/// Where instances go.
+pub struct Place {
+    pub subnet: Option<String>,
+    /// The zone's name, for launches into the default VPC.
+    pub zone: Option<String>,
+    /// Security groups by id, or by name for the default VPC.
+    pub groups: Vec<String>,
+    pub group_names: Vec<String>,
+    pub private_ip: Option<Ipv4Addr>,
+    pub public_ip: Option<bool>,
+    /// An interface that exists.
+    pub interface: Option<String>,
+    pub interface_description: String,
+    pub delete_interface: bool,
+}
+
+/// The root disk.
+pub struct RootDisk {
+    pub size_gib: i32,
+    pub volume_type: String,
+    pub iops: Option<i32>,
+    pub throughput: Option<i32>,
+    pub delete_on_termination: bool,
+}
+
+/// Resolves a request whose launch template has been merged in.
+pub async fn resolve(cx: &Cx, request: &RunInstancesRequest) -> Result<Resolved, Error> {
+    check(request)?;
+    let image_id = request.image_id.as_deref().ok_or_else(|| missing_parameter("ImageId"))?;
+    let (image, machine_image) = image_lookup::launchable(cx, image_id)?;
+    // As AWS: the type of the first generation, which Kiln does not have, is the default.
+    let type_name = request.instance_type.as_deref().unwrap_or("m1.small");
+    let instance_type = instance_types::find(type_name)
+        .ok_or_else(|| Error::not_built(format!("ec2:RunInstances with InstanceType {type_name}")))?;
+    if instance_type.architecture() != image.architecture {
+        return Err(invalid_value(format!(
+            "The architecture '{}' of the specified instance type does not match the architecture '{}' of the specified AMI. \
+             Specify an instance type and an AMI that have matching architectures, and try again.",
+            instance_type.architecture(),
+            image.architecture
+        )));
+    }
+    let ssh_keys = match request.key_name.as_deref() {
+        None | Some("") => vec![],
+        Some(name) => vec![key_pairs::by_name(cx, name)?.ok_or_else(|| key_pairs::none(name))?.public_key],
+    };
+    if let Some(text) = request.user_data.as_deref() {
+        super::user_data(text)?;
+    }
+    let profile = match &request.iam_instance_profile {
+        None => None,
+        Some(given) => Some(profile(cx, given).await?),
+    };
+    let among = ["instance", "volume", "network-interface", "spot-instances-request"];
+    let tagged = |kind| tags::specified_among(cx, &own_tags(request), kind, &among);
+    let mut instance_tags = tagged(&kinds::INSTANCE)?;
+    instance_tags.extend(template_tags(request));
+    Ok(Resolved {
+        key_name: request.key_name.clone().filter(|name| !name.is_empty()),
+        ssh_keys,
+        user_data: request.user_data.clone().filter(|text| !text.is_empty()),
+        profile,
+        options: options(request),
+        dns_options_given: request.private_dns_name_options.as_ref().is_some_and(|o| o.hostname_type.is_some()),
+        metadata: metadata(request, &image),
+        root: root_disk(&request.block_device_mappings, &image)?,
+        place: place(cx, request)?,
+        instance_tags,
+        volume_tags: tagged(&kinds::VOLUME)?,
+        interface_tags: tagged(&kinds::NETWORK_INTERFACE)?,
+        min: request.min_count,
+        max: request.max_count,
+        client_token: request.client_token.clone(),
+        image,
+        machine_image,
+        instance_type,
+    })
+}
+
+const TEMPLATE_TAG: &str = "aws:ec2launchtemplate:";
+
+/// The specifications without the tags that `merge` put there: those are Kiln's own, not the
+/// caller's, who may not set `aws:` tags.
+fn own_tags(request: &RunInstancesRequest) -> Vec<kiln_ec2_shapes::TagSpecification> {
+    let mut given = request.tag_specifications.clone();
+    for specification in &mut given {
+        specification.tags.retain(|tag| !is_template_tag(request, tag));
+    }
+    given.retain(|specification| !specification.tags.is_empty());
+    given
+}
+
+fn is_template_tag(request: &RunInstancesRequest, tag: &kiln_ec2_shapes::Tag) -> bool {
+    request.launch_template.is_some() && tag.key.as_deref().is_some_and(|key| key.starts_with(TEMPLATE_TAG))
+}
+
+fn template_tags(request: &RunInstancesRequest) -> Tags {
+    let all = request.tag_specifications.iter().flat_map(|specification| &specification.tags);
+    all.filter(|tag| is_template_tag(request, tag))
+        .filter_map(|tag| Some((tag.key.clone()?, tag.value.clone()?)))
+        .collect()
+}
+
+/// The instance profile of that name or ARN; the caller must be allowed to pass its role.
+pub async fn profile(cx: &Cx, given: &IamInstanceProfileSpecification) -> Result<ProfileAssociation, Error> {
+    let (name, parameter, value) = match (&given.name, &given.arn) {
+        (Some(_), Some(_)) => {
+            return Err(crate::errors::invalid_combination(
+                "The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'",
+            ));
+        }
+        (Some(name), None) => (name.as_str(), "name", name),
+        (None, Some(arn)) => (arn.rsplit('/').next().unwrap_or(arn), "arn", arn),
+        (None, None) => return Err(missing_parameter("IamInstanceProfile.Name or IamInstanceProfile.Arn")),
+    };
+    let bad = || {
+        invalid_value(format!(
+            "Value ({value}) for parameter iamInstanceProfile.{parameter} is invalid. Invalid IAM Instance Profile {}",
+            if parameter == "arn" { "ARN" } else { "name" }
+        ))
+    };
+    let request = GetInstanceProfileRequest { instance_profile_name: name.to_owned() };
+    let found = cx.as_service("ec2.amazonaws.com").call(request).await;
+    let profile = match found {
+        Ok(answer) => answer.instance_profile.ok_or_else(bad)?,
+        Err(error) if error.is("NoSuchEntity") || error.is("ValidationError") => return Err(bad()),
+        Err(error) => return Err(error),
+    };
+    let (Some(arn), Some(id)) = (profile.arn, profile.instance_profile_id) else { return Err(bad()) };
+    if given.arn.as_ref().is_some_and(|given| *given != arn) {
+        return Err(bad());
+    }
+    let roles: Vec<String> = profile.roles.iter().filter_map(|role| role.arn.clone()).collect();
+    if !roles.is_empty() {
+        cx.authorize("iam:PassRole", &roles, &[("iam:PassedToService", "ec2.amazonaws.com".to_owned())])?;
+    }
+    Ok(ProfileAssociation { association: format!("iip-assoc-{}", cx.ids().hex(17)), arn, id, at: cx.now() })
+}
+
+fn options(request: &RunInstancesRequest) -> InstanceOptions {
+    let dns = request.private_dns_name_options.clone().unwrap_or_default();
+    InstanceOptions {
+        disable_api_termination: request.disable_api_termination == Some(true),
+        disable_api_stop: request.disable_api_stop == Some(true),
+        terminate_on_shutdown: request.instance_initiated_shutdown_behavior.as_deref() == Some("terminate"),
+        detailed_monitoring: request.monitoring.as_ref().is_some_and(|m| m.enabled),
+        ebs_optimized: request.ebs_optimized == Some(true),
+        cpu_credits: request.credit_specification.as_ref().map(|c| c.cpu_credits.clone()),
+        hostname_type: dns.hostname_type.unwrap_or_else(|| "ip-name".to_owned()),
+        resource_name_dns_a: dns.enable_resource_name_dns_a_record == Some(true),
+        auto_recovery: request
+            .maintenance_options
+            .as_ref()
+            .and_then(|m| m.auto_recovery.clone())
+            .unwrap_or_else(|| "default".to_owned()),
+    }
+}
+
+fn metadata(request: &RunInstancesRequest, image: &Image) -> MetadataOptions {
+    let given = request.metadata_options.clone().unwrap_or_default();
+    MetadataOptions {
+        tokens_required: match given.http_tokens.as_deref() {
+            Some(tokens) => tokens == "required",
+            None => image.imds_v2,
+        },
+        hop_limit: given.http_put_response_hop_limit.unwrap_or(if image.imds_v2 { 2 } else { 1 }),
+        enabled: given.http_endpoint.as_deref() != Some("disabled"),
+        tags_enabled: given.instance_metadata_tags.as_deref() == Some("enabled"),
+    }
+}
+
+fn root_disk(mappings: &[BlockDeviceMapping], image: &Image) -> Result<RootDisk, Error> {
+    let mut disk = RootDisk {
+        size_gib: image.size_gib,
+        volume_type: image.volume_type.clone(),
+        iops: None,
+        throughput: None,
+        delete_on_termination: true,
+    };
+    for mapping in mappings {
+        let device = mapping.device_name.as_deref().unwrap_or("");
+        if device != image.root_device {
+            // Taking a device away that the image does not have changes nothing.
+            if mapping.no_device.is_some() {
+                continue;
+            }
+            return Err(Error::not_built(format!(
+                "ec2:RunInstances with a second disk ({device}; the image's root device is {})",
+                image.root_device
+            )));
+        }
+        if mapping.no_device.is_some() || mapping.virtual_name.is_some() {
+            return Err(Error::sender("InvalidBlockDeviceMapping", "The root device cannot be left out or replaced."));
+        }
+        let ebs = mapping.ebs.clone().unwrap_or_default();
+        crate::errors::refuse(
+            "RunInstances",
+            &[
+                ("Ebs.Encrypted", ebs.encrypted == Some(true)),
+                ("Ebs.KmsKeyId", ebs.kms_key_id.is_some()),
+                ("Ebs.OutpostArn", ebs.outpost_arn.is_some()),
+                ("Ebs.SnapshotId", ebs.snapshot_id.as_ref().is_some_and(|id| *image.snapshot != **id)),
+            ],
+        )?;
+        if let Some(size) = ebs.volume_size {
+            if size < image.size_gib {
+                return Err(Error::sender(
+                    "InvalidBlockDeviceMapping",
+                    format!(
+                        "Volume of size {size}GB is smaller than snapshot '{}', expect size>= {}GB",
+                        image.snapshot, image.size_gib
+                    ),
+                ));
+            }
+            disk.size_gib = size;
+        }
+        if let Some(kind) = ebs.volume_type {
+            disk.volume_type = kind;
+        }
+        disk.iops = ebs.iops;
+        disk.throughput = ebs.throughput;
+        disk.delete_on_termination = ebs.delete_on_termination != Some(false);
+    }
+    if !disk.delete_on_termination {
+        return Err(Error::not_built("ec2:RunInstances with DeleteOnTermination false for the root disk"));
+    }
+    Ok(disk)
+}
+
+fn place(cx: &Cx, request: &RunInstancesRequest) -> Result<Place, Error> {
+    let address = |text: &Option<String>| match text.as_deref() {
+        None | Some("") => Ok(None),
+        Some(text) => {
+            text.parse::<Ipv4Addr>().map(Some).map_err(|_| invalid_value(format!("Invalid IPv4 address: '{text}'")))
+        }
+    };
+    let placement = request.placement.clone().unwrap_or_default();
+    let zone = crate::zones::wanted(
+        cx.region(),
+        placement.availability_zone.as_deref().filter(|zone| !zone.is_empty()),
+        placement.availability_zone_id.as_deref(),
+    )?;
+    Ok(match request.network_interfaces.first() {
+        None => Place {
+            subnet: request.subnet_id.clone().filter(|id| !id.is_empty()),
+            zone,
+            groups: request.security_group_ids.clone(),
+            group_names: request.security_groups.clone(),
+            private_ip: address(&request.private_ip_address)?,
+            public_ip: None,
+            interface: None,
+            interface_description: String::new(),
+            delete_interface: true,
+        },
+        Some(given) => {
+            let listed = given.private_ip_addresses.first().and_then(|p| p.private_ip_address.clone());
+            Place {
+                subnet: given.subnet_id.clone(),
+                zone,
+                groups: given.groups.clone(),
+                group_names: vec![],
+                private_ip: address(&given.private_ip_address.clone().or(listed))?,
+                public_ip: given.associate_public_ip_address,
+                interface: given.network_interface_id.clone(),
+                interface_description: given.description.clone().unwrap_or_default(),
+                // An interface that existed before the instance outlives it unless told otherwise.
+                delete_interface: given.delete_on_termination.unwrap_or(given.network_interface_id.is_none()),
+            }
+        }
+    })
+}

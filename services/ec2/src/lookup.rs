@@ -1,0 +1,41 @@
+//! Finding records by the ids of a request, with AWS's errors for those that are not there.
+
+use crate::errors::bad_token;
+use crate::tags::Tagged;
+use kiln_service_kit::{Cx, Error, Page, Scope, Tx, paginate};
+use std::sync::Arc;
+
+/// The record of an id in a transaction.
+pub fn need<R: Tagged>(tx: &Tx, scope: &Scope, id: &str) -> Result<Arc<R>, Error> {
+    R::THING.check(id)?;
+    tx.get::<R>(scope, id)?.ok_or_else(|| R::THING.none(id))
+}
+
+/// The records of the ids of a describing call, or all when it names none; ordered by id.
+pub fn selected<R: Tagged>(cx: &Cx, ids: &[String]) -> Result<Vec<(Arc<str>, Arc<R>)>, Error> {
+    if ids.is_empty() {
+        return Ok(cx.store().list::<R>(cx.scope())?);
+    }
+    let mut found: Vec<(Arc<str>, Arc<R>)> = vec![];
+    let mut missing = vec![];
+    for id in ids {
+        R::THING.check(id)?;
+        match cx.store().get::<R>(cx.scope(), id)? {
+            Some(record) => found.push((Arc::from(id.as_str()), record)),
+            None => missing.push(id.clone()),
+        }
+    }
+    if !missing.is_empty() {
+        return Err(R::THING.none_of(&missing));
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found.dedup_by(|a, b| a.0 == b.0);
+    Ok(found)
+}
+
+/// A page of things ordered by their ids; all of them when no size is asked for.
+pub fn page<T>(items: Vec<(Arc<str>, T)>, token: Option<&str>, size: Option<i32>) -> Result<Page<T>, Error> {
+    let limit = size.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(1));
+    let page = paginate(items, |(id, _)| id, token, limit, bad_token)?;
+    Ok(Page { items: page.items.into_iter().map(|(_, item)| item).collect(), next_token: page.next_token })
+}

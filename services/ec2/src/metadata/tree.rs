@@ -1,0 +1,101 @@
+//! The categories below `/latest/meta-data/`: every leaf with its text, and listings made of them.
+
+use super::world::World;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Path below `meta-data/` and text. A path that ends in `/` is a directory filled elsewhere.
+pub type Leaves = BTreeMap<String, String>;
+
+/// Everything the instance may read, but for credentials, which are asked for by name.
+pub fn leaves(world: &World) -> Leaves {
+    let (instance, region) = (&world.instance, &*world.scope.region);
+    let host = instance.private_dns_name(region);
+    let mut leaves = Leaves::new();
+    let mut put = |path: &str, text: String| {
+        leaves.insert(path.to_owned(), text);
+    };
+    put("ami-id", instance.image.to_string());
+    put("ami-launch-index", instance.launch_index.to_string());
+    put("hostname", host.clone());
+    put("instance-action", "none".to_owned());
+    put("instance-id", instance.id.to_string());
+    put("instance-life-cycle", "on-demand".to_owned());
+    put("instance-type", instance.instance_type.clone());
+    put("local-hostname", host.clone());
+    put("local-ipv4", instance.ip.to_string());
+    put("mac", instance.mac.to_string());
+    put("placement/availability-zone", instance.zone.clone());
+    put("placement/region", region.to_owned());
+    if let Some(id) = &world.zone_id {
+        put("placement/availability-zone-id", id.clone());
+    }
+    if let Some(ip) = world.public_ip {
+        put("public-ipv4", ip.to_string());
+    }
+    if let Some(name) = &world.public_dns {
+        put("public-hostname", name.clone());
+    }
+    put("profile", "default-hvm".to_owned());
+    put("reservation-id", instance.reservation.to_string());
+    put("services/domain", "amazonaws.com".to_owned());
+    put("services/partition", "aws".to_owned());
+    if let Some(key) = instance.ssh_keys.first() {
+        put("public-keys/0/openssh-key", format!("{}\n", key.trim_end()));
+    }
+    if instance.metadata.tags_enabled {
+        for (key, value) in instance.tags.iter().filter(|(key, _)| *key != crate::tags::TOKEN) {
+            put(&format!("tags/instance/{key}"), value.clone());
+        }
+    }
+    if instance.profile.is_some() {
+        put("iam/info", String::new());
+        put("iam/security-credentials/", String::new());
+    }
+    for interface in &world.interfaces {
+        let record = &interface.record;
+        let mut of = |name: &str, text: String| {
+            put(&format!("network/interfaces/macs/{}/{name}", record.mac), text);
+        };
+        let device = record.attachment.as_ref().map_or(0, |attachment| attachment.device_index);
+        of("device-number", device.to_string());
+        of("interface-id", record.id.to_string());
+        of("local-ipv4s", record.ip.to_string());
+        of("mac", record.mac.to_string());
+        of("owner-id", world.scope.account.to_string());
+        of("security-group-ids", lines(interface.groups.iter().map(|(id, _)| id)));
+        of("security-groups", lines(interface.groups.iter().map(|(_, name)| name)));
+        of("subnet-id", record.subnet.to_string());
+        of("vpc-id", record.vpc.to_string());
+        if let Some(cidr) = &interface.subnet_cidr {
+            of("subnet-ipv4-cidr-block", cidr.clone());
+        }
+        if let Some(primary) = interface.vpc_cidrs.first() {
+            of("vpc-ipv4-cidr-block", primary.clone());
+            of("vpc-ipv4-cidr-blocks", lines(interface.vpc_cidrs.iter()));
+        }
+        if let Some(public) = &record.public {
+            of("public-ipv4s", public.ip.to_string());
+            of(&format!("ipv4-associations/{}", public.ip), record.ip.to_string());
+        }
+    }
+    if let Some(primary) = world.interfaces.iter().find(|i| i.record.id == instance.interface) {
+        put("security-groups", lines(primary.groups.iter().map(|(_, name)| name)));
+    }
+    leaves
+}
+
+fn lines<'a>(all: impl Iterator<Item = &'a String>) -> String {
+    all.cloned().collect::<Vec<_>>().join("\n")
+}
+
+/// The names right below a directory (`""` is the root): files as they are, directories with `/`.
+pub fn listing(leaves: &Leaves, directory: &str) -> Option<String> {
+    let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
+    let names: BTreeSet<String> = leaves
+        .keys()
+        .filter_map(|path| path.strip_prefix(&prefix))
+        .filter(|rest| !rest.is_empty())
+        .map(|rest| rest.split_once('/').map_or_else(|| rest.to_owned(), |(name, _)| format!("{name}/")))
+        .collect();
+    (!names.is_empty()).then(|| lines(names.iter()))
+}

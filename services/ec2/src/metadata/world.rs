@@ -1,0 +1,69 @@
+//! What an answer looks at: the instance that calls and what stands around it.
+
+use crate::instance_shown::Around;
+use crate::records::{Instance, NetworkInterface, SecurityGroup, Subnet, Vpc};
+use kiln_service_kit::{Cx, Error, Platform, Scope};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// The caller and its surroundings, as they are now.
+pub struct World {
+    pub scope: Scope,
+    pub instance: Arc<Instance>,
+    pub zone_id: Option<String>,
+    pub public_ip: Option<Ipv4Addr>,
+    pub public_dns: Option<String>,
+    pub interfaces: Vec<Interface>,
+}
+
+/// One of its interfaces.
+pub struct Interface {
+    pub record: Arc<NetworkInterface>,
+    pub subnet_cidr: Option<String>,
+    /// The primary block first.
+    pub vpc_cidrs: Vec<String>,
+    /// Id and name.
+    pub groups: Vec<(String, String)>,
+}
+
+impl World {
+    /// Who has this address in this network; nobody when no instance has it.
+    pub fn find(platform: &Arc<Platform>, vpc: &str, ip: Ipv4Addr) -> Result<Option<World>, Error> {
+        let store = platform.store();
+        // VPC ids are unique over all accounts and regions.
+        let everywhere = store.list_everywhere::<NetworkInterface>()?;
+        let Some((scope, _, caller)) = everywhere.iter().find(|(_, _, i)| i.vpc == *vpc && i.ip == ip) else {
+            return Ok(None);
+        };
+        let Some(attachment) = &caller.attachment else { return Ok(None) };
+        let Some(instance) = store.get::<Instance>(scope, &attachment.instance)? else { return Ok(None) };
+        let mut attached: Vec<Arc<NetworkInterface>> = everywhere
+            .iter()
+            .filter(|(of, _, i)| of == scope && i.attachment.as_ref().is_some_and(|a| a.instance == instance.id))
+            .map(|(_, _, i)| i.clone())
+            .collect();
+        attached.sort_by_key(|i| i.attachment.as_ref().map(|a| a.device_index));
+        let mut interfaces = Vec::with_capacity(attached.len());
+        for record in attached {
+            let mut groups = vec![];
+            for id in &record.groups {
+                let name = store.get::<SecurityGroup>(scope, id)?.map_or_else(String::new, |group| group.name.clone());
+                groups.push((id.to_string(), name));
+            }
+            let subnet_cidr = store.get::<Subnet>(scope, &record.subnet)?.map(|subnet| subnet.cidr.to_string());
+            let blocks = store.get::<Vpc>(scope, &record.vpc)?;
+            let vpc_cidrs = blocks.iter().flat_map(|vpc| &vpc.cidrs).map(|block| block.cidr.to_string()).collect();
+            interfaces.push(Interface { record, subnet_cidr, vpc_cidrs, groups });
+        }
+        let cx = Cx::for_service(platform.clone(), scope.clone(), super::role::ACTS_AS);
+        let around = Around::of(&cx, &instance)?;
+        Ok(Some(World {
+            zone_id: crate::zones::zone_id(&scope.region, &instance.zone),
+            public_ip: around.public_ip(),
+            public_dns: around.public_dns(&scope.region),
+            scope: scope.clone(),
+            instance,
+            interfaces,
+        }))
+    }
+}

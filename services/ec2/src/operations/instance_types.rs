@@ -1,0 +1,157 @@
+//! Instance types as the catalogue lists them.
+
+use crate::errors::{bad_token, invalid_value};
+use crate::filters::{Filters, flag, one};
+use crate::instance_types::{self, InstanceType};
+use crate::zones;
+use kiln_ec2_shapes::{
+    DescribeInstanceTypeOfferingsRequest, DescribeInstanceTypeOfferingsResponse, DescribeInstanceTypesRequest,
+    DescribeInstanceTypesResponse, InstanceTypeInfo, InstanceTypeOffering, MemoryInfo, NetworkInfo, ProcessorInfo,
+    VCpuInfo,
+};
+use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
+
+pub const OPERATIONS: &[Operation] = &[
+    operation!(DescribeInstanceTypeOfferings: describe_instance_type_offerings(DescribeInstanceTypeOfferingsRequest)),
+    operation!(DescribeInstanceTypes: describe_instance_types(DescribeInstanceTypesRequest)),
+];
+
+const FILTERS: &[&str] = &[
+    "bare-metal",
+    "burstable-performance-supported",
+    "current-generation",
+    "free-tier-eligible",
+    "hypervisor",
+    "instance-type",
+    "memory-info.size-in-mib",
+    "processor-info.supported-architecture",
+    "supported-virtualization-type",
+    "vcpu-info.default-cores",
+    "vcpu-info.default-vcpus",
+];
+
+async fn describe_instance_types(
+    _cx: &Cx,
+    request: DescribeInstanceTypesRequest,
+) -> Result<DescribeInstanceTypesResponse, Error> {
+    let filters = Filters::read(&request.filters, FILTERS)?;
+    let unknown: Vec<&str> =
+        request.instance_types.iter().map(String::as_str).filter(|name| instance_types::find(name).is_none()).collect();
+    if !unknown.is_empty() {
+        return Err(Error::sender(
+            "InvalidInstanceType",
+            format!("The following supplied instance types do not exist: [{}]", unknown.join(", ")),
+        ));
+    }
+    let mut types: Vec<(String, InstanceType)> = instance_types::all()
+        .map(|t| (t.name(), t))
+        .filter(|(name, _)| request.instance_types.is_empty() || request.instance_types.contains(name))
+        .filter(|(name, t)| {
+            filters.accept(&Default::default(), |filter| match filter {
+                "bare-metal" => flag(false),
+                "burstable-performance-supported" => flag(t.family.burstable),
+                "current-generation" => flag(t.family.current),
+                "free-tier-eligible" => flag(free(name)),
+                "hypervisor" => one(t.family.hypervisor),
+                "instance-type" => one(name),
+                "memory-info.size-in-mib" => one(t.memory_mib),
+                "processor-info.supported-architecture" => one(t.architecture()),
+                "supported-virtualization-type" => one("hvm"),
+                "vcpu-info.default-cores" => one(t.cores()),
+                "vcpu-info.default-vcpus" => one(t.vcpus),
+                _ => vec![],
+            })
+        })
+        .collect();
+    types.sort_by(|a, b| a.0.cmp(&b.0));
+    let limit = request.max_results.map_or(100, |n| n.clamp(5, 100) as usize);
+    let page = paginate(types, |(name, _)| name, request.next_token.as_deref(), limit, bad_token)?;
+    Ok(DescribeInstanceTypesResponse {
+        instance_types: page.items.iter().map(|(name, t)| info(name, t)).collect(),
+        next_token: page.next_token,
+    })
+}
+
+fn free(name: &str) -> bool {
+    matches!(name, "t2.micro" | "t3.micro")
+}
+
+fn info(name: &str, t: &InstanceType) -> InstanceTypeInfo {
+    InstanceTypeInfo {
+        instance_type: Some(name.to_owned()),
+        current_generation: Some(t.family.current),
+        free_tier_eligible: Some(free(name)),
+        supported_usage_classes: vec!["on-demand".to_owned()],
+        supported_root_device_types: vec!["ebs".to_owned()],
+        supported_virtualization_types: vec!["hvm".to_owned()],
+        bare_metal: Some(false),
+        hypervisor: Some(t.family.hypervisor.to_owned()),
+        processor_info: Some(ProcessorInfo {
+            supported_architectures: vec![t.architecture().to_owned()],
+            sustained_clock_speed_in_ghz: Some(t.family.clock_ghz),
+            ..ProcessorInfo::default()
+        }),
+        vcpu_info: Some(VCpuInfo {
+            default_vcpus: Some(t.vcpus),
+            default_cores: Some(t.cores()),
+            default_threads_per_core: Some(t.family.threads),
+            ..VCpuInfo::default()
+        }),
+        memory_info: Some(MemoryInfo { size_in_mi_b: Some(t.memory_mib) }),
+        instance_storage_supported: Some(false),
+        network_info: Some(NetworkInfo {
+            maximum_network_interfaces: Some(1),
+            maximum_network_cards: Some(1),
+            default_network_card_index: Some(0),
+            ipv4_addresses_per_interface: Some(1),
+            ipv6_addresses_per_interface: Some(0),
+            ipv6_supported: Some(false),
+            efa_supported: Some(false),
+            ..NetworkInfo::default()
+        }),
+        hibernation_supported: Some(false),
+        burstable_performance_supported: Some(t.family.burstable),
+        dedicated_hosts_supported: Some(false),
+        auto_recovery_supported: Some(false),
+        ..InstanceTypeInfo::default()
+    }
+}
+
+async fn describe_instance_type_offerings(
+    cx: &Cx,
+    request: DescribeInstanceTypeOfferingsRequest,
+) -> Result<DescribeInstanceTypeOfferingsResponse, Error> {
+    let filters = Filters::read(&request.filters, &["instance-type", "location"])?;
+    let kind = request.location_type.as_deref().unwrap_or("region");
+    let places: Vec<String> = match kind {
+        "region" => vec![cx.region().to_owned()],
+        "availability-zone" => zones::zones(cx.region()).into_iter().map(|zone| zone.name).collect(),
+        "availability-zone-id" => zones::zones(cx.region()).into_iter().map(|zone| zone.id).collect(),
+        other => return Err(invalid_value(format!("Value ({other}) for parameter locationType is invalid."))),
+    };
+    let mut all: Vec<(String, InstanceTypeOffering)> = vec![];
+    for place in &places {
+        for name in instance_types::all().map(|t| t.name()) {
+            let passes = filters.accept(&Default::default(), |filter| match filter {
+                "instance-type" => one(&name),
+                "location" => one(place),
+                _ => vec![],
+            });
+            if passes {
+                let offering = InstanceTypeOffering {
+                    instance_type: Some(name.clone()),
+                    location_type: Some(kind.to_owned()),
+                    location: Some(place.clone()),
+                };
+                all.push((format!("{name} {place}"), offering));
+            }
+        }
+    }
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    let limit = request.max_results.map_or(1000, |n| n.clamp(5, 1000) as usize);
+    let page = paginate(all, |(key, _)| key, request.next_token.as_deref(), limit, bad_token)?;
+    Ok(DescribeInstanceTypeOfferingsResponse {
+        instance_type_offerings: page.items.into_iter().map(|(_, offering)| offering).collect(),
+        next_token: page.next_token,
+    })
+}

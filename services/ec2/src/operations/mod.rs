@@ -1,0 +1,56 @@
+//! Operations, one file per kind of thing, one line per file here.
+
+mod addresses;
+mod console;
+mod group_rules;
+pub mod images;
+mod instance_attributes;
+mod instance_status;
+mod instance_types;
+mod instances;
+mod internet_gateways;
+pub mod key_pairs;
+pub mod launch_templates;
+mod nat_gateways;
+mod network_acls;
+mod network_interfaces;
+mod never_made;
+mod profiles;
+mod route_tables;
+mod security_groups;
+mod snapshots;
+mod subnets;
+mod tags;
+mod volumes;
+mod vpcs;
+mod zones;
+
+use kiln_service_kit::Operation;
+
+/// The rows of every file.
+pub const ROWS: &[&[Operation]] = &[
+    addresses::OPERATIONS,
+    console::OPERATIONS,
+    group_rules::OPERATIONS,
+    images::OPERATIONS,
+    instance_attributes::OPERATIONS,
+    instance_status::OPERATIONS,
+    instance_types::OPERATIONS,
+    instances::OPERATIONS,
+    internet_gateways::OPERATIONS,
+    key_pairs::OPERATIONS,
+    launch_templates::OPERATIONS,
+    nat_gateways::OPERATIONS,
+    network_acls::OPERATIONS,
+    network_interfaces::OPERATIONS,
+    never_made::OPERATIONS,
+    profiles::OPERATIONS,
+    route_tables::OPERATIONS,
+    security_groups::OPERATIONS,
+    snapshots::OPERATIONS,
+    subnets::OPERATIONS,
+    tags::OPERATIONS,
+    volumes::OPERATIONS,
+    vpcs::OPERATIONS,
+    zones::OPERATIONS,
+];

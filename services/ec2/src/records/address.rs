@@ -1,0 +1,30 @@
+//! An Elastic IP address. Inside Kiln it is a name: no packet is ever sent to it.
+
+use crate::kinds::{self, Kind};
+use crate::tags::{Tagged, Tags};
+use kiln_ids::{AllocationId, AssociationId, NetworkInterfaceId};
+use kiln_service_kit::Record;
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Address {
+    pub id: AllocationId,
+    pub ip: Ipv4Addr,
+    /// The interface it belongs to; that interface's `public` says the same.
+    pub association: Option<(AssociationId, NetworkInterfaceId)>,
+    pub tags: Tags,
+}
+
+impl Record for Address {
+    const KIND: &'static str = "ec2/address";
+}
+impl Tagged for Address {
+    const THING: &'static Kind = &kinds::ADDRESS;
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+}

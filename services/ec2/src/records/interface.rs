@@ -1,0 +1,72 @@
+//! A network interface: an address in a subnet, and who uses it.
+
+use crate::kinds::{self, Kind};
+use crate::tags::{Tagged, Tags};
+use kiln_ids::{
+    AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId,
+};
+use kiln_machines_spec::MacAddr;
+use kiln_service_kit::{Record, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NetworkInterface {
+    pub id: NetworkInterfaceId,
+    pub vpc: VpcId,
+    pub subnet: SubnetId,
+    pub zone: String,
+    pub description: String,
+    pub ip: Ipv4Addr,
+    pub mac: MacAddr,
+    pub groups: Vec<SecurityGroupId>,
+    pub source_dest_check: bool,
+    pub attachment: Option<Attachment>,
+    /// The public address it answers to, if any.
+    pub public: Option<PublicAddress>,
+    /// The service that made it and alone may change it, e.g. `elasticloadbalancing.amazonaws.com`.
+    pub managed_by: Option<String>,
+    /// AWS's `InterfaceType`: `interface`, `nat_gateway`, …
+    pub interface_type: String,
+    pub created: Timestamp,
+    pub tags: Tags,
+}
+
+/// Where an interface is plugged in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attachment {
+    pub id: AttachmentId,
+    pub instance: InstanceId,
+    pub device_index: i32,
+    pub delete_on_termination: bool,
+    pub at: Timestamp,
+}
+
+/// A public address of an interface. Inside Kiln it is a name: no packet is sent to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PublicAddress {
+    pub ip: Ipv4Addr,
+    /// For an Elastic IP; without, the address was given at launch and goes with the interface.
+    pub elastic: Option<(AllocationId, AssociationId)>,
+}
+
+impl NetworkInterface {
+    /// Whether somebody uses it: the host must know its address.
+    pub fn in_use(&self) -> bool {
+        self.attachment.is_some() || self.managed_by.is_some()
+    }
+}
+
+impl Record for NetworkInterface {
+    const KIND: &'static str = "ec2/network-interface";
+}
+
+impl Tagged for NetworkInterface {
+    const THING: &'static Kind = &kinds::NETWORK_INTERFACE;
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+    fn tags_mut(&mut self) -> &mut Tags {
+        &mut self.tags
+    }
+}

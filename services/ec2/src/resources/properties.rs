@@ -1,0 +1,121 @@
+//! What the network types have in common: reading properties, tags, and finding an earlier try.
+
+use crate::kinds::Kind;
+use crate::tags::TOKEN;
+use kiln_ec2_shapes::{CreateTagsRequest, DeleteTagsRequest, Filter, Tag, TagSpecification};
+use kiln_service_kit::{Cx, Error, ResourceRequest, Stability};
+use serde_json::Value as Json;
+
+/// Refuses properties that the type does not carry out: none is ignored in silence.
+pub fn only(type_name: &str, request: &ResourceRequest, served: &[&str]) -> Result<(), Error> {
+    let given = request.properties.as_object().into_iter().flatten();
+    match given.map(|(name, _)| name.as_str()).find(|name| !served.contains(name)) {
+        Some(name) => Err(Error::not_built(format!("the property {name} of {type_name}"))),
+        None => Ok(()),
+    }
+}
+
+/// A property that the type cannot do without.
+pub fn required(request: &ResourceRequest, name: &str) -> Result<String, Error> {
+    request.text(name).ok_or_else(|| Error::sender("ValidationError", format!("The property {name} is required.")))
+}
+
+/// The resource's tags, with the token that marks this try.
+pub fn tagged(request: &ResourceRequest, kind: &Kind) -> Vec<TagSpecification> {
+    let mut tags = plain_tags(request);
+    tags.push(Tag { key: Some(TOKEN.to_owned()), value: Some(request.token.clone()) });
+    vec![TagSpecification { resource_type: Some(kind.resource_type.to_owned()), tags }]
+}
+
+fn plain_tags(request: &ResourceRequest) -> Vec<Tag> {
+    request.all_tags().into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect()
+}
+
+/// Finds what an earlier try with the same token made.
+pub fn made_before(request: &ResourceRequest) -> Vec<Filter> {
+    filter(&format!("tag:{TOKEN}"), &request.token)
+}
+
+/// One filter with one value.
+pub fn filter(name: &str, value: &str) -> Vec<Filter> {
+    vec![Filter { name: Some(name.to_owned()), values: vec![value.to_owned()] }]
+}
+
+/// Brings the tags of a thing to what the template says now.
+pub async fn retag(cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+    let before = ResourceRequest { properties: request.previous.clone(), ..request.clone() };
+    let (old, new) = (before.all_tags(), request.all_tags());
+    let gone: Vec<Tag> = old
+        .iter()
+        .filter(|(key, _)| !new.iter().any(|(k, _)| k == key))
+        .map(|(key, _)| Tag { key: Some(key.clone()), value: None })
+        .collect();
+    if !gone.is_empty() {
+        cx.call(DeleteTagsRequest { resources: vec![id.to_owned()], tags: gone, ..Default::default() }).await?;
+    }
+    if !new.is_empty() {
+        let tags = plain_tags(request);
+        cx.call(CreateTagsRequest { resources: vec![id.to_owned()], tags, ..Default::default() }).await?;
+    }
+    Ok(())
+}
+
+/// What a deletion came to: gone already is done, and what something else still uses goes once
+/// that has gone (an instance of the same stack takes a while to terminate).
+pub fn deleted<T>(outcome: Result<T, Error>) -> Result<Stability, Error> {
+    match outcome {
+        Ok(_) => Ok(Stability::Ready),
+        Err(error) if is_gone(&error) => Ok(Stability::Ready),
+        Err(error) if error.is("DependencyViolation") || error.is("InvalidIPAddress.InUse") => {
+            Ok(Stability::Pending(error.message))
+        }
+        Err(error) if error.message.ends_with("is currently in use.") => Ok(Stability::Pending(error.message)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the error says that the thing is not there.
+pub fn is_gone(error: &Error) -> bool {
+    error.code.ends_with(".NotFound") || error.is("NatGatewayNotFound") || error.is("Gateway.NotAttached")
+}
+
+/// Gone already is as good as removed.
+pub fn gone_is_fine<T>(outcome: Result<T, Error>) -> Result<(), Error> {
+    match outcome {
+        Err(error) if !is_gone(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A text of a nested property.
+pub fn text(value: &Json, name: &str) -> Option<String> {
+    match value.get(name)? {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        Json::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// A whole number of a nested property, given as number or text.
+pub fn number(value: &Json, name: &str) -> Result<Option<i32>, Error> {
+    text(value, name)
+        .map(|text| {
+            text.parse().map_err(|_| Error::sender("ValidationError", format!("{name} must be a number, not {text}.")))
+        })
+        .transpose()
+}
+
+/// The items of a list property; one that is not a list counts as a list of one.
+pub fn items<'a>(properties: &'a Json, name: &str) -> Vec<&'a Json> {
+    match properties.get(name) {
+        None | Some(Json::Null) => vec![],
+        Some(Json::Array(items)) => items.iter().collect(),
+        Some(one) => vec![one],
+    }
+}
+
+/// An answer without the member it always has.
+pub fn lacks(what: &str) -> Error {
+    Error::internal(format!("the answer lacks {what}"))
+}
