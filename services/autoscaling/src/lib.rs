@@ -1,0 +1,45 @@
+//! EC2 Auto Scaling: groups of machines that are kept at their desired capacity.
+//!
+//! ```text
+//! operations ─► autoscaling/group, autoscaling/instance ─► controller autoscaling/group
+//!                                                          observe: ec2, elbv2 by public operations
+//! ec2/instance, elbv2/target-health ────── wake ─────────► plan: who is dead, too many, too few
+//!                                                          act: RunInstances, RegisterTargets, …
+//! ```
+
+mod changes;
+mod controllers;
+mod errors;
+mod operations;
+mod records;
+mod resources;
+mod templates;
+
+use kiln_service_kit::Service;
+use std::sync::Arc;
+
+/// The service.
+pub fn service() -> Service {
+    let mut service = Service::new(
+        &kiln_autoscaling_shapes::SERVICE,
+        &[
+            operations::groups::OPERATIONS,
+            operations::describe_groups::OPERATIONS,
+            operations::capacity::OPERATIONS,
+            operations::instances::OPERATIONS,
+            operations::membership::OPERATIONS,
+            operations::standby::OPERATIONS,
+            operations::processes::OPERATIONS,
+            operations::hooks::OPERATIONS,
+            operations::traffic_sources::OPERATIONS,
+            operations::tags::OPERATIONS,
+            operations::activities::OPERATIONS,
+            operations::launch_configurations::OPERATIONS,
+            operations::types::OPERATIONS,
+            operations::not_yet::OPERATIONS,
+        ],
+    );
+    service.controllers.push(Arc::new(controllers::group::GroupController));
+    service.resources = resources::all();
+    service
+}

@@ -1,0 +1,33 @@
+//! The operations, by the kind of thing they are about.
+
+pub mod activities;
+pub mod capacity;
+pub mod describe_groups;
+pub mod groups;
+pub mod hooks;
+pub mod instances;
+pub mod launch_configurations;
+pub mod membership;
+pub mod not_yet;
+mod placement;
+pub mod processes;
+pub mod standby;
+pub mod tags;
+pub mod traffic_sources;
+pub mod types;
+
+use crate::errors::validation;
+use kiln_service_kit::Error;
+
+/// `MaxRecords`: between 1 and `most`; `usual` when left out.
+fn page_size(given: Option<i32>, usual: usize, most: usize) -> Result<usize, Error> {
+    match given {
+        None => Ok(usual),
+        Some(n) => match usize::try_from(n) {
+            Ok(n) if (1..=most).contains(&n) => Ok(n),
+            _ => Err(validation(format!(
+                "1 validation error detected: Value '{n}' at 'maxRecords' failed to satisfy constraint: Member must be between 1 and {most}"
+            ))),
+        },
+    }
+}

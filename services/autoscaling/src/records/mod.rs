@@ -1,0 +1,16 @@
+//! What is kept: groups, their instances, the activities that tell what was done, launch
+//! configurations.
+
+mod activity;
+mod group;
+mod hook;
+mod launch;
+mod launch_configuration;
+mod member;
+
+pub use activity::{Activity, Status};
+pub use group::{Group, GroupTag, Process, Suspension, TargetGroup, TargetGroupState};
+pub use hook::{Action, Hook, Transition, Verdict};
+pub use launch::{Interface, Launch, Template};
+pub use launch_configuration::{Device, LaunchConfiguration};
+pub use member::{Health, Lifecycle, Member, Unhealthy};

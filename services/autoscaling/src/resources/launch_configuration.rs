@@ -1,0 +1,92 @@
+//! `AWS::AutoScaling::LaunchConfiguration`. Ref: its name. Every property needs a replacement.
+
+use super::{flag, items, number, refuse, text};
+use kiln_autoscaling_shapes::*;
+use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+pub struct LaunchConfigurationType;
+
+fn devices(request: &ResourceRequest) -> Vec<BlockDeviceMapping> {
+    items(&request.properties, "BlockDeviceMappings")
+        .map(|device| BlockDeviceMapping {
+            virtual_name: text(device, "VirtualName"),
+            device_name: text(device, "DeviceName").unwrap_or_default(),
+            no_device: flag(device, "NoDevice"),
+            ebs: device.get("Ebs").map(|ebs| Ebs {
+                snapshot_id: text(ebs, "SnapshotId"),
+                volume_size: number(ebs, "VolumeSize"),
+                volume_type: text(ebs, "VolumeType"),
+                delete_on_termination: flag(ebs, "DeleteOnTermination"),
+                iops: number(ebs, "Iops"),
+                encrypted: flag(ebs, "Encrypted"),
+                throughput: number(ebs, "Throughput"),
+            }),
+        })
+        .collect()
+}
+
+#[async_trait]
+impl ResourceType for LaunchConfigurationType {
+    fn type_name(&self) -> &'static str {
+        "AWS::AutoScaling::LaunchConfiguration"
+    }
+
+    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
+        refuse(
+            request,
+            self.type_name(),
+            &["ClassicLinkVPCId", "ClassicLinkVPCSecurityGroups", "InstanceId", "KernelId", "RamDiskId", "SpotPrice"],
+        )?;
+        let given = request.text("LaunchConfigurationName");
+        let generated = given.is_none();
+        let name = given.unwrap_or_else(|| request.physical_name.clone());
+        let metadata = request.properties.get("MetadataOptions").map(|options| InstanceMetadataOptions {
+            http_tokens: text(options, "HttpTokens"),
+            http_put_response_hop_limit: number(options, "HttpPutResponseHopLimit"),
+            http_endpoint: text(options, "HttpEndpoint"),
+        });
+        let made = cx
+            .call(CreateLaunchConfigurationRequest {
+                launch_configuration_name: name.clone(),
+                image_id: request.text("ImageId"),
+                key_name: request.text("KeyName"),
+                security_groups: request.texts("SecurityGroups"),
+                user_data: request.text("UserData"),
+                instance_type: request.text("InstanceType"),
+                block_device_mappings: devices(request),
+                instance_monitoring: request
+                    .boolean("InstanceMonitoring")
+                    .map(|enabled| InstanceMonitoring { enabled: Some(enabled) }),
+                iam_instance_profile: request.text("IamInstanceProfile"),
+                ebs_optimized: request.boolean("EbsOptimized"),
+                associate_public_ip_address: request.boolean("AssociatePublicIpAddress"),
+                placement_tenancy: request.text("PlacementTenancy"),
+                metadata_options: metadata,
+                ..Default::default()
+            })
+            .await;
+        match made {
+            // A generated name is this resource's alone: an earlier try made it.
+            Err(error) if generated && error.is("AlreadyExists") => Ok(name),
+            other => other.map(|_| name),
+        }
+    }
+
+    async fn update(&self, _: &Cx, _: &str, _: &ResourceRequest) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn delete(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<Stability, Error> {
+        match cx.call(DeleteLaunchConfigurationRequest { launch_configuration_name: name.to_owned() }).await {
+            Ok(_) => Ok(Stability::Ready),
+            Err(error) if error.message.contains("not found") => Ok(Stability::Ready),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn attributes(&self, _: &Cx, _: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
+        Ok(BTreeMap::new())
+    }
+}

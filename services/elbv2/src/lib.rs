@@ -1,0 +1,60 @@
+//! Elastic Load Balancing v2: application load balancers that really forward.
+//!
+//! ```text
+//! operations --records--> controller elbv2/load-balancer: interfaces (ec2), config -> DataPlane
+//!                         controller elbv2/target-health: instances (ec2), live health -> records
+//! clients --port--> kiln-balancer --dial through the driver--> targets inside the VPC
+//! ```
+//!
+//! What runs is always derived from records, so a restart rebuilds it; what is reported about
+//! targets comes from the health checks that were really made.
+
+mod actions;
+mod arns;
+mod attributes;
+mod conditions;
+mod config;
+mod controllers;
+mod data_plane;
+mod errors;
+mod health;
+mod network;
+mod operations;
+mod places;
+mod records;
+mod resources;
+mod tags;
+
+pub use data_plane::{DataPlane, DriverDialer};
+pub use kiln_balancer::{Body, Dialer, HostDialer, Options};
+pub use places::{Place, places};
+
+use kiln_service_kit::Service;
+use std::sync::Arc;
+
+/// The principal this service acts as.
+pub const PRINCIPAL: &str = "elasticloadbalancing.amazonaws.com";
+
+/// The service. The server must install an `Arc<DataPlane>`.
+pub fn service() -> Service {
+    use operations::*;
+    Service {
+        controllers: vec![Arc::new(controllers::LoadBalancers), Arc::new(controllers::Health)],
+        resources: resources::all(),
+        start: vec![controllers::follow_health],
+        ..Service::new(
+            &kiln_elbv2_shapes::SERVICE,
+            &[
+                load_balancers::OPERATIONS,
+                load_balancer_settings::OPERATIONS,
+                target_groups::OPERATIONS,
+                targets::OPERATIONS,
+                listeners::OPERATIONS,
+                rules::OPERATIONS,
+                attributes::OPERATIONS,
+                tags::OPERATIONS,
+                facts::OPERATIONS,
+            ],
+        )
+    }
+}

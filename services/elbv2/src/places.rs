@@ -1,0 +1,50 @@
+//! Where load balancers can be reached from the host: for the main port and `kiln status`.
+
+use crate::records::{Listener, LoadBalancer, Standing};
+use kiln_service_kit::{Error, Store};
+use std::net::Ipv4Addr;
+
+/// A load balancer, as seen from the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub arn: String,
+    pub name: String,
+    pub dns_name: String,
+    /// Its own loopback address.
+    pub address: Ipv4Addr,
+    /// Its listeners' ports, lowest first.
+    pub ports: Vec<u16>,
+    pub state: &'static str,
+    pub reason: Option<String>,
+}
+
+impl Place {
+    /// The listener that requests by host name on the main port go to: port 80 if there is one,
+    /// else the lowest.
+    pub fn main_port(&self) -> Option<u16> {
+        self.ports.iter().find(|p| **p == 80).or(self.ports.first()).copied()
+    }
+}
+
+/// Every load balancer of every account and region.
+pub fn places(store: &Store) -> Result<Vec<Place>, Error> {
+    let listeners = store.list_everywhere::<Listener>()?;
+    let all = store.list_everywhere::<LoadBalancer>()?;
+    all.into_iter()
+        .map(|(scope, arn, lb)| {
+            let mut ports: Vec<u16> =
+                listeners.iter().filter(|(_, _, l)| *l.load_balancer == *arn).map(|(_, _, l)| l.port).collect();
+            ports.sort_unstable();
+            let standing = store.get::<Standing>(&scope, &arn)?;
+            Ok(Place {
+                arn: lb.arn.clone(),
+                name: lb.name.clone(),
+                dns_name: lb.dns_name.clone(),
+                address: lb.address,
+                ports,
+                state: standing.as_ref().map_or("provisioning", |s| s.state.as_str()),
+                reason: standing.and_then(|s| s.reason.clone()),
+            })
+        })
+        .collect()
+}

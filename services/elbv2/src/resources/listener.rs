@@ -1,0 +1,81 @@
+//! `AWS::ElasticLoadBalancingV2::Listener`. Ref gives the ARN.
+
+use super::{already_exists, as_request, attributes, is_ours, tags};
+use crate::attributes::LISTENER;
+use async_trait::async_trait;
+use kiln_elbv2_shapes::*;
+use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+pub struct Listener;
+
+const TYPE: &str = "AWS::ElasticLoadBalancingV2::Listener";
+
+async fn set_attributes(cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<(), Error> {
+    let wanted = attributes(request, "ListenerAttributes", &LISTENER);
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let attributes = wanted.into_iter().map(|(key, value)| ListenerAttribute { key, value }).collect();
+    let listener_arn = arn.to_owned();
+    cx.call(ModifyListenerAttributesRequest { listener_arn, attributes }).await.map(|_| ())
+}
+
+#[async_trait]
+impl ResourceType for Listener {
+    fn type_name(&self) -> &'static str {
+        TYPE
+    }
+
+    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
+        let create = CreateListenerRequest { tags: tags(request), ..as_request(request, None)? };
+        let of = DescribeListenersRequest {
+            load_balancer_arn: Some(create.load_balancer_arn.clone()),
+            ..Default::default()
+        };
+        let there = cx.call(of).await?.listeners.into_iter().find(|l| l.port == create.port);
+        let arn = match there.and_then(|l| l.listener_arn) {
+            Some(arn) if is_ours(cx, &arn, request).await? => arn,
+            Some(arn) => return Err(already_exists(TYPE, &arn)),
+            None => {
+                let made = cx.call(create).await?.listeners.into_iter().next();
+                made.and_then(|l| l.listener_arn).ok_or_else(crate::errors::no_listener)?
+            }
+        };
+        set_attributes(cx, &arn, request).await?;
+        Ok(arn)
+    }
+
+    async fn update(&self, cx: &Cx, physical_id: &str, request: &ResourceRequest) -> Result<(), Error> {
+        let wanted: CreateListenerRequest = as_request(request, None)?;
+        cx.call(ModifyListenerRequest {
+            listener_arn: physical_id.to_owned(),
+            port: wanted.port,
+            protocol: wanted.protocol,
+            ssl_policy: wanted.ssl_policy,
+            certificates: wanted.certificates,
+            default_actions: wanted.default_actions,
+            alpn_policy: wanted.alpn_policy,
+            mutual_authentication: wanted.mutual_authentication,
+        })
+        .await?;
+        set_attributes(cx, physical_id, request).await
+    }
+
+    async fn delete(&self, cx: &Cx, physical_id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
+        match cx.call(DeleteListenerRequest { listener_arn: physical_id.to_owned() }).await {
+            Err(error) if !error.is("ListenerNotFound") => Err(error),
+            _ => Ok(Stability::Ready),
+        }
+    }
+
+    async fn attributes(
+        &self,
+        _: &Cx,
+        physical_id: &str,
+        _: &ResourceRequest,
+    ) -> Result<BTreeMap<String, Json>, Error> {
+        Ok(BTreeMap::from([("ListenerArn".to_owned(), json!(physical_id))]))
+    }
+}
