@@ -1,0 +1,242 @@
+//! Forward: work out what a resource is to be, compare it with what is there, and begin.
+
+use super::{Act, facts, verb};
+use crate::records::{Action, Live, Progress, Resource, Stack, Status, Undo, Version, Work, log, resource};
+use crate::request::is_refusal;
+use crate::world::evaluate;
+use crate::{policy, schemas};
+use kiln_service_kit::{Error, Tx};
+use kiln_template::changes::{DeployedResource, Replacement, compare};
+use kiln_template::{DeletionPolicy, ResolvedResource, check_properties, is_unknown, schema};
+use serde_json::Value as Json;
+use std::sync::Arc;
+
+impl Act<'_> {
+    /// Begins with a resource that the target version wants.
+    pub(super) async fn begin(&self, id: &str) -> Result<(), Error> {
+        let Some(stack) = self.stack()? else { return Ok(()) };
+        let Some(version) = &stack.target else { return Ok(()) };
+        if !matches!(stack.status, Status::CreateInProgress | Status::UpdateInProgress) {
+            return Ok(());
+        }
+        let found = self.resource(id)?;
+        if found.as_ref().is_some_and(|resource| resource.work_of(&stack.phase()).is_some()) {
+            return Ok(());
+        }
+        let work = match self.resolve(&stack, version, id).await {
+            Ok(resolved) => self.decide(&stack, version, id, found.as_deref(), resolved)?,
+            Err(error) if is_refusal(&error) => return self.begin_failed(&stack, version, id, error.message).await,
+            Err(error) => return Err(error),
+        };
+        let denied = policy::denies(&stack, id, &work);
+        let kept = work.action == Action::Keep;
+        self.write_begun(&stack, id, work).await?;
+        match denied {
+            Some(reason) => self.fail(id, &stack.phase(), reason).await,
+            None if kept => Ok(()),
+            None => self.carry(id).await,
+        }
+    }
+
+    /// The resource with everything worked out and its properties right for its type.
+    async fn resolve(&self, stack: &Stack, version: &Version, id: &str) -> Result<ResolvedResource, Error> {
+        let template = self.template(&version.body)?;
+        let known = facts(&resource::of_stack(self.cx.store(), &self.name.scope, &stack.id)?);
+        let owner = self.as_owner(stack);
+        let (mut resolved, _) =
+            evaluate(&owner, stack.into(), &template, version, known, |evaluator| evaluator.resource(id)).await?;
+        let schema = schemas::of(&resolved.resource_type).map_err(crate::errors::template)?;
+        resolved.properties = check_properties(schema, &resolved.properties).map_err(|violations| {
+            crate::errors::validation(format!(
+                "Properties validation failed for resource {id} with message: {}",
+                schema::violations_text(&violations)
+            ))
+        })?;
+        if is_unknown(&resolved.properties) {
+            let what =
+                format!("Properties of {id} refer to a value that its resource does not give: {}", resolved.properties);
+            return Err(crate::errors::validation(what));
+        }
+        Ok(resolved)
+    }
+
+    fn decide(
+        &self,
+        stack: &Stack,
+        version: &Version,
+        id: &str,
+        found: Option<&Resource>,
+        resolved: ResolvedResource,
+    ) -> Result<Work, Error> {
+        let schema = schemas::of(&resolved.resource_type).map_err(crate::errors::template)?;
+        let mut target = self.fresh(stack, version, id, &resolved);
+        let live = found.and_then(|resource| resource.live.as_ref());
+        let action = match live {
+            None => Action::Create,
+            // A creation that failed and was left for the user to mend: made anew.
+            Some(_) if found.is_some_and(|resource| resource.status == "CREATE_FAILED") => Action::Replace,
+            Some(live) => {
+                let comparison = compare(schema, &deployed(live), &resolved);
+                let tags = schema.tags.is_some() && live.stack_tags != version.tags;
+                match comparison.replacement {
+                    Replacement::True if schema.delete_before_create => Action::DeleteThenCreate,
+                    Replacement::True => Action::Replace,
+                    // Perhaps replaced: the type says NotUpdatable when it comes to that.
+                    _ if tags || !comparison.details.is_empty() => Action::Update,
+                    _ => Action::Keep,
+                }
+            }
+        };
+        if let (Some(live), Action::Update | Action::Keep) = (live, action) {
+            target.physical_id = live.physical_id.clone();
+            target.token = live.token.clone();
+            target.physical_name = live.physical_name.clone();
+            target.attributes = live.attributes.clone();
+        }
+        let progress = if action == Action::Keep { Progress::Done } else { Progress::Begun };
+        Ok(Work { phase: stack.phase(), action, progress, since: self.cx.now(), target })
+    }
+
+    /// A thing that is yet to be made.
+    fn fresh(&self, stack: &Stack, version: &Version, id: &str, resolved: &ResolvedResource) -> Live {
+        let word = |policy: Option<DeletionPolicy>| policy.map(|policy| policy.as_str().to_owned());
+        Live {
+            physical_id: None,
+            token: self.cx.ids().uuid(),
+            physical_name: physical_name(&stack.name, id, &self.cx.ids().upper(12)),
+            resource_type: resolved.resource_type.clone(),
+            properties: resolved.properties.clone(),
+            metadata: resolved.metadata.clone(),
+            creation_policy: resolved.creation_policy.clone(),
+            update_policy: resolved.update_policy.clone(),
+            deletion_policy: word(resolved.deletion_policy),
+            update_replace_policy: word(resolved.update_replace_policy),
+            attributes: Default::default(),
+            needs: version.needs.get(id).cloned().unwrap_or_else(Default::default),
+            stack_tags: version.tags.clone(),
+        }
+    }
+
+    /// Notes what is about to be done, and what there was before, before anything is done.
+    async fn write_begun(&self, stack: &Stack, id: &str, work: Work) -> Result<(), Error> {
+        let (scope, key) = (&self.name.scope, Resource::key(&stack.id, id));
+        self.cx
+            .store()
+            .write(|tx: &mut Tx<'_>| {
+                let Some(now) = tx.get::<Stack>(scope, &stack.id)? else { return Ok(()) };
+                if now.phase() != work.phase {
+                    return Ok(());
+                }
+                let found = tx.get::<Resource>(scope, &key)?;
+                if found.as_ref().is_some_and(|resource| resource.work_of(&work.phase).is_some()) {
+                    return Ok(());
+                }
+                let operation = now.operation.as_ref().map(|operation| operation.id.clone());
+                let mut resource = match found {
+                    Some(found) => (*found).clone(),
+                    None => blank(&now, id, &work.target),
+                };
+                let operation = operation.ok_or_else(|| Error::internal("a phase without an operation"))?;
+                // A second try within an operation goes back to where the first one began.
+                if resource.undo.as_ref().is_none_or(|undo| undo.operation != operation) {
+                    let before = resource.live.clone();
+                    resource.undo = Some(Undo { operation, before, tried: None, before_gone: false });
+                }
+                if let (Action::Update, Some(undo)) = (work.action, &mut resource.undo) {
+                    undo.tried = Some(work.target.properties.clone());
+                }
+                resource.signals.clear();
+                resource.updated = tx.now();
+                if work.action == Action::Keep {
+                    resource.live = Some(work.target.clone());
+                    resource.work = Some(work);
+                } else {
+                    resource.status = format!("{}_IN_PROGRESS", verb(&now, &work));
+                    resource.reason = match work.action {
+                        Action::Replace | Action::DeleteThenCreate => Some(
+                            "Requested update requires the creation of a new physical resource; hence creating one."
+                                .to_owned(),
+                        ),
+                        _ => None,
+                    };
+                    resource.work = Some(work);
+                    log::resource(tx, scope, &now, &resource)?;
+                }
+                tx.put(scope, &key, resource)?;
+                Ok::<(), Error>(())
+            })
+            .await
+    }
+
+    /// The resource could not even be worked out.
+    async fn begin_failed(&self, stack: &Arc<Stack>, version: &Version, id: &str, reason: String) -> Result<(), Error> {
+        let found = self.resource(id)?;
+        let live = found.as_ref().and_then(|resource| resource.live.clone());
+        let action = if live.is_some() { Action::Update } else { Action::Create };
+        let target = match live {
+            Some(live) => live,
+            None => {
+                let template = self.template(&version.body)?;
+                let resource_type = template.resources.get(id).map(|resource| resource.resource_type.clone());
+                Live {
+                    physical_id: None,
+                    token: self.cx.ids().uuid(),
+                    physical_name: String::new(),
+                    resource_type: resource_type
+                        .ok_or_else(|| Error::internal(format!("{id} is not in its template")))?,
+                    properties: Json::Object(Default::default()),
+                    metadata: None,
+                    creation_policy: None,
+                    update_policy: None,
+                    deletion_policy: None,
+                    update_replace_policy: None,
+                    attributes: Default::default(),
+                    needs: Default::default(),
+                    stack_tags: Default::default(),
+                }
+            }
+        };
+        let phase = stack.phase();
+        let work = Work { phase: phase.clone(), action, progress: Progress::Begun, since: self.cx.now(), target };
+        self.write_begun(stack, id, work).await?;
+        self.fail(id, &phase, reason).await
+    }
+}
+
+fn blank(stack: &Stack, id: &str, target: &Live) -> Resource {
+    Resource {
+        stack_id: stack.id.clone(),
+        stack_name: stack.name.clone(),
+        logical_id: id.to_owned(),
+        resource_type: target.resource_type.clone(),
+        status: String::new(),
+        reason: None,
+        updated: stack.created,
+        live: None,
+        old: vec![],
+        undo: None,
+        work: None,
+        signals: Default::default(),
+    }
+}
+
+/// As the change engine takes it.
+pub fn deployed(live: &Live) -> DeployedResource {
+    let policy = |word: &Option<String>| word.as_deref().and_then(DeletionPolicy::from_name);
+    DeployedResource {
+        physical_id: live.physical_id.clone(),
+        resource_type: live.resource_type.clone(),
+        properties: live.properties.clone(),
+        metadata: live.metadata.clone(),
+        creation_policy: live.creation_policy.clone(),
+        update_policy: live.update_policy.clone(),
+        deletion_policy: policy(&live.deletion_policy),
+        update_replace_policy: policy(&live.update_replace_policy),
+    }
+}
+
+/// `STACK-LOGICAL-RANDOM`, short enough for names of 64 characters (roles).
+fn physical_name(stack: &str, logical_id: &str, random: &str) -> String {
+    let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
+    format!("{}-{}-{random}", cut(stack, 24), cut(logical_id, 24))
+}

@@ -1,0 +1,186 @@
+//! The call that makes, changes or replaces a resource. Safe to run twice: the client token is kept
+//! before the call, and a type finds by it what an earlier try made.
+
+use super::{Act, request, verb};
+use crate::records::{Action, Live, Progress, Resource, Stack, Work};
+use crate::request::is_refusal;
+use kiln_service_kit::{Error, ResourceRequest, ResourceType, Stability};
+use serde_json::Value as Json;
+
+/// What a type says of an update that needs a new resource after all.
+const NOT_UPDATABLE: &str = "NotUpdatable";
+
+impl Act<'_> {
+    /// Makes the call of work that was begun.
+    pub(super) async fn carry(&self, id: &str) -> Result<(), Error> {
+        let (Some(stack), Some(resource)) = (self.stack()?, self.resource(id)?) else { return Ok(()) };
+        let Some(work) = resource.work.as_ref().filter(|work| work.progress == Progress::Begun) else { return Ok(()) };
+        let kind = self.kind(&work.target.resource_type)?;
+        let outcome = match work.action {
+            Action::Create | Action::Replace => self.create(&*kind, &stack, id, work).await,
+            Action::DeleteThenCreate => match self.make_room(&*kind, &stack, &resource, work).await? {
+                true => self.create(&*kind, &stack, id, work).await,
+                false => return Ok(()),
+            },
+            Action::Update => self.update(&*kind, &stack, &resource, work).await,
+            Action::Keep | Action::Delete => return Ok(()),
+        };
+        match outcome {
+            Ok(physical_id) => self.carried(id, work, physical_id).await,
+            Err(error) if error.is(NOT_UPDATABLE) && work.action == Action::Update => self.replace(id, work).await,
+            Err(error) => self.call_failed(id, work, error).await,
+        }
+    }
+
+    async fn create(&self, kind: &dyn ResourceType, stack: &Stack, id: &str, work: &Work) -> Result<String, Error> {
+        kind.create(&self.as_owner(stack), &request(stack, id, &work.target, Json::Null)).await
+    }
+
+    async fn update(
+        &self,
+        kind: &dyn ResourceType,
+        stack: &Stack,
+        resource: &Resource,
+        work: &Work,
+    ) -> Result<String, Error> {
+        let physical_id = work.target.physical_id.clone();
+        let physical_id = physical_id.ok_or_else(|| Error::internal("an update of what has no physical id"))?;
+        let previous = self.previous(stack, resource);
+        if previous.properties == work.target.properties && previous.stack_tags == work.target.stack_tags {
+            // Only metadata or policies differ: nothing to tell the type.
+            return Ok(physical_id);
+        }
+        let request = request(stack, &resource.logical_id, &work.target, previous.properties);
+        kind.update(&self.as_owner(stack), &physical_id, &request).await?;
+        Ok(physical_id)
+    }
+
+    /// What the real thing was last asked to be; on the way back that is what the update tried.
+    fn previous(&self, stack: &Stack, resource: &Resource) -> Live {
+        let mut live = match &resource.live {
+            Some(live) => live.clone(),
+            None => unreachable!("only a live resource is updated"),
+        };
+        let undo = resource.undo.as_ref().filter(|_| stack.status == crate::records::Status::UpdateRollbackInProgress);
+        if let Some(tried) = undo.and_then(|undo| undo.tried.clone()) {
+            live.properties = tried;
+        }
+        live
+    }
+
+    /// Removes the live thing of which there cannot be two; whether it is gone.
+    async fn make_room(
+        &self,
+        kind: &dyn ResourceType,
+        stack: &Stack,
+        resource: &Resource,
+        work: &Work,
+    ) -> Result<bool, Error> {
+        let id = &resource.logical_id;
+        let Some(live) = resource.live.as_ref().filter(|live| live.token != work.target.token) else { return Ok(true) };
+        let Some(physical_id) = &live.physical_id else { return Ok(true) };
+        let answer = kind.delete(&self.as_owner(stack), physical_id, &request(stack, id, live, Json::Null)).await;
+        match answer {
+            Ok(Stability::Ready) => {
+                self.write(id, false, |_, resource| {
+                    resource.live = None;
+                    if let Some(undo) = &mut resource.undo {
+                        undo.before_gone = true;
+                    }
+                    true
+                })
+                .await?;
+                Ok(true)
+            }
+            Ok(Stability::Pending(why)) => {
+                self.later(id, why);
+                Ok(false)
+            }
+            Ok(Stability::Failed(why)) => {
+                self.fail(id, &work.phase, why).await?;
+                Ok(false)
+            }
+            Err(error) => {
+                self.call_failed(id, work, error).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// The answer came: the thing is there, and must settle.
+    async fn carried(&self, id: &str, work: &Work, physical_id: String) -> Result<(), Error> {
+        self.controller.memory.came_on(&self.name.id, id);
+        let (phase, action) = (work.phase.clone(), work.action);
+        let token = work.target.token.clone();
+        let makes = action != Action::Update;
+        self.write(id, makes, |stack, resource| {
+            let Some(work) = resource
+                .work
+                .as_mut()
+                .filter(|work| work.phase == phase && work.progress == Progress::Begun && work.target.token == token)
+            else {
+                return false;
+            };
+            work.target.physical_id = Some(physical_id);
+            work.progress = Progress::Settling;
+            work.since = self.cx.now();
+            let (target, verb) = (work.target.clone(), verb(stack, work));
+            if let Some(before) = resource.live.take().filter(|before| before.token != target.token) {
+                let policy = target.update_replace_policy.clone();
+                resource.old.push(Live { update_replace_policy: policy, ..before });
+            }
+            resource.live = Some(target);
+            if makes {
+                resource.status = format!("{verb}_IN_PROGRESS");
+                resource.reason = Some("Resource creation Initiated".to_owned());
+            }
+            true
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// The type cannot do it in place: a new thing is made.
+    async fn replace(&self, id: &str, work: &Work) -> Result<(), Error> {
+        let (phase, token, name) = (work.phase.clone(), self.cx.ids().uuid(), self.cx.ids().upper(12));
+        self.write(id, true, |_, resource| {
+            let Some(work) = resource.work.as_mut().filter(|work| work.phase == phase) else { return false };
+            work.action = Action::Replace;
+            work.target.physical_id = None;
+            work.target.token = token;
+            let stem = work.target.physical_name.rsplit_once('-').map_or("", |(stem, _)| stem);
+            work.target.physical_name = format!("{stem}-{name}");
+            work.target.attributes.clear();
+            if let Some(undo) = &mut resource.undo {
+                undo.tried = None;
+            }
+            resource.reason = Some(
+                "Requested update requires the creation of a new physical resource; hence creating one.".to_owned(),
+            );
+            true
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// A refusal fails the resource; trouble on the platform's side is tried again a few times.
+    pub(super) async fn call_failed(&self, id: &str, work: &Work, error: Error) -> Result<(), Error> {
+        if !is_refusal(&error) && !self.controller.memory.failed_too_often(&self.name.id, id) {
+            return Err(error);
+        }
+        let reason = format!(
+            "Resource handler returned message: \"{}\" (RequestToken: {}, HandlerErrorCode: {})",
+            error.message, work.target.token, error.code
+        );
+        self.fail(id, &work.phase, reason).await
+    }
+
+    pub(super) fn later(&self, id: &str, why: String) {
+        self.controller.memory.later(&self.name.id, id, self.cx.now(), why);
+    }
+
+    /// For types whose answers need the request again.
+    pub(super) fn request_of(&self, stack: &Stack, id: &str, live: &Live) -> ResourceRequest {
+        request(stack, id, live, Json::Null)
+    }
+}

@@ -1,0 +1,95 @@
+//! Waiting until a resource has settled, and what then becomes of it.
+
+use super::{Act, verb};
+use crate::records::{Action, Live, Progress, Resource, Work};
+use crate::signals;
+use kiln_service_kit::{Error, Stability};
+
+impl Act<'_> {
+    /// Asks the type whether the thing has settled (or is gone).
+    pub(super) async fn check(&self, id: &str) -> Result<(), Error> {
+        let (Some(stack), Some(resource)) = (self.stack()?, self.resource(id)?) else { return Ok(()) };
+        let Some(work) = resource.work.as_ref().filter(|work| work.progress == Progress::Settling) else {
+            return Ok(());
+        };
+        if work.action == Action::Delete {
+            return self.check_removal(&stack, id, work).await;
+        }
+        let Some(physical_id) = &work.target.physical_id else { return Ok(()) };
+        let (kind, owner) = (self.kind(&work.target.resource_type)?, self.as_owner(&stack));
+        let request = self.request_of(&stack, id, &work.target);
+        match kind.stability(&owner, physical_id, &request).await {
+            Ok(Stability::Ready) => {}
+            Ok(Stability::Pending(why)) => {
+                self.later(id, why);
+                return Ok(());
+            }
+            Ok(Stability::Failed(why)) => return self.fail(id, &work.phase, why).await,
+            Err(error) => return self.call_failed(id, work, error).await,
+        }
+        match signals::wanted(&resource, work, self.cx.now()) {
+            signals::Verdict::Enough => {}
+            signals::Verdict::Waiting(why) => {
+                self.later(id, why);
+                return Ok(());
+            }
+            signals::Verdict::Failed(why) => return self.fail(id, &work.phase, why).await,
+        }
+        match kind.attributes(&owner, physical_id, &request).await {
+            Ok(attributes) => {
+                let target = Live { attributes, ..work.target.clone() };
+                self.done(id, work, target).await
+            }
+            Err(error) => self.call_failed(id, work, error).await,
+        }
+    }
+
+    async fn done(&self, id: &str, work: &Work, target: Live) -> Result<(), Error> {
+        self.controller.memory.came_on(&self.name.id, id);
+        let phase = work.phase.clone();
+        self.write(id, true, |stack, resource| {
+            let Some(work) = settling(resource, &phase) else { return false };
+            work.progress = Progress::Done;
+            work.target = target.clone();
+            let verb = verb(stack, work);
+            resource.live = Some(target);
+            resource.status = format!("{verb}_COMPLETE");
+            resource.reason = None;
+            true
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// The work has failed, for this reason.
+    pub(super) async fn fail(&self, id: &str, phase: &str, reason: String) -> Result<(), Error> {
+        self.controller.memory.came_on(&self.name.id, id);
+        self.write(id, true, |stack, resource| {
+            let open =
+                |work: &&mut Work| work.phase == phase && matches!(work.progress, Progress::Begun | Progress::Settling);
+            let Some(work) = resource.work.as_mut().filter(open) else { return false };
+            work.progress = Progress::Failed;
+            let verb = verb(stack, work);
+            resource.status = format!("{verb}_FAILED");
+            resource.reason = Some(reason);
+            true
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Another resource has failed: this one is not waited for.
+    pub(super) async fn cancel(&self, id: &str) -> Result<(), Error> {
+        let Some(stack) = self.stack()? else { return Ok(()) };
+        let creates = self
+            .resource(id)?
+            .is_some_and(|resource| resource.work_of(&stack.phase()).is_some_and(|work| work.action == Action::Create));
+        let what = if creates { "Resource creation cancelled" } else { "Resource update cancelled" };
+        self.fail(id, &stack.phase(), what.to_owned()).await
+    }
+}
+
+/// The work of a phase that has not come to its end.
+pub fn settling<'r>(resource: &'r mut Resource, phase: &str) -> Option<&'r mut Work> {
+    resource.work.as_mut().filter(|work| work.phase == phase && work.progress == Progress::Settling)
+}

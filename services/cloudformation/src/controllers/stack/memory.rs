@@ -1,0 +1,80 @@
+//! What the controller remembers between passes and may lose: when to look again, parsed templates.
+
+use kiln_service_kit::{Error, Timestamp};
+use kiln_template::Template;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a call that fails on the platform's side is tried before the resource fails.
+pub const MOST_FAILURES: u32 = 5;
+
+/// When a resource is to be looked at again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Poll {
+    pub next: Timestamp,
+    pub why: String,
+    times: u32,
+}
+
+#[derive(Default)]
+pub struct Memory {
+    polls: Mutex<HashMap<String, BTreeMap<String, Poll>>>,
+    failures: Mutex<HashMap<(String, String), u32>>,
+    templates: Mutex<HashMap<String, (String, Arc<Template>)>>,
+}
+
+impl Memory {
+    pub fn polls(&self, stack: &str) -> BTreeMap<String, Poll> {
+        self.polls.lock().get(stack).cloned().unwrap_or_else(BTreeMap::new)
+    }
+
+    /// Looks again after 50 ms, then twice as long each time, at most a second.
+    pub fn later(&self, stack: &str, logical_id: &str, now: Timestamp, why: String) {
+        let mut polls = self.polls.lock();
+        let of_stack = polls.entry(stack.to_owned()).or_default();
+        let times = of_stack.get(logical_id).map_or(0, |poll| poll.times + 1);
+        let wait = Duration::from_millis((50u64 << times.min(5)).min(1000));
+        of_stack.insert(logical_id.to_owned(), Poll { next: now + wait, why, times });
+    }
+
+    /// The resource has come on: forget how long it took.
+    pub fn came_on(&self, stack: &str, logical_id: &str) {
+        if let Some(of_stack) = self.polls.lock().get_mut(stack) {
+            of_stack.remove(logical_id);
+        }
+        self.failures.lock().remove(&(stack.to_owned(), logical_id.to_owned()));
+    }
+
+    /// Counts a failure on the platform's side; whether there were too many.
+    pub fn failed_too_often(&self, stack: &str, logical_id: &str) -> bool {
+        let mut failures = self.failures.lock();
+        let count = failures.entry((stack.to_owned(), logical_id.to_owned())).or_default();
+        *count += 1;
+        *count >= MOST_FAILURES
+    }
+
+    pub fn forget_stack(&self, stack: &str) {
+        self.polls.lock().remove(stack);
+        self.templates.lock().remove(stack);
+        self.failures.lock().retain(|(of, _), _| of != stack);
+    }
+
+    /// A stack's template, parsed once.
+    pub fn template(
+        &self,
+        stack: &str,
+        body: &str,
+        parse: impl FnOnce() -> Result<Template, Error>,
+    ) -> Result<Arc<Template>, Error> {
+        if let Some((known, template)) = self.templates.lock().get(stack)
+            && known == body
+        {
+            return Ok(template.clone());
+        }
+        let template = Arc::new(parse()?);
+        self.templates.lock().insert(stack.to_owned(), (body.to_owned(), template.clone()));
+        Ok(template)
+    }
+}

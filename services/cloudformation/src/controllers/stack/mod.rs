@@ -1,0 +1,219 @@
+//! Brings stacks about. One name is one stack; its status says which phase of work is in hand, and
+//! each resource's record says how far the phase has come with it. So a restart goes on where the
+//! last write ended.
+//!
+//! ```text
+//! CREATE_IN_PROGRESS ──ok──▶ CREATE_COMPLETE
+//!   └─failed─▶ ROLLBACK_IN_PROGRESS (remove all) ──▶ ROLLBACK_COMPLETE
+//! UPDATE_IN_PROGRESS ──ok──▶ UPDATE_COMPLETE_CLEANUP_IN_PROGRESS (remove replaced) ──▶ UPDATE_COMPLETE
+//!   └─failed─▶ UPDATE_ROLLBACK_IN_PROGRESS (restore) ──▶ …_CLEANUP_IN_PROGRESS (remove new) ──▶ …_COMPLETE
+//! DELETE_IN_PROGRESS (remove all) ──▶ DELETE_COMPLETE
+//! ```
+//! `plan` decides in which of the three kinds of phases what comes next: forward, restore, remove.
+//! `forward`, `restore`, `remove` and `turn` carry steps out.
+
+mod begin;
+mod carry;
+mod finish;
+mod memory;
+mod plan;
+mod remove;
+mod restore;
+mod turn;
+
+pub use begin::deployed;
+pub use plan::Step;
+
+use crate::errors;
+use crate::records::{Live, Resource, Stack, Status, Work, log, resource};
+use kiln_service_kit::{
+    Change, Controller, Cx, Error, Name, Plan, ResourceRequest, ResourceType, Store, Timestamp, Tx, async_trait,
+};
+use kiln_template::{Answer, Fact, Origin, Template};
+use memory::Memory;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::world::Facts;
+
+/// The controller `cloudformation/stack`.
+#[derive(Default)]
+pub struct StackController {
+    memory: Memory,
+}
+
+/// A stack and all its resources.
+pub struct Seen {
+    pub stack: Arc<Stack>,
+    pub resources: BTreeMap<String, Arc<Resource>>,
+    /// When resources that have not settled are to be looked at again, and what they wait for.
+    pub polls: BTreeMap<String, memory::Poll>,
+}
+
+#[async_trait]
+impl Controller for StackController {
+    const NAME: &'static str = "cloudformation/stack";
+    const ACTS_AS: &'static str = "cloudformation.amazonaws.com";
+    type Seen = Seen;
+    type Step = Step;
+
+    fn wakes(&self, _: &Store, change: &Change) -> Vec<Name> {
+        if change.is::<Stack>() {
+            return vec![Name::new(&change.scope, change.id.clone())];
+        }
+        match change.id.split_once('#') {
+            Some((stack, _)) if change.is::<Resource>() => vec![Name::new(&change.scope, stack)],
+            _ => vec![],
+        }
+    }
+
+    fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
+        let stacks = store.list_everywhere::<Stack>()?;
+        Ok(stacks.into_iter().map(|(scope, id, _)| Name::new(&scope, id)).collect())
+    }
+
+    async fn observe(&self, cx: &Cx, name: &Name) -> Result<Option<Seen>, Error> {
+        let Some(stack) = cx.store().get::<Stack>(&name.scope, &name.id)? else {
+            self.memory.forget_stack(&name.id);
+            return Ok(None);
+        };
+        let resources = match stack.status.in_progress() {
+            true => resource::of_stack(cx.store(), &name.scope, &name.id)?,
+            false => BTreeMap::new(),
+        };
+        let polls = self.memory.polls(&name.id);
+        Ok(Some(Seen { stack, resources, polls }))
+    }
+
+    fn plan(&self, seen: &Seen, now: Timestamp) -> Plan<Step> {
+        plan::plan(seen, now)
+    }
+
+    async fn act(&self, cx: &Cx, name: &Name, step: &Step) -> Result<(), Error> {
+        let at = Act { controller: self, cx, name };
+        match step {
+            Step::Begin(id) => at.begin(id).await,
+            Step::Restore(id) => at.restore(id).await,
+            Step::Remove(id) => at.remove(id).await,
+            Step::Carry(id) => at.carry(id).await,
+            Step::Check(id) => at.check(id).await,
+            Step::Cancel(id) => at.cancel(id).await,
+            Step::Turn(turn) => at.turn(turn).await,
+            Step::Forget => at.forget().await,
+        }
+    }
+}
+
+/// What every step is given.
+struct Act<'a> {
+    controller: &'a StackController,
+    cx: &'a Cx,
+    name: &'a Name,
+}
+
+impl Act<'_> {
+    fn stack(&self) -> Result<Option<Arc<Stack>>, Error> {
+        Ok(self.cx.store().get(&self.name.scope, &self.name.id)?)
+    }
+
+    fn resource(&self, logical_id: &str) -> Result<Option<Arc<Resource>>, Error> {
+        Ok(self.cx.store().get(&self.name.scope, &Resource::key(&self.name.id, logical_id))?)
+    }
+
+    /// Changes a resource's record if `change` still wants to when it sees the newest; writes the
+    /// event that goes with it.
+    async fn write(
+        &self,
+        logical_id: &str,
+        event: bool,
+        change: impl FnOnce(&Stack, &mut Resource) -> bool,
+    ) -> Result<bool, Error> {
+        let scope = &self.name.scope;
+        let key = Resource::key(&self.name.id, logical_id);
+        self.cx
+            .store()
+            .write(|tx: &mut Tx<'_>| {
+                let (Some(stack), Some(found)) =
+                    (tx.get::<Stack>(scope, &self.name.id)?, tx.get::<Resource>(scope, &key)?)
+                else {
+                    return Ok(false);
+                };
+                let mut resource = (*found).clone();
+                if !change(&stack, &mut resource) {
+                    return Ok(false);
+                }
+                resource.updated = tx.now();
+                if event {
+                    log::resource(tx, scope, &stack, &resource)?;
+                }
+                tx.put(scope, &key, resource)?;
+                Ok::<bool, Error>(true)
+            })
+            .await
+    }
+
+    /// The type that makes a resource.
+    fn kind(&self, type_name: &str) -> Result<Arc<dyn ResourceType>, Error> {
+        let missing =
+            || errors::validation(format!("Template format error: Unrecognized resource types: [{type_name}]"));
+        self.cx.platform().resource_type(type_name).ok_or_else(missing)
+    }
+
+    /// The context in which a stack's resources are made: its owner's rights count.
+    fn as_owner(&self, stack: &Stack) -> Cx {
+        self.cx.as_caller(stack.caller())
+    }
+
+    /// A template that was parsed when it was accepted.
+    fn template(&self, body: &str) -> Result<Arc<Template>, Error> {
+        self.controller
+            .memory
+            .template(&self.name.id, body, || Template::parse(body, Origin::Direct).map_err(errors::template))
+    }
+}
+
+/// What a resource type is told.
+fn request(stack: &Stack, logical_id: &str, live: &Live, previous: Json) -> ResourceRequest {
+    let own = [
+        ("aws:cloudformation:stack-name", &stack.name),
+        ("aws:cloudformation:stack-id", &stack.id),
+        ("aws:cloudformation:logical-id", &logical_id.to_owned()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.clone()));
+    let tags = own.into_iter().chain(live.stack_tags.iter().map(|(key, value)| (key.clone(), value.clone())));
+    ResourceRequest {
+        stack_id: stack.id.clone(),
+        stack_name: stack.name.clone(),
+        logical_id: logical_id.to_owned(),
+        token: live.token.clone(),
+        physical_name: live.physical_name.clone(),
+        properties: live.properties.clone(),
+        previous,
+        tags: tags.collect(),
+    }
+}
+
+/// What is known of a stack's resources: physical ids and attributes of all that are there.
+pub fn facts(resources: &BTreeMap<String, Arc<Resource>>) -> Facts {
+    let mut facts = Facts::new();
+    for (id, resource) in resources {
+        let Some(live) = &resource.live else { continue };
+        let Some(physical_id) = &live.physical_id else { continue };
+        facts.insert(Fact::Reference(id.clone()), Ok(Answer::text(physical_id.clone())));
+        for (name, value) in &live.attributes {
+            facts.insert(Fact::Attribute(id.clone(), name.clone()), Ok(Answer::Known(value.clone())));
+        }
+    }
+    facts
+}
+
+/// `CREATE`, `UPDATE` or `DELETE`: how a resource's states begin while this work is done.
+fn verb(stack: &Stack, work: &Work) -> &'static str {
+    use crate::records::Action::*;
+    match work.action {
+        Delete => "DELETE",
+        Create if stack.status != Status::UpdateRollbackInProgress => "CREATE",
+        Create | Update | Replace | DeleteThenCreate | Keep => "UPDATE",
+    }
+}

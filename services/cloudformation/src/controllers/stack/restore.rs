@@ -1,0 +1,93 @@
+//! The way back of an update: every resource that it touched becomes what it was.
+//!
+//! | what the update did | the way back |
+//! |---|---|
+//! | nothing real | the record is as before |
+//! | changed in place, or tried to | change it back |
+//! | replaced | the old thing takes its place again; the new one goes in the clean-up |
+//! | removed the old one first | make it anew |
+
+use super::{Act, verb};
+use crate::records::{Action, Live, Progress, Stack, Status, Undo, Work};
+use kiln_service_kit::Error;
+use serde_json::Value as Json;
+
+enum Way {
+    AsBefore,
+    Back,
+    Reinstate,
+    Anew,
+}
+
+impl Act<'_> {
+    /// Begins to lead a resource back.
+    pub(super) async fn restore(&self, id: &str) -> Result<(), Error> {
+        let (Some(stack), Some(resource)) = (self.stack()?, self.resource(id)?) else { return Ok(()) };
+        if stack.status != Status::UpdateRollbackInProgress {
+            return Ok(());
+        }
+        let Some(undo) = &resource.undo else { return Ok(()) };
+        let Some(before) = undo.before.clone() else { return Ok(()) };
+        let way = way(undo, &before, resource.live.as_ref());
+        let silent = matches!(way, Way::AsBefore);
+        let anew = (self.cx.ids().uuid(), stack.phase());
+        self.write(id, !silent, |now: &Stack, resource| {
+            let phase = anew.1;
+            if now.phase() != phase || resource.work_of(&phase).is_some() {
+                return false;
+            }
+            let mut work =
+                Work { phase, action: Action::Update, progress: Progress::Begun, since: self.cx.now(), target: before };
+            match way {
+                Way::Back => {}
+                Way::AsBefore => {
+                    work.action = Action::Keep;
+                    work.progress = Progress::Done;
+                    resource.live = Some(work.target.clone());
+                }
+                Way::Reinstate => {
+                    work.progress = Progress::Done;
+                    let new = resource.live.replace(work.target.clone());
+                    resource.old.retain(|life| life.token != work.target.token);
+                    // What the failed update made goes, whatever its policy.
+                    resource.old.extend(new.map(|new| Live { update_replace_policy: None, ..new }));
+                }
+                Way::Anew => {
+                    let new = resource.live.take();
+                    resource.old.extend(new.map(|new| Live { update_replace_policy: None, ..new }));
+                    work.action = Action::Create;
+                    work.target =
+                        Live { physical_id: None, token: anew.0, attributes: Default::default(), ..work.target };
+                }
+            }
+            if !silent {
+                let state = if work.progress == Progress::Done { "COMPLETE" } else { "IN_PROGRESS" };
+                resource.status = format!("{}_{state}", verb(now, &work));
+                resource.reason = None;
+            }
+            resource.work = Some(work);
+            true
+        })
+        .await?;
+        self.carry(id).await
+    }
+}
+
+fn way(undo: &Undo, before: &Live, live: Option<&Live>) -> Way {
+    match live {
+        // One that came back anew in an earlier try is as good as the one before.
+        Some(live) if undo.before_gone && live.properties == before.properties && live.physical_id.is_some() => {
+            Way::AsBefore
+        }
+        _ if undo.before_gone => Way::Anew,
+        Some(live) if live.token == before.token => {
+            let tried = undo.tried.as_ref().is_some_and(|tried: &Json| *tried != before.properties);
+            match tried || live.properties != before.properties || live.stack_tags != before.stack_tags {
+                true => Way::Back,
+                false => Way::AsBefore,
+            }
+        }
+        Some(_) => Way::Reinstate,
+        None => Way::Reinstate,
+    }
+}

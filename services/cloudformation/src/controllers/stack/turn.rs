@@ -1,0 +1,158 @@
+//! A stack comes to another state: the phase's work is done, or must be undone.
+
+use super::plan::Turn;
+use super::{Act, facts};
+use crate::records::{Output, Resource, Stack, Status, event, log, resource};
+use crate::request::is_refusal;
+use crate::world::evaluate;
+use kiln_service_kit::{Error, Tx};
+use kiln_template::Fact;
+use std::collections::BTreeSet;
+
+impl Act<'_> {
+    pub(super) async fn turn(&self, turn: &Turn) -> Result<(), Error> {
+        let Some(stack) = self.stack()? else { return Ok(()) };
+        if stack.phase() != turn.phase {
+            return Ok(());
+        }
+        let found = match turn.to {
+            Status::CreateComplete | Status::UpdateCleanup => match self.outputs(&stack).await {
+                Ok(found) => Some(found),
+                Err(error) if is_refusal(&error) => return self.cannot_finish(turn, error.message).await,
+                Err(error) => return Err(error),
+            },
+            _ => None,
+        };
+        let refused = self.write_turn(turn, found).await?;
+        match refused {
+            Some(reason) => self.cannot_finish(turn, reason).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The outputs, and the exports of others that the stack uses.
+    async fn outputs(&self, stack: &Stack) -> Result<(Vec<Output>, BTreeSet<String>), Error> {
+        let Some(version) = &stack.target else { return Err(Error::internal("a stack without a target is complete")) };
+        let template = self.template(&version.body)?;
+        let known = facts(&resource::of_stack(self.cx.store(), &self.name.scope, &stack.id)?);
+        let ids: Vec<&String> = version.needs.keys().collect();
+        let work = |evaluator: &kiln_template::Evaluator<'_>| {
+            // Worked out again for the exports that they name.
+            for id in &ids {
+                evaluator.resource(id)?;
+            }
+            evaluator.outputs()
+        };
+        let owner = self.as_owner(stack);
+        let (outputs, facts) = evaluate(&owner, stack.into(), &template, version, known, work).await?;
+        let imports = facts.keys().filter_map(|fact| match fact {
+            Fact::Export(name) => Some(name.clone()),
+            _ => None,
+        });
+        let outputs = outputs.into_iter().map(|output| Output {
+            name: output.name,
+            value: output.value,
+            description: output.description,
+            export_name: output.export_name,
+        });
+        Ok((outputs.collect(), imports.collect()))
+    }
+
+    /// All resources are there, but the stack as a whole cannot be: the way back begins.
+    async fn cannot_finish(&self, turn: &Turn, reason: String) -> Result<(), Error> {
+        self.change(turn, |_, stack| {
+            if let Some(operation) = &mut stack.operation {
+                operation.failed = Some(reason);
+            }
+            Ok(false)
+        })
+        .await
+    }
+
+    /// Changes the stack if it is still in the phase; whether there is an event is the answer.
+    async fn change(
+        &self,
+        turn: &Turn,
+        change: impl FnOnce(&mut Tx<'_>, &mut Stack) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let scope = &self.name.scope;
+        self.cx
+            .store()
+            .write(|tx: &mut Tx<'_>| {
+                let Some(found) = tx.get::<Stack>(scope, &self.name.id)? else { return Ok(()) };
+                let mut stack = (*found).clone();
+                if stack.phase() != turn.phase {
+                    return Ok(());
+                }
+                if change(tx, &mut stack)? {
+                    log::stack(tx, self.cx.ids(), scope, &stack)?;
+                }
+                tx.put(scope, &self.name.id, stack)?;
+                Ok::<(), Error>(())
+            })
+            .await
+    }
+
+    /// `Some`: why the stack cannot come to that state.
+    async fn write_turn(
+        &self,
+        turn: &Turn,
+        found: Option<(Vec<Output>, BTreeSet<String>)>,
+    ) -> Result<Option<String>, Error> {
+        let scope = &self.name.scope;
+        let mut refused = None;
+        self.change(turn, |tx, stack| {
+            if let Some((outputs, imports)) = found {
+                refused = crate::exports::conflict(tx, scope, stack, &outputs)?;
+                if refused.is_some() {
+                    return Ok(false);
+                }
+                stack.outputs = outputs;
+                stack.imports = imports;
+                stack.current = stack.target.take();
+            }
+            stack.status = turn.to;
+            stack.reason = turn.reason.clone();
+            match turn.to {
+                Status::UpdateRollbackCleanup => stack.target = None,
+                Status::DeleteComplete => {
+                    stack.deleted = Some(tx.now());
+                    stack.outputs.clear();
+                    stack.imports.clear();
+                }
+                Status::UpdateComplete | Status::UpdateRollbackComplete => drop_empty(tx, self, stack)?,
+                _ => {}
+            }
+            Ok(true)
+        })
+        .await?;
+        Ok(refused)
+    }
+
+    /// Drops all records of a stack that was deleted long ago.
+    pub(super) async fn forget(&self) -> Result<(), Error> {
+        let scope = &self.name.scope;
+        self.cx
+            .store()
+            .write(|tx: &mut Tx<'_>| {
+                for id in resource::of_stack(tx, scope, &self.name.id)?.keys() {
+                    tx.delete::<Resource>(scope, &Resource::key(&self.name.id, id));
+                }
+                event::forget(tx, scope, &self.name.id)?;
+                tx.delete::<Stack>(scope, &self.name.id);
+                Ok::<(), Error>(())
+            })
+            .await
+    }
+}
+
+/// Resources that an update took out of the stack are no longer listed.
+fn drop_empty(tx: &mut Tx<'_>, at: &Act<'_>, stack: &Stack) -> Result<(), Error> {
+    for (id, resource) in resource::of_stack(tx, &at.name.scope, &stack.id)? {
+        let wanted = stack.current.as_ref().is_some_and(|current| current.needs.contains_key(&id));
+        if !wanted && resource.live.is_none() && resource.old.is_empty() {
+            tx.delete::<Resource>(&at.name.scope, &Resource::key(&stack.id, &id));
+        }
+    }
+    Ok(())
+}

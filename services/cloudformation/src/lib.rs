@@ -1,0 +1,47 @@
+//! CloudFormation: stacks of resources, made, changed and removed as a template says.
+//!
+//! Operations check a wish and write it down; the controller `cloudformation/stack` brings it about
+//! through the resource types that the other services register. It knows none of them.
+
+mod changes;
+mod controllers;
+mod errors;
+mod exports;
+mod operations;
+mod parameters;
+mod policy;
+mod records;
+mod request;
+mod resources;
+mod role;
+mod schemas;
+mod signals;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use controllers::stack::StackController;
+use kiln_service_kit::Service;
+use std::sync::Arc;
+
+/// The service.
+pub fn service() -> Service {
+    let mut service = Service::new(
+        &kiln_cloudformation_shapes::SERVICE,
+        &[
+            operations::stacks::OPERATIONS,
+            operations::control::OPERATIONS,
+            operations::describe::OPERATIONS,
+            operations::resources::OPERATIONS,
+            operations::events::OPERATIONS,
+            operations::templates::OPERATIONS,
+            operations::change_sets::OPERATIONS,
+            operations::exports::OPERATIONS,
+            operations::policies::OPERATIONS,
+        ],
+    );
+    service.controllers = vec![Arc::new(StackController::default())];
+    service.resources = vec![Arc::new(resources::wait_condition::WaitCondition)];
+    service
+}

@@ -1,0 +1,312 @@
+//! Change sets: what an update would do, looked at before it is done.
+
+use super::describe::{parameters, tags};
+use super::stacks::{check_name, check_removals, current};
+use super::start::{self, Begin};
+use super::{arn_of, stack_of};
+use crate::errors::{bad_token, no_change_set, validation};
+use crate::records::stack::{OnFailure, find as find_stack};
+use crate::records::{ChangeSet, OperationKind, Stack, Status};
+use crate::request::Wish;
+use crate::{changes, role};
+use kiln_cloudformation_shapes::*;
+use kiln_service_kit::{Cx, Error, Operation, operation, paginate, request_hash};
+use std::sync::Arc;
+
+pub const OPERATIONS: &[Operation] = &[
+    operation!(CreateChangeSet: create_change_set(CreateChangeSetRequest), on created),
+    operation!(DescribeChangeSet: describe_change_set(DescribeChangeSetRequest), on described),
+    operation!(ExecuteChangeSet: execute_change_set(ExecuteChangeSetRequest), on executed),
+    operation!(DeleteChangeSet: delete_change_set(DeleteChangeSetRequest), on deleted),
+    operation!(ListChangeSets: list_change_sets(ListChangeSetsRequest), on listed),
+];
+
+/// Change sets per page.
+const PAGE: usize = 100;
+
+/// What `aws cloudformation deploy` looks for.
+const NO_CHANGES: &str =
+    "The submitted information didn't contain changes. Submit different information to create a change set.";
+
+fn created(cx: &Cx, request: &CreateChangeSetRequest) -> Vec<String> {
+    arn_of(cx, &request.stack_name)
+}
+fn described(cx: &Cx, request: &DescribeChangeSetRequest) -> Vec<String> {
+    of(cx, &request.change_set_name, request.stack_name.as_deref())
+}
+fn executed(cx: &Cx, request: &ExecuteChangeSetRequest) -> Vec<String> {
+    of(cx, &request.change_set_name, request.stack_name.as_deref())
+}
+fn deleted(cx: &Cx, request: &DeleteChangeSetRequest) -> Vec<String> {
+    of(cx, &request.change_set_name, request.stack_name.as_deref())
+}
+fn listed(cx: &Cx, request: &ListChangeSetsRequest) -> Vec<String> {
+    arn_of(cx, &request.stack_name)
+}
+
+/// Rights on a change set are rights on its stack.
+fn of(cx: &Cx, set: &str, stack: Option<&str>) -> Vec<String> {
+    match find(cx, set, stack) {
+        Ok(set) => vec![set.stack_id.clone()],
+        Err(_) => stack.map_or_else(|| vec!["*".to_owned()], |stack| arn_of(cx, stack)),
+    }
+}
+
+/// A change set by its ARN, or by its name and its stack.
+pub fn find(cx: &Cx, set: &str, stack: Option<&str>) -> Result<Arc<ChangeSet>, Error> {
+    if set.starts_with("arn:") {
+        return cx.store().get(cx.scope(), set)?.ok_or_else(|| no_change_set(set));
+    }
+    let Some(stack) = stack else {
+        return Err(validation("StackName must be specified if ChangeSetName is not specified as an ARN."));
+    };
+    let stack = find_stack(cx.store(), cx.scope(), stack)?
+        .ok_or_else(|| validation(format!("Stack [{stack}] does not exist")))?;
+    let all = cx.store().list::<ChangeSet>(cx.scope())?.into_iter().map(|(_, found)| found);
+    let mut own = all.filter(|found| found.stack_id == stack.id && found.name == set);
+    own.next().ok_or_else(|| no_change_set(set))
+}
+
+async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<CreateChangeSetResponse, Error> {
+    if !request.resources_to_import.is_empty() || request.import_existing_resources.unwrap_or(false) {
+        return Err(Error::not_built("import of existing resources"));
+    }
+    if request.deployment_mode.is_some() {
+        return Err(Error::not_built("DeploymentMode (drift detection)"));
+    }
+    let hash = request_hash(&request);
+    let found = find_stack(cx.store(), cx.scope(), &request.stack_name)?;
+    let kind = request.change_set_type.as_deref().unwrap_or("UPDATE");
+    let stack = match (kind, found) {
+        ("IMPORT", _) => return Err(Error::not_built("change sets of type IMPORT")),
+        ("CREATE", Some(stack)) if stack.status != Status::ReviewInProgress => {
+            let message = format!(
+                "Stack [{}] already exists and cannot be created again with the changeSet [{}].",
+                stack.name, request.change_set_name
+            );
+            return Err(validation(message));
+        }
+        ("CREATE", Some(stack)) => (*stack).clone(),
+        ("CREATE", None) => {
+            check_name(&request.stack_name)?;
+            start::blank(cx, &request.stack_name)
+        }
+        (_, None) => return Err(validation(format!("Stack [{}] does not exist", request.stack_name))),
+        (_, Some(stack)) => {
+            start::check_updatable(&stack)?;
+            (*stack).clone()
+        }
+    };
+    role::check(cx, request.role_arn.as_deref()).await?;
+    let wish = Wish {
+        template_body: request.template_body.clone(),
+        template_url: request.template_url.clone(),
+        use_previous_template: request.use_previous_template.unwrap_or(false),
+        parameters: request.parameters.clone(),
+        capabilities: request.capabilities.clone(),
+        tags: request.tags.clone(),
+        resource_types: request.resource_types.clone(),
+        notification_arns: request.notification_arns.clone(),
+        rollback_configuration: request.rollback_configuration.clone(),
+    };
+    let before = stack.current.as_ref().or(stack.target.as_ref());
+    let tags_before = before.map(|version| version.tags.clone());
+    let prepared = wish.prepare(cx, (&stack).into(), before).await?;
+    let found = changes::of(cx, &stack, &prepared).await?;
+    let same_tags = tags_before.is_none_or(|tags| tags == prepared.version.tags);
+    let nothing = kind == "UPDATE" && found.is_none() && same_tags && stack.target.is_none();
+    let set = ChangeSet {
+        id: cx.arn("cloudformation", &format!("changeSet/{}/{}", request.change_set_name, cx.ids().uuid())),
+        name: request.change_set_name.clone(),
+        stack_id: stack.id.clone(),
+        stack_name: stack.name.clone(),
+        description: request.description.clone(),
+        created: cx.now(),
+        version: prepared.version,
+        role_arn: request.role_arn.clone(),
+        on_failure: request.on_stack_failure.as_deref().map(|word| OnFailure::of(Some(word), None)),
+        status: if nothing { "FAILED" } else { "CREATE_COMPLETE" }.to_owned(),
+        reason: nothing.then(|| NO_CHANGES.to_owned()),
+        execution: if nothing { "UNAVAILABLE" } else { "AVAILABLE" }.to_owned(),
+        changes: changes::shown(&found.resources),
+        imports: prepared.imports,
+    };
+    let token = request.client_token.as_deref();
+    let (id, stack_id) = cx
+        .store()
+        .write::<_, Error>(|tx| {
+            if let Some(earlier) = start::earlier(tx, cx, "CreateChangeSet", token, &hash)?
+                && let Some(set) = tx.get::<ChangeSet>(cx.scope(), &earlier)?
+            {
+                return Ok((earlier, set.stack_id.clone()));
+            }
+            let all = tx.list::<ChangeSet>(cx.scope())?;
+            if all.iter().any(|(_, other)| other.stack_id == set.stack_id && other.name == set.name) {
+                let message = format!("ChangeSet {} already exists for stack {}", set.name, set.stack_id);
+                return Err(Error::sender("AlreadyExistsException", message));
+            }
+            if tx.get::<Stack>(cx.scope(), &stack.id)?.is_none() {
+                if find_stack_in(tx, cx, &stack.name)? {
+                    return Err(Error::sender(
+                        "AlreadyExistsException",
+                        format!("Stack [{}] already exists", stack.name),
+                    ));
+                }
+                start::put(tx, cx, &stack)?;
+            }
+            let answer = (set.id.clone(), set.stack_id.clone());
+            start::remember(tx, cx, "CreateChangeSet", token, &hash, &set.id)?;
+            tx.put(cx.scope(), &answer.0, set)?;
+            Ok(answer)
+        })
+        .await?;
+    Ok(CreateChangeSetResponse { id: Some(id), stack_id: Some(stack_id) })
+}
+
+fn find_stack_in(tx: &kiln_service_kit::Tx<'_>, cx: &Cx, name: &str) -> Result<bool, Error> {
+    Ok(find_stack(tx, cx.scope(), name)?.is_some())
+}
+
+async fn describe_change_set(cx: &Cx, request: DescribeChangeSetRequest) -> Result<DescribeChangeSetResponse, Error> {
+    let set = find(cx, &request.change_set_name, request.stack_name.as_deref())?;
+    let values = request.include_property_values.unwrap_or(false);
+    let changes = if values { set.changes.clone() } else { changes::without_values(set.changes.clone()) };
+    Ok(DescribeChangeSetResponse {
+        change_set_name: Some(set.name.clone()),
+        change_set_id: Some(set.id.clone()),
+        stack_id: Some(set.stack_id.clone()),
+        stack_name: Some(set.stack_name.clone()),
+        description: set.description.clone(),
+        parameters: parameters(&set.version),
+        creation_time: Some(set.created),
+        execution_status: Some(set.execution.clone()),
+        status: Some(set.status.clone()),
+        status_reason: set.reason.clone(),
+        rollback_configuration: Some(RollbackConfiguration::default()),
+        capabilities: set.version.capabilities.clone(),
+        tags: tags(&set.version),
+        changes,
+        include_nested_stacks: Some(false),
+        on_stack_failure: set.on_failure.map(|wanted| {
+            match wanted {
+                OnFailure::DoNothing => "DO_NOTHING",
+                OnFailure::Rollback => "ROLLBACK",
+                OnFailure::Delete => "DELETE",
+            }
+            .to_owned()
+        }),
+        ..Default::default()
+    })
+}
+
+async fn execute_change_set(cx: &Cx, request: ExecuteChangeSetRequest) -> Result<ExecuteChangeSetResponse, Error> {
+    let set = find(cx, &request.change_set_name, request.stack_name.as_deref())?;
+    if set.on_failure.is_some() && request.disable_rollback.is_some() {
+        return Err(validation("DisableRollback cannot be given for a change set that has OnStackFailure."));
+    }
+    let stack = stack_of(cx, &set.stack_id)?;
+    let hash = request_hash(&request);
+    let token = request.client_request_token.clone();
+    cx.store()
+        .write::<_, Error>(|tx| {
+            if start::earlier(tx, cx, "ExecuteChangeSet", token.as_deref(), &hash)?.is_some() {
+                return Ok(());
+            }
+            let mut stack = current(tx.get(cx.scope(), &stack.id)?, &stack.id)?;
+            let found = tx.get::<ChangeSet>(cx.scope(), &set.id)?.ok_or_else(|| no_change_set(&set.name))?;
+            if found.execution != "AVAILABLE" {
+                let message = format!(
+                    "ChangeSet [{}] cannot be executed in its current status of [{}]",
+                    set.id,
+                    if found.execution == "UNAVAILABLE" { &found.status } else { &found.execution }
+                );
+                return Err(Error::sender("InvalidChangeSetStatus", message));
+            }
+            let creates = stack.status == Status::ReviewInProgress;
+            if !creates {
+                start::check_updatable(&stack)?;
+            }
+            let kind = if creates { OperationKind::Create } else { OperationKind::Update };
+            let operation = start::operation(cx, kind, token.clone());
+            let removed = changes::Changes { resources: removals(&found), outputs: false };
+            check_removals(&stack, &operation, &removed)?;
+            let mut set = (*found).clone();
+            set.execution = "EXECUTE_COMPLETE".to_owned();
+            // What the others would change is no longer known.
+            for (id, other) in tx.list::<ChangeSet>(cx.scope())? {
+                if other.stack_id == stack.id && other.id != set.id {
+                    tx.delete::<ChangeSet>(cx.scope(), &id);
+                }
+            }
+            stack.change_set_id = Some(set.id.clone());
+            stack.retain_except_on_create = request.retain_except_on_create.unwrap_or(false);
+            let begin = Begin {
+                version: set.version.clone(),
+                imports: set.imports.clone(),
+                role_arn: set.role_arn.clone(),
+                on_failure: set.on_failure.unwrap_or(OnFailure::of(None, request.disable_rollback)),
+                operation,
+            };
+            start::begin(tx, cx, &mut stack, begin)?;
+            start::remember(tx, cx, "ExecuteChangeSet", token.as_deref(), &hash, &set.id)?;
+            Ok(tx.put(cx.scope(), &set.id.clone(), set)?)
+        })
+        .await?;
+    Ok(ExecuteChangeSetResponse {})
+}
+
+/// The removals among a change set's changes, as far as a stack policy looks at them.
+fn removals(set: &ChangeSet) -> Vec<kiln_template::changes::ResourceChange> {
+    let all = set.changes.iter().filter_map(|change| change.resource_change.as_ref());
+    let removed = all.filter(|change| change.action.as_deref() == Some("Remove"));
+    removed
+        .filter_map(|change| {
+            Some(kiln_template::changes::ResourceChange {
+                action: kiln_template::changes::Action::Remove,
+                logical_id: change.logical_resource_id.clone()?,
+                physical_id: None,
+                resource_type: change.resource_type.clone()?,
+                replacement: None,
+                policy_action: None,
+                scope: vec![],
+                details: vec![],
+            })
+        })
+        .collect()
+}
+
+async fn delete_change_set(cx: &Cx, request: DeleteChangeSetRequest) -> Result<DeleteChangeSetResponse, Error> {
+    let set = match find(cx, &request.change_set_name, request.stack_name.as_deref()) {
+        Ok(set) => set,
+        // Deleting what is not there succeeds.
+        Err(error) if error.is("ChangeSetNotFound") => return Ok(DeleteChangeSetResponse {}),
+        Err(error) => return Err(error),
+    };
+    cx.store().write::<_, Error>(|tx| Ok(tx.delete::<ChangeSet>(cx.scope(), &set.id))).await?;
+    Ok(DeleteChangeSetResponse {})
+}
+
+async fn list_change_sets(cx: &Cx, request: ListChangeSetsRequest) -> Result<ListChangeSetsResponse, Error> {
+    let stack = stack_of(cx, &request.stack_name)?;
+    let all = cx.store().list::<ChangeSet>(cx.scope())?;
+    let own = all.into_iter().filter(|(_, set)| set.stack_id == stack.id).collect();
+    let page = paginate(own, |(id, _)| id, request.next_token.as_deref(), PAGE, bad_token)?;
+    let summaries = page
+        .items
+        .iter()
+        .map(|(_, set)| ChangeSetSummary {
+            stack_id: Some(set.stack_id.clone()),
+            stack_name: Some(set.stack_name.clone()),
+            change_set_id: Some(set.id.clone()),
+            change_set_name: Some(set.name.clone()),
+            execution_status: Some(set.execution.clone()),
+            status: Some(set.status.clone()),
+            status_reason: set.reason.clone(),
+            creation_time: Some(set.created),
+            description: set.description.clone(),
+            include_nested_stacks: Some(false),
+            ..Default::default()
+        })
+        .collect();
+    Ok(ListChangeSetsResponse { summaries, next_token: page.next_token })
+}

@@ -1,0 +1,200 @@
+//! Deleting, cancelling, going back, going on.
+
+use super::stacks::current;
+use super::{arn_of, stack_of, start};
+use crate::errors::validation;
+use crate::exports::still_used;
+use crate::records::stack::find;
+use crate::records::{ChangeSet, Operation as StackOperation, OperationKind, Stack, Status};
+use crate::role;
+use kiln_cloudformation_shapes::*;
+use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
+
+pub const OPERATIONS: &[Operation] = &[
+    operation!(DeleteStack: delete_stack(DeleteStackRequest), on deleted),
+    operation!(CancelUpdateStack: cancel_update_stack(CancelUpdateStackRequest), on cancelled),
+    operation!(ContinueUpdateRollback: continue_update_rollback(ContinueUpdateRollbackRequest), on continued),
+    operation!(RollbackStack: rollback_stack(RollbackStackRequest), on rolled_back),
+    operation!(UpdateTerminationProtection: update_termination_protection(UpdateTerminationProtectionRequest), on protected),
+];
+
+fn deleted(cx: &Cx, request: &DeleteStackRequest) -> Vec<String> {
+    arn_of(cx, &request.stack_name)
+}
+fn cancelled(cx: &Cx, request: &CancelUpdateStackRequest) -> Vec<String> {
+    arn_of(cx, &request.stack_name)
+}
+fn continued(cx: &Cx, request: &ContinueUpdateRollbackRequest) -> Vec<String> {
+    arn_of(cx, &request.stack_name)
+}
+fn rolled_back(cx: &Cx, request: &RollbackStackRequest) -> Vec<String> {
+    arn_of(cx, &request.stack_name)
+}
+fn protected(cx: &Cx, request: &UpdateTerminationProtectionRequest) -> Vec<String> {
+    arn_of(cx, &request.stack_name)
+}
+
+/// Changes a stack in one transaction, on its newest state.
+async fn change(
+    cx: &Cx,
+    id: &str,
+    change: impl FnOnce(&mut Tx<'_>, &mut Stack) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    cx.store()
+        .write(|tx| {
+            let mut stack = current(tx.get(cx.scope(), id)?, id)?;
+            match change(tx, &mut stack)? {
+                true => start::put(tx, cx, &stack),
+                false => Ok(tx.put(cx.scope(), id, stack)?),
+            }
+        })
+        .await
+}
+
+async fn delete_stack(cx: &Cx, request: DeleteStackRequest) -> Result<DeleteStackResponse, Error> {
+    let Some(stack) = find(cx.store(), cx.scope(), &request.stack_name)? else { return Ok(DeleteStackResponse {}) };
+    role::check(cx, request.role_arn.as_deref()).await?;
+    let force = request.deletion_mode.as_deref() == Some("FORCE_DELETE_STACK");
+    cx.store()
+        .write::<_, Error>(|tx| {
+            use Status::*;
+            let mut stack = current(tx.get(cx.scope(), &stack.id)?, &stack.id)?;
+            if matches!(stack.status, DeleteInProgress | DeleteComplete) {
+                return Ok(());
+            }
+            if stack.termination_protection {
+                return Err(validation(format!(
+                    "Stack [{}] cannot be deleted while TerminationProtection is enabled",
+                    stack.name
+                )));
+            }
+            if stack.status.in_progress() && stack.status != CreateInProgress {
+                return Err(validation(format!(
+                    "Stack [{}] cannot be deleted while in status {}",
+                    stack.name, stack.status
+                )));
+            }
+            let failed_before = stack.status == DeleteFailed;
+            if (force || !request.retain_resources.is_empty()) && !failed_before {
+                return Err(validation(format!(
+                    "Invalid operation on stack [{}]. RetainResources and FORCE_DELETE_STACK are for stacks in \
+                     DELETE_FAILED state",
+                    stack.name
+                )));
+            }
+            if let Some(reason) = still_used(&*tx, cx.scope(), &stack)? {
+                return Err(validation(reason));
+            }
+            for (id, set) in tx.list::<ChangeSet>(cx.scope())? {
+                if set.stack_id == stack.id {
+                    tx.delete::<ChangeSet>(cx.scope(), &id);
+                }
+            }
+            stack.status = DeleteInProgress;
+            stack.reason = Some("User Initiated".to_owned());
+            stack.operation = Some(StackOperation {
+                skip: request.retain_resources.iter().cloned().collect(),
+                force,
+                ..start::operation(cx, OperationKind::Delete, request.client_request_token.clone())
+            });
+            stack.owner = cx.caller().clone();
+            if request.role_arn.is_some() {
+                stack.role_arn = request.role_arn.clone();
+            }
+            start::put(tx, cx, &stack)
+        })
+        .await?;
+    Ok(DeleteStackResponse {})
+}
+
+async fn cancel_update_stack(cx: &Cx, request: CancelUpdateStackRequest) -> Result<CancelUpdateStackResponse, Error> {
+    let stack = stack_of(cx, &request.stack_name)?;
+    change(cx, &stack.id, |_, stack| {
+        if stack.status != Status::UpdateInProgress {
+            return Err(validation("CancelUpdateStack cannot be called from current stack status"));
+        }
+        if let Some(operation) = &mut stack.operation {
+            operation.failed = Some("User Initiated".to_owned());
+        }
+        // Cancelling means going back, also where a failure would not.
+        stack.on_failure = crate::records::stack::OnFailure::Rollback;
+        Ok(false)
+    })
+    .await?;
+    Ok(CancelUpdateStackResponse {})
+}
+
+async fn continue_update_rollback(
+    cx: &Cx,
+    request: ContinueUpdateRollbackRequest,
+) -> Result<ContinueUpdateRollbackResponse, Error> {
+    let stack = stack_of(cx, &request.stack_name)?;
+    role::check(cx, request.role_arn.as_deref()).await?;
+    change(cx, &stack.id, |_, stack| {
+        if stack.status != Status::UpdateRollbackFailed {
+            return Err(validation(format!(
+                "Stack:{} is in {} state and can not continue rollback.",
+                stack.id, stack.status
+            )));
+        }
+        go_back(cx, stack, request.client_request_token, request.role_arn);
+        if let Some(operation) = &mut stack.operation {
+            operation.skip = request.resources_to_skip.into_iter().collect();
+        }
+        stack.status = Status::UpdateRollbackInProgress;
+        Ok(true)
+    })
+    .await?;
+    Ok(ContinueUpdateRollbackResponse {})
+}
+
+async fn rollback_stack(cx: &Cx, request: RollbackStackRequest) -> Result<RollbackStackResponse, Error> {
+    let stack = stack_of(cx, &request.stack_name)?;
+    role::check(cx, request.role_arn.as_deref()).await?;
+    change(cx, &stack.id, |_, stack| {
+        let to = match stack.status {
+            Status::CreateFailed => Status::RollbackInProgress,
+            Status::UpdateFailed => Status::UpdateRollbackInProgress,
+            other => {
+                return Err(validation(format!("Stack:{} is in {other} state and can not be rolled back.", stack.id)));
+            }
+        };
+        go_back(cx, stack, request.client_request_token, request.role_arn);
+        stack.status = to;
+        if let Some(retain) = request.retain_except_on_create {
+            stack.retain_except_on_create = retain;
+        }
+        Ok(true)
+    })
+    .await?;
+    let stack = stack_of(cx, &stack.id)?;
+    let operation_id = stack.operation.as_ref().map(|operation| operation.id.clone());
+    Ok(RollbackStackResponse { stack_id: Some(stack.id.clone()), operation_id })
+}
+
+/// The same operation goes on the way back: its id stays, for what it changed is kept under it.
+fn go_back(cx: &Cx, stack: &mut Stack, token: Option<String>, role_arn: Option<String>) {
+    stack.reason = Some("User Initiated".to_owned());
+    stack.owner = cx.caller().clone();
+    if role_arn.is_some() {
+        stack.role_arn = role_arn;
+    }
+    if let Some(operation) = &mut stack.operation {
+        operation.tries += 1;
+        operation.token = token;
+        operation.failed = None;
+    }
+}
+
+async fn update_termination_protection(
+    cx: &Cx,
+    request: UpdateTerminationProtectionRequest,
+) -> Result<UpdateTerminationProtectionResponse, Error> {
+    let stack = stack_of(cx, &request.stack_name)?;
+    change(cx, &stack.id, |_, stack| {
+        stack.termination_protection = request.enable_termination_protection;
+        Ok(false)
+    })
+    .await?;
+    Ok(UpdateTerminationProtectionResponse { stack_id: Some(stack.id.clone()) })
+}

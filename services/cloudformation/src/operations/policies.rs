@@ -1,0 +1,42 @@
+//! Stack policies.
+
+use super::stacks::current;
+use super::{arn_of, stack_of};
+use crate::errors::validation;
+use crate::policy;
+use kiln_cloudformation_shapes::*;
+use kiln_service_kit::{Cx, Error, Operation, operation};
+
+pub const OPERATIONS: &[Operation] = &[
+    operation!(GetStackPolicy: get_stack_policy(GetStackPolicyRequest), on got),
+    operation!(SetStackPolicy: set_stack_policy(SetStackPolicyRequest), on set),
+];
+
+fn got(cx: &Cx, request: &GetStackPolicyRequest) -> Vec<String> {
+    arn_of(cx, &request.stack_name)
+}
+fn set(cx: &Cx, request: &SetStackPolicyRequest) -> Vec<String> {
+    arn_of(cx, &request.stack_name)
+}
+
+async fn get_stack_policy(cx: &Cx, request: GetStackPolicyRequest) -> Result<GetStackPolicyResponse, Error> {
+    Ok(GetStackPolicyResponse { stack_policy_body: stack_of(cx, &request.stack_name)?.policy.clone() })
+}
+
+async fn set_stack_policy(cx: &Cx, request: SetStackPolicyRequest) -> Result<SetStackPolicyResponse, Error> {
+    let stack = stack_of(cx, &request.stack_name)?;
+    let text = match (request.stack_policy_body, request.stack_policy_url) {
+        (_, Some(_)) => return Err(Error::not_built("StackPolicyURL (it needs s3)")),
+        (Some(text), None) => text,
+        (None, None) => return Err(validation("Either StackPolicyBody or StackPolicyURL must be given.")),
+    };
+    policy::check(&text)?;
+    cx.store()
+        .write::<_, Error>(|tx| {
+            let mut stack = current(tx.get(cx.scope(), &stack.id)?, &stack.id)?;
+            stack.policy = Some(text);
+            Ok(tx.put(cx.scope(), &stack.id.clone(), stack)?)
+        })
+        .await?;
+    Ok(SetStackPolicyResponse {})
+}

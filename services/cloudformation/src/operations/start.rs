@@ -1,0 +1,126 @@
+//! How operations on a stack begin: the one place that writes a new target.
+
+use crate::errors::validation;
+use crate::records::stack::OnFailure;
+use crate::records::{Operation, OperationKind, Stack, Status, Version, log};
+use kiln_service_kit::{Cx, Error, Remembered, Tx};
+use std::collections::BTreeSet;
+
+/// A new operation.
+pub fn operation(cx: &Cx, kind: OperationKind, token: Option<String>) -> Operation {
+    Operation {
+        id: cx.ids().uuid(),
+        kind,
+        started: cx.now(),
+        token,
+        failed: None,
+        policy: None,
+        skip: BTreeSet::new(),
+        force: false,
+        tries: 0,
+    }
+}
+
+/// A new stack, without a state to go to.
+pub fn blank(cx: &Cx, name: &str) -> Stack {
+    Stack {
+        id: Stack::arn(cx.scope(), name, &cx.ids().uuid()),
+        name: name.to_owned(),
+        status: Status::ReviewInProgress,
+        reason: Some("User Initiated".to_owned()),
+        created: cx.now(),
+        updated: None,
+        deleted: None,
+        owner: cx.caller().clone(),
+        role_arn: None,
+        current: None,
+        target: None,
+        outputs: vec![],
+        imports: BTreeSet::new(),
+        operation: None,
+        on_failure: OnFailure::Rollback,
+        timeout_minutes: None,
+        termination_protection: false,
+        policy: None,
+        change_set_id: None,
+        retain_except_on_create: false,
+    }
+}
+
+/// What an update or a creation is begun with.
+pub struct Begin {
+    pub version: Version,
+    pub imports: BTreeSet<String>,
+    pub role_arn: Option<String>,
+    pub on_failure: OnFailure,
+    pub operation: Operation,
+}
+
+/// Sets a new target; the controller does the rest.
+pub fn begin(tx: &mut Tx<'_>, cx: &Cx, stack: &mut Stack, begin: Begin) -> Result<(), Error> {
+    let creates = begin.operation.kind == OperationKind::Create;
+    stack.status = if creates { Status::CreateInProgress } else { Status::UpdateInProgress };
+    stack.reason = Some("User Initiated".to_owned());
+    let mut operation = begin.operation;
+    if let Some(earlier) = stack.operation.as_ref().filter(|_| !creates && stack.target.is_some()) {
+        // The earlier operation failed and was left as it was: going back means to where it began.
+        operation.id = earlier.id.clone();
+        operation.tries = earlier.tries + 1;
+    }
+    stack.target = Some(begin.version);
+    stack.operation = Some(operation);
+    stack.on_failure = begin.on_failure;
+    stack.owner = cx.caller().clone();
+    stack.imports.extend(begin.imports);
+    if begin.role_arn.is_some() {
+        stack.role_arn = begin.role_arn;
+    }
+    if !creates {
+        stack.updated = Some(tx.now());
+    }
+    put(tx, cx, stack)
+}
+
+/// Writes a stack with the event of its new state.
+pub fn put(tx: &mut Tx<'_>, cx: &Cx, stack: &Stack) -> Result<(), Error> {
+    log::stack(tx, cx.ids(), cx.scope(), stack)?;
+    tx.put(cx.scope(), &stack.id, stack.clone())?;
+    Ok(())
+}
+
+/// Refuses an update in a state that does not allow one.
+pub fn check_updatable(stack: &Stack) -> Result<(), Error> {
+    match stack.status.is_updatable() {
+        true => Ok(()),
+        false => Err(validation(format!("Stack:{} is in {} state and can not be updated.", stack.id, stack.status))),
+    }
+}
+
+/// What an earlier call with the same token made.
+pub fn earlier(
+    tx: &Tx<'_>,
+    cx: &Cx,
+    operation: &str,
+    token: Option<&str>,
+    hash: &str,
+) -> Result<Option<String>, Error> {
+    let Some(token) = token else { return Ok(None) };
+    Remembered::find(tx, cx, operation, token, hash).map_err(|_| {
+        Error::sender("TokenAlreadyExistsException", format!("Client request token {token} was used already."))
+    })
+}
+
+/// Remembers it.
+pub fn remember(
+    tx: &mut Tx<'_>,
+    cx: &Cx,
+    operation: &str,
+    token: Option<&str>,
+    hash: &str,
+    result: &str,
+) -> Result<(), Error> {
+    match token {
+        Some(token) => Ok(Remembered::keep(tx, cx, operation, token, hash, result)?),
+        None => Ok(()),
+    }
+}

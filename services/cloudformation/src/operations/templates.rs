@@ -1,0 +1,118 @@
+//! Templates: those of stacks, and what is said of one before it is used.
+
+use super::{arn_of, change_sets, stack_of};
+use crate::request::{body, parse};
+use kiln_cloudformation_shapes::*;
+use kiln_service_kit::{Cx, Error, Operation, operation};
+use kiln_template::Template;
+
+pub const OPERATIONS: &[Operation] = &[
+    operation!(GetTemplate: get_template(GetTemplateRequest), on of),
+    operation!(GetTemplateSummary: get_template_summary(GetTemplateSummaryRequest)),
+    operation!(ValidateTemplate: validate_template(ValidateTemplateRequest)),
+];
+
+fn of(cx: &Cx, request: &GetTemplateRequest) -> Vec<String> {
+    match &request.stack_name {
+        Some(name) => arn_of(cx, name),
+        None => vec!["*".to_owned()],
+    }
+}
+
+async fn get_template(cx: &Cx, request: GetTemplateRequest) -> Result<GetTemplateResponse, Error> {
+    let template_body = match (&request.change_set_name, &request.stack_name) {
+        (Some(set), stack) => change_sets::find(cx, set, stack.as_deref())?.version.body.clone(),
+        (None, Some(name)) => match stack_of(cx, name)?.shown() {
+            Some(version) => version.body.clone(),
+            None => String::new(),
+        },
+        (None, None) => return Err(crate::errors::validation("Either StackName or ChangeSetName must be given.")),
+    };
+    // There are no transforms, so both stages are the same.
+    Ok(GetTemplateResponse {
+        template_body: Some(template_body),
+        stages_available: vec!["Original".to_owned(), "Processed".to_owned()],
+    })
+}
+
+fn capabilities(template: &Template) -> (Vec<String>, Option<String>) {
+    match template.required_capabilities() {
+        None => (vec![], None),
+        Some((capability, types)) => (
+            vec![capability.to_owned()],
+            Some(format!("The following resource(s) require capabilities: [{}]", types.join(", "))),
+        ),
+    }
+}
+
+async fn get_template_summary(
+    cx: &Cx,
+    request: GetTemplateSummaryRequest,
+) -> Result<GetTemplateSummaryResponse, Error> {
+    if request.stack_set_name.is_some() {
+        return Err(Error::not_built("cloudformation stack sets"));
+    }
+    let body = match &request.stack_name {
+        Some(name) => match stack_of(cx, name)?.shown() {
+            Some(version) => version.body.clone(),
+            None => return Err(crate::errors::validation("The stack has no template yet.")),
+        },
+        None => body(request.template_body.as_deref(), request.template_url.as_deref())?,
+    };
+    let template = parse(&body)?;
+    let (capabilities, capabilities_reason) = capabilities(&template);
+    let parameters = template.parameters.iter().map(|(name, declared)| ParameterDeclaration {
+        parameter_key: Some(name.clone()),
+        default_value: declared.default.clone(),
+        parameter_type: Some(declared.type_name.clone()),
+        no_echo: Some(declared.no_echo),
+        description: declared.description.clone(),
+        parameter_constraints: Some(ParameterConstraints { allowed_values: declared.allowed_values.clone() }),
+    });
+    let unknown: Vec<String> = template
+        .resource_types()
+        .into_iter()
+        .filter(|name| cx.platform().resource_type(name).is_none())
+        .map(str::to_owned)
+        .collect();
+    let as_warnings = request
+        .template_summary_config
+        .as_ref()
+        .and_then(|config| config.treat_unrecognized_resource_types_as_warnings)
+        .unwrap_or(false);
+    if !unknown.is_empty() && !as_warnings {
+        return Err(crate::errors::validation(format!(
+            "Template format error: Unrecognized resource types: [{}]",
+            unknown.join(", ")
+        )));
+    }
+    Ok(GetTemplateSummaryResponse {
+        parameters: parameters.collect(),
+        description: template.description.clone(),
+        capabilities,
+        capabilities_reason,
+        resource_types: template.resource_types().into_iter().map(str::to_owned).collect(),
+        version: Some("2010-09-09".to_owned()),
+        metadata: template.metadata.as_ref().map(|metadata| metadata.to_string()),
+        warnings: as_warnings.then_some(Warnings { unrecognized_resource_types: unknown }),
+        ..Default::default()
+    })
+}
+
+async fn validate_template(_: &Cx, request: ValidateTemplateRequest) -> Result<ValidateTemplateResponse, Error> {
+    let template = parse(&body(request.template_body.as_deref(), request.template_url.as_deref())?)?;
+    let (capabilities, capabilities_reason) = capabilities(&template);
+    let parameters = template.parameters.iter().map(|(name, declared)| TemplateParameter {
+        parameter_key: Some(name.clone()),
+        default_value: declared.default.clone(),
+        no_echo: Some(declared.no_echo),
+        description: declared.description.clone(),
+    });
+    Ok(ValidateTemplateResponse {
+        parameters: parameters.collect(),
+        description: template.description.clone(),
+        capabilities,
+        capabilities_reason,
+        declared_transforms: vec![],
+    })
+}

@@ -1,0 +1,159 @@
+//! Stack policies: which resources an update may modify, replace or delete.
+//!
+//! Without a policy everything is allowed. With one, what no statement allows is denied, and a deny
+//! beats an allow.
+
+use crate::errors::validation;
+use crate::records::{Action, Stack, Work};
+use kiln_service_kit::Error;
+use serde_json::Value as Json;
+
+/// Why the policy in force denies this work on a resource, if so.
+pub fn denies(stack: &Stack, logical_id: &str, work: &Work) -> Option<String> {
+    let action = match work.action {
+        Action::Update => "Update:Modify",
+        Action::Replace | Action::DeleteThenCreate => "Update:Replace",
+        Action::Delete => "Update:Delete",
+        Action::Create | Action::Keep => return None,
+    };
+    denies_action(stack, logical_id, &work.target.resource_type, action)
+}
+
+/// The same for an action by its name.
+pub fn denies_action(stack: &Stack, logical_id: &str, resource_type: &str, action: &str) -> Option<String> {
+    stack.current.as_ref()?;
+    let during = stack.operation.as_ref().and_then(|operation| operation.policy.as_ref());
+    let text = during.or(stack.policy.as_ref())?;
+    // Checked when it was set.
+    let policy: Json = serde_json::from_str(text).ok()?;
+    let statements = statements(&policy);
+    let mut allowed = false;
+    for (index, statement) in statements.iter().enumerate() {
+        if !applies(statement, logical_id, resource_type, action) {
+            continue;
+        }
+        if statement.get("Effect").and_then(Json::as_str) == Some("Deny") {
+            return Some(format!(
+                "Action denied by stack policy: Statement [#{}] does not allow [{action}] for resource [{logical_id}];",
+                index + 1
+            ));
+        }
+        allowed = true;
+    }
+    (!allowed)
+        .then(|| format!("Action denied by stack policy: no statement allows [{action}] for resource [{logical_id}]"))
+}
+
+/// Refuses what is not a stack policy.
+pub fn check(text: &str) -> Result<(), Error> {
+    let bad = |why: String| validation(format!("Error validating stack policy: {why}"));
+    let policy: Json = serde_json::from_str(text).map_err(|e| bad(format!("Invalid stack policy: {e}")))?;
+    let found = statements(&policy);
+    if found.is_empty() {
+        return Err(bad("Invalid stack policy: it has no Statement".to_owned()));
+    }
+    for statement in found {
+        let effect = statement.get("Effect").and_then(Json::as_str);
+        if !matches!(effect, Some("Allow" | "Deny")) {
+            return Err(bad("Invalid effect: Effect must be Allow or Deny".to_owned()));
+        }
+        if texts(statement.get("Action")).is_empty() && texts(statement.get("NotAction")).is_empty() {
+            return Err(bad("Missing required field Action".to_owned()));
+        }
+        let known = |action: &str| matches!(action, "Update:Modify" | "Update:Replace" | "Update:Delete" | "Update:*");
+        if let Some(action) = texts(statement.get("Action")).into_iter().find(|action| !known(action)) {
+            return Err(bad(format!("Unknown stack action {action}")));
+        }
+        if texts(statement.get("Principal")) != ["*"] {
+            return Err(bad("Invalid principal: Principal must be *".to_owned()));
+        }
+        if let Some(condition) = statement.get("Condition") {
+            let only_types = condition.as_object().is_some_and(|tests| {
+                tests.iter().all(|(test, keys)| {
+                    matches!(test.as_str(), "StringEquals" | "StringLike")
+                        && keys.as_object().is_some_and(|keys| keys.keys().all(|key| key == "ResourceType"))
+                })
+            });
+            if !only_types {
+                return Err(bad("Condition must test ResourceType by StringEquals or StringLike".to_owned()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn statements(policy: &Json) -> Vec<&Json> {
+    match policy.get("Statement") {
+        Some(Json::Array(all)) => all.iter().collect(),
+        Some(one @ Json::Object(_)) => vec![one],
+        _ => vec![],
+    }
+}
+
+fn texts(value: Option<&Json>) -> Vec<&str> {
+    match value {
+        Some(Json::String(one)) => vec![one],
+        Some(Json::Array(all)) => all.iter().filter_map(Json::as_str).collect(),
+        _ => vec![],
+    }
+}
+
+fn applies(statement: &Json, logical_id: &str, resource_type: &str, action: &str) -> bool {
+    let resource = format!("LogicalResourceId/{logical_id}");
+    let any = |name: &str, actual: &str| texts(statement.get(name)).iter().any(|pattern| like(pattern, actual));
+    let action_fits = match statement.get("NotAction") {
+        Some(_) => !any("NotAction", action),
+        None => any("Action", action),
+    };
+    let resource_fits = match statement.get("NotResource") {
+        Some(_) => !any("NotResource", &resource),
+        // A statement may be for types only.
+        None => statement.get("Resource").is_none() || any("Resource", &resource),
+    };
+    let type_fits = statement.get("Condition").and_then(Json::as_object).into_iter().flatten().all(|(test, keys)| {
+        let wanted = texts(keys.get("ResourceType"));
+        wanted.iter().any(|pattern| match test.as_str() {
+            "StringLike" => like(pattern, resource_type),
+            _ => *pattern == resource_type,
+        })
+    });
+    action_fits && resource_fits && type_fits
+}
+
+/// `*` stands for any characters.
+fn like(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or("");
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut last = None;
+    for part in parts {
+        last = Some(part);
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    match last {
+        None => rest.is_empty(),
+        Some(last) => last.is_empty() || text.ends_with(last),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_and_conditions() {
+        assert!(like("LogicalResourceId/*", "LogicalResourceId/Web"));
+        assert!(like("Update:*", "Update:Replace"));
+        assert!(like("a*c", "abc") && !like("a*c", "abd") && !like("a", "ab"));
+        let statement = serde_json::json!({
+            "Effect": "Deny", "Principal": "*", "Action": "Update:Delete",
+            "Condition": {"StringEquals": {"ResourceType": ["AWS::EC2::VPC"]}}
+        });
+        assert!(applies(&statement, "X", "AWS::EC2::VPC", "Update:Delete"));
+        assert!(!applies(&statement, "X", "AWS::EC2::Subnet", "Update:Delete"));
+        assert!(!applies(&statement, "X", "AWS::EC2::VPC", "Update:Modify"));
+    }
+}

@@ -1,0 +1,12 @@
+//! What is kept: stacks, their resources, events and change sets, each a record of its own, so that
+//! the progress of one resource is a small write.
+
+pub mod change_set;
+pub mod event;
+pub mod resource;
+pub mod stack;
+
+pub use change_set::ChangeSet;
+pub use event::{Event, log};
+pub use resource::{Action, Live, Progress, Resource, Undo, Work};
+pub use stack::{Operation, OperationKind, Output, Stack, Status, Version};

@@ -1,0 +1,255 @@
+//! A stack: what it is, what it is meant to become, and the operation in hand.
+
+use kiln_service_kit::{Caller, Error, Record, Scope, Store, Timestamp, Tx};
+use kiln_template::ParameterValues;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A stack; its id in the store is its ARN.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Stack {
+    pub id: String,
+    pub name: String,
+    pub status: Status,
+    pub reason: Option<String>,
+    pub created: Timestamp,
+    pub updated: Option<Timestamp>,
+    pub deleted: Option<Timestamp>,
+    /// Whose rights count: resources are made as this caller.
+    pub owner: Caller,
+    pub role_arn: Option<String>,
+    /// What was last brought about completely.
+    pub current: Option<Version>,
+    /// What the operation in hand leads to.
+    pub target: Option<Version>,
+    pub outputs: Vec<Output>,
+    /// Names of the exports of other stacks that this one uses.
+    pub imports: BTreeSet<String>,
+    pub operation: Option<Operation>,
+    pub on_failure: OnFailure,
+    pub timeout_minutes: Option<i32>,
+    pub termination_protection: bool,
+    pub policy: Option<String>,
+    pub change_set_id: Option<String>,
+    pub retain_except_on_create: bool,
+}
+
+impl Record for Stack {
+    const KIND: &'static str = "cloudformation/stack";
+}
+
+/// One wish of what a stack should be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Version {
+    pub body: String,
+    pub description: Option<String>,
+    pub parameters: Parameters,
+    pub tags: BTreeMap<String, String>,
+    pub capabilities: Vec<String>,
+    /// What each resource needs; the resources that conditions leave out are not in it.
+    pub needs: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Parameters as the template sees them, as given, and as found in the parameter store.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Parameters {
+    pub values: BTreeMap<String, Json>,
+    pub given: BTreeMap<String, String>,
+    pub resolved: BTreeMap<String, String>,
+    pub no_echo: BTreeSet<String>,
+}
+
+impl Parameters {
+    /// As the template engine takes them.
+    pub fn values(&self) -> ParameterValues {
+        ParameterValues { values: self.values.clone(), given: self.given.clone(), resolved: self.resolved.clone() }
+    }
+}
+
+/// One output of a stack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    pub name: String,
+    pub value: String,
+    pub description: Option<String>,
+    pub export_name: Option<String>,
+}
+
+/// What somebody asked a stack to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    pub id: String,
+    pub kind: OperationKind,
+    pub started: Timestamp,
+    /// `ClientRequestToken`, which all its events carry.
+    pub token: Option<String>,
+    /// Why it must turn back although no resource failed (cancelled, too late, exports).
+    pub failed: Option<String>,
+    /// The policy for this update only.
+    pub policy: Option<String>,
+    /// Resources that a deletion or a rollback must leave alone.
+    pub skip: BTreeSet<String>,
+    /// Resources that cannot be deleted do not hold the deletion up.
+    pub force: bool,
+    /// How often its rollback was begun: each try looks at failed resources anew.
+    pub tries: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OperationKind {
+    Create,
+    Update,
+    Delete,
+    Rollback,
+}
+
+impl OperationKind {
+    /// AWS's word in `LastOperations`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OperationKind::Create => "CREATE_STACK",
+            OperationKind::Update => "UPDATE_STACK",
+            OperationKind::Delete => "DELETE_STACK",
+            OperationKind::Rollback => "ROLLBACK",
+        }
+    }
+}
+
+/// What a failed creation leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnFailure {
+    DoNothing,
+    Rollback,
+    Delete,
+}
+
+impl OnFailure {
+    /// From the two ways to say it.
+    pub fn of(word: Option<&str>, disable_rollback: Option<bool>) -> Self {
+        match (word, disable_rollback) {
+            (Some("DO_NOTHING"), _) | (None, Some(true)) => OnFailure::DoNothing,
+            (Some("DELETE"), _) => OnFailure::Delete,
+            _ => OnFailure::Rollback,
+        }
+    }
+}
+
+macro_rules! statuses {
+    ($($name:ident = $word:literal),* $(,)?) => {
+        /// AWS's states of a stack. Each state in progress is one phase of work.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Status { $(#[serde(rename = $word)] $name),* }
+        impl Status {
+            /// AWS's word.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Status::$name => $word),* }
+            }
+        }
+    };
+}
+
+statuses! {
+    ReviewInProgress = "REVIEW_IN_PROGRESS",
+    CreateInProgress = "CREATE_IN_PROGRESS",
+    CreateComplete = "CREATE_COMPLETE",
+    CreateFailed = "CREATE_FAILED",
+    RollbackInProgress = "ROLLBACK_IN_PROGRESS",
+    RollbackComplete = "ROLLBACK_COMPLETE",
+    RollbackFailed = "ROLLBACK_FAILED",
+    UpdateInProgress = "UPDATE_IN_PROGRESS",
+    UpdateCleanup = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+    UpdateComplete = "UPDATE_COMPLETE",
+    UpdateFailed = "UPDATE_FAILED",
+    UpdateRollbackInProgress = "UPDATE_ROLLBACK_IN_PROGRESS",
+    UpdateRollbackFailed = "UPDATE_ROLLBACK_FAILED",
+    UpdateRollbackCleanup = "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+    UpdateRollbackComplete = "UPDATE_ROLLBACK_COMPLETE",
+    DeleteInProgress = "DELETE_IN_PROGRESS",
+    DeleteComplete = "DELETE_COMPLETE",
+    DeleteFailed = "DELETE_FAILED",
+}
+
+impl Status {
+    /// Whether the controller has work.
+    pub fn in_progress(self) -> bool {
+        self.as_str().ends_with("_IN_PROGRESS") && self != Status::ReviewInProgress
+    }
+
+    /// Whether everything is in place and an update may begin.
+    pub fn is_updatable(self) -> bool {
+        use Status::*;
+        matches!(self, CreateComplete | UpdateComplete | UpdateRollbackComplete | CreateFailed | UpdateFailed)
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Stack {
+    /// The ARN of a new stack.
+    pub fn arn(scope: &Scope, name: &str, uuid: &str) -> String {
+        format!("arn:aws:cloudformation:{}:{}:stack/{name}/{uuid}", scope.region, scope.account)
+    }
+
+    /// Names the phase of work in hand: progress that carries another name belongs to an earlier one.
+    pub fn phase(&self) -> String {
+        match &self.operation {
+            Some(operation) => format!("{}/{}/{}", operation.id, self.status, operation.tries),
+            None => self.status.to_string(),
+        }
+    }
+
+    /// The caller whose rights count for the resources.
+    pub fn caller(&self) -> Caller {
+        match &self.role_arn {
+            None => self.owner.clone(),
+            Some(arn) => crate::role::caller(&self.owner, arn),
+        }
+    }
+
+    /// The version shown to callers.
+    pub fn shown(&self) -> Option<&Version> {
+        match self.status {
+            Status::UpdateInProgress | Status::CreateInProgress => self.target.as_ref().or(self.current.as_ref()),
+            _ => self.current.as_ref().or(self.target.as_ref()),
+        }
+    }
+}
+
+/// Where records are read from: the store, or a transaction.
+pub trait Reads {
+    fn one<R: Record>(&self, scope: &Scope, id: &str) -> Result<Option<Arc<R>>, Error>;
+    fn all<R: Record>(&self, scope: &Scope) -> Result<Vec<Arc<R>>, Error>;
+}
+
+impl Reads for Store {
+    fn one<R: Record>(&self, scope: &Scope, id: &str) -> Result<Option<Arc<R>>, Error> {
+        Ok(self.get(scope, id)?)
+    }
+    fn all<R: Record>(&self, scope: &Scope) -> Result<Vec<Arc<R>>, Error> {
+        Ok(self.list(scope)?.into_iter().map(|(_, record)| record).collect())
+    }
+}
+
+impl Reads for Tx<'_> {
+    fn one<R: Record>(&self, scope: &Scope, id: &str) -> Result<Option<Arc<R>>, Error> {
+        Ok(self.get(scope, id)?)
+    }
+    fn all<R: Record>(&self, scope: &Scope) -> Result<Vec<Arc<R>>, Error> {
+        Ok(self.list(scope)?.into_iter().map(|(_, record)| record).collect())
+    }
+}
+
+/// The stack of a name (one that is not deleted) or an ARN (also a deleted one).
+pub fn find(reads: &impl Reads, scope: &Scope, name_or_arn: &str) -> Result<Option<Arc<Stack>>, Error> {
+    if name_or_arn.starts_with("arn:") {
+        return reads.one(scope, name_or_arn);
+    }
+    let all: Vec<Arc<Stack>> = reads.all(scope)?;
+    Ok(all.into_iter().find(|stack| stack.name == name_or_arn && stack.status != Status::DeleteComplete))
+}

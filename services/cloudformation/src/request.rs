@@ -1,0 +1,216 @@
+//! From a request to a [`Version`]: the template read and checked, parameters resolved, conditions
+//! worked out. The same for CreateStack, UpdateStack and CreateChangeSet; nothing is made before it
+//! has succeeded.
+
+use crate::errors::{self, validation};
+use crate::records::Version;
+use crate::records::stack::Parameters;
+use crate::world::{Facts, Subject};
+use crate::{schemas, world};
+use kiln_cloudformation_shapes::{Parameter, RollbackConfiguration, Tag};
+use kiln_service_kit::{Cx, Error, Fault};
+use kiln_template::{Evaluator, Fact, Graph, Origin, Template, check_properties, resolve_parameters, schema};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the operations that lead to a new version have in common.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    pub template_body: Option<String>,
+    pub template_url: Option<String>,
+    pub use_previous_template: bool,
+    pub parameters: Vec<Parameter>,
+    pub capabilities: Vec<String>,
+    pub tags: Vec<Tag>,
+    pub resource_types: Vec<String>,
+    pub notification_arns: Vec<String>,
+    pub rollback_configuration: Option<RollbackConfiguration>,
+}
+
+/// A version with its parsed template and what evaluating it has found out.
+pub struct Prepared {
+    pub version: Version,
+    pub template: Template,
+    /// Names of exports it uses, as far as they are known before anything is made.
+    pub imports: BTreeSet<String>,
+}
+
+/// The body a request gives; templates from URLs are not built.
+pub fn body(body: Option<&str>, url: Option<&str>) -> Result<String, Error> {
+    match (body, url) {
+        (_, Some(_)) => Err(Error::not_built("TemplateURL (it needs s3): give the template as TemplateBody")),
+        (Some(body), None) => Ok(body.to_owned()),
+        (None, None) => Err(validation("Either Template URL or Template Body must be specified.")),
+    }
+}
+
+/// Reads and checks a template.
+pub fn parse(body: &str) -> Result<Template, Error> {
+    Template::parse(body, Origin::Direct).map_err(errors::template)
+}
+
+impl Wish {
+    /// Checks everything that can be checked before anything is made.
+    pub async fn prepare(&self, cx: &Cx, stack: Subject<'_>, before: Option<&Version>) -> Result<Prepared, Error> {
+        self.refuse_not_built()?;
+        let body = match (self.use_previous_template, before) {
+            (true, _) if self.template_body.is_some() || self.template_url.is_some() => {
+                return Err(validation(
+                    "You cannot specify both usePreviousTemplate and Template Body / Template URL.",
+                ));
+            }
+            (true, Some(before)) => before.body.clone(),
+            (true, None) => return Err(validation("There is no previous template to use.")),
+            (false, _) => body(self.template_body.as_deref(), self.template_url.as_deref())?,
+        };
+        let template = parse(&body)?;
+        schemas::check(cx.platform(), &template)?;
+        self.check_resource_types(&template)?;
+        self.check_capabilities(&template)?;
+        let given = self.given(&template, before)?;
+        let (values, facts) =
+            world::settle(cx, Facts::new(), |world| resolve_parameters(&template.parameters, &given, world)).await?;
+        let secret = template.parameters.iter().filter(|(_, parameter)| parameter.no_echo);
+        let mut version = Version {
+            description: template.description.clone(),
+            parameters: Parameters {
+                no_echo: secret.map(|(name, _)| name.clone()).collect(),
+                values: values.values,
+                given: values.given,
+                resolved: values.resolved,
+            },
+            body,
+            tags: self.tags(before)?,
+            capabilities: self.capabilities.clone(),
+            needs: BTreeMap::new(),
+        };
+        crate::parameters::check_existence(cx, &template, &version.parameters).await?;
+        let (needs, facts) = world::evaluate(cx, stack, &template, &version, facts, check_all).await?;
+        version.needs = needs;
+        let imports = facts.keys().filter_map(|fact| match fact {
+            Fact::Export(name) => Some(name.clone()),
+            _ => None,
+        });
+        Ok(Prepared { imports: imports.collect(), version, template })
+    }
+
+    fn refuse_not_built(&self) -> Result<(), Error> {
+        if !self.notification_arns.is_empty() {
+            return Err(Error::not_built("NotificationARNs (they need sns)"));
+        }
+        if self.rollback_configuration.as_ref().is_some_and(|wanted| {
+            !wanted.rollback_triggers.is_empty() || wanted.monitoring_time_in_minutes.unwrap_or(0) > 0
+        }) {
+            return Err(Error::not_built("RollbackConfiguration (its alarms need cloudwatch)"));
+        }
+        Ok(())
+    }
+
+    /// `ResourceTypes` limits what the template may hold.
+    fn check_resource_types(&self, template: &Template) -> Result<(), Error> {
+        let allowed = |name: &str| {
+            self.resource_types.iter().any(|pattern| match pattern.strip_suffix('*') {
+                Some(start) => name.starts_with(start),
+                None => pattern == name,
+            })
+        };
+        let outside: Vec<&str> = template.resource_types().into_iter().filter(|name| !allowed(name)).collect();
+        match self.resource_types.is_empty() || outside.is_empty() {
+            true => Ok(()),
+            false => Err(validation(format!("Resource types {outside:?} are not among the allowed ResourceTypes."))),
+        }
+    }
+
+    fn check_capabilities(&self, template: &Template) -> Result<(), Error> {
+        let Some((wanted, _)) = template.required_capabilities() else { return Ok(()) };
+        let enough = |given: &String| given == wanted || given == "CAPABILITY_NAMED_IAM";
+        match self.capabilities.iter().any(enough) {
+            true => Ok(()),
+            false => {
+                Err(Error::sender("InsufficientCapabilitiesException", format!("Requires capabilities : [{wanted}]")))
+            }
+        }
+    }
+
+    /// The parameters' texts, with those that stay as they are filled in.
+    fn given(&self, template: &Template, before: Option<&Version>) -> Result<BTreeMap<String, String>, Error> {
+        let mut given = BTreeMap::new();
+        for parameter in &self.parameters {
+            let Some(name) = parameter.parameter_key.clone() else {
+                return Err(validation("Parameter keys must not be empty."));
+            };
+            let value = match (parameter.use_previous_value.unwrap_or(false), &parameter.parameter_value) {
+                (true, Some(_)) => {
+                    return Err(validation(format!(
+                        "Invalid input for parameter key {name}. Cannot specify usePreviousValue as true and non empty \
+                         value for a parameter"
+                    )));
+                }
+                (true, None) => match before.and_then(|before| before.parameters.given.get(&name)) {
+                    Some(value) => value.clone(),
+                    None if template.parameters.get(&name).is_some_and(|declared| declared.default.is_some()) => {
+                        continue;
+                    }
+                    None => {
+                        return Err(validation(format!(
+                            "Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for a \
+                             parameter key not in the previous template"
+                        )));
+                    }
+                },
+                (false, Some(value)) => value.clone(),
+                (false, None) => {
+                    return Err(validation(format!(
+                        "Invalid input for parameter key {name}. Either usePreviousValue or a value must be given"
+                    )));
+                }
+            };
+            if given.insert(name.clone(), value).is_some() {
+                return Err(validation(format!("Parameter '{name}' is specified more than once")));
+            }
+        }
+        Ok(given)
+    }
+
+    /// The stack's tags; left out they stay as they are.
+    fn tags(&self, before: Option<&Version>) -> Result<BTreeMap<String, String>, Error> {
+        if let (true, Some(before)) = (self.tags.is_empty(), before) {
+            return Ok(before.tags.clone());
+        }
+        let mut tags = BTreeMap::new();
+        for tag in &self.tags {
+            if tag.key.to_ascii_lowercase().starts_with("aws:") {
+                return Err(validation("aws: prefixed tag key names are not allowed for external use."));
+            }
+            if tags.insert(tag.key.clone(), tag.value.clone()).is_some() {
+                return Err(validation(format!("Duplicate tag key {}", tag.key)));
+            }
+        }
+        Ok(tags)
+    }
+}
+
+/// Works every resource out as far as it can be and checks its properties; gives the graph's edges.
+fn check_all(evaluator: &Evaluator<'_>) -> Result<BTreeMap<String, BTreeSet<String>>, kiln_template::TemplateError> {
+    let graph = Graph::of(evaluator.template(), Some(evaluator.conditions()))?;
+    let mut wrong = vec![];
+    for id in graph.creation_order() {
+        let resource = evaluator.resource(&id)?;
+        let schema = schemas::of(&resource.resource_type)?;
+        if let Err(violations) = check_properties(schema, &resource.properties) {
+            wrong.push(format!(
+                "Properties validation failed for resource {id} with message: {}",
+                schema::violations_text(&violations)
+            ));
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(kiln_template::TemplateError::plain(wrong.join("; ")));
+    }
+    evaluator.outputs()?;
+    Ok(graph.all_needs().clone())
+}
+
+/// Whether a failure is the caller's doing.
+pub fn is_refusal(error: &Error) -> bool {
+    error.fault == Fault::Sender
+}

@@ -1,0 +1,3 @@
+//! CloudFormation's own resource types.
+
+pub mod wait_condition;

@@ -1,0 +1,9 @@
+//! The engine with types that make pretended things: what it does is seen in their world.
+
+mod fakes;
+mod given;
+
+mod create;
+mod faults;
+mod update;
+mod wishes;

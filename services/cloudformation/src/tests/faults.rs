@@ -1,0 +1,87 @@
+//! Every step run twice and broken once; the process dying at every moment.
+
+use super::given::*;
+use kiln_cloudformation_shapes::*;
+use kiln_reconcile::Hooks;
+use kiln_service_kit::Chaos;
+use parking_lot::Mutex;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+const NET: &str = r#"
+Resources:
+  Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  Gateway: {Type: AWS::EC2::InternetGateway}
+  Attachment: {Type: AWS::EC2::VPCGatewayAttachment, Properties: {VpcId: !Ref Vpc, InternetGatewayId: !Ref Gateway}}
+"#;
+
+/// A whole life: create, update with replacement, a failed update, delete. What is there after each.
+async fn life(given: &Given) -> Vec<Vec<String>> {
+    let kinds = |given: &Given| {
+        let ids = given.world.ids();
+        ids.iter().filter_map(|id| Some(id.rsplit_once('-')?.0.to_owned())).collect::<Vec<String>>()
+    };
+    let mut seen = vec![];
+    assert_eq!(given.create("s", NET).await.unwrap(), "CREATE_COMPLETE");
+    seen.push(kinds(given));
+    let other = NET.replace("10.0", "10.1");
+    assert_eq!(given.update("s", &other).await.unwrap(), "UPDATE_COMPLETE");
+    seen.push(kinds(given));
+    given.world.refuse("create Late");
+    let late = "  Late: {Type: AWS::EC2::SecurityGroup, DependsOn: Attachment, Properties: {GroupDescription: x}}\n";
+    let failing = format!("{}{late}", NET.replace("10.0", "10.2"));
+    assert_eq!(given.update("s", &failing).await.unwrap(), "UPDATE_ROLLBACK_COMPLETE");
+    seen.push(kinds(given));
+    assert_eq!(given.delete("s").await.unwrap(), "DELETE_COMPLETE");
+    seen.push(kinds(given));
+    seen
+}
+
+fn expected() -> Vec<Vec<String>> {
+    let all = ["Attachment", "Gateway", "Vpc"].map(str::to_owned).to_vec();
+    vec![all.clone(), all.clone(), all, vec![]]
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_step_twice() {
+    let chaos = |_: &'static str, _: &kiln_service_kit::Name, _: &str| Chaos::Twice;
+    let given = given_with(Hooks { chaos: Some(Arc::new(chaos)), on_pass: None });
+    assert_eq!(life(&given).await, expected());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_step_broken_once() {
+    for kind in [Chaos::FailBefore, Chaos::FailAfter] {
+        let seen: Mutex<BTreeSet<String>> = Mutex::default();
+        let chaos = move |_: &'static str, _: &kiln_service_kit::Name, step: &str| {
+            if seen.lock().insert(step.to_owned()) { kind } else { Chaos::None }
+        };
+        let given = given_with(Hooks { chaos: Some(Arc::new(chaos)), on_pass: None });
+        assert_eq!(life(&given).await, expected(), "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_dies_again_and_again_still_comes_to_the_end() {
+    let mut given = given();
+    for name in ["Vpc", "Gateway", "Attachment"] {
+        given.world.slow.lock().insert(name.into(), 5);
+    }
+    let create = CreateStackRequest { stack_name: "s".into(), template_body: Some(NET.into()), ..Default::default() };
+    given.cx.call(create).await.unwrap();
+    for _ in 0..30 {
+        tokio::time::sleep(Duration::from_millis(7)).await;
+        given.restart();
+    }
+    assert_eq!(given.settled("s").await, "CREATE_COMPLETE");
+    assert_eq!(given.world.ids().len(), 3, "nothing was made twice: {:?}", given.world.ids());
+    let story = given.story("s").await;
+    let once: BTreeSet<&String> = story.iter().collect();
+    assert_eq!(once.len(), story.len(), "nothing happened twice: {story:?}");
+    given.cx.call(DeleteStackRequest { stack_name: "s".into(), ..Default::default() }).await.unwrap();
+    given.restart();
+    let id = given.cx.call(ListStacksRequest::default()).await.unwrap().stack_summaries[0].stack_id.clone().unwrap();
+    assert_eq!(given.settled(&id).await, "DELETE_COMPLETE");
+    assert!(given.world.ids().is_empty());
+}

@@ -1,0 +1,137 @@
+//! What templates ask of the world: exports, zones, values of the parameter store. The template
+//! engine is pure, so it is run again and again until nothing is missing.
+
+use crate::errors;
+use crate::records::{Stack, Version};
+use kiln_ec2_shapes::DescribeAvailabilityZonesRequest;
+use kiln_service_kit::{Cx, Error};
+use kiln_ssm_shapes::GetParameterRequest;
+use kiln_template::{Answer, Evaluator, Fact, Prefetched, Pseudo, Template, TemplateError};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+/// What is known of the world.
+pub type Facts = BTreeMap<Fact, Result<Answer, String>>;
+
+/// Runs `work` until it wants nothing more that can be fetched. Resources that are not there stay
+/// "not known yet".
+pub async fn settle<T>(
+    cx: &Cx,
+    mut facts: Facts,
+    work: impl Fn(&Prefetched) -> Result<T, TemplateError>,
+) -> Result<(T, Facts), Error> {
+    loop {
+        let wanted = {
+            let world = Prefetched::new(facts);
+            let outcome = work(&world);
+            let wanted = world.take_wanted();
+            facts = world.facts;
+            let can_fetch = |fact: &Fact| !matches!(fact, Fact::Reference(_) | Fact::Attribute(..));
+            let wanted: Vec<Fact> = wanted.into_iter().filter(can_fetch).collect();
+            if wanted.is_empty() {
+                return outcome.map(|value| (value, facts)).map_err(errors::template);
+            }
+            wanted
+        };
+        for fact in wanted {
+            let answer = fetch(cx, &fact).await?;
+            facts.insert(fact, answer);
+        }
+    }
+}
+
+/// Runs `work` with an evaluator of a version of a stack.
+pub async fn evaluate<T>(
+    cx: &Cx,
+    stack: Subject<'_>,
+    template: &Template,
+    version: &Version,
+    facts: Facts,
+    work: impl Fn(&Evaluator<'_>) -> Result<T, TemplateError>,
+) -> Result<(T, Facts), Error> {
+    let pseudo = pseudo(cx, stack);
+    let values = version.parameters.values();
+    settle(cx, facts, |world| work(&Evaluator::new(template, &pseudo, &values, world)?)).await
+}
+
+/// The stack that a template is worked out for.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+}
+
+impl<'a> From<&'a Stack> for Subject<'a> {
+    fn from(stack: &'a Stack) -> Self {
+        Self { id: &stack.id, name: &stack.name }
+    }
+}
+
+/// The pseudo parameters.
+pub fn pseudo(cx: &Cx, stack: Subject<'_>) -> Pseudo {
+    Pseudo {
+        account_id: cx.account().to_owned(),
+        region: cx.region().to_owned(),
+        partition: "aws".to_owned(),
+        url_suffix: "amazonaws.com".to_owned(),
+        stack_name: stack.name.to_owned(),
+        stack_id: stack.id.to_owned(),
+        notification_arns: vec![],
+    }
+}
+
+/// One fact. The inner `Err` is why there is no such thing; the outer one that it could not be asked.
+async fn fetch(cx: &Cx, fact: &Fact) -> Result<Result<Answer, String>, Error> {
+    match fact {
+        Fact::Reference(_) | Fact::Attribute(..) => Ok(Ok(Answer::NotYet)),
+        Fact::Export(name) => {
+            for (_, stack) in cx.store().list::<Stack>(cx.scope())? {
+                if let Some(output) = stack.outputs.iter().find(|output| output.export_name.as_ref() == Some(name)) {
+                    return Ok(Ok(Answer::text(output.value.clone())));
+                }
+            }
+            Ok(Err(format!("No export named {name} found.")))
+        }
+        Fact::AvailabilityZones(region) => {
+            let region = if region.is_empty() { cx.region() } else { region };
+            match cx.in_region(region).call(DescribeAvailabilityZonesRequest::default()).await {
+                Ok(answer) => {
+                    let mut zones: Vec<String> =
+                        answer.availability_zones.into_iter().filter_map(|zone| zone.zone_name).collect();
+                    zones.sort();
+                    Ok(Ok(Answer::Known(Json::Array(zones.into_iter().map(Json::String).collect()))))
+                }
+                Err(error) => refused(error),
+            }
+        }
+        Fact::SsmParameter(name, version) => {
+            let name = match version {
+                Some(version) => format!("{name}:{version}"),
+                None => name.clone(),
+            };
+            let request = GetParameterRequest { name: name.clone(), with_decryption: Some(false) };
+            let parameter = match cx.call(request).await {
+                Ok(answer) => answer.parameter,
+                Err(error) => return refused(error),
+            };
+            match parameter {
+                Some(found) if found.r#type.as_deref() == Some("SecureString") => {
+                    Ok(Err(format!("SecureString parameters cannot be referenced here: {name}")))
+                }
+                Some(found) => match found.value {
+                    Some(value) => Ok(Ok(Answer::text(value))),
+                    None => Err(Error::internal(format!("parameter {name} has no value"))),
+                },
+                None => Err(Error::internal("GetParameter answered without a parameter")),
+            }
+        }
+    }
+}
+
+/// A refusal is a fact about the world; trouble on the platform's side is not.
+fn refused(error: Error) -> Result<Result<Answer, String>, Error> {
+    match error.fault {
+        kiln_service_kit::Fault::Sender => Ok(Err(error.message)),
+        kiln_service_kit::Fault::Receiver => Err(error),
+    }
+}
