@@ -1,0 +1,17 @@
+//! The command line: what people type, and the client of a running kiln's control socket.
+//!
+//! `kiln up` runs the server (crate `server`); every other command talks to it over a Unix socket
+//! in the state directory, which only its owner can open. AWS things are made with AWS's own
+//! tools; these commands only start, stop, look and break.
+
+mod arguments;
+mod commands;
+mod control;
+mod detach;
+mod progress;
+mod text;
+
+pub use arguments::{Auth, Cli, Command, DownArguments, Machines, UpArguments};
+pub use commands::run;
+pub use control::{SOCKET, State};
+pub use detach::detach;

@@ -1,0 +1,127 @@
+//! The control socket: what `kiln status`, `explain`, `logs`, `shell`, `fault` and `down` ask.
+//! Only the owner of the state directory can open it.
+
+use crate::base_image::BaseImage;
+use crate::status;
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use kiln_machines_spec::{MachineDriver, MachineId};
+use kiln_service_kit::Platform;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::net::UnixListener;
+use tokio::sync::watch;
+
+/// Whether and how kiln was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    No,
+    KeepMachines,
+    WithMachines,
+}
+
+/// What the control socket looks at.
+pub struct Control {
+    pub platform: Arc<Platform>,
+    pub driver: Arc<dyn MachineDriver>,
+    pub base_image: Arc<BaseImage>,
+    pub endpoint: String,
+    pub started: Instant,
+    pub stop: watch::Sender<Stop>,
+}
+
+/// Answers until the process ends.
+pub async fn serve(socket: UnixListener, control: Arc<Control>) {
+    loop {
+        match socket.accept().await {
+            Ok((stream, _)) => {
+                let control = control.clone();
+                tokio::spawn(async move {
+                    let service = hyper::service::service_fn(move |request| {
+                        let control = control.clone();
+                        async move { Ok::<_, Infallible>(answer(&control, request).await) }
+                    });
+                    let served =
+                        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                    if let Err(error) = served.await {
+                        tracing::debug!(%error, "a control connection ended early");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept on the control socket");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn answer(control: &Control, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (status, value) = match route(control, &request).await {
+        Ok(value) => (200, value),
+        Err(line) => (400, json!({"error": line})),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
+    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
+    response
+}
+
+async fn route(control: &Control, request: &Request<Incoming>) -> Result<Json, String> {
+    let query: BTreeMap<String, String> =
+        form_urlencoded::parse(request.uri().query().unwrap_or("").as_bytes()).into_owned().collect();
+    let given = |name: &str| query.get(name).cloned().ok_or_else(|| format!("the request lacks {name}"));
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, "/status") => Ok(status::status(control).await),
+        (&Method::GET, "/explain") => status::explain(control, &given("what")?).await,
+        (&Method::GET, "/logs") => {
+            let lines = given("lines")?.parse().map_err(|_| "lines is not a number".to_owned())?;
+            Ok(status::calls(control, lines))
+        }
+        (&Method::GET, "/console") => {
+            let output = control.driver.console(&machine(&given("instance")?)).await.map_err(|e| e.to_string())?;
+            Ok(json!({"output": String::from_utf8_lossy(&output)}))
+        }
+        (&Method::GET, "/shell") => {
+            let argv = control.driver.shell_command(&machine(&given("instance")?)).await.map_err(|e| e.to_string())?;
+            Ok(json!({"argv": argv}))
+        }
+        (&Method::GET, "/probe") => {
+            let number = |name: &str| given(name)?.parse::<u64>().map_err(|_| format!("{name} is not a number"));
+            let port = u16::try_from(number("port")?).map_err(|_| "there is no such port".to_owned())?;
+            crate::machines::probe(control, &given("instance")?, port, number("seconds")?).await
+        }
+        (&Method::POST, "/fault/kill") => {
+            let id = given("instance")?;
+            control.driver.kill(&machine(&id)).await.map_err(|e| e.to_string())?;
+            tracing::warn!(instance = %id, "killed on purpose");
+            Ok(json!({"text": format!("killed the first process of {id} with SIGKILL")}))
+        }
+        (&Method::POST, "/image/import") => {
+            let path = given("path")?;
+            crate::machines::import(control, std::path::Path::new(&path), &given("name")?).await
+        }
+        (&Method::POST, "/down") => {
+            let stop = if query.get("machines").is_some_and(|m| m == "stop") {
+                Stop::WithMachines
+            } else {
+                Stop::KeepMachines
+            };
+            control.stop.send_replace(stop);
+            Ok(json!({"text": match stop {
+                Stop::WithMachines => "kiln is down, its machines are stopped",
+                _ => "kiln is down; its machines keep running, and the next kiln up adopts them",
+            }}))
+        }
+        (method, path) => Err(format!("there is no {method} {path}")),
+    }
+}
+
+fn machine(id: &str) -> MachineId {
+    MachineId::new(id)
+}

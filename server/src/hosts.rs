@@ -1,0 +1,137 @@
+//! What listens beside the AWS API: load balancers, on the main port by host name.
+//!
+//! `http://NAME.REGION.elb.localhost:PORT/` is answered by the load balancer's listener on port
+//! 80, or else by the one on its lowest port: the main port stands for one listener only. Each load
+//! balancer also has a loopback address of its own, with every listener at its own port.
+
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use kiln_elbv2::{DataPlane, Place, places};
+use kiln_gateway::{Body, HostHandler};
+use kiln_machines_spec::MachineDriver;
+use kiln_service_kit::{Error, Platform, PlatformBuilder};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Where load balancers' names end.
+const SUFFIX: &str = ".elb.localhost";
+
+/// Installs the load balancer data plane.
+pub fn install(builder: PlatformBuilder, driver: &Arc<dyn MachineDriver>) -> Result<PlatformBuilder, String> {
+    let plane = DataPlane::new(driver.clone(), kiln_elbv2::Options::default())
+        .map_err(|e| format!("failed to start the load balancers' threads: {e}"))?;
+    Ok(builder.part::<Arc<DataPlane>>(plane))
+}
+
+/// Who takes requests by their host name.
+pub fn handlers(platform: &Arc<Platform>) -> Result<Vec<Arc<dyn HostHandler>>, String> {
+    let plane = platform.part::<Arc<DataPlane>>().map_err(|e| e.to_string())?;
+    let names = Arc::new(Names { platform: platform.clone(), known: Mutex::default() });
+    Ok(vec![Arc::new(LoadBalancers { plane, names })])
+}
+
+struct LoadBalancers {
+    plane: Arc<DataPlane>,
+    names: Arc<Names>,
+}
+
+/// Names of load balancers, read again when the store has changed.
+struct Names {
+    platform: Arc<Platform>,
+    known: Mutex<(u64, HashMap<String, Arc<Place>>)>,
+}
+
+impl Names {
+    fn find(&self, host: &str) -> Result<Option<Arc<Place>>, Error> {
+        // Read before the places: if they change in between, they are read once more.
+        let sequence = self.platform.store().sequence();
+        let mut known = self.known.lock();
+        if known.0 != sequence {
+            let all = places(self.platform.store())?;
+            *known = (sequence, all.into_iter().map(|p| (p.dns_name.clone(), Arc::new(p))).collect());
+        }
+        Ok(known.1.get(host).cloned())
+    }
+}
+
+impl HostHandler for LoadBalancers {
+    fn takes(&self, host: &str) -> bool {
+        host.ends_with(SUFFIX)
+    }
+
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        let (plane, names) = (self.plane.clone(), self.names.clone());
+        Box::pin(async move {
+            let host = request.uri().host().or_else(|| request.headers().get(http::header::HOST)?.to_str().ok());
+            let host = host.unwrap_or("").to_ascii_lowercase();
+            let host = host.split(':').next().unwrap_or("");
+            let place = match names.find(host) {
+                Ok(Some(place)) => place,
+                Ok(None) => return text(StatusCode::NOT_FOUND, format!("There is no load balancer {host}.\n")),
+                Err(error) => {
+                    tracing::error!(%error, host, "cannot look up a load balancer");
+                    return text(StatusCode::INTERNAL_SERVER_ERROR, "Kiln cannot look up the load balancer.\n".into());
+                }
+            };
+            let Some(port) = place.main_port() else {
+                return text(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    format!("Load balancer {} has no listener.\n", place.name),
+                );
+            };
+            let balancer = plane.balancer();
+            if balancer.config(&place.arn).is_some() && !balancer.admits(&place.arn, port, client.ip()) {
+                // AWS would drop the packets; this connection is not only the load balancer's.
+                let name = &place.name;
+                let ip = client.ip();
+                return text(
+                    StatusCode::FORBIDDEN,
+                    format!("The security groups of load balancer {name} do not let {ip} in to port {port}.\n"),
+                );
+            }
+            match balancer.handle(&place.arn, port, request, client).await {
+                Some(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+                None => {
+                    text(StatusCode::SERVICE_UNAVAILABLE, format!("Load balancer {} is {}.\n", place.name, place.state))
+                }
+            }
+        })
+    }
+}
+
+fn text(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Full::new(text.into()).map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
+
+/// Load balancers and the addresses they answer at.
+pub async fn status(platform: &Arc<Platform>, endpoint: &str) -> Vec<serde_json::Value> {
+    let all = match places(platform.store()) {
+        Ok(all) => all,
+        Err(error) => return vec![serde_json::json!({"error": error.to_string()})],
+    };
+    let main = endpoint.rsplit(':').next().unwrap_or("");
+    all.iter()
+        .map(|place| {
+            let by_name = format!("http://{}:{main}/", place.dns_name);
+            let by_address = place.ports.iter().map(|port| format!("http://{}:{port}/", place.address));
+            let urls: Vec<String> = std::iter::once(by_name).chain(by_address).collect();
+            serde_json::json!({
+                "name": place.name,
+                "arn": place.arn,
+                "state": place.state,
+                "reason": place.reason,
+                "urls": urls,
+            })
+        })
+        .collect()
+}

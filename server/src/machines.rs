@@ -1,0 +1,95 @@
+//! Which driver makes machines, and the base image they start from.
+
+use crate::base_image::BaseImage;
+use kiln_cli::Machines;
+use kiln_clock::Clock;
+use kiln_machines_local::{LocalConfig, LocalDriver};
+use kiln_machines_sim::{Durations, SimDriver};
+use kiln_machines_spec::{BaseRecipe, MachineDriver, MachineId};
+use kiln_service_kit::Platform;
+use std::net::SocketAddrV4;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The guest program, built by build.rs.
+static GUEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kiln-guest"));
+
+/// Opens the driver.
+pub async fn open(which: Machines, state_dir: &Path) -> Result<Arc<dyn MachineDriver>, String> {
+    match which {
+        Machines::Sim => Ok(Arc::new(SimDriver::new(Clock::system(), Durations::default()))),
+        Machines::Local => {
+            let lacks: Vec<String> = kiln_machines_local::preflight().iter().map(|e| e.chain()).collect();
+            if !lacks.is_empty() {
+                return Err(lacks.join("\nkiln: "));
+            }
+            let config = LocalConfig::new(state_dir.join("machines"), GUEST.to_vec());
+            let driver = LocalDriver::open(config).await.map_err(|e| e.chain())?;
+            Ok(Arc::new(driver))
+        }
+    }
+}
+
+/// Builds the base image, or finds it built.
+pub async fn build_base(platform: Arc<Platform>, driver: Arc<dyn MachineDriver>, progress: Arc<BaseImage>) {
+    match driver.ensure_base(&BaseRecipe::default(), progress.clone()).await {
+        Ok(manifest) => match kiln_ec2::register_base(&platform, &manifest).await {
+            Ok(image) => {
+                tracing::info!(image, "the base image is ready");
+                progress.ready();
+            }
+            Err(error) => {
+                tracing::error!(%error, "the base image could not be made known to EC2");
+                progress.failed(error.to_string());
+            }
+        },
+        Err(error) => {
+            tracing::error!(error = %error.chain(), "the base image could not be built");
+            progress.failed(error.chain());
+        }
+    }
+}
+
+/// Imports an OCI layout or docker archive.
+pub async fn import(control: &crate::admin::Control, path: &Path, name: &str) -> Result<serde_json::Value, String> {
+    let image = control
+        .driver
+        .import_oci(path, name, Arc::new(kiln_machines_spec::NoProgress))
+        .await
+        .map_err(|e| e.to_string())?;
+    let id = kiln_ec2::register_import(&control.platform, &image).await.map_err(|e| e.to_string())?;
+    Ok(serde_json::json!({"image": id, "layers": image.id.as_str()}))
+}
+
+/// Waits until a TCP port of a machine answers, asked from its network's router.
+pub async fn probe(
+    control: &crate::admin::Control,
+    instance: &str,
+    port: u16,
+    seconds: u64,
+) -> Result<serde_json::Value, String> {
+    let id = MachineId::new(instance);
+    let began = tokio::time::Instant::now();
+    let end = began + Duration::from_secs(seconds.min(600));
+    loop {
+        let failure = match control.driver.observe(&id).await {
+            Ok(machine) => {
+                let at = SocketAddrV4::new(machine.spec.private_ip, port);
+                match control.driver.dial(&machine.spec.vpc, None, at, Duration::from_millis(250)).await {
+                    Ok(_) => {
+                        let text =
+                            format!("{instance} answers on port {port} after {} ms", began.elapsed().as_millis());
+                        return Ok(serde_json::json!({"text": text}));
+                    }
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        if tokio::time::Instant::now() >= end {
+            return Err(format!("{instance} does not answer on port {port}: {}", failure.chain()));
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}

@@ -1,0 +1,45 @@
+//! The binary `kiln`: reads the command line, builds the parts, starts them in order.
+//!
+//! ```text
+//! state directory (lock, credentials) -> store -> machines (adopt what still runs) -> platform
+//!   -> services' starters -> controllers -> gateway on the port, control socket
+//! ```
+
+mod admin;
+mod base_image;
+mod credentials;
+mod hosts;
+mod logging;
+mod machines;
+mod services;
+mod status;
+mod up;
+
+use clap::Parser;
+use kiln_cli::{Cli, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("kiln: failed to start its runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match &cli.command {
+            Command::Up(arguments) if arguments.detach => kiln_cli::detach(&cli.state_dir, arguments).await,
+            Command::Up(arguments) => up::up(&cli.state_dir, arguments).await,
+            _ => kiln_cli::run(cli).await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => {
+            eprintln!("kiln: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `kiln up`: builds the parts in order, serves until told to stop, and ends in the reverse order.
+
+use crate::base_image::BaseImage;
+use crate::{admin, credentials, hosts, logging, machines, services};
+use kiln_cli::{Auth, SOCKET, UpArguments};
+use kiln_clock::Clock;
+use kiln_gateway::{Gateway, Limits};
+use kiln_ids::IdSource;
+use kiln_machines_spec::MachineDriver;
+use kiln_reconcile::{Hooks, Runner};
+use kiln_service_kit::{PlatformBuilder, RootCredential, Scope, Store};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+/// Runs kiln in the foreground. `Err` is one line for the terminal.
+pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String> {
+    if arguments.auth == Auth::Open && !arguments.listen.is_loopback() {
+        return Err(format!(
+            "--auth open lets anybody in, so it listens on loopback only, not on {}. Use --auth enforced",
+            arguments.listen
+        ));
+    }
+    logging::start()?;
+    std::fs::create_dir_all(state_dir).map_err(|e| format!("failed to make {}: {e}", state_dir.display()))?;
+    let state_dir = &state_dir.canonicalize().map_err(|e| format!("{}: {e}", state_dir.display()))?;
+    let address = (arguments.listen, arguments.port);
+    let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            "port {} is in use. Stop what listens there (is it another kiln? try: kiln status), or choose another with --port",
+            arguments.port
+        ),
+        _ => format!("failed to listen on {}:{}: {error}", arguments.listen, arguments.port),
+    })?;
+    let port = listener.local_addr().map_err(|e| format!("failed to read the port: {e}"))?.port();
+    let endpoint = format!("http://{}", std::net::SocketAddr::new(arguments.listen, port));
+
+    let clock = Clock::system();
+    let ids = IdSource::from_os();
+    let store = Store::open(&state_dir.join("kiln.db"), clock.clone()).map_err(|e| e.to_string())?;
+    let state = credentials::prepare(state_dir, &ids, &endpoint, &arguments.region, &arguments.account)?;
+    let driver: Arc<dyn MachineDriver> = machines::open(arguments.machines, state_dir).await?;
+    let adopted = driver.adopt().await.map_err(|e| format!("failed to adopt running machines: {}", e.chain()))?;
+    tracing::info!(machines = adopted.len(), "adopted what still ran");
+
+    let base_image = Arc::new(BaseImage::new());
+    let secrets = ids.clone();
+    let mut builder = PlatformBuilder::new(store, clock, ids)
+        .home(Scope::new(state.account.as_str(), arguments.region.as_str()))
+        .open(arguments.auth == Auth::Open)
+        .part::<Arc<dyn MachineDriver>>(driver.clone())
+        .part(kiln_ssm::SealingKey::open(state_dir, &secrets)?)
+        .part(RootCredential { access_key: state.access_key.clone(), secret: state.secret.clone() });
+    builder = hosts::install(builder, &driver)?;
+    for service in services::services() {
+        builder = builder.service(service);
+    }
+    let platform = builder.build();
+    for service in platform.services() {
+        for start in &service.start {
+            start(platform.clone()).await.map_err(|e| format!("failed to start {}: {e}", service.model.name))?;
+        }
+    }
+    let runner = Runner::start(platform.clone(), Hooks::default());
+    tokio::spawn(machines::build_base(platform.clone(), driver.clone(), base_image.clone()));
+
+    let (stop, stopped) = watch::channel(admin::Stop::No);
+    let (close, closed) = watch::channel(false);
+    let socket = control_socket(state_dir)?;
+    let control = admin::Control {
+        platform: platform.clone(),
+        driver: driver.clone(),
+        base_image,
+        endpoint: endpoint.clone(),
+        started: std::time::Instant::now(),
+        stop,
+    };
+    tokio::spawn(admin::serve(socket, Arc::new(control)));
+    let gateway = Gateway::new(platform.clone(), hosts::handlers(&platform)?, Limits::default());
+    let serving = tokio::spawn(async move { gateway.serve(listener, closed).await });
+    tracing::info!(%endpoint, pid = std::process::id(), "kiln answers");
+
+    let keep_machines = wait_for_stop(stopped).await?;
+    close.send_replace(true);
+    drop(runner);
+    let _ = serving.await;
+    driver
+        .shutdown(keep_machines)
+        .await
+        .map_err(|e| format!("failed to leave the machines in order: {}", e.chain()))?;
+    // Gone already is as good as removed.
+    let _ = std::fs::remove_file(state_dir.join(SOCKET));
+    tracing::info!(keep_machines, "kiln is down");
+    Ok(())
+}
+
+fn control_socket(state_dir: &Path) -> Result<UnixListener, String> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = state_dir.join(SOCKET);
+    // The store's lock says that no other kiln lives here: a socket that is left is a dead one's.
+    if let Err(error) = std::fs::remove_file(&path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(format!("failed to replace {}: {error}", path.display()));
+    }
+    let socket = UnixListener::bind(&path).map_err(|e| format!("failed to open {}: {e}", path.display()))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+        .map_err(|e| format!("failed to close {} to others: {e}", path.display()))?;
+    Ok(socket)
+}
+
+/// Waits for `kiln down`, SIGINT or SIGTERM; whether machines are to go on.
+async fn wait_for_stop(mut stopped: watch::Receiver<admin::Stop>) -> Result<bool, String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(|e| format!("failed to listen for SIGTERM: {e}"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| format!("failed to listen for SIGINT: {e}"))?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(true),
+        _ = interrupt.recv() => Ok(true),
+        stop = stopped.wait_for(|stop| *stop != admin::Stop::No) => {
+            Ok(!matches!(stop.map(|s| *s), Ok(admin::Stop::WithMachines)))
+        }
+    }
+}
