@@ -1,0 +1,29 @@
+//! `cargo xtask check`: everything that must hold before a change lands, cheapest first.
+
+use crate::{Result, coverage, layers, shapes};
+use std::path::Path;
+use std::process::Command;
+
+/// Runs all checks; stops at the first that fails.
+pub fn run(root: &Path) -> Result<()> {
+    step("layers", || layers::run(root))?;
+    step("format", || cargo(root, &["fmt", "--all", "--check"]))?;
+    step("shapes", || shapes::run(root, &[], true))?;
+    step("coverage", || coverage::run(root, true))?;
+    step("clippy", || cargo(root, &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
+}
+
+fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+    let start = std::time::Instant::now();
+    println!("== {name}");
+    run().map_err(|e| format!("{name}: {e}"))?;
+    println!("== {name}: good, {:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn cargo(root: &Path, args: &[&str]) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status =
+        Command::new(cargo).args(args).current_dir(root).status().map_err(|e| format!("failed to run cargo: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("cargo {} failed", args.join(" "))) }
+}

@@ -1,0 +1,62 @@
+//! The project's own chores, run as `cargo xtask CHORE`.
+//!
+//! A chore that keeps committed text up to date also has `--check`, which writes nothing and fails
+//! on the first difference; `cargo xtask check` runs all of those.
+
+mod check;
+mod coverage;
+mod layers;
+mod shapes;
+mod sim;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask CHORE
+  shapes [--check] [SERVICE…]   write services/*/shapes from the installed botocore's models
+  coverage [--check]            write docs/coverage.md: operations served, of all that AWS has
+  layers                        print who may depend on whom; fail on a forbidden dependency
+  sim [--update] [FILE…]        play scripts with simulated machines; compare their stories
+  check                         layers, format, shapes, coverage and clippy in one
+";
+
+/// What went wrong, for the person at the terminal.
+type Result<T> = std::result::Result<T, String>;
+
+/// The services with a folder, and what botocore calls each of them.
+const SERVICES: &[(&str, &str)] = &[
+    ("autoscaling", "autoscaling"),
+    ("cloudformation", "cloudformation"),
+    ("ec2", "ec2"),
+    ("elbv2", "elbv2"),
+    ("iam", "iam"),
+    ("ssm", "ssm"),
+    ("sts", "sts"),
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let check = args.iter().any(|a| a == "--check");
+    let words: Vec<&str> = args.iter().map(String::as_str).filter(|a| *a != "--check").collect();
+    let outcome = match words.as_slice() {
+        ["shapes", services @ ..] => shapes::run(&root(), services, check),
+        ["coverage"] => coverage::run(&root(), check),
+        ["sim", arguments @ ..] => sim::run(&root(), arguments),
+        ["layers"] => layers::run(&root()),
+        ["check"] => check::run(&root()),
+        _ => Err(USAGE.to_string()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("{e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository's top folder.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ stands in the repository").to_path_buf()
+}

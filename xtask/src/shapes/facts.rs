@@ -1,0 +1,250 @@
+//! The facts Kiln keeps of a service's model, in botocore's own words so that one type reads both.
+//!
+//! Whatever is not named here (documentation above all) is dropped on reading, and [`Model::keep`]
+//! drops every shape the served operations do not reach.
+
+use crate::Result;
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
+
+/// A JSON object that keeps its order: members of a structure stand as the model has them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ordered<T>(pub Vec<(String, T)>);
+
+impl<T> Default for Ordered<T> {
+    fn default() -> Self {
+        Self(vec![])
+    }
+}
+
+impl<T> Ordered<T> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<T: Serialize> Serialize for Ordered<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Ordered<T>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Ordered<T>, A::Error> {
+                let mut entries = vec![];
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Ordered(entries))
+            }
+        }
+        from.deserialize_map(Entries(PhantomData))
+    }
+}
+
+fn is_false(b: &bool) -> bool {
+    !b
+}
+
+/// A service's model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// The botocore release the facts were read from.
+    #[serde(default)]
+    pub botocore: String,
+    pub metadata: Metadata,
+    /// Names of all the model's operations, served or not.
+    #[serde(default)]
+    pub all_operations: Vec<String>,
+    pub operations: BTreeMap<String, Operation>,
+    pub shapes: BTreeMap<String, Shape>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata {
+    pub api_version: String,
+    pub endpoint_prefix: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing_name: Option<String>,
+    pub protocol: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub json_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xml_namespace: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    pub http: Http,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Ref>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Ref>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Ref>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Http {
+    pub method: String,
+    pub request_uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_code: Option<u16>,
+}
+
+/// What is said of a member where it is used, rather than of its type.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ref {
+    pub shape: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp_format: Option<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub flattened: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sensitive: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub idempotency_token: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shape {
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required: Vec<String>,
+    #[serde(default, skip_serializing_if = "Ordered::is_empty")]
+    pub members: Ordered<Ref>,
+    /// Of a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<Ref>,
+    /// Of a map.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Ref>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Ref>,
+    #[serde(rename = "enum", default, skip_serializing_if = "Vec::is_empty")]
+    pub one_of: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<serde_json::Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<serde_json::Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub flattened: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sensitive: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp_format: Option<String>,
+    /// The member that is the whole body, in the REST protocols.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorTrait>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub exception: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fault: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorTrait {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_status_code: Option<u16>,
+}
+
+impl Shape {
+    /// Every use of another shape.
+    fn refs(&self) -> impl Iterator<Item = &Ref> {
+        let members = self.members.0.iter().map(|(_, r)| r);
+        members.chain(&self.member).chain(&self.key).chain(&self.value)
+    }
+}
+
+impl Model {
+    /// The shape of that name.
+    pub fn shape(&self, name: &str) -> Result<&Shape> {
+        self.shapes.get(name).ok_or_else(|| format!("the model has no shape {name}"))
+    }
+
+    /// All shapes reachable from `start`, themselves included.
+    pub fn reach<'a>(&'a self, start: impl IntoIterator<Item = &'a str>) -> Result<BTreeSet<&'a str>> {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&str> = start.into_iter().collect();
+        while let Some(name) = open.pop() {
+            if seen.insert(name) {
+                open.extend(self.shape(name)?.refs().map(|r| r.shape.as_str()));
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Only what the operations of `served` reach.
+    pub fn keep(mut self, botocore: &str, served: &[&str]) -> Result<Model> {
+        self.botocore = botocore.to_string();
+        self.all_operations = self.operations.keys().cloned().collect();
+        for name in served {
+            if !self.operations.contains_key(*name) {
+                return Err(format!("operations.txt names {name}, which the model does not have"));
+            }
+        }
+        self.operations.retain(|name, _| served.contains(&name.as_str()));
+        let start = self.operations.values().flat_map(|o| o.input.iter().chain(&o.output).chain(&o.errors));
+        let reached: BTreeSet<String> =
+            self.reach(start.map(|r| r.shape.as_str()))?.into_iter().map(String::from).collect();
+        self.shapes.retain(|name, _| reached.contains(name));
+        Ok(self)
+    }
+
+    /// The committed form: one line per operation and shape, so that a difference reads well.
+    pub fn to_text(&self) -> Result<String> {
+        fn json(value: &impl Serialize) -> Result<String> {
+            serde_json::to_string(value).map_err(|e| format!("failed to write a model: {e}"))
+        }
+        fn lines<T: Serialize>(map: &BTreeMap<String, T>) -> Result<String> {
+            let lines: Result<Vec<String>> =
+                map.iter().map(|(k, v)| Ok(format!("    {}: {}", json(k)?, json(v)?))).collect();
+            Ok(lines?.join(",\n"))
+        }
+        Ok(format!(
+            "{{\n  \"botocore\": {},\n  \"metadata\": {},\n  \"all_operations\": {},\n  \"operations\": {{\n{}\n  }},\n  \"shapes\": {{\n{}\n  }}\n}}\n",
+            json(&self.botocore)?,
+            json(&self.metadata)?,
+            json(&self.all_operations)?,
+            lines(&self.operations)?,
+            lines(&self.shapes)?,
+        ))
+    }
+}

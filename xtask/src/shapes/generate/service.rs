@@ -1,0 +1,60 @@
+//! `service.rs`: the facts of the service, and which request belongs to which operation.
+
+use super::{Generator, HEADER};
+use crate::Result;
+use std::collections::BTreeMap;
+
+/// Services whose requests and ARNs have no region.
+const GLOBAL: &[&str] = &["iam"];
+
+impl Generator<'_> {
+    /// The text of `service.rs`.
+    pub fn service_file(&self, folder: &str) -> Result<String> {
+        let meta = &self.model.metadata;
+        let protocol = match (meta.protocol.as_str(), meta.json_version.as_deref()) {
+            ("query", _) => "Query",
+            ("ec2", _) => "Ec2",
+            ("json", Some("1.0")) => "Json10",
+            ("json", Some("1.1") | None) => "Json11",
+            ("rest-json", _) => "RestJson",
+            ("rest-xml", _) => "RestXml",
+            ("smithy-rpc-v2-cbor", _) => "Cbor",
+            (other, _) => return Err(format!("unknown protocol {other}")),
+        };
+        let signing = meta.signing_name.as_deref().unwrap_or(&meta.endpoint_prefix);
+        let operations: Vec<String> = self.model.all_operations.iter().map(|o| format!("{o:?}")).collect();
+        let mut text = format!(
+            "{HEADER}\nuse crate::*;\nuse kiln_protocol::{{Protocol, ServiceModel, operations}};\n\n\
+             /// Facts of the service's model.\n\
+             pub static SERVICE: ServiceModel = ServiceModel {{\n\
+             name: {folder:?}, signing_name: {signing:?}, endpoint_prefix: {:?}, target_prefix: {:?}, api_version: {:?},\n\
+             xml_namespace: {:?}, protocol: Protocol::{protocol}, global: {}, operations: &[{}],\n}};\n\n\
+             operations! {{\n    SERVICE;\n",
+            meta.endpoint_prefix,
+            meta.target_prefix.as_deref().unwrap_or(""),
+            meta.api_version,
+            meta.xml_namespace.as_deref().unwrap_or(""),
+            GLOBAL.contains(&folder),
+            operations.join(", "),
+        );
+        for (name, operation) in &self.model.operations {
+            let mut errors = BTreeMap::new();
+            for error in &operation.errors {
+                let shape = self.model.shape(&error.shape)?;
+                let wire = shape.error.clone().unwrap_or_default();
+                let status = wire.http_status_code.unwrap_or(if shape.fault { 500 } else { 400 });
+                errors.insert(wire.code.unwrap_or_else(|| error.shape.clone()), status);
+            }
+            let errors: Vec<String> = errors.iter().map(|(code, status)| format!("{code:?} {status}")).collect();
+            text.push_str(&format!(
+                "    {name:?}: {name}Request => {name}Response, {:?} {:?} {}, [{}];\n",
+                operation.http.method,
+                operation.http.request_uri,
+                operation.http.response_code.unwrap_or(200),
+                errors.join(", "),
+            ));
+        }
+        text.push_str("}\n");
+        Ok(text)
+    }
+}

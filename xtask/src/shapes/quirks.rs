@@ -1,0 +1,61 @@
+//! `quirks.json`: where the model is not the whole truth. Each correction says why.
+//!
+//! ```json
+//! { "ModifySubnetRequest.Tags": { "optional_list": true, "why": "absent keeps, empty clears" } }
+//! ```
+
+use crate::Result;
+use serde::Deserialize;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One correction, of one member of one generated structure.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quirk {
+    /// The list or map tells absent from empty.
+    #[serde(default)]
+    pub optional_list: bool,
+    /// Not required, though the model says so.
+    #[serde(default)]
+    pub optional: bool,
+    /// Required, though the model does not say so.
+    #[serde(default)]
+    pub required: bool,
+    /// The proof.
+    pub why: String,
+}
+
+/// All corrections of a service.
+pub struct Quirks {
+    by_member: BTreeMap<String, Quirk>,
+    used: RefCell<BTreeSet<String>>,
+}
+
+impl Quirks {
+    /// From the text of `quirks.json`.
+    pub fn parse(text: &str) -> Result<Quirks> {
+        let by_member: BTreeMap<String, Quirk> =
+            serde_json::from_str(text).map_err(|e| format!("failed to parse quirks.json: {e}"))?;
+        if let Some((member, _)) = by_member.iter().find(|(_, q)| q.why.trim().is_empty()) {
+            return Err(format!("quirks.json: {member} does not say why"));
+        }
+        Ok(Quirks { by_member, used: RefCell::default() })
+    }
+
+    /// The correction of a member, if there is one.
+    pub fn of(&self, structure: &str, member: &str) -> Quirk {
+        let key = format!("{structure}.{member}");
+        let Some(quirk) = self.by_member.get(&key) else { return Quirk::default() };
+        self.used.borrow_mut().insert(key);
+        quirk.clone()
+    }
+
+    /// Fails for corrections of members that do not exist.
+    pub fn all_used(&self) -> Result<()> {
+        match self.by_member.keys().find(|k| !self.used.borrow().contains(*k)) {
+            Some(unused) => Err(format!("quirks.json corrects {unused}, which is not generated")),
+            None => Ok(()),
+        }
+    }
+}
