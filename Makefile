@@ -1,0 +1,33 @@
+# Two commands do all: `make demo` and `make test`. Both install what they need (as root).
+SHELL := /bin/bash
+export CARGO_TERM_COLOR ?= auto
+STATE ?= /var/lib/kiln
+KILN := target/release/kiln
+
+.PHONY: help demo test check build bench setup down clean
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: setup build ## Start kiln, bake the shop's image, deploy it, kill a machine, watch it heal
+	@scripts/demo.sh
+
+test: setup ## Run every test, including those with real machines and real clients
+	@scripts/test.sh
+
+check: ## Formatting, lints, layers, shapes, coverage tables
+	cargo xtask check
+
+build: ## Build the release binary
+	cargo build --release -p kiln-server
+
+bench: setup build ## Measure against named peers; writes bench/results.md
+	@scripts/bench.sh
+
+setup: ## Install the system packages and Python tools that kiln and its tests need
+	@scripts/setup.sh
+
+down: ## Stop kiln and its machines
+	-$(KILN) down --stop-machines
+
+clean: ## Remove what the build made (not kiln's state)
+	cargo clean

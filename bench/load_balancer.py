@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""The load balancer against its peers: kiln-balancer, haproxy and nginx, each in front of the same
+two nginx upstreams, one after another, asked by `wrk -t2 -c64`. Prints a markdown table.
+
+usage: bench/load_balancer.py PATH-TO-bench_proxy [seconds] [rounds]
+Needs nginx, haproxy and wrk. Everything runs on loopback ports and ends with the script.
+"""
+
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+UPSTREAMS = [21801, 21802]
+KILN, HAPROXY, NGINX = 21810, 21811, 21812
+BODY = "x" * 600 + "\n"
+
+UPSTREAM_CONF = """
+daemon off; worker_processes {workers}; pid {dir}/{name}.pid; error_log {dir}/{name}.log;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
+  client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;
+  uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
+  {servers}
+}}
+"""
+
+PROXY_SERVER = """
+  upstream two {{ {members} keepalive 128; keepalive_requests 1000000000; }}
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location / {{
+      proxy_pass http://two; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto http; proxy_set_header X-Forwarded-Port {port};
+    }}
+  }}
+"""
+
+HAPROXY_CONF = """
+global
+  nbthread 2
+  maxconn 8000
+defaults
+  mode http
+  timeout connect 10s
+  timeout client 60s
+  timeout server 60s
+  option http-keep-alive
+  http-reuse always
+frontend f
+  bind 127.0.0.1:{port} backlog 4096
+  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Port {port}
+  option forwardfor
+  default_backend b
+backend b
+  balance roundrobin
+{members}
+"""
+
+
+def nginx(directory, name, servers):
+    path = f"{directory}/{name}.conf"
+    with open(path, "w") as f:
+        f.write(UPSTREAM_CONF.format(dir=directory, name=name, workers=2, servers=servers))
+    return subprocess.Popen(
+        ["nginx", "-p", directory, "-c", path, "-e", f"{directory}/{name}.log"],
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def wait_for(port):
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    sys.exit(f"nothing listens on port {port}")
+
+
+UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+
+
+def wrk(port, seconds, connections=64):
+    out = subprocess.run(
+        ["wrk", "-t2" if connections > 1 else "-t1", f"-c{connections}", f"-d{seconds}s",
+         "--latency", f"http://127.0.0.1:{port}/"],
+        capture_output=True, text=True, check=True,
+    ).stdout
+    if "Non-2xx" in out or "Socket errors" in out:
+        sys.exit(f"port {port} did not answer every request:\n{out}")
+    latency = {
+        share: float(value) * UNITS[unit]
+        for share, value, unit in re.findall(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)$", out, re.M)
+    }
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), latency["50"], latency["99"]
+
+
+def main():
+    proxy = sys.argv[1]
+    seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
+    processes = []
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        try:
+            servers = "\n".join(
+                f'server {{ listen 127.0.0.1:{p} backlog=4096; location / {{ return 200 "{BODY}"; }} }}'
+                for p in UPSTREAMS
+            )
+            processes.append(nginx(directory, "upstreams", servers))
+            members = " ".join(f"server 127.0.0.1:{p};" for p in UPSTREAMS)
+            processes.append(
+                nginx(directory, "proxy", PROXY_SERVER.format(members=members, port=NGINX)))
+            with open(f"{directory}/haproxy.cfg", "w") as f:
+                lines = "\n".join(f"  server s{p} 127.0.0.1:{p}" for p in UPSTREAMS)
+                f.write(HAPROXY_CONF.format(port=HAPROXY, members=lines))
+            processes.append(
+                subprocess.Popen(["haproxy", "-f", f"{directory}/haproxy.cfg"],
+                                 stderr=subprocess.DEVNULL))
+            processes.append(
+                subprocess.Popen(
+                    [proxy, f"127.0.0.1:{KILN}"] + [f"127.0.0.1:{p}" for p in UPSTREAMS],
+                    stdin=subprocess.PIPE))
+            ports = {"kiln": KILN, "haproxy": HAPROXY, "nginx": NGINX}
+            for port in [*UPSTREAMS, *ports.values()]:
+                wait_for(port)
+            runs = {name: [] for name in ports}
+            for name, port in ports.items():
+                wrk(port, 1)
+            for _ in range(rounds):
+                for name, port in ports.items():
+                    runs[name].append(wrk(port, seconds))
+            single = {name: wrk(port, 2, connections=1) for name, port in ports.items()}
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait()
+    rate = {n: statistics.median(r[0] for r in rs) for n, rs in runs.items()}
+    p99 = {n: statistics.median(r[2] for r in rs) for n, rs in runs.items()}
+    print(f"wrk -t2 -c64, {rounds} × {seconds} s each in turn, medians; two nginx upstreams, 601-byte body\n")
+    print("| proxy | requests/s | p99 ms | one connection p50 ms | kiln's rate ÷ its | kiln's p99 ÷ its |")
+    print("|---|---|---|---|---|---|")
+    for n in ports:
+        print(f"| {n} | {rate[n]:,.0f} | {p99[n]:.2f} | {single[n][1]:.3f} "
+              f"| {rate['kiln'] / rate[n]:.2f} | {p99['kiln'] / p99[n]:.2f} |")
+
+
+main()

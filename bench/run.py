@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""All benchmarks, one after the other; prints their tables and writes bench/results.md.
+
+Ratios are what counts: both sides run in the same run, on the same machine, under the same load.
+Where a promised number is missed, the table says so.
+"""
+import datetime
+import os
+import pathlib
+import platform
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "clients"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import api  # noqa: E402
+import machines  # noqa: E402
+
+PARTS = {"api": api.run, "machines": machines.run}
+
+
+def main():
+    chosen = sys.argv[1:] or list(PARTS)
+    text = [
+        "# Benchmark results",
+        "",
+        f"{datetime.date.today()}, {os.cpu_count()} cores, kernel {platform.release()}. Made by `make bench`.",
+        "The load balancer's own comparison is `bench/load_balancer.py`.",
+    ]
+    for name in chosen:
+        print(f"== {name}", flush=True)
+        table = PARTS[name]()
+        print(table, flush=True)
+        text += ["", f"## {name}", "", table]
+    if len(chosen) == len(PARTS):
+        (pathlib.Path(__file__).parent / "results.md").write_text("\n".join(text) + "\n")
+
+
+if __name__ == "__main__":
+    main()

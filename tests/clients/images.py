@@ -1,0 +1,36 @@
+"""Small images made here: no registry is asked."""
+import hashlib
+import io
+import json
+import pathlib
+import shutil
+import tarfile
+
+
+def docker_archive(directory):
+    """A docker archive whose only program is busybox's httpd, made here."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        tar.add(shutil.which("busybox"), "bin/busybox")
+        page = tarfile.TarInfo("www/index.html")
+        page.size = 3
+        tar.addfile(page, io.BytesIO(b"ok\n"))
+    layer = layer.getvalue()
+    digest = hashlib.sha256(layer).hexdigest()
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Cmd": ["/bin/busybox", "httpd", "-f", "-p", "8080", "-h", "/www"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+    }
+    archive = pathlib.Path(directory) / "httpd.tar"
+    with tarfile.open(archive, "w") as tar:
+        for name, data in [
+            ("config.json", json.dumps(config).encode()),
+            ("layer.tar", layer),
+            ("manifest.json", json.dumps([{"Config": "config.json", "RepoTags": ["httpd:latest"], "Layers": ["layer.tar"]}]).encode()),
+        ]:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return archive

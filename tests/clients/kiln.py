@@ -1,0 +1,170 @@
+"""A kiln of its own for a test: started on a free port with a fresh state directory, ended after.
+
+Real clients (boto3, the AWS CLI) talk to it. Machines are real where a test asks for `local`
+(needs root and a file system that is not tmpfs), simulated where it asks for `sim`.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import boto3
+import botocore.config
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+BINARY = pathlib.Path(os.environ.get("KILN_BINARY", TARGET / "debug" / "kiln"))
+
+
+def wait_for(what, check, seconds=60, every=0.05):
+    """Waits until check() gives something true and returns it; fails naming what was waited for."""
+    end = time.monotonic() + seconds
+    last = None
+    while time.monotonic() < end:
+        try:
+            last = check()
+        except Exception as error:  # noqa: BLE001 - told in the failure below
+            last = error
+        else:
+            if last:
+                return last
+        time.sleep(every)
+    raise AssertionError(f"waited {seconds} s for {what}; last seen: {last!r}")
+
+
+class Kiln:
+    """One running kiln."""
+
+    def __init__(self, machines="sim", auth="enforced", state=None, environment=None):
+        self.own_state = state is None
+        base = "/var/tmp" if os.access("/var/tmp", os.W_OK) else None
+        self.state = pathlib.Path(state or tempfile.mkdtemp(prefix="kiln-test-", dir=base))
+        # Machines' users are nobody on the host; they must be able to pass through.
+        self.state.chmod(0o711)
+        self.machines, self.auth = machines, auth
+        self.environment = {**os.environ, **(environment or {})}
+        self.process = None
+        self.port = 0
+
+    def __enter__(self):
+        try:
+            return self.with_base() if self.machines == "local" else self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_):
+        self.close()
+
+    def start(self):
+        log = open(self.state / "kiln.log", "ab")
+        arguments = [BINARY, "--state-dir", self.state, "up", "--port", str(self.port), "--machines", self.machines, "--auth", self.auth]
+        self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
+        log.close()
+
+        def answers():
+            if self.process.poll() is not None:
+                raise AssertionError(f"kiln ended: {self.log()[-2000:]}")
+            state = json.loads((self.state / "state.json").read_text())
+            return state["pid"] == self.process.pid and self.cli("status", "--json", check=False).returncode == 0
+
+        end = time.monotonic() + 30
+        while True:
+            try:
+                if answers():
+                    break
+            except (FileNotFoundError, json.JSONDecodeError):
+                pass
+            if time.monotonic() > end:
+                raise AssertionError(f"kiln does not answer: {self.log()[-2000:]}")
+            time.sleep(0.02)
+        self.info = json.loads((self.state / "state.json").read_text())
+        # A restart keeps the address, so that clients made before it go on.
+        self.port = int(self.info["endpoint"].rsplit(":", 1)[1])
+        return self
+
+    def with_base(self):
+        """Starts with the base image there: the first kiln of a test run builds it, the others copy it."""
+        cache = TARGET / "test-images"
+        if cache.is_dir():
+            shutil.copytree(cache, self.state / "machines" / "images", symlinks=True)
+        self.start()
+        wait_for("the base image", lambda: self.status()["base_image"]["state"] == "ready", seconds=900, every=0.2)
+        if not cache.is_dir():
+            part = cache.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.copytree(self.state / "machines" / "images", part, symlinks=True)
+            part.rename(cache)
+        return self
+
+    def kill(self):
+        """kill -9, as a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def close(self):
+        """Ends kiln and its machines and removes its state."""
+        try:
+            if self.process and self.process.poll() is None:
+                self.cli("down", "--stop-machines", check=False)
+                try:
+                    self.process.wait(60)
+                except subprocess.TimeoutExpired:
+                    self.process.kill()
+                    self.process.wait()
+        finally:
+            if os.environ.get("KILN_TEST_KEEP"):
+                print(f"kept {self.state}", file=sys.stderr)
+            elif self.own_state:
+                shutil.rmtree(self.state, ignore_errors=True)
+
+    def log(self):
+        return (self.state / "kiln.log").read_text(errors="replace")
+
+    def cli(self, *arguments, check=True):
+        """Runs a kiln command against this kiln."""
+        done = subprocess.run([BINARY, "--state-dir", self.state, *arguments], capture_output=True, text=True, timeout=120)
+        if check and done.returncode != 0:
+            raise AssertionError(f"kiln {arguments} failed: {done.stderr}")
+        return done
+
+    def status(self):
+        return json.loads(self.cli("status", "--json").stdout)
+
+    def environ(self, **more):
+        """The environment for an AWS client program."""
+        return {
+            **os.environ,
+            "AWS_ENDPOINT_URL": self.info["endpoint"],
+            "AWS_DEFAULT_REGION": self.info["region"],
+            "AWS_ACCESS_KEY_ID": self.info["access_key"],
+            "AWS_SECRET_ACCESS_KEY": self.info["secret"],
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_PAGER": "",
+            **more,
+        }
+
+    def aws(self, *arguments, check=True, **more):
+        """Runs the AWS CLI; its JSON output, or the finished process where check is False."""
+        done = subprocess.run(["aws", *arguments], capture_output=True, text=True, timeout=300, env=self.environ(**more))
+        if not check:
+            return done
+        if done.returncode != 0:
+            raise AssertionError(f"aws {arguments} failed: {done.stderr}")
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def client(self, service, **more):
+        """A boto3 client."""
+        options = {
+            "endpoint_url": self.info["endpoint"],
+            "region_name": self.info["region"],
+            "aws_access_key_id": self.info["access_key"],
+            "aws_secret_access_key": self.info["secret"],
+            "config": botocore.config.Config(retries={"max_attempts": 0}, read_timeout=120),
+        }
+        return boto3.client(service, **{**options, **more})
