@@ -1,6 +1,7 @@
 //! Where the next instances go: always the zone with the fewest, in it the subnet with the fewest.
 
 use crate::records::{Group, Member};
+use kiln_service_kit::Timestamp;
 use std::collections::BTreeMap;
 
 /// A zone and, where the group names subnets, a subnet in it.
@@ -41,21 +42,26 @@ impl Spread {
         self.zones.get(zone).copied().unwrap_or(0)
     }
 
-    /// The best place for one more, which is then counted. A zone in which the last launches
-    /// failed counts as fuller by the number of failures. `None`: the group names no zone.
-    pub fn next(&mut self, group: &Group) -> Option<Place> {
-        let weight = |zone: &String| self.in_zone(zone) + group.zone_failures.get(zone).copied().unwrap_or(0);
-        let zone = group.zones.iter().min_by_key(|zone| weight(zone))?.clone();
+    /// The best place for one more, which is then counted. Zones in trouble come last, the one
+    /// with the fewest failures first. `None`: the group names no zone.
+    pub fn next(&mut self, group: &Group, now: Timestamp) -> Option<Place> {
+        let trouble = |zone: &String| group.trouble(zone, now).map_or(0, |trouble| trouble.count);
+        let zone = group.zones.iter().min_by_key(|zone| (trouble(zone), self.in_zone(zone)))?.clone();
+        Some(self.take(group, zone))
+    }
+
+    /// The best place for one more in a zone, which is then counted.
+    pub fn take(&mut self, group: &Group, zone: String) -> Place {
         let subnets = group.subnets.iter().filter(|(_, in_zone)| *in_zone == zone);
         let subnet = subnets.map(|(id, _)| id).min_by_key(|id| self.subnets.get(*id).copied().unwrap_or(0)).cloned();
         self.add(&zone, subnet.as_deref());
-        Some(Place { zone, subnet })
+        Place { zone, subnet }
     }
 
-    /// The zone that has too few, when one has at least two more than it. A zone that the group no
-    /// longer names has too many as soon as it has one.
-    pub fn unbalanced(&self, group: &Group) -> Option<String> {
-        let fewest = group.zones.iter().min_by_key(|zone| self.in_zone(zone))?;
+    /// The one of `zones` that has too few, when some zone has at least two more than it. A zone
+    /// that the group no longer names has too many as soon as it has one.
+    pub fn unbalanced<'a>(&self, group: &Group, zones: impl Iterator<Item = &'a String>) -> Option<String> {
+        let fewest = zones.min_by_key(|zone| self.in_zone(zone))?;
         let least = self.in_zone(fewest);
         let too_many = self.zones.iter().any(|(zone, n)| match group.zones.contains(zone) {
             true => *n > least + 1,

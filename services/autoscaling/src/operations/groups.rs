@@ -97,7 +97,8 @@ async fn create_auto_scaling_group(
         launch_count: 0,
         launch_failures: 0,
         launch_not_before: None,
-        zone_failures: BTreeMap::new(),
+        launch_failed: None,
+        troubles: BTreeMap::new(),
         deleting: false,
     };
     check_sizes(&group)?;
@@ -188,7 +189,7 @@ async fn update_auto_scaling_group(
             if let Some(placement) = placement {
                 group.zones = placement.zones;
                 group.subnets = placement.subnets;
-                group.zone_failures.clear();
+                group.troubles.clear();
             }
             let before = group.desired;
             group.min = request.min_size.unwrap_or(group.min);

@@ -5,6 +5,7 @@ use super::{Hook, Launch, Template};
 use kiln_service_kit::{Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Kept under its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,12 +46,15 @@ pub struct Group {
     pub launches: Vec<Launch>,
     /// How many launches were decided so far: their numbers.
     pub launch_count: u64,
-    /// Failed launches in a row, and when the next may be tried.
+    /// How often launches failed in a row with no zone left to try, and when the next may be tried.
     pub launch_failures: u32,
     pub launch_not_before: Option<Timestamp>,
-    /// Failed launches in a row by zone: other zones are tried first.
+    /// When `launch_failures` was last counted up.
     #[serde(default)]
-    pub zone_failures: BTreeMap<String, u32>,
+    pub launch_failed: Option<Timestamp>,
+    /// Zones in which the last launch failed: others are tried first.
+    #[serde(default)]
+    pub troubles: BTreeMap<String, Trouble>,
     pub deleting: bool,
 }
 
@@ -82,6 +86,40 @@ impl Group {
         self.target_groups.iter().filter(|t| t.state != TargetGroupState::Removing)
     }
 
+    /// The trouble of a zone in which the last launch failed, while it is to be avoided.
+    pub fn trouble(&self, zone: &str, now: Timestamp) -> Option<&Trouble> {
+        self.troubles.get(zone).filter(|trouble| trouble.until > now)
+    }
+
+    /// Notes that a launch which was decided at `decided` failed in a zone. The zone is avoided for
+    /// 10, 20, 40 … seconds, at most five minutes; launches that were decided together count once.
+    /// When no other zone is left the next launch waits ([`Group::put_off`]), except for one that
+    /// would only balance the zones.
+    pub fn failed_in(&mut self, zone: &str, decided: Timestamp, rebalance: bool, now: Timestamp) {
+        let before = self.troubles.get(zone);
+        if before.is_none_or(|trouble| decided > trouble.last) {
+            let count = before.map_or(1, |trouble| trouble.count + 1);
+            let seconds = 10u64.saturating_mul(2u64.saturating_pow(count - 1)).min(300);
+            let until = now + Duration::from_secs(seconds);
+            self.troubles.insert(zone.to_owned(), Trouble { count, last: now, until });
+        }
+        if !rebalance && self.zones.iter().all(|zone| self.trouble(zone, now).is_some()) {
+            self.put_off(decided, now);
+        }
+    }
+
+    /// The next launch waits 1, 2, 4 … seconds, at most five minutes. Launches that were decided
+    /// together count once.
+    pub fn put_off(&mut self, decided: Timestamp, now: Timestamp) {
+        if self.launch_failed.is_some_and(|last| decided <= last) {
+            return;
+        }
+        let seconds = 2u64.pow(self.launch_failures.min(9)).min(300);
+        self.launch_failures += 1;
+        self.launch_failed = Some(now);
+        self.launch_not_before = Some(now + Duration::from_secs(seconds));
+    }
+
     /// Remembers a change of the desired capacity for the causes of what follows from it.
     pub fn because(&mut self, sentence: String) {
         self.reason = Some(match self.reason.take() {
@@ -89,6 +127,16 @@ impl Group {
             None => sentence,
         });
     }
+}
+
+/// Failed launches in a row in one zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    pub count: u32,
+    /// When it was last counted up.
+    pub last: Timestamp,
+    /// Until then other zones are tried first, and nothing is moved there.
+    pub until: Timestamp,
 }
 
 /// A target group that the group's instances are registered with.

@@ -8,7 +8,6 @@ use crate::records::{
 use crate::templates;
 use kiln_ec2_shapes as ec2;
 use kiln_service_kit::{Cx, Error, Fault, Timestamp};
-use std::time::Duration;
 
 /// Decides launches at the given places, unless that was done.
 pub async fn decide(
@@ -69,7 +68,8 @@ pub async fn decide(
                         rebalance,
                     }),
                     Err(error) => {
-                        failed(&mut activity, &mut group, &place.zone, &error.message, tx.now());
+                        failed(&mut activity, &error.message, tx.now());
+                        group.put_off(tx.now(), tx.now());
                     }
                 }
                 tx.put(cx.scope(), &id, activity)?;
@@ -86,20 +86,11 @@ fn instance_tags(group: &Group) -> Vec<(String, String)> {
     propagated.chain([(super::ways::GROUP_TAG.to_owned(), group.name.clone())]).collect()
 }
 
-/// Ends the activity of a launch that EC2 refused, and puts the next try off.
-fn failed(activity: &mut Activity, group: &mut Group, zone: &str, message: &str, now: Timestamp) {
+/// Ends the activity of a launch that EC2 refused.
+fn failed(activity: &mut Activity, message: &str, now: Timestamp) {
     let message = format!("{message} Launching EC2 instance failed.");
     activity.description = format!("Launching a new EC2 instance.  Status Reason: {message}");
     activity.finish(Status::Failed, Some(message), now);
-    put_off(group, zone, now);
-}
-
-/// After n failures in a row the next launch waits 1, 2, 4 … seconds, at most five minutes.
-pub fn put_off(group: &mut Group, zone: &str, now: Timestamp) {
-    let seconds = 2u64.pow(group.launch_failures.min(9)).min(300);
-    group.launch_failures += 1;
-    group.launch_not_before = Some(now + Duration::from_secs(seconds));
-    *group.zone_failures.entry(zone.to_owned()).or_default() += 1;
 }
 
 /// Launches what was decided under that number, unless that was done.
@@ -144,7 +135,14 @@ pub async fn launch(cx: &Cx, name: &str, number: u64) -> Result<(), Error> {
                     let id = member.id.clone();
                     tx.put(cx.scope(), &id, member)?;
                 }
-                Err(error) => failed(&mut activity, &mut group, &launch.zone, &error.message, tx.now()),
+                Err(error) => {
+                    failed(&mut activity, &error.message, tx.now());
+                    // A refused request is no zone's fault, unless it says so.
+                    match error.is("InsufficientInstanceCapacity") {
+                        true => group.failed_in(&launch.zone, launch.at, launch.rebalance, tx.now()),
+                        false => group.put_off(launch.at, tx.now()),
+                    }
+                }
             }
             tx.put(cx.scope(), &launch.activity, activity)?;
             tx.put(cx.scope(), name, group)?;

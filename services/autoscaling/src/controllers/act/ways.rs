@@ -1,6 +1,5 @@
 //! The steps of an instance's life after its launch.
 
-use super::launch::put_off;
 use crate::changes;
 use crate::records::{Action, Activity, Group, Health, Lifecycle, Member, Status, Transition, Unhealthy, Verdict};
 use kiln_ec2_shapes::{CreateTagsRequest, DeleteTagsRequest, Tag, TerminateInstancesRequest};
@@ -78,7 +77,11 @@ fn abandon(tx: &mut Tx, cx: &Cx, member: &mut Member, status: Status, message: &
     finish_activity(tx, cx, member, status, Some(message.to_owned()))?;
     if let Some(group) = tx.get::<Group>(cx.scope(), &member.group)? {
         let mut group = group.as_ref().clone();
-        put_off(&mut group, &member.zone, tx.now());
+        match status {
+            Status::Cancelled => group.failed_in(&member.zone, member.launched, member.rebalance, tx.now()),
+            // It was up and its hook gave it up: no zone's fault.
+            _ => group.put_off(member.launched, tx.now()),
+        }
         tx.put(cx.scope(), &member.group, group)?;
     }
     Ok(())
@@ -197,7 +200,8 @@ pub async fn enter_service(cx: &Cx, id: &str, register: &[String], leave_out: &[
             let mut group = group.as_ref().clone();
             group.launch_failures = 0;
             group.launch_not_before = None;
-            group.zone_failures.remove(&member.zone);
+            group.launch_failed = None;
+            group.troubles.remove(&member.zone);
             tx.put_if_changed(cx.scope(), &member.group, group)?;
         }
         finish_activity(tx, cx, member, Status::Successful, None)?;

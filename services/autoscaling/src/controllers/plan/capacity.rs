@@ -38,6 +38,11 @@ fn may_launch(seen: &Seen, now: Timestamp, draft: &mut Draft) -> bool {
         draft.wait("Launch to be resumed", None);
         return false;
     }
+    if draft.steps.iter().any(|step| matches!(step, Step::FailLaunch { .. })) {
+        // What this failure says about when and where to try again is not written down yet; the
+        // next pass follows at once.
+        return false;
+    }
     match seen.group.launch_not_before {
         Some(until) if until > now => {
             draft.wait("another try to launch after a failed one", Some(until));
@@ -54,7 +59,7 @@ fn more(seen: &Seen, counted: usize, desired: usize, mut spread: Spread, now: Ti
     let group = &seen.group;
     let room = LAUNCHES_AT_ONCE.saturating_sub(group.launches.len());
     let n = (desired - counted).min(room);
-    let places: Vec<_> = std::iter::from_fn(|| spread.next(group)).take(n).collect();
+    let places: Vec<_> = std::iter::from_fn(|| spread.next(group, now)).take(n).collect();
     if places.is_empty() {
         draft.wait("launches under way", None);
         return;
@@ -107,21 +112,25 @@ fn balance(seen: &Seen, staying: &[&Member], mut spread: Spread, now: Timestamp,
     if !at_rest || group.is_suspended(Process::AzRebalance) || group.is_suspended(Process::Terminate) {
         return;
     }
-    let Some(zone) = spread.unbalanced(group) else { return };
+    let (avoided, open): (Vec<&String>, Vec<&String>) =
+        group.zones.iter().partition(|zone| group.trouble(zone, now).is_some());
+    let Some(zone) = spread.unbalanced(group, open.into_iter()) else {
+        if let Some(zone) = spread.unbalanced(group, avoided.into_iter()) {
+            let until = group.trouble(&zone, now).map(|trouble| trouble.until);
+            draft.wait(format!("another try to launch in {zone} after a failed one"), until);
+        }
+        return;
+    };
     // Without one that may go, the group would only grow.
     let full = |m: &&&Member| spread.fullness(group, &m.zone) > spread.fullness(group, &zone);
     if !staying.iter().filter(full).any(|m| !m.protected) || !may_launch(seen, now, draft) {
         return;
     }
-    let Some(place) = spread.next(group) else { return };
-    if place.zone != zone {
-        draft.wait(format!("launches in {zone} to succeed again"), None);
-        return;
-    }
+    let cause = cause::rebalanced(&zone, now);
     draft.steps.push(Step::DecideLaunches {
         first: group.launch_count + 1,
-        places: vec![place],
-        cause: cause::rebalanced(&zone, now),
+        places: vec![spread.take(group, zone)],
+        cause,
         rebalance: true,
     });
 }

@@ -41,7 +41,8 @@ fn group(desired: i32) -> Group {
         launch_count: 0,
         launch_failures: 0,
         launch_not_before: None,
-        zone_failures: BTreeMap::new(),
+        launch_failed: None,
+        troubles: BTreeMap::new(),
         deleting: false,
     }
 }
@@ -261,11 +262,31 @@ fn an_open_launch_is_carried_out_and_counted() {
 #[test]
 fn after_failed_launches_it_waits_and_tries_another_zone() {
     let mut s = seen(group(1), vec![]);
-    s.group.zone_failures.insert("a".into(), 1);
-    s.group.launch_not_before = Some(T0 + Duration::from_secs(2));
+    s.group.failed_in("a", T0 - Duration::from_secs(1), false, T0);
+    assert_eq!(steps(&s), [decide(1, &["b"], start_of(0, 1))], "two zones are left");
+    s.group.failed_in("b", T0, false, T0);
+    s.group.failed_in("c", T0, false, T0);
     assert_eq!(steps(&s), []);
+    assert_eq!(s.group.launch_not_before, Some(T0 + Duration::from_secs(1)), "none is left");
     s.group.launch_not_before = Some(T0);
-    assert_eq!(steps(&s), [decide(1, &["b"], start_of(0, 1))]);
+    assert_eq!(steps(&s), [decide(1, &["a"], start_of(0, 1))]);
+}
+
+#[test]
+fn launches_that_fail_together_count_once() {
+    let mut g = group(2);
+    let later = |seconds| T0 + Duration::from_secs(seconds);
+    g.failed_in("a", T0, false, later(1));
+    g.failed_in("a", T0, false, later(2));
+    let trouble = |g: &Group| (g.troubles["a"].count, g.troubles["a"].until);
+    assert_eq!(trouble(&g), (1, later(11)));
+    g.failed_in("a", later(12), false, later(13));
+    assert_eq!(trouble(&g), (2, later(33)));
+    assert_eq!((g.launch_failures, g.launch_not_before), (0, None), "other zones are left");
+
+    g.put_off(later(13), later(14));
+    g.put_off(later(13), later(14));
+    assert_eq!((g.launch_failures, g.launch_not_before), (1, Some(later(15))));
 }
 
 #[test]
@@ -341,7 +362,8 @@ fn a_machine_that_dies_before_it_serves_is_a_failed_launch() {
     let machine = s.instances.get_mut("i-1").unwrap();
     *machine = Machine { state: "terminated".into(), reason: Some("Server.InternalError: no".into()) };
     assert!(
-        matches!(&steps(&s)[..], [Step::FailLaunch { message, .. }, Step::DecideLaunches { .. }] if message.ends_with("Termination Reason: Server.InternalError: no"))
+        matches!(&steps(&s)[..], [Step::FailLaunch { message, .. }] if message.ends_with("Termination Reason: Server.InternalError: no")),
+        "where to try again is decided when the failure is written down"
     );
 }
 
@@ -355,6 +377,19 @@ fn uneven_zones_are_balanced_by_one_more_first() {
     );
     suspend(&mut s, Process::AzRebalance);
     assert_eq!(steps(&s), []);
+}
+
+#[test]
+fn a_zone_in_which_launches_failed_is_balanced_later_and_delays_nothing_else() {
+    let members = vec![member("i-1", "b"), member("i-2", "b"), member("i-3", "c")];
+    let mut s = seen(group(3), members);
+    s.group.failed_in("a", T0, true, T0);
+    assert_eq!((steps(&s), s.group.launch_not_before), (vec![], None));
+    let waiting = plan(&s, T0).report.waiting_for.expect("it waits");
+    assert_eq!(waiting.what, "another try to launch in a after a failed one");
+    assert_eq!(waiting.until, Some(T0 + Duration::from_secs(10)));
+    let then = plan(&s, T0 + Duration::from_secs(10)).steps;
+    assert!(matches!(&then[..], [Step::DecideLaunches { places, rebalance: true, .. }] if places[0].zone == "a"));
 }
 
 #[test]
