@@ -246,9 +246,10 @@ impl Player<'_> {
             ..Default::default()
         };
         let mut activities = self.kit.call(request).await.map_err(shown)?.activities;
-        activities.reverse();
+        let text = |member: &Option<String>| member.clone().unwrap_or_default();
+        // Those of one moment have no order of their own.
+        activities.sort_by_key(|a| (a.start_time, a.end_time, story.plain(&text(&a.description))));
         for activity in activities {
-            let text = |member: &Option<String>| member.clone().unwrap_or_default();
             if activity.end_time.is_none() || !self.told.insert(text(&activity.activity_id)) {
                 continue;
             }

@@ -48,7 +48,8 @@ impl Story {
     pub(crate) fn pass(&self, controller: &'static str, name: &Name, pass: &Pass) {
         let who = format!("{controller} {}", name.id);
         for step in &pass.steps {
-            self.say(&format!("{who}: {}", short(step)));
+            // Names first: half an id has none.
+            self.say(&format!("{who}: {}", short(&self.plain(step))));
         }
         if let Some(error) = &pass.error {
             self.say(&format!("{who}: FAILED {error}"));
