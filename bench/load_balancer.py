@@ -1,12 +1,12 @@
-#!/usr/bin/env python3
-"""The load balancer against its peers: kiln-balancer, haproxy and nginx, each in front of the same
-two nginx upstreams, one after another, asked by `wrk -t2 -c64`. Prints a markdown table.
+"""The load balancer against its peers: kiln's data plane, haproxy and nginx, each in front of the same
+two nginx upstreams, one after another, asked by `wrk -t2 -c64`. Everything runs on loopback ports.
 
-usage: bench/load_balancer.py PATH-TO-bench_proxy [seconds] [rounds]
-Needs nginx, haproxy and wrk. Everything runs on loopback ports and ends with the script.
+Kiln's side is the example `bench_proxy` of the balancer crate: the data plane as `kiln up` runs it,
+with a listener and two registered targets, without a machine's network around it.
 """
 
 import os
+import pathlib
 import re
 import socket
 import statistics
@@ -15,6 +15,11 @@ import sys
 import tempfile
 import time
 
+from tables import table
+
+PROXY = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", pathlib.Path(__file__).resolve().parents[1] / "target")) / "release/examples/bench_proxy"
+SECONDS = 5
+ROUNDS = 3
 UPSTREAMS = [21801, 21802]
 KILN, HAPROXY, NGINX = 21810, 21811, 21812
 BODY = "x" * 600 + "\n"
@@ -103,10 +108,8 @@ def wrk(port, seconds, connections=64):
     return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), latency["50"], latency["99"]
 
 
-def main():
-    proxy = sys.argv[1]
-    seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
+def run():
+    seconds, rounds = SECONDS, ROUNDS
     processes = []
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
@@ -127,7 +130,7 @@ def main():
                                  stderr=subprocess.DEVNULL))
             processes.append(
                 subprocess.Popen(
-                    [proxy, f"127.0.0.1:{KILN}"] + [f"127.0.0.1:{p}" for p in UPSTREAMS],
+                    [PROXY, f"127.0.0.1:{KILN}"] + [f"127.0.0.1:{p}" for p in UPSTREAMS],
                     stdin=subprocess.PIPE))
             ports = {"kiln": KILN, "haproxy": HAPROXY, "nginx": NGINX}
             for port in [*UPSTREAMS, *ports.values()]:
@@ -146,12 +149,13 @@ def main():
                 process.wait()
     rate = {n: statistics.median(r[0] for r in rs) for n, rs in runs.items()}
     p99 = {n: statistics.median(r[2] for r in rs) for n, rs in runs.items()}
-    print(f"wrk -t2 -c64, {rounds} × {seconds} s each in turn, medians; two nginx upstreams, 601-byte body\n")
-    print("| proxy | requests/s | p99 ms | one connection p50 ms | kiln's rate ÷ its | kiln's p99 ÷ its |")
-    print("|---|---|---|---|---|---|")
-    for n in ports:
-        print(f"| {n} | {rate[n]:,.0f} | {p99[n]:.2f} | {single[n][1]:.3f} "
-              f"| {rate['kiln'] / rate[n]:.2f} | {p99['kiln'] / p99[n]:.2f} |")
-
-
-main()
+    rows = []
+    for peer in ("haproxy", "nginx"):
+        ratio, slower = rate["kiln"] / rate[peer], p99["kiln"] / p99[peer]
+        rows.append((f"requests/s, ratio to {peer}", f"{rate['kiln']:,.0f}/s, {peer} {rate[peer]:,.0f}/s: {ratio:.2f}", "≥ 0.8", ratio >= 0.8))
+        rows.append((f"the same, second aim, ratio to {peer}", f"{ratio:.2f}", "≥ 1.0", ratio >= 1.0))
+        text = f"{p99['kiln']:.2f} ms, {peer} {p99[peer]:.2f} ms: {slower:.2f} ×"
+        rows.append((f"p99, ratio to {peer}", text, "≤ 1.25 × (0.8 turned over)", slower <= 1.25))
+    alone = ", ".join(f"{name} {single[name][1]:.3f}" for name in ports)
+    print(f"  one connection, p50 ms: {alone}", flush=True)
+    return table(rows)

@@ -14,9 +14,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import api  # noqa: E402
+import healing  # noqa: E402
+import load_balancer  # noqa: E402
 import machines  # noqa: E402
 
-PARTS = {"api": api.run, "machines": machines.run}
+PARTS = {"api": api.run, "machines": machines.run, "healing": healing.run, "load balancer": load_balancer.run}
 
 
 def main():
@@ -25,7 +27,6 @@ def main():
         "# Benchmark results",
         "",
         f"{datetime.date.today()}, {os.cpu_count()} cores, kernel {platform.release()}. Made by `make bench`.",
-        "The load balancer's own comparison is `bench/load_balancer.py`.",
     ]
     for name in chosen:
         print(f"== {name}", flush=True)
