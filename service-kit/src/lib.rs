@@ -19,6 +19,7 @@ mod paging;
 mod platform;
 mod resource;
 mod service;
+mod target;
 
 pub use access::{Access, Caller, CallerKind, Credential, Grant, ResourcePolicy, RootCredential};
 pub use async_trait::async_trait;
@@ -34,6 +35,7 @@ pub use paging::{Page, paginate};
 pub use platform::{CallLog, CallRecord, Platform, PlatformBuilder};
 pub use resource::{ResourceRequest, ResourceType, Stability};
 pub use service::{Service, Start};
+pub use target::{Target, Targets};
 
 #[doc(hidden)]
 pub use kiln_protocol::{Shape as __Shape, StructTyped as __StructTyped};

@@ -70,13 +70,14 @@ pub const fn same(a: &str, b: &str) -> bool {
 ///
 /// The handler is `async fn(&Cx, RunInstancesRequest) -> Result<RunInstancesResponse, E>` with
 /// `E: Into<Error>`. With `, on instance_arns` a `fn(&Cx, &RunInstancesRequest) -> Vec<String>`
-/// names the resources that policies are matched against (`*` otherwise), and with
+/// names the resources that policies are matched against (otherwise what the service's
+/// [`Targets`](crate::Targets) say, or `*`), and with
 /// `, on instance_arns, given request_tags` a `fn(&Cx, &RunInstancesRequest) -> Vec<(&str, String)>`
 /// gives further condition keys; with `, open` the call needs no permission (GetCallerIdentity).
 #[macro_export]
 macro_rules! operation {
-    ($name:ident: $handler:ident($input:ty)) => { $crate::operation!(@row $name, $handler, $input, |cx, _input| {
-        cx.authorize(&$crate::operation!(@action $input), &["*".to_owned()], &[])
+    ($name:ident: $handler:ident($input:ty)) => { $crate::operation!(@row $name, $handler, $input, |cx, input| {
+        cx.authorize_call::<$input>(input)
     }) };
     ($name:ident: $handler:ident($input:ty), open) => { $crate::operation!(@row $name, $handler, $input, |_cx, _input| {
         Ok::<(), $crate::Error>(())

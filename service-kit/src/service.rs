@@ -1,6 +1,6 @@
 //! A service on one screen: its model, rows, controllers, CloudFormation types and starters.
 
-use crate::{AnyController, Error, Operation, Platform, ResourceType};
+use crate::{AnyController, Error, Operation, Platform, ResourceType, Targets};
 use futures_util::future::BoxFuture;
 use kiln_protocol::ServiceModel;
 use std::sync::Arc;
@@ -15,12 +15,14 @@ pub struct Service {
     pub controllers: Vec<Arc<dyn AnyController>>,
     pub resources: Vec<Arc<dyn ResourceType>>,
     pub start: Vec<Start>,
+    /// What its calls touch, for policies; see [`Targets`].
+    pub targets: Option<Targets>,
 }
 
 impl Service {
     /// A service with operations only; push the rest.
     pub fn new(model: &'static ServiceModel, operations: &'static [&'static [Operation]]) -> Self {
-        Self { model, operations, controllers: vec![], resources: vec![], start: vec![] }
+        Self { model, operations, controllers: vec![], resources: vec![], start: vec![], targets: None }
     }
 
     /// The row of that name.

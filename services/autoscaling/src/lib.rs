@@ -13,6 +13,7 @@ mod errors;
 mod operations;
 mod records;
 mod resources;
+mod targets;
 mod templates;
 
 use kiln_service_kit::Service;
@@ -41,5 +42,6 @@ pub fn service() -> Service {
     );
     service.controllers.push(Arc::new(controllers::group::GroupController));
     service.resources = resources::all();
+    service.targets = Some(targets::of);
     service
 }

@@ -28,6 +28,7 @@ mod records;
 mod resources;
 mod rules;
 mod tags;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod zones;
@@ -40,6 +41,7 @@ pub fn service() -> Service {
     let mut service = Service::new(&kiln_ec2_shapes::SERVICE, operations::ROWS);
     service.controllers = controllers::all();
     service.resources = resources::all();
+    service.targets = Some(targets::of);
     service.start.push(controllers::forward_machine_events);
     service.start.push(metadata::start);
     service

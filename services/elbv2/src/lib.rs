@@ -24,6 +24,7 @@ mod places;
 mod records;
 mod resources;
 mod tags;
+mod targets;
 
 pub use data_plane::{DataPlane, DriverDialer};
 pub use kiln_balancer::{Body, Dialer, HostDialer, Options};
@@ -42,6 +43,7 @@ pub fn service() -> Service {
         controllers: vec![Arc::new(controllers::LoadBalancers), Arc::new(controllers::Health)],
         resources: resources::all(),
         start: vec![controllers::follow_health],
+        targets: Some(crate::targets::of),
         ..Service::new(
             &kiln_elbv2_shapes::SERVICE,
             &[

@@ -1,0 +1,81 @@
+//! What a call touches, for policies: the ARNs that a statement's `Resource` is matched against, each
+//! with condition keys of its own (`aws:ResourceTag/…` differs from resource to resource).
+//!
+//! A service says it for all its operations in one place, from the request; an operation's row may
+//! say it itself instead (`operation!(…, on arns)`). Asked only where somebody's policies decide, so
+//! that it costs the root user and Kiln's own services nothing.
+
+use crate::{Cx, Error};
+use kiln_protocol::{Request, Shape, stored};
+use serde_json::Value as Json;
+
+/// One thing that a call touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Another action that the call needs as well, e.g. `ec2:CreateTags` to launch with tags; the
+    /// call's own otherwise.
+    pub action: Option<&'static str>,
+    pub arn: String,
+    /// Condition keys of this resource; a key given several times has several values.
+    pub keys: Vec<(String, String)>,
+}
+
+impl Target {
+    /// A resource without condition keys of its own.
+    pub fn new(arn: impl Into<String>) -> Self {
+        Self { action: None, arn: arn.into(), keys: vec![] }
+    }
+
+    /// With one more condition key.
+    pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.keys.push((key.into(), value.into()));
+        self
+    }
+
+    /// With the tags that the resource has, under both names that policies know them by:
+    /// `aws:ResourceTag/…` and, for instance, `ec2:ResourceTag/…`.
+    pub fn tagged<'t>(mut self, service: &str, tags: impl IntoIterator<Item = (&'t String, &'t String)>) -> Self {
+        for (key, value) in tags {
+            self.keys.push((format!("aws:ResourceTag/{key}"), value.clone()));
+            self.keys.push((format!("{service}:ResourceTag/{key}"), value.clone()));
+        }
+        self
+    }
+
+    /// With the tags that the request gives it: `aws:RequestTag/…` and `aws:TagKeys`.
+    pub fn given_tags<'t>(mut self, tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
+        for (key, value) in tags {
+            self.keys.push((format!("aws:RequestTag/{key}"), value.to_owned()));
+            self.keys.push(("aws:TagKeys".to_owned(), key.to_owned()));
+        }
+        self
+    }
+}
+
+/// What an operation touches, from its request as JSON (by the model's names). None: the action has
+/// no resource, and policies are asked about `*`.
+pub type Targets = fn(&Cx, operation: &str, request: &Json) -> Result<Vec<Target>, Error>;
+
+impl Cx {
+    /// Asks whether the caller may make this call: once for each thing that it touches.
+    #[doc(hidden)]
+    pub fn authorize_call<R: Request + Shape>(&self, request: &R) -> Result<(), Error> {
+        if !self.platform().judges(self.caller()) {
+            return Ok(());
+        }
+        let action = format!("{}:{}", R::SERVICE.signing_name, R::OPERATION);
+        let targets = match self.platform().targets(R::SERVICE.name) {
+            Some(targets) => targets(self, R::OPERATION, &stored::to_json(request))?,
+            None => vec![],
+        };
+        if targets.is_empty() {
+            return self.authorize(&action, &["*".to_owned()], &[]);
+        }
+        for target in targets {
+            let keys: Vec<(&str, String)> =
+                target.keys.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+            self.authorize(target.action.unwrap_or(&action), &[target.arn], &keys)?;
+        }
+        Ok(())
+    }
+}
