@@ -57,10 +57,17 @@ class Stacks(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             file.write(body)
             file.flush()
-            return subprocess.run(
+            # The CLI names its change set after the second, and one that changes nothing stays: two
+            # deployments within one second are refused, as on AWS.
+            second = int(time.time())
+            wait_for("the next second", lambda: int(time.time()) != second, 5)
+            done = subprocess.run(
                 ["aws", "cloudformation", "deploy", "--stack-name", name, "--template-file", file.name, *more],
-                env=self.kiln.environ(), capture_output=True, text=True, check=check, timeout=300,
+                env=self.kiln.environ(), capture_output=True, text=True, timeout=300,
             )
+        if check:
+            self.assertEqual(done.returncode, 0, done.stderr)
+        return done
 
     def wait(self, name, what):
         self.cfn.get_waiter(what).wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
