@@ -47,7 +47,8 @@ impl Authenticator {
             _ => return Err(refuse(SigError::InvalidClientTokenId)),
         };
         let now = platform.clock().now();
-        if credential.session_token.is_some() && credential.session_token != claim.session_token {
+        // Also a token where none belongs: a long-term key has none.
+        if credential.session_token != claim.session_token {
             return Err(refuse(SigError::InvalidClientTokenId));
         }
         let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(now.0) * 1_000_000)

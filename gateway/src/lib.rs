@@ -11,6 +11,7 @@
 
 mod answer;
 mod authenticate;
+mod body;
 mod decode;
 mod listen;
 mod name;

@@ -2,18 +2,21 @@
 
 use crate::answer::{self, Body};
 use crate::authenticate::Authenticator;
+use crate::body::{Bodies, Taken};
 use crate::{decode, name};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use kiln_protocol::{Error, Protocol};
 use kiln_service_kit::{Cx, Platform, Scope, invoke};
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -35,13 +38,23 @@ pub trait HostHandler: Send + Sync {
 pub struct Limits {
     /// Bytes of one request body. The largest real ones are templates (1 MB) and policies.
     pub body: usize,
-    /// Time a client has to send its header.
+    /// Bytes of all request bodies in hand together; more wait for their turn.
+    pub bodies: usize,
+    /// Time a client has to send its first header, or its next one.
     pub header_time: Duration,
+    /// Time a client has to send its body.
+    pub body_time: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 16 << 20, header_time: Duration::from_secs(30) }
+        Self {
+            body: 16 << 20,
+            // Eight of the largest.
+            bodies: 128 << 20,
+            header_time: Duration::from_secs(30),
+            body_time: Duration::from_secs(60),
+        }
     }
 }
 
@@ -56,11 +69,13 @@ struct Shared {
     authenticator: Authenticator,
     hosts: Vec<Arc<dyn HostHandler>>,
     limits: Limits,
+    bodies: Bodies,
 }
 
 impl Gateway {
     pub fn new(platform: Arc<Platform>, hosts: Vec<Arc<dyn HostHandler>>, limits: Limits) -> Self {
-        Self { shared: Arc::new(Shared { authenticator: Authenticator::new(), platform, hosts, limits }) }
+        let (authenticator, bodies) = (Authenticator::new(), Bodies::new(limits));
+        Self { shared: Arc::new(Shared { authenticator, platform, hosts, limits, bodies }) }
     }
 
     /// Serves connections until `stop` turns true.
@@ -88,13 +103,32 @@ impl Gateway {
     }
 
     async fn connection(self, stream: tokio::net::TcpStream, client: SocketAddr) {
+        let limits = self.shared.limits;
+        let asked = Arc::new(AtomicBool::new(false));
+        let seen = asked.clone();
         let service = hyper::service::service_fn(move |request| {
+            seen.store(true, Ordering::Relaxed);
             let gateway = self.clone();
             async move { Ok::<_, Infallible>(gateway.answer(request, client).await) }
         });
         let mut server = auto::Builder::new(TokioExecutor::new());
-        server.http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(Limits::default().header_time);
-        if let Err(error) = server.serve_connection_with_upgrades(TokioIo::new(stream), service).await {
+        server.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_time);
+        server.http2().timer(TokioTimer::new()).keep_alive_interval(limits.header_time);
+        let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        // The header's own time limit begins once the version of HTTP is known; a client that sends
+        // nothing at all would stay for ever.
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = tokio::time::sleep(limits.header_time) => {
+                if !asked.load(Ordering::Relaxed) {
+                    tracing::debug!(%client, "a connection asked for nothing");
+                    return;
+                }
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
             tracing::debug!(%client, %error, "a connection ended early");
         }
     }
@@ -106,16 +140,19 @@ impl Gateway {
         }
         let (head, body) = request.into_parts();
         let request_id = self.shared.platform.ids().uuid();
-        match Limited::new(body, self.shared.limits.body).collect().await {
-            Ok(body) => self.call(head, body.to_bytes(), &host, client, &request_id).await,
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                let text = format!("The request body exceeds {} bytes.", self.shared.limits.body);
-                let error = Error::sender("RequestEntityTooLargeException", text).with_status(413);
-                answer::error(name::protocol_guess(&head), None, &error, &request_id)
+        match self.shared.bodies.take(body).await {
+            // The room is given back when the call is done.
+            Ok(Taken { bytes, room: _room }) => {
+                let protocol = name::protocol_guess(&head);
+                let call = AssertUnwindSafe(self.call(head, bytes, &host, client, &request_id));
+                call.catch_unwind().await.unwrap_or_else(|_| {
+                    // The panic hook has told the log what and where.
+                    let error = Error::internal("the operation broke off. The log of kiln says why");
+                    answer::error(protocol, None, &error, &request_id)
+                })
             }
             Err(error) => {
-                tracing::debug!(%client, %error, "a request body broke off");
-                let error = Error::sender("IncompleteBody", "The request body ended early.");
+                tracing::debug!(%client, %error, "a request body was not taken");
                 answer::error(name::protocol_guess(&head), None, &error, &request_id)
             }
         }
@@ -137,11 +174,18 @@ impl Gateway {
         let refuse = |error: &Error| answer::error(call.protocol, Some(call.model), error, request_id);
         let who = match self.shared.authenticator.authenticate(platform, &call, &head, &body) {
             Ok(who) => who,
+            // Some of AWS's operations take no signature: what is not built says so first.
+            Err(error) if error.code.starts_with("MissingAuthenticationToken") && is_unserved(platform, &call) => {
+                return refuse(&not_served(&call));
+            }
             Err(error) => return refuse(&error),
         };
         let Some(operation) = platform.operation(call.model.name, &call.operation) else {
             return refuse(&not_served(&call));
         };
+        if let Some(version) = call.other_version() {
+            return refuse(&no_such_operation(&call.operation, version));
+        }
         let value = match decode::decode(&call, operation, &head, &body) {
             Ok(value) => value,
             Err(error) => return refuse(&error),
@@ -160,6 +204,16 @@ impl Gateway {
     }
 }
 
+/// Whether AWS has the operation and Kiln does not.
+fn is_unserved(platform: &Platform, call: &name::Call<'_>) -> bool {
+    call.model.operations.contains(&call.operation.as_str())
+        && platform.operation(call.model.name, &call.operation).is_none()
+}
+
+fn no_such_operation(operation: &str, version: &str) -> Error {
+    Error::sender("InvalidAction", format!("Could not find operation {operation} for version {version}"))
+}
+
 /// An operation AWS has and Kiln does not, or one nobody has: told apart by the model's list.
 fn not_served(call: &name::Call<'_>) -> Error {
     let full = format!("{}:{}", call.model.signing_name, call.operation);
@@ -170,7 +224,10 @@ fn not_served(call: &name::Call<'_>) -> Error {
         Protocol::Json10 | Protocol::Json11 | Protocol::RestJson | Protocol::Cbor => {
             Error::sender("UnknownOperationException", format!("{full} is not an operation of this service."))
         }
-        _ => {
+        Protocol::Query => {
+            no_such_operation(&call.operation, call.version.as_deref().unwrap_or(call.model.api_version))
+        }
+        Protocol::Ec2 | Protocol::RestXml => {
             Error::sender("InvalidAction", format!("The action {} is not valid for this web service.", call.operation))
         }
     }

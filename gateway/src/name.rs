@@ -13,6 +13,17 @@ pub struct Call<'p> {
     pub model: &'p ServiceModel,
     pub operation: String,
     pub protocol: Protocol,
+    /// The API version that a query or ec2 request asks for.
+    pub version: Option<String>,
+}
+
+impl Call<'_> {
+    /// The version asked for, where the service does not have it. EC2 takes any, as old clients of it
+    /// ask for old ones and use what has not changed since.
+    pub fn other_version(&self) -> Option<&str> {
+        let version = self.version.as_deref().filter(|version| *version != self.model.api_version)?;
+        (self.protocol == Protocol::Query).then_some(version)
+    }
 }
 
 /// A request that could not be named, and the protocol to say so in.
@@ -21,10 +32,16 @@ pub struct Refusal {
     pub error: Error,
 }
 
+/// Services whose answers are XML though their requests are no forms; told by the signature's scope.
+const REST_XML: [&str; 3] = ["s3", "route53", "cloudfront"];
+
 /// The protocol a request seems to speak, before its service is known.
 pub fn protocol_guess(head: &Parts) -> Protocol {
     let header = |name| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
     let content_type = header("content-type");
+    if header("smithy-protocol") == "rpc-v2-cbor" {
+        return Protocol::Cbor;
+    }
     if head.headers.contains_key("x-amz-target") || content_type.starts_with("application/x-amz-json-1.1") {
         return if content_type.starts_with("application/x-amz-json-1.0") {
             Protocol::Json10
@@ -32,7 +49,16 @@ pub fn protocol_guess(head: &Parts) -> Protocol {
             Protocol::Json11
         };
     }
-    if content_type.starts_with("application/json") { Protocol::RestJson } else { Protocol::Query }
+    if content_type.starts_with("application/json") {
+        return Protocol::RestJson;
+    }
+    match scope_service(head).as_deref() {
+        Some("ec2") => Protocol::Ec2,
+        Some(service) if REST_XML.contains(&service) => Protocol::RestXml,
+        // A REST service says what it wants by its path.
+        Some(_) if head.uri.path() != "/" => Protocol::RestJson,
+        _ => Protocol::Query,
+    }
 }
 
 /// Names the call.
@@ -45,8 +71,13 @@ pub fn name<'p>(platform: &'p Platform, head: &Parts, body: &[u8], host: &str) -
             return refuse(Error::sender("UnknownOperationException", "The X-Amz-Target header names no operation."));
         };
         return match platform.services().iter().find(|s| s.model.target_prefix == prefix) {
-            Some(service) => Ok(Call { model: service.model, operation: operation.to_owned(), protocol }),
-            None => refuse(Error::not_built(format!("the service with the target prefix {prefix}"))),
+            Some(service) => {
+                Ok(Call { model: service.model, operation: operation.to_owned(), protocol, version: None })
+            }
+            None => {
+                let service = scope_service(head).unwrap_or_else(|| format!("the service {prefix}"));
+                refuse(Error::not_built(format!("{service}:{operation}")))
+            }
         };
     }
     let scope = scope_service(head);
@@ -59,7 +90,10 @@ pub fn name<'p>(platform: &'p Platform, head: &Parts, body: &[u8], host: &str) -
     let Some(model) = found else {
         let which = scope.or_else(|| host_service(host).map(str::to_owned));
         return match which {
-            Some(service) => refuse(Error::not_built(format!("the service {service}"))),
+            Some(service) => refuse(Error::not_built(match action {
+                Some(action) => format!("{service}:{action}"),
+                None => format!("the service {service} ({} {})", head.method, head.uri.path()),
+            })),
             None => refuse(Error::sender(
                 "MissingAction",
                 "The request names no service: it has neither a signature, nor an X-Amz-Target, nor an Action with a Version.",
@@ -68,7 +102,7 @@ pub fn name<'p>(platform: &'p Platform, head: &Parts, body: &[u8], host: &str) -
     };
     let protocol = model.protocol;
     match action {
-        Some(operation) => Ok(Call { model, operation, protocol }),
+        Some(operation) => Ok(Call { model, operation, protocol, version }),
         None => Err(Refusal {
             protocol,
             error: Error::sender("MissingAction", "The request must contain the parameter Action."),
