@@ -19,7 +19,7 @@ use crate::counters::CountersSnapshot;
 use crate::dial::Dialer;
 use crate::forward::{self, Via};
 use crate::group::{Group, Settings};
-use crate::headers::Forwarded;
+use crate::headers::{Forwarded, port_of};
 use crate::health::{HealthChange, Matcher, TargetHealth};
 use crate::lb::{Lb, Plan, WallClock, groups_in_use};
 use crate::listen::{Listening, Workers};
@@ -306,7 +306,8 @@ impl Balancer {
     }
 
     /// Answers one request that arrived elsewhere (the gateway's port) as the listener `port` of
-    /// the load balancer would. For protocol upgrades the caller must serve its connection
+    /// the load balancer would; the port that the client connected to is the one its `Host` names.
+    /// For protocol upgrades the caller must serve its connection
     /// `with_upgrades`. `None`: there is no such load balancer or listener.
     pub async fn handle(
         &self,
@@ -317,7 +318,10 @@ impl Balancer {
     ) -> Option<Response<Body>> {
         let lb = self.lbs.read().get(load_balancer).cloned()?;
         lb.plan().routes(port)?;
-        let via = Via { lb, port, forwarded: Forwarded::new(client.ip(), port), worker: 0 };
+        let host = request.uri().authority().map(|authority| authority.as_str());
+        let host = host.or_else(|| request.headers().get(http::header::HOST)?.to_str().ok());
+        let public_port = host.and_then(port_of).unwrap_or(port);
+        let via = Via { lb, port, public_port, forwarded: Forwarded::new(client, public_port), worker: 0 };
         Some(forward::answer(&via, request).await)
     }
 

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -12,10 +12,34 @@ use hyper::body::Incoming;
 use crate::target::InFlight;
 use crate::upstream::Upstream;
 
+/// How far a client's body has come. Whose fault a failed request is depends on it.
+#[derive(Debug)]
+pub(crate) struct Progress(AtomicU8);
+
+const UNDER_WAY: u8 = 0;
+const FINISHED: u8 = 1;
+const BROKEN: u8 = 2;
+
+impl Progress {
+    pub(crate) fn new(finished: bool) -> Arc<Self> {
+        Arc::new(Progress(AtomicU8::new(if finished { FINISHED } else { UNDER_WAY })))
+    }
+
+    /// It was read to its end.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == FINISHED
+    }
+
+    /// The client hung up in the middle of it, or it made no sense.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == BROKEN
+    }
+}
+
 /// A client's body on its way to a target.
 pub(crate) enum RequestBody {
     Empty,
-    Stream { body: Incoming, finished: Arc<AtomicBool> },
+    Stream { body: Incoming, progress: Arc<Progress> },
 }
 
 impl http_body::Body for RequestBody {
@@ -26,10 +50,12 @@ impl http_body::Body for RequestBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             RequestBody::Empty => Poll::Ready(None),
-            RequestBody::Stream { body, finished } => {
+            RequestBody::Stream { body, progress } => {
                 let polled = Pin::new(&mut *body).poll_frame(cx);
-                if matches!(polled, Poll::Ready(None)) || body.is_end_stream() {
-                    finished.store(true, Ordering::Relaxed);
+                if matches!(polled, Poll::Ready(Some(Err(_)))) {
+                    progress.0.store(BROKEN, Ordering::Relaxed);
+                } else if matches!(polled, Poll::Ready(None)) || body.is_end_stream() {
+                    progress.0.store(FINISHED, Ordering::Relaxed);
                 }
                 polled
             }

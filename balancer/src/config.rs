@@ -22,10 +22,42 @@ pub struct LoadBalancerConfig {
     pub zones: Vec<ZoneConfig>,
     /// How long a connection may be silent (AWS's default: 60 s).
     pub idle_timeout: Duration,
+    /// How long a client's connection may live (AWS's default: an hour). What is under way then is
+    /// finished.
+    pub client_keep_alive: Duration,
+    /// Whether clients may speak HTTP/2.
+    pub http2: bool,
+    /// What is done to the headers of requests.
+    pub request_headers: RequestHeaders,
     /// The ports it listens on.
     pub listeners: Vec<ListenerConfig>,
     /// The target groups its actions name.
     pub target_groups: Vec<TargetGroupConfig>,
+}
+
+/// What happens to the headers of requests; the default is AWS's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestHeaders {
+    /// What happens to X-Forwarded-For.
+    pub forwarded_for: ForwardedFor,
+    /// The client's port is appended too.
+    pub client_port: bool,
+    /// `Host` goes on as it came: else a port other than 80 and 443 is added where it has none.
+    pub keep_host: bool,
+    /// Headers whose name holds anything but letters, digits and `-` are dropped.
+    pub drop_invalid: bool,
+}
+
+/// AWS's modes for X-Forwarded-For.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForwardedFor {
+    /// The client's address is added to what came.
+    #[default]
+    Append,
+    /// It goes on as it came.
+    Preserve,
+    /// It is taken away.
+    Remove,
 }
 
 /// A zone the load balancer is enabled in.
@@ -248,6 +280,9 @@ impl LoadBalancerConfig {
             vpc_id: String::new(),
             zones: Vec::new(),
             idle_timeout: Duration::from_secs(60),
+            client_keep_alive: Duration::from_secs(3600),
+            http2: true,
+            request_headers: RequestHeaders::default(),
             listeners: Vec::new(),
             target_groups: Vec::new(),
         }

@@ -12,7 +12,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::header::{CONNECTION, EXPECT, HOST, UPGRADE};
@@ -21,7 +21,8 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
 
 use crate::answers::{Fault, own};
-use crate::body::{Body, RequestBody};
+use crate::body::{Body, Progress, RequestBody};
+use crate::config::LoadBalancerConfig;
 use crate::group::Group;
 use crate::headers::{self, Forwarded};
 use crate::lb::{ForwardRoute, Lb, Route};
@@ -40,6 +41,8 @@ const MAX_URI: usize = 16 * 1024;
 pub(crate) struct Via {
     pub(crate) lb: Arc<Lb>,
     pub(crate) port: u16,
+    /// The port that the client connected to: another one where the request arrived elsewhere.
+    pub(crate) public_port: u16,
     pub(crate) forwarded: Forwarded,
     pub(crate) worker: usize,
 }
@@ -73,14 +76,17 @@ pub(crate) async fn answer(via: &Via, request: Request<Incoming>) -> Response<Bo
 
 async fn route(via: &Via, mut request: Request<Incoming>) -> Result<Response<Body>, Fault> {
     check(&request)?;
-    headers::to_origin_form(&mut request)?;
+    let plan = via.lb.plan();
+    let wanted = &plan.config.request_headers;
+    headers::to_origin_form(&mut request, wanted.keep_host)?;
     if !request.headers().contains_key(HOST) {
         // HTTP/1.0 needs none; HTTP/1.1 was refused by `check`.
-        let host = via.lb.plan().config.dns_name.clone();
-        let host = HeaderValue::from_str(&host).map_err(|_| Fault::BadRequest)?;
+        let host = HeaderValue::from_str(&plan.config.dns_name).map_err(|_| Fault::BadRequest)?;
         request.headers_mut().insert(HOST, host);
     }
-    let plan = via.lb.plan();
+    if wanted.drop_invalid {
+        headers::drop_invalid(request.headers_mut());
+    }
     // The listener was taken away while this connection lived.
     let routes = plan.routes(via.port).ok_or(Fault::Unavailable)?;
     let (parts, body) = request.into_parts();
@@ -92,10 +98,10 @@ async fn route(via: &Via, mut request: Request<Incoming>) -> Result<Response<Bod
     match route {
         Route::Forward(forward) => {
             let request = Request::from_parts(parts, body);
-            send(via, forward, plan.config.idle_timeout, request).await
+            send(via, forward, &plan.config, request).await
         }
         Route::Redirect(redirect) => {
-            let response = redirect::respond(redirect, &parts, &plan.config.dns_name, via.port);
+            let response = redirect::respond(redirect, &parts, &plan.config.dns_name, via.public_port);
             via.lb.counters.own(response.status().as_u16());
             Ok(response)
         }
@@ -111,6 +117,9 @@ fn check(request: &Request<Incoming>) -> Result<(), Fault> {
     let length = uri.path().len() + uri.query().map_or(0, str::len);
     if length > MAX_URI {
         return Err(Fault::UriTooLong);
+    }
+    if !headers::request_fits(request.headers()) {
+        return Err(Fault::BadRequest);
     }
     if request.method() == Method::TRACE {
         return Err(Fault::MethodNotAllowed);
@@ -146,7 +155,7 @@ impl Stickiness {
 async fn send(
     via: &Via,
     forward: &ForwardRoute,
-    idle: Duration,
+    config: &LoadBalancerConfig,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Fault> {
     let now = (via.lb.wall)();
@@ -165,7 +174,10 @@ async fn send(
     let headers = request.headers_mut();
     headers::strip_hop_by_hop(headers);
     headers.remove(EXPECT);
-    via.forwarded.add_to(headers)?;
+    via.forwarded.add_to(headers, &config.request_headers)?;
+    if !config.request_headers.keep_host {
+        headers::add_port_to_host(headers, via.public_port);
+    }
     via.lb.trace_ids.add_to(headers, now);
     if let Some(protocol) = protocol {
         headers.insert(UPGRADE, protocol);
@@ -174,14 +186,14 @@ async fn send(
 
     let (mut parts, body) = request.into_parts();
     parts.extensions = http::Extensions::new();
-    let finished = Arc::new(AtomicBool::new(body.is_end_stream()));
+    let progress = Progress::new(body.is_end_stream());
     let body = if body.is_end_stream() {
         RequestBody::Empty
     } else {
-        RequestBody::Stream { body, finished: finished.clone() }
+        RequestBody::Stream { body, progress: progress.clone() }
     };
-    let mut attempt =
-        Attempt { via, group, idle, sticky: wanted, tried: Vec::new(), finished, fault: Fault::Unavailable };
+    let (idle, tried, fault) = (config.idle_timeout, Vec::new(), Fault::Unavailable);
+    let mut attempt = Attempt { via, group, idle, sticky: wanted, tried, progress, fault };
     let request = Request::from_parts(parts, body);
     let (mut response, target) = match client_side {
         None => attempt.run(request).await?,
@@ -198,8 +210,8 @@ struct Attempt<'a> {
     idle: Duration,
     sticky: Option<String>,
     tried: Vec<Arc<Target>>,
-    /// The client's body has been read to its end.
-    finished: Arc<AtomicBool>,
+    /// How far the client's body has come.
+    progress: Arc<Progress>,
     /// What to answer when no target is left.
     fault: Fault,
 }
@@ -265,7 +277,7 @@ impl Attempt<'_> {
             let error = match upstream.exchange(request).await {
                 Ok(response) => {
                     self.count(&target, response.status(), sent.elapsed());
-                    return Ok((self.pass_on(response, Some(upstream), in_flight), target));
+                    return Ok((self.pass_on(response, Some(upstream), in_flight)?, target));
                 }
                 Err(error) => error,
             };
@@ -307,7 +319,7 @@ impl Attempt<'_> {
             let mut response = exchanged.map_err(|error| self.fault_for(&error))?;
             self.count(&target, response.status(), sent.elapsed());
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                return Ok((self.pass_on(response, None, in_flight), target));
+                return Ok((self.pass_on(response, None, in_flight)?, target));
             }
             let protocol = response.headers().get(UPGRADE).cloned();
             let target_side = hyper::upgrade::on(&mut response);
@@ -323,9 +335,11 @@ impl Attempt<'_> {
     }
 
     fn fault_for(&self, error: &hyper::Error) -> Fault {
-        if !timed_out(error) {
+        if self.progress.is_broken() {
+            Fault::BadRequest
+        } else if !timed_out(error) {
             Fault::BadGateway
-        } else if self.finished.load(Ordering::Relaxed) {
+        } else if self.progress.is_finished() {
             Fault::GatewayTimeout
         } else {
             Fault::RequestTimeout
@@ -346,13 +360,16 @@ impl Attempt<'_> {
         response: Response<Incoming>,
         upstream: Option<Box<Upstream>>,
         in_flight: InFlight,
-    ) -> Response<Body> {
+    ) -> Result<Response<Body>, Fault> {
         let (mut parts, body) = response.into_parts();
+        if !headers::answer_fits(&parts.headers) {
+            return Err(Fault::BadGateway);
+        }
         headers::strip_hop_by_hop(&mut parts.headers);
         parts.version = Version::HTTP_11;
         parts.extensions = http::Extensions::new();
         let body = Body::from_target(body, upstream, in_flight, self.via.worker);
-        Response::from_parts(parts, body)
+        Ok(Response::from_parts(parts, body))
     }
 }
 

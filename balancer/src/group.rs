@@ -133,7 +133,11 @@ impl Group {
                     target.start_drain(config.deregistration_delay);
                 }
             }
-            *self.settings.write() = settings.clone();
+            let before = std::mem::replace(&mut *self.settings.write(), settings.clone());
+            if before.idle != settings.idle {
+                // A kept connection has the idle timeout it was made with.
+                targets.iter().for_each(|target| target.drop_kept(Duration::ZERO));
+            }
         }
         self.refresh();
         for target in started {

@@ -32,8 +32,8 @@ mod upstream;
 pub use balancer::{Balancer, LoadBalancerCounters, NoSuchLoadBalancer, Options};
 pub use body::Body;
 pub use config::{
-    Action, Algorithm, ApplyError, Condition, FixedResponse, Forward, HealthCheckConfig, ListenerConfig,
-    LoadBalancerConfig, Redirect, RuleConfig, TargetConfig, TargetGroupConfig, ZoneConfig,
+    Action, Algorithm, ApplyError, Condition, FixedResponse, Forward, ForwardedFor, HealthCheckConfig, ListenerConfig,
+    LoadBalancerConfig, Redirect, RequestHeaders, RuleConfig, TargetConfig, TargetGroupConfig, ZoneConfig,
 };
 pub use counters::CountersSnapshot;
 pub use dial::{Dialer, Duplex, HostDialer, Stream};

@@ -51,7 +51,7 @@ pub(crate) fn respond(redirect: &Redirect, request: &Parts, dns_name: &str, port
     let old = Old {
         host: host_of(request).unwrap_or(dns_name),
         port: port.to_string(),
-        path: request.uri.path().trim_start_matches('/'),
+        path: request.uri.path().strip_prefix('/').unwrap_or(request.uri.path()),
         query: request.uri.query().unwrap_or(""),
     };
     let Ok(location) = HeaderValue::from_str(&location(redirect, &old)) else {

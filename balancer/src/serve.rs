@@ -2,12 +2,15 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Version};
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -18,8 +21,9 @@ use crate::headers::Forwarded;
 use crate::idle::{Cut, IdleStream};
 use crate::lb::Lb;
 
-/// ALB's limit for the whole request head.
-const MAX_HEAD: usize = 64 * 1024;
+/// Bytes of a request head that are read at most: ALB's limit for the headers (64 K) and the request
+/// line (16 K); `forward` holds each of them to its own limit.
+const MAX_HEAD: usize = 80 * 1024;
 /// ALB's limit for streams of one HTTP/2 connection.
 const MAX_STREAMS: u32 = 128;
 
@@ -69,9 +73,13 @@ pub(crate) async fn connection<S>(
     lb.counters.active_connections.fetch_add(1, Ordering::Relaxed);
     let open_lb = lb.clone();
     let _open = Open(&open_lb);
-    let idle = lb.plan().config.idle_timeout;
+    // Not the plan itself: it would keep groups that are gone alive as long as the connection.
+    let (idle, keep_alive, http2) = {
+        let config = &lb.plan().config;
+        (config.idle_timeout, config.client_keep_alive, config.http2)
+    };
     let io = IdleStream::new(stream, idle, known.cut.clone(), Some(known.busy.clone()), ());
-    let via = Arc::new(Via { lb, port, forwarded: Forwarded::new(client.ip(), port), worker });
+    let via = Arc::new(Via { lb, port, public_port: port, forwarded: Forwarded::new(client, port), worker });
     let busy = &known.busy;
     let service = service_fn(|request: Request<Incoming>| {
         let (via, busy) = (via.clone(), busy.clone());
@@ -86,12 +94,36 @@ pub(crate) async fn connection<S>(
             Ok::<_, Infallible>(response)
         }
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let io = TokioIo::new(io);
     // No timer per request head: `IdleStream` watches, at a small part of the cost.
-    builder.http1().max_buf_size(MAX_HEAD).header_read_timeout(None);
-    builder.http2().max_concurrent_streams(MAX_STREAMS).timer(TokioTimer::new());
-    let served = builder.serve_connection_with_upgrades(TokioIo::new(io), service).await;
+    let served = if http2 {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().max_buf_size(MAX_HEAD).header_read_timeout(None);
+        builder.http2().max_concurrent_streams(MAX_STREAMS).timer(TokioTimer::new());
+        let serving = pin!(builder.serve_connection_with_upgrades(io, service));
+        for_a_while(serving, keep_alive, |serving| serving.graceful_shutdown()).await
+    } else {
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(MAX_HEAD).header_read_timeout(None);
+        let serving = pin!(builder.serve_connection(io, service).with_upgrades());
+        for_a_while(serving, keep_alive, |serving| serving.graceful_shutdown()).await.map_err(Into::into)
+    };
     if let Err(error) = served {
         tracing::debug!(%client, %error, "a client connection ended early");
+    }
+}
+
+/// Lets a connection live so long; what is under way then is finished.
+async fn for_a_while<C: Future>(
+    mut serving: Pin<&mut C>,
+    keep_alive: Duration,
+    shut_down: impl FnOnce(Pin<&mut C>),
+) -> C::Output {
+    match tokio::time::timeout(keep_alive, serving.as_mut()).await {
+        Ok(served) => served,
+        Err(_) => {
+            shut_down(serving.as_mut());
+            serving.await
+        }
     }
 }

@@ -88,6 +88,52 @@ async fn a_silent_client_is_disconnected_and_an_unfinished_request_is_408() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_hangs_up_in_its_body_is_not_the_targets_fault() {
+    let server = http_server(|request: Request<hyper::body::Incoming>| async {
+        use http_body_util::BodyExt;
+        let _ = request.into_body().collect().await;
+        text("done")
+    })
+    .await;
+    let world = World::new(vec![group("g", &[server.address])]).await.healthy().await;
+    let mut stream = tokio::net::TcpStream::connect(world.address()).await.unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_two_lengths_is_passed_on_once_and_ends_the_connection() {
+    let server = named("a").await;
+    let world = World::new(vec![group("g", &[server.address])]).await.healthy().await;
+    let smuggling = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n\
+                     0\r\n\r\nGET /hidden HTTP/1.1\r\nhost: a\r\n\r\n";
+    let answer = raw(world.address(), smuggling).await;
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+    let counted = world.balancer.counters(LB).unwrap().total;
+    assert_eq!(counted.requests, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_with_more_than_32_k_of_headers_is_502() {
+    let server = http_server(|_| async {
+        let mut answer = text("big");
+        for i in 0..3 {
+            answer.headers_mut().insert(
+                http::HeaderName::from_bytes(format!("x-{i}").as_bytes()).unwrap(),
+                "a".repeat(11 * 1024).parse().unwrap(),
+            );
+        }
+        answer
+    })
+    .await;
+    let world = World::new(vec![group("g", &[server.address])]).await;
+    assert_eq!(world.get("/").await.status, 502);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn requests_that_make_no_sense_get_albs_answers() {
     let server = named("a").await;
     let world = World::new(vec![group("g", &[server.address])]).await.healthy().await;
@@ -100,6 +146,11 @@ async fn requests_that_make_no_sense_get_albs_answers() {
         ("TRACE / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".to_owned(), 405),
         (format!("GET /{long} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"), 414),
         (format!("GET / HTTP/1.1\r\nhost: a\r\nx-forwarded-for: {many}\r\nconnection: close\r\n\r\n"), 463),
+        (format!("GET / HTTP/1.1\r\nhost: a\r\nx: {long}\r\nconnection: close\r\n\r\n"), 400),
+        ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n".to_owned(), 400),
+        ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcdef".to_owned(), 400),
+        ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/1.1\r\nhost: a\r\nx: 1\r\n y\r\n\r\n".to_owned(), 400),
         ("GET / HTTP/1.0\r\n\r\n".to_owned(), 200),
         ("GET http://b/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".to_owned(), 200),
     ] {

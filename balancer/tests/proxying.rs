@@ -43,7 +43,7 @@ async fn a_target_sees_who_asked_and_no_hop_by_hop_headers() {
     let answer = world.ask(request).await;
     let seen = answer.text();
     assert!(seen.starts_with("GET /a?b=c HTTP/1.1\n"), "{seen}");
-    assert!(seen.contains("\nhost: shop.elb.localhost\n"), "{seen}");
+    assert!(seen.contains(&format!("\nhost: shop.elb.localhost:{}\n", world.port)), "{seen}");
     assert!(seen.contains("\nx-forwarded-for: 203.0.113.9, 127.0.0.1\n"), "{seen}");
     assert!(seen.contains("\nx-forwarded-proto: http\n"), "{seen}");
     assert!(seen.contains(&format!("\nx-forwarded-port: {}\n", world.port)), "{seen}");
@@ -54,6 +54,51 @@ async fn a_target_sees_who_asked_and_no_hop_by_hop_headers() {
     }
     assert_eq!(answer.headers["x-app"], "1");
     assert!(!answer.headers.contains_key("keep-alive"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn request_headers_are_treated_as_the_attributes_say() {
+    let server = mirror().await;
+    let world = World::with(2, vec![group("g", &[server.address])], |c| {
+        c.request_headers = RequestHeaders {
+            forwarded_for: ForwardedFor::Remove,
+            keep_host: true,
+            drop_invalid: true,
+            ..RequestHeaders::default()
+        };
+    })
+    .await
+    .healthy()
+    .await;
+    let seen = world.ask(Request::get("/").header("x_odd", "1").header("x-forwarded-for", "203.0.113.9")).await;
+    let seen = seen.text();
+    assert!(seen.contains("\nhost: shop.elb.localhost\n"), "{seen}");
+    assert!(!seen.contains("x-forwarded-for") && !seen.contains("x_odd"), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_connection_ends_with_its_keep_alive_duration_but_not_in_a_request() {
+    let server = http_server(|_| async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        text("late")
+    })
+    .await;
+    let world = World::with(2, vec![group("g", &[server.address])], |c| {
+        c.client_keep_alive = Duration::from_millis(100);
+    })
+    .await;
+    let answer = raw(world.address(), "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert!(answer.contains("connection: close") && answer.ends_with("late"), "{answer}");
+    assert_eq!(raw(world.address(), "").await, "", "one at rest is closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_http2_its_preface_ends_the_connection() {
+    let server = named("a").await;
+    let world = World::with(2, vec![group("g", &[server.address])], |c| c.http2 = false).await.healthy().await;
+    let answer = raw(world.address(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    assert_eq!(answer, "");
+    assert_eq!(world.get("/").await.text(), "a");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,9 @@ impl Parts {
             vpc_id: record.vpc.clone(),
             zones: record.zones.iter().map(|zone| self.zone(&zone.zone, &zone.subnet)).collect(),
             idle_timeout: LOAD_BALANCER.seconds(&record.attributes, "idle_timeout.timeout_seconds"),
+            client_keep_alive: LOAD_BALANCER.seconds(&record.attributes, "client_keep_alive.seconds"),
+            http2: LOAD_BALANCER.is_on(&record.attributes, "routing.http2.enabled"),
+            request_headers: request_headers(record),
             listeners: self.listeners.iter().filter_map(|listener| self.listener(listener)).collect(),
             target_groups: self.target_groups.iter().map(|group| target_group(group)).collect(),
         }
@@ -65,6 +68,21 @@ pub fn named_groups<'a>(listeners: &'a [Arc<Listener>], rules: &'a [Arc<Rule>]) 
     let of_listeners = listeners.iter().flat_map(|l| actions::groups(&l.actions));
     let of_rules = rules.iter().flat_map(|r| actions::groups(&r.actions));
     of_listeners.chain(of_rules).collect()
+}
+
+fn request_headers(record: &LoadBalancer) -> lb::RequestHeaders {
+    let is_on = |key| LOAD_BALANCER.is_on(&record.attributes, key);
+    let mode = |mode| LOAD_BALANCER.is(&record.attributes, "routing.http.xff_header_processing.mode", mode);
+    lb::RequestHeaders {
+        forwarded_for: match (mode("preserve"), mode("remove")) {
+            (true, _) => lb::ForwardedFor::Preserve,
+            (_, true) => lb::ForwardedFor::Remove,
+            _ => lb::ForwardedFor::Append,
+        },
+        client_port: is_on("routing.http.xff_client_port.enabled"),
+        keep_host: is_on("routing.http.preserve_host_header.enabled"),
+        drop_invalid: is_on("routing.http.drop_invalid_header_fields.enabled"),
+    }
 }
 
 fn target_group(group: &TargetGroup) -> lb::TargetGroupConfig {

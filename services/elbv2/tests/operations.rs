@@ -42,6 +42,21 @@ async fn load_balancers_have_awss_names_and_are_made_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_empty_protocol_version_means_none_given() {
+    let world = World::new().await;
+    let request = CreateTargetGroupRequest {
+        name: "shop".into(),
+        protocol: Some("HTTP".into()),
+        protocol_version: Some(String::new()),
+        port: Some(80),
+        vpc_id: Some(ec2::VPC.into()),
+        ..Default::default()
+    };
+    let made = world.cx.call(request).await.expect("as Terraform asks for it").target_groups.remove(0);
+    assert_eq!(made.protocol_version.as_deref(), Some("HTTP1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_is_refused_in_awss_words() {
     let world = World::new().await;
     let with = |change: fn(&mut CreateLoadBalancerRequest)| {

@@ -16,6 +16,7 @@ fn request(logical: &str, properties: Json) -> ResourceRequest {
         physical_name: format!("shop-{logical}-1A2B3C4D5E6F7"),
         properties,
         previous: Json::Null,
+        previous_tags: vec![],
         tags: vec![
             tag("stack-id", "arn:aws:cloudformation:us-east-1:000000000000:stack/shop/1"),
             tag("logical-id", logical),

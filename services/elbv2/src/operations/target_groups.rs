@@ -107,7 +107,8 @@ fn not_built(request: &CreateTargetGroupRequest) -> Result<(), Error> {
         Some(other) => return missing(format!("Protocol={other}")),
     }
     match request.protocol_version.as_deref() {
-        None | Some("HTTP1") => {}
+        // Terraform sends an empty one where none is given.
+        None | Some("" | "HTTP1") => {}
         Some(other) => return missing(format!("ProtocolVersion={other}")),
     }
     match request.ip_address_type.as_deref() {
