@@ -39,6 +39,14 @@ pub fn prepare(state_dir: &Path, ids: &IdSource, endpoint: &str, region: &str, a
     Ok(state)
 }
 
+/// Whether a kiln used this state directory before and is gone.
+pub fn last_one_died(state_dir: &Path) -> bool {
+    let text = std::fs::read_to_string(state_dir.join(FILE));
+    // What cannot be read is reported by `prepare`.
+    let state = text.ok().and_then(|text| serde_json::from_str::<State>(&text).ok());
+    state.is_some_and(|state| !Path::new("/proc").join(state.pid.to_string()).exists())
+}
+
 fn write(path: &Path, state: &State) -> std::io::Result<()> {
     let next = path.with_extension("json.next");
     let mut file = std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&next)?;

@@ -35,6 +35,8 @@ fn main() -> ExitCode {
             _ => kiln_cli::run(cli).await,
         }
     });
+    // What still runs in the background (an image that is being built) is begun anew by the next kiln.
+    runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(line) => {

@@ -8,11 +8,14 @@ use kiln_gateway::{Gateway, Limits};
 use kiln_ids::IdSource;
 use kiln_machines_spec::MachineDriver;
 use kiln_reconcile::{Hooks, Runner};
-use kiln_service_kit::{PlatformBuilder, RootCredential, Scope, Store};
+use kiln_service_kit::{PlatformBuilder, RootCredential, Scope, Store, StoreError};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
+
+/// How long the children of a kiln that was killed may take to let go of what it had open.
+const CHILDREN_GO_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Runs kiln in the foreground. `Err` is one line for the terminal.
 pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String> {
@@ -25,8 +28,11 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
     logging::start()?;
     std::fs::create_dir_all(state_dir).map_err(|e| format!("failed to make {}: {e}", state_dir.display()))?;
     let state_dir = &state_dir.canonicalize().map_err(|e| format!("{}: {e}", state_dir.display()))?;
+    let patience = credentials::last_one_died(state_dir);
     let address = (arguments.listen, arguments.port);
-    let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
+    let in_use = |error: &std::io::Error| error.kind() == std::io::ErrorKind::AddrInUse;
+    let listener = retried(patience, async || TcpListener::bind(address).await, in_use).await;
+    let listener = listener.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => format!(
             "port {} is in use. Stop what listens there (is it another kiln? try: kiln status), or choose another with --port",
             arguments.port
@@ -38,7 +44,10 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
 
     let clock = Clock::system();
     let ids = IdSource::from_os();
-    let store = Store::open(&state_dir.join("kiln.db"), clock.clone()).map_err(|e| e.to_string())?;
+    let database = state_dir.join("kiln.db");
+    let in_use = |error: &StoreError| matches!(error, StoreError::InUse { .. });
+    let store = retried(patience, async || Store::open(&database, clock.clone()), in_use).await;
+    let store = store.map_err(|e| e.to_string())?;
     let state = credentials::prepare(state_dir, &ids, &endpoint, &arguments.region, &arguments.account)?;
     let driver: Arc<dyn MachineDriver> = machines::open(arguments.machines, state_dir).await?;
     let adopted = driver.adopt().await.map_err(|e| format!("failed to adopt running machines: {}", e.chain()))?;
@@ -93,6 +102,24 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
     let _ = std::fs::remove_file(state_dir.join(SOCKET));
     tracing::info!(keep_machines, "kiln is down");
     Ok(())
+}
+
+/// A kiln that was killed may leave a child between fork and exec, which has its port and its locks
+/// open for some milliseconds more. Only after such an end is what is in use tried again.
+async fn retried<T, E>(
+    patience: bool,
+    mut attempt: impl AsyncFnMut() -> Result<T, E>,
+    in_use: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    let until = tokio::time::Instant::now() + CHILDREN_GO_WITHIN;
+    loop {
+        match attempt().await {
+            Err(error) if patience && in_use(&error) && tokio::time::Instant::now() < until => {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            other => return other,
+        }
+    }
 }
 
 fn control_socket(state_dir: &Path) -> Result<UnixListener, String> {

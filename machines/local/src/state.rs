@@ -29,6 +29,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, broadcast};
 
 /// How the driver is set up.
@@ -188,11 +189,23 @@ fn check_way(state: &Path) -> DriverResult<()> {
 fn lock(state: &Path) -> DriverResult<Flock<File>> {
     let path = state.join("lock");
     let file = File::create(&path).map_err(|e| DriverError::failed(format!("open {}", path.display()), e))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| DriverError::Conflict {
-        kind: "state directory",
-        name: state.display().to_string(),
-        problem: "is in use by another kiln".to_owned(),
-    })
+    // A child of a kiln that was killed between fork and exec has it open for a moment more.
+    let until = Instant::now() + Duration::from_secs(1);
+    let mut file = file;
+    loop {
+        file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((file, _)) if Instant::now() < until => file,
+            Err(_) => {
+                return Err(DriverError::Conflict {
+                    kind: "state directory",
+                    name: state.display().to_string(),
+                    problem: "is in use by another kiln".to_owned(),
+                });
+            }
+        };
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Writes the guest program where machines can be given it. Machines that run

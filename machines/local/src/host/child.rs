@@ -23,13 +23,27 @@ pub struct Surroundings {
     pub unmount: Option<CString>,
     /// Whether it starts a session of its own, out of reach of the terminal's ^C.
     pub own_session: bool,
+    /// Whether it is killed when kiln is: its work is begun anew by the next kiln, in
+    /// the same place. Only for a program whose starter waits for its end.
+    pub dies_with_kiln: bool,
 }
 
 impl Surroundings {
     /// Puts the command into them.
     pub fn apply(self, command: &mut Command) {
         let own_mounts = !self.mounts.is_empty() || self.unmount.is_some();
+        let kiln = std::process::id();
         let enter = move || {
+            if self.dies_with_kiln {
+                // SAFETY: plain integers; no arguments.
+                let parent = unsafe {
+                    libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                    libc::getppid()
+                };
+                if parent.cast_unsigned() != kiln {
+                    return Err(io::Error::from_raw_os_error(libc::ESRCH));
+                }
+            }
             if self.own_session {
                 // SAFETY: no arguments; fails only if already a leader.
                 unsafe { libc::setsid() };
@@ -152,12 +166,13 @@ pub fn run(command: &mut Command, doing: &str, stdin: &[u8]) -> DriverResult<Out
 
 /// The error of a program that ended badly; a full disk is told apart by what it printed.
 pub fn exit_error(doing: &str, program: &str, status: &str, said: &str) -> DriverError {
-    let last: Vec<&str> = said.lines().rev().take(12).collect();
-    let said = last.into_iter().rev().collect::<Vec<_>>().join("\n");
     let name = Path::new(program).file_name().unwrap_or_default();
-    let error = io::Error::other(format!("{} ended with {status}: {said}", name.display()));
-    if said.contains("No space left on device") {
-        return DriverError::NoSpace { doing: doing.to_owned(), source: Some(error.into()) };
+    let ended = |said: String| io::Error::other(format!("{} ended with {status}: {said}", name.display()));
+    let mut lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if let Some(full) = lines.iter().find(|line| line.contains("No space left on device")) {
+        return DriverError::NoSpace { doing: doing.to_owned(), source: Some(ended((*full).to_owned()).into()) };
     }
-    DriverError::failed(doing, error)
+    // One line, made of the last ones.
+    lines.drain(..lines.len().saturating_sub(12));
+    DriverError::failed(doing, ended(lines.join("; ")))
 }

@@ -18,7 +18,16 @@ pub const RANGE: u32 = 65_536;
 /// for [`RANGE`] ids.
 pub fn with_map(inside: u32, outside: u32) -> io::Result<OwnedFd> {
     let mut stack = vec![0u8; 16 * 1024];
-    let body = Box::new(|| {
+    let parent = std::process::id();
+    let body = Box::new(move || {
+        // A kiln that is killed right here must not leave this process behind: it
+        // holds all of kiln's files, its port and its locks among them.
+        // SAFETY: plain integers.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        // SAFETY: no arguments.
+        if unsafe { libc::getppid() }.cast_unsigned() != parent {
+            return 0;
+        }
         loop {
             // SAFETY: pause has no arguments and touches no memory of ours.
             unsafe { libc::pause() };

@@ -5,7 +5,7 @@
 
 use super::layers::{FIXED_TIME, PackOptions};
 use super::store::ImageStore;
-use crate::host::child;
+use crate::host::child::{self, Surroundings};
 use crate::host::files;
 use kiln_machines_spec::{BaseRecipe, DriverError, DriverResult, LayerRef, Progress};
 use sha2::{Digest, Sha256};
@@ -115,8 +115,15 @@ fn build_in(store: &ImageStore, recipe: &BaseRecipe, progress: &dyn Progress, wo
 fn bootstrap(recipe: &BaseRecipe, progress: &dyn Progress, root: &Path) -> DriverResult<()> {
     let mut packages: Vec<&str> = recipe.packages.iter().map(String::as_str).collect();
     packages.extend(ALWAYS);
-    let mut mmdebstrap = child::command("mmdebstrap")?;
+    let program = child::which("mmdebstrap").ok_or_else(|| child::missing("mmdebstrap"))?;
+    // It runs many others. In a process namespace that ends with kiln they all end
+    // with it, so that they do not write on where the next kiln builds.
+    let mut mmdebstrap = child::command("unshare")?;
+    let around = Surroundings { dies_with_kiln: true, ..Surroundings::default() };
+    around.apply(&mut mmdebstrap);
     mmdebstrap
+        .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"])
+        .arg(program)
         .args(["--variant=minbase", "--mode=root"])
         .arg(format!("--include={}", packages.join(",")))
         .arg("--dpkgopt=path-exclude=/usr/share/man/*")

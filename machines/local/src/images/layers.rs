@@ -109,11 +109,12 @@ impl Layers {
             mkfs.arg(format!("--exclude-regex={pattern}"));
         }
         mkfs.arg(&made).arg(dir);
+        let mut around = Surroundings { dies_with_kiln: true, ..Surroundings::default() };
         if let Some(tree) = options.through {
             let at = mounts::c_path(dir).map_err(|e| DriverError::failed(&doing, e))?;
-            let around = Surroundings { mounts: vec![(tree, at)], ..Surroundings::default() };
-            around.apply(&mut mkfs);
+            around.mounts.push((tree, at));
         }
+        around.apply(&mut mkfs);
         let packed = child::run(&mut mkfs, &doing, b"").and_then(|_| self.take_in(&made));
         files::remove_all(&work)?;
         packed

@@ -5,7 +5,8 @@
 
 use super::layers::{PackOptions, digest_of};
 use super::store::ImageStore;
-use crate::host::{child, files};
+use crate::host::child::{self, Surroundings};
+use crate::host::files;
 use kiln_machines_spec::{DriverError, DriverResult, Entry, ImageManifest, ImageSource, LayerRef, Program, Progress};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use serde::Deserialize;
@@ -207,6 +208,8 @@ fn untar(tar: &Path, into: &Path, root_file_system: bool) -> DriverResult<()> {
     } else {
         command.arg("--no-same-owner");
     }
+    let around = Surroundings { dies_with_kiln: true, ..Surroundings::default() };
+    around.apply(&mut command);
     child::run(&mut command, &format!("unpack {}", tar.display()), b"")?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! | in `machine.json` | what is found          | what is done                       |
 //! |-------------------|------------------------|------------------------------------|
 //! | launching         | anything               | removed; nobody was told of it     |
-//! | running           | its process lives      | watched again                      |
+//! | running           | its process lives      | watched again, and goes on if held still |
 //! | running           | created, never started | removed at its first boot, else exited |
 //! | running           | its process is gone    | exited, cause unknown              |
 //! | terminating       | anything               | removed                            |
@@ -83,6 +83,8 @@ fn settle(host: &Host, machine: &Arc<Machine>) -> DriverResult<Option<Arc<Runnin
             if lives && !waiting {
                 // It may end this very moment; then its end is seen at once.
                 if let Ok(process) = Process::open(pid) {
+                    // Kiln may have been killed while it held the machine still for an image.
+                    machine.group(host).freeze(false)?;
                     let running = Arc::new(Running {
                         process,
                         end_is_wanted: AtomicBool::new(false),

@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The router's interface to the internet.
@@ -22,8 +23,11 @@ const BLOCK: &str = "198.19.255.0/24";
 
 /// The helper of one router.
 pub struct Internet {
+    namespace: PathBuf,
     file: PathBuf,
     log: PathBuf,
+    /// Whether helpers of an earlier kiln that no record names were looked for.
+    swept: AtomicBool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,9 +38,14 @@ struct Helper {
 }
 
 impl Internet {
-    /// The helper whose record is kept beside `base`.
-    pub fn new(base: &Path) -> Self {
-        Self { file: beside(base, ".slirp.json"), log: beside(base, ".slirp.log") }
+    /// The helper of the namespace kept by that file; its record is kept beside it.
+    pub fn new(namespace: &Path) -> Self {
+        Self {
+            file: beside(namespace, ".slirp.json"),
+            log: beside(namespace, ".slirp.log"),
+            namespace: namespace.to_owned(),
+            swept: AtomicBool::new(false),
+        }
     }
 
     /// Its process, if it runs.
@@ -47,10 +56,11 @@ impl Internet {
     }
 
     /// Starts it, if it does not run.
-    pub fn start(&self, namespace: &Path) -> DriverResult<()> {
+    pub fn start(&self) -> DriverResult<()> {
         if self.running()?.is_some() {
             return Ok(());
         }
+        self.sweep()?;
         let doing = "connect the VPC to the internet";
         let failed = |e: io::Error| DriverError::failed(doing, e);
         let log = File::create(&self.log).map_err(failed)?;
@@ -61,7 +71,7 @@ impl Internet {
             .args(["--enable-seccomp", "--mtu=1500", "--netns-type=path"])
             .arg(format!("--cidr={BLOCK}"))
             .args(["--ready-fd", "0"])
-            .arg(namespace)
+            .arg(&self.namespace)
             .arg(TAP)
             // Its input is the pipe on which it says that it is ready.
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(tell)))
@@ -92,18 +102,50 @@ impl Internet {
     /// Ends it. Fine if it does not run.
     pub fn stop(&self) -> DriverResult<()> {
         if let Some(pid) = self.running()? {
-            let failed = |e| DriverError::failed("end slirp4netns", e);
-            if let Ok(process) = Process::open(pid) {
-                process.signal(nix::libc::SIGKILL).map_err(failed)?;
-                let until = Instant::now() + Duration::from_secs(2);
-                while !process.has_ended() && Instant::now() < until {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-            }
+            end(pid)?;
         }
+        self.sweep()?;
         files::remove_all(&self.file)?;
         files::remove_all(&self.log)
     }
+
+    /// Ends helpers that an earlier kiln started and was killed before it wrote that down.
+    fn sweep(&self) -> DriverResult<()> {
+        if self.swept.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let recorded = self.running()?;
+        for pid in files::names_in(Path::new("/proc"))?.iter().filter_map(|name| name.parse::<u32>().ok()) {
+            if recorded != Some(pid) && leads_into(pid, &self.namespace) {
+                end(pid)?;
+            }
+        }
+        self.swept.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Whether a process is a helper of that namespace; no if it has ended meanwhile.
+fn leads_into(pid: u32, namespace: &Path) -> bool {
+    let Ok(command) = std::fs::read(format!("/proc/{pid}/cmdline")) else { return false };
+    let mut words = command.split(|byte| *byte == 0);
+    words.next().is_some_and(|program| program.ends_with(b"slirp4netns"))
+        && words.any(|word| word == namespace.as_os_str().as_encoded_bytes())
+}
+
+fn end(pid: u32) -> DriverResult<()> {
+    let Ok(process) = Process::open(pid) else { return Ok(()) };
+    match process.signal(nix::libc::SIGKILL) {
+        Err(e) if e.raw_os_error() != Some(nix::libc::ESRCH) => {
+            return Err(DriverError::failed("end slirp4netns", e));
+        }
+        _ => {}
+    }
+    let until = Instant::now() + Duration::from_secs(2);
+    while !process.has_ended() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 fn beside(base: &Path, end: &str) -> PathBuf {

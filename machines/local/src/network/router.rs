@@ -89,12 +89,12 @@ impl Router {
         let namespace = namespaces.join(spec.id.as_str());
         let mounted = mounts::mounts_under(&namespace).map_err(failed)?;
         let ns = if mounted.is_empty() {
-            let ns = netns::make(&namespace).map_err(failed)?;
-            netns::inside(&ns, prepare).map_err(failed)?;
-            ns
+            netns::make(&namespace).map_err(failed)?
         } else {
             File::open(&namespace).map_err(failed)?.into()
         };
+        // Also one that was found: whoever made it may have been killed before this.
+        netns::inside(&ns, prepare).map_err(failed)?;
         let netlink = netns::inside(&ns, Netlink::open).map_err(failed)?;
         let ns = Arc::new(ns);
         Ok(Self {
@@ -147,7 +147,7 @@ impl Router {
             state.loaded = rules;
         }
         if spec.subnets.iter().any(|s| s.internet) {
-            self.internet.start(&self.namespace)?;
+            self.internet.start()?;
         } else {
             self.internet.stop()?;
         }
@@ -413,7 +413,7 @@ fn host_addresses() -> io::Result<BTreeSet<Ipv4Addr>> {
     Ok(ips.filter(|ip| !ip.is_loopback()).collect())
 }
 
-/// What a new router namespace gets, once. Runs inside it.
+/// What a router namespace needs before anything else. Runs inside it; may run twice.
 fn prepare() -> io::Result<()> {
     for (name, value) in SYSCTLS {
         let file = format!("/proc/sys/{name}");

@@ -1,0 +1,209 @@
+"""`kill -9` of kiln in the middle of its work: the next kiln goes on to the right end, and nothing
+is left of what was half made: no machine, process, control group, mount, namespace or address.
+
+What a kiln holds on the host is counted from outside (leftovers.py). Each kill comes when a sign of
+the work's progress is seen, not after a time.
+"""
+import contextlib
+import pathlib
+import tempfile
+import time
+import unittest
+
+import leftovers
+from images import docker_archive
+from kiln import Kiln, wait_for
+
+
+def as_soon_as(what, sign, seconds=30):
+    """Like wait_for, without a pause: what is waited for passes within milliseconds."""
+    end = time.monotonic() + seconds
+    while not (seen := sign()):
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+    return seen
+
+
+class Crashes(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.kiln = Kiln(machines="local")
+        cls.addClassCleanup(cls.kiln.close)
+        cls.kiln.with_base()
+        cls.ec2 = cls.kiln.client("ec2")
+        with tempfile.TemporaryDirectory() as directory:
+            cls.httpd = cls.kiln.cli("image", "import", str(docker_archive(directory)), "--name", "httpd").stdout.strip()
+        cls.state = cls.kiln.state
+
+    def setUp(self):
+        self.assertEqual(leftovers.all_of(self.state), {}, "before the test")
+        self.free = self.free_addresses()
+
+    def free_addresses(self):
+        return {s["SubnetId"]: s["AvailableIpAddressCount"] for s in self.ec2.describe_subnets()["Subnets"]}
+
+    def crash(self):
+        self.kiln.kill()
+        self.kiln.start()
+
+    def launch(self, count, image=None, **more):
+        made = self.ec2.run_instances(ImageId=image or self.httpd, MinCount=count, MaxCount=count, InstanceType="t3.micro", **more)
+        return [i["InstanceId"] for i in made["Instances"]]
+
+    def states(self, ids):
+        answer = self.ec2.describe_instances(InstanceIds=ids)
+        return {i["InstanceId"]: i["State"]["Name"] for r in answer["Reservations"] for i in r["Instances"]}
+
+    def all_are(self, ids, state):
+        wait_for(f"{ids} {state}", lambda: set(self.states(ids).values()) == {state}, 30)
+
+    def nothing_is_left(self):
+        """No trace on the host, and every address is free again."""
+        try:
+            wait_for("the host to be clean", lambda: not leftovers.all_of(self.state), 15)
+        except AssertionError:
+            self.fail(f"left over: {leftovers.all_of(self.state)}")
+        self.assertEqual(self.kiln.status()["machines"], [])
+        self.assertEqual(self.free_addresses(), self.free)
+        self.assertEqual(self.ec2.describe_network_interfaces()["NetworkInterfaces"], [])
+
+    def terminate(self, ids):
+        self.ec2.terminate_instances(InstanceIds=ids)
+        self.all_are(ids, "terminated")
+
+    def holds_only(self, ids):
+        """The host holds these machines and what they need, and nothing else."""
+        groups = leftovers.cgroups(self.state)
+        self.assertEqual({pathlib.Path(group).name for group in groups}, set(ids))
+        self.assertEqual({p.name for p in (self.state / "machines/machines").iterdir()}, set(ids))
+        self.assertEqual({p.name for p in (self.state / "machines/run/crun").iterdir()}, set(ids))
+        kinds = sorted(pathlib.Path(point).parent.name for point in leftovers.mounts(self.state))
+        self.assertEqual(kinds, ["layers", "netns"], "one layer, one router")
+        programs = sorted(command.split()[0] for _, command in leftovers.processes(self.state))
+        self.assertEqual(programs, ["/bin/busybox"] * len(ids) + ["/usr/bin/slirp4netns"])
+
+    def test_launches_and_ends(self):
+        place = self.state / "machines"
+        signs = {
+            "its folder": lambda ids: (place / "machines" / ids[1]).exists(),
+            "its router": lambda ids: list((place / "run/mnt/netns").glob("vpc-*")),
+            "the way to the internet": lambda ids: [c for _, c in leftovers.processes(self.state) if "slirp4netns" in c],
+            "its control group": lambda ids: any(ids[1] in group for group in leftovers.cgroups(self.state)),
+            "its runtime": lambda ids: (place / "run/crun" / ids[1]).exists(),
+            "its first process": lambda ids: [c for _, c in leftovers.processes(self.state) if c.startswith("/bin/busybox")],
+        }
+        for what, sign in signs.items():
+            with self.subTest(killed_at=what):
+                ids = self.launch(2)
+                as_soon_as(what, lambda: sign(ids))
+                self.crash()
+                self.all_are(ids, "running")
+                for instance in ids:
+                    # The default group lets nobody in: only the machine itself can ask.
+                    page = ["shell", instance, "--", "/bin/busybox", "wget", "-qO-", "http://127.0.0.1:8080/"]
+                    wait_for("the page", lambda: self.kiln.cli(*page, check=False).stdout == "ok\n", 20)
+                self.holds_only(ids)
+                self.ec2.terminate_instances(InstanceIds=ids)
+                as_soon_as("a machine to go", lambda: len(list((place / "machines").iterdir())) < 2)
+                self.crash()
+                self.all_are(ids, "terminated")
+                self.nothing_is_left()
+
+    def test_a_healing(self):
+        asg = self.kiln.client("autoscaling")
+        self.ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={"ImageId": self.httpd, "InstanceType": "t3.micro"})
+        asg.create_auto_scaling_group(
+            AutoScalingGroupName="web", LaunchTemplate={"LaunchTemplateName": "web"}, MinSize=2, MaxSize=2, AvailabilityZones=["us-east-1a", "us-east-1b"]
+        )
+
+        def group():
+            return asg.describe_auto_scaling_groups(AutoScalingGroupNames=["web"])["AutoScalingGroups"][0]["Instances"]
+
+        def whole():
+            good = [i["InstanceId"] for i in group() if i["LifecycleState"] == "InService" and i["HealthStatus"] == "Healthy"]
+            return len(good) == 2 and len(group()) == 2 and set(good)
+
+        before = wait_for("two machines in service", whole, 30)
+        victim = sorted(before)[0]
+        self.kiln.cli("fault", "kill", victim)
+        as_soon_as("a replacement", lambda: {i["InstanceId"] for i in group()} - before)
+        self.crash()
+        after = wait_for("the group to be whole", lambda: (good := whole()) and victim not in good and good, 60)
+        self.assertEqual(len(after & before), 1, "the healthy machine stayed")
+        self.all_are([victim], "terminated")
+        running = self.ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}])["Reservations"]
+        self.assertEqual({i["InstanceId"] for r in running for i in r["Instances"]}, after, "no machine more than wanted")
+        self.holds_only(after)
+        asg.delete_auto_scaling_group(AutoScalingGroupName="web", ForceDelete=True)
+        self.all_are(sorted(after), "terminated")
+        wait_for("the group to be gone", lambda: not asg.describe_auto_scaling_groups(AutoScalingGroupNames=["web"])["AutoScalingGroups"], 30)
+        self.nothing_is_left()
+
+    def test_an_image_of_a_machine_that_is_held_still(self):
+        [instance] = self.launch(1)
+        self.all_are([instance], "running")
+        # So much that taking the image lasts until the kill.
+        fill = "/bin/busybox mkdir -p /srv && /bin/busybox dd if=/dev/urandom of=/srv/much bs=1M count=64 && echo kept > /srv/kept"
+        self.kiln.cli("shell", instance, "--", "/bin/busybox", "sh", "-c", fill)
+        image = self.ec2.create_image(InstanceId=instance, Name="still", NoReboot=True)["ImageId"]
+
+        def held():
+            for group in leftovers.cgroups(self.state):
+                with contextlib.suppress(OSError):
+                    if pathlib.Path(group, "cgroup.freeze").read_text() == "1\n":
+                        return True
+            return False
+
+        as_soon_as("the machine to be held still", held)
+        self.kiln.kill()
+        self.assertTrue(held(), "nobody let it go on")
+        self.assertNotIn("mkfs.erofs", str(leftovers.processes(self.state)), "what packs the image ends with kiln")
+        self.kiln.start()
+        wait_for("the image", lambda: self.ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "available", 60)
+        self.assertFalse(held())
+        self.assertEqual(self.kiln.cli("shell", instance, "--", "/bin/busybox", "cat", "/srv/kept").stdout, "kept\n")
+        [copy] = self.launch(1, image)
+        self.all_are([copy], "running")
+        self.assertEqual(self.kiln.cli("shell", copy, "--", "/bin/busybox", "cat", "/srv/kept").stdout, "kept\n")
+        self.terminate([instance, copy])
+        self.nothing_is_left()
+
+    def test_what_is_left_is_seen(self):
+        """The counting itself can fail: a running machine is counted, and so is a planted leftover."""
+        [instance] = self.launch(1)
+        self.all_are([instance], "running")
+        self.assertEqual(set(leftovers.all_of(self.state)), {"mounts", "cgroups", "processes", "folders"})
+        self.terminate([instance])
+        tree = pathlib.Path(next(line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if " - cgroup2 " in line))
+        planted = tree / leftovers.control_group(self.state) / "i-planted"
+        planted.mkdir(parents=True)
+        try:
+            self.assertEqual(leftovers.cgroups(self.state), [str(planted)])
+            with self.assertRaises(AssertionError):
+                wait_for("the host to be clean", lambda: not leftovers.all_of(self.state), 1)
+            # The next kiln sweeps what belongs to nobody.
+            self.crash()
+            self.nothing_is_left()
+        finally:
+            if planted.exists():
+                planted.rmdir()
+
+
+class BaseImage(unittest.TestCase):
+    def test_the_building_of_the_base_image(self):
+        with Kiln(machines="sim") as kiln:
+            kiln.kill()
+            kiln.machines = "local"
+            kiln.start()
+            packages = kiln.state / "machines/images/work"
+            wait_for("packages to be unpacked", lambda: list(packages.glob("base-*/root/var/lib/dpkg")), 120)
+            self.assertIn("mmdebstrap", str(leftovers.processes(kiln.state)))
+            kiln.kill()
+            wait_for("its programs to end", lambda: not leftovers.processes(kiln.state), 5)
+            kiln.start()
+            wait_for("the base image", lambda: (state := kiln.status()["base_image"])["state"] in ("ready", "failed") and state, 300)
+            self.assertEqual(kiln.status()["base_image"]["state"], "ready", kiln.status()["base_image"])
+            self.assertEqual(leftovers.all_of(kiln.state), {})
+
+
+if __name__ == "__main__":
+    unittest.main()
