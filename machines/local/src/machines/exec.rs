@@ -1,6 +1,7 @@
 //! Commands inside a machine, its console and its figures.
 
 use super::record::Machine;
+use crate::host::files;
 use crate::state::Host;
 use kiln_machines_spec::{DriverError, DriverResult, ExecOutput, ExecRequest, MachineId, MachineStats};
 use nix::libc;
@@ -109,16 +110,23 @@ impl Gathered {
     }
 }
 
-/// The command that opens a shell inside.
+/// The command that opens a shell inside. It goes the way of [`exec`]: with the machine's own
+/// limits, capabilities and system call filter. Entering the namespaces alone would leave a
+/// process in the machine, within reach of its programs, that has none of them.
 pub fn shell_command(host: &Host, id: &MachineId) -> DriverResult<Vec<String>> {
-    let pid = host.machine(id)?.running()?.process.pid().to_string();
+    let machine = host.machine(id)?;
+    machine.running()?;
+    let groups = machine.group(host).entrances("exec")?;
     let shell = "export TERM=${TERM:-xterm} HOME=/root; cd /root 2>/dev/null || cd /; \
                  if command -v bash >/dev/null; then exec bash -l; else exec sh -l; fi";
-    let words = [
-        "nsenter", "--target", &pid, "--user", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--",
-        "/bin/sh", "-c", shell,
-    ];
-    Ok(words.map(str::to_owned).to_vec())
+    let mut argv = host.crun.enter(&groups)?;
+    let config: Option<serde_json::Value> = files::read_json(&machine.dir(host).join("config.json"))?;
+    let environment = config.as_ref().and_then(|config| config.pointer("/process/env")?.as_array());
+    for pair in environment.into_iter().flatten().filter_map(|pair| pair.as_str()) {
+        argv.extend(["--env", pair].map(str::to_owned));
+    }
+    argv.extend([id.as_str(), "/bin/sh", "-c", shell].map(str::to_owned));
+    Ok(argv)
 }
 
 /// The end of the console.

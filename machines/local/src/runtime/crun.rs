@@ -10,6 +10,7 @@ use crate::host::child::{self, Surroundings};
 use crate::host::mounts;
 use kiln_machines_spec::{DriverError, DriverResult};
 use std::ffi::CString;
+use std::fmt::Write;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -101,9 +102,37 @@ impl Crun {
         Ok(crun)
     }
 
+    /// The words that run something inside from a terminal: options of crun's (`--env`, since
+    /// with one nothing is taken over from the machine), the machine's name and what to run are
+    /// put behind them. What they run is the caller's child, so nothing is left to kiln.
+    pub fn enter(&self, groups: &[CString]) -> DriverResult<Vec<String>> {
+        let crun = child::which("crun").ok_or_else(|| child::missing("crun"))?;
+        let mut script = String::new();
+        for procs in groups {
+            let _ = write!(script, "echo $$ > {} || exit 1; ", quoted(&procs.to_string_lossy()));
+        }
+        if let Some(at) = &self.hide {
+            let _ = write!(script, "umount -l {} || exit 1; ", quoted(&at.to_string_lossy()));
+        }
+        script.push_str("if [ -t 0 ] && [ -t 1 ]; then t=--tty; else t=; fi; ");
+        let _ = write!(
+            script,
+            "exec {} --root {} --cgroup-manager=disabled exec $t --env TERM=\"${{TERM:-xterm}}\" --cwd / \"$@\"",
+            quoted(&crun.to_string_lossy()),
+            quoted(&self.state.to_string_lossy())
+        );
+        let words = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", &script, "sh"];
+        Ok(words.map(str::to_owned).to_vec())
+    }
+
     /// Forgets a machine whose processes are gone. Its control groups, mounts
     /// and links are not crun's, so its own folder is all there is.
     pub fn forget(&self, id: &str) -> DriverResult<()> {
         crate::host::files::remove_all(&self.state.join(id))
     }
+}
+
+/// A word of a shell's, whatever is in it.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
