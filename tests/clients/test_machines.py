@@ -3,7 +3,6 @@ what happens, security groups are enforced, user data runs once, a killed kiln a
 
 One kiln for all tests of this file: its base image takes a minute or two to build.
 """
-import base64
 import json
 import tempfile
 import time
@@ -54,6 +53,18 @@ class Machines(unittest.TestCase):
     def wait(self, instance, state, seconds=30):
         wait_for(f"{instance} {state}", lambda: self.state(instance) == state, seconds)
 
+    def console(self, instance):
+        """What GetConsoleOutput gives. The wire has it in base64; boto3 takes that off by itself."""
+        return self.ec2.get_console_output(InstanceId=instance).get("Output", "")
+
+    def console_with(self, instance, text, seconds=60):
+        """The console once it holds the text; a failure shows all of it."""
+        try:
+            return wait_for(f"{text!r} in the console", lambda: text in (seen := self.console(instance)) and seen, seconds)
+        except AssertionError as error:
+            explained = KILN.cli("explain", instance, check=False).stdout
+            raise AssertionError(f"{error}\nconsole of {instance}:\n{self.console(instance)}\n{explained}") from None
+
     def answers(self, instance, port, seconds=10):
         return KILN.cli("probe", instance, str(port), "--seconds", str(seconds), check=False).returncode == 0
 
@@ -92,9 +103,7 @@ class Machines(unittest.TestCase):
     def test_user_data_runs_once_and_its_output_is_in_the_console(self):
         script = "#!/bin/sh\necho once-$((40 + 2))\ndate +%s%N >> /root/runs\ncat /root/runs | wc -l | sed 's/^/runs: /'\n"
         instance = self.launch(self.base, UserData=script)
-        console = lambda: base64.b64decode(self.ec2.get_console_output(InstanceId=instance).get("Output", "")).decode(errors="replace")  # noqa: E731
-        wait_for("user data's end", lambda: "user data finished with exit status 0" in console(), 60)
-        self.assertIn("once-42", console())
+        self.assertIn("once-42", self.console_with(instance, "user data finished with exit status 0"))
         self.ec2.reboot_instances(InstanceIds=[instance])
         wait_for("the second boot", lambda: next(m for m in KILN.status()["machines"] if m["id"] == instance)["boots"] == 2, 60)
         done = KILN.cli("shell", instance, "--", "cat", "/root/runs")
