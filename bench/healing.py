@@ -12,6 +12,8 @@ from shop import Group, Shoppers
 from tables import table
 
 ROUNDS = 9
+# Requests sent between two kills, so that each meets clients in full swing.
+BETWEEN = 200
 
 
 def run():
@@ -28,6 +30,8 @@ def run():
                 kiln.kill_init(victim)
                 good, _ = wait_for("the group to be whole again", lambda: shop.whole([victim]), 60, every=0.02)
                 times.append(time.perf_counter() - began)
+                enough = shoppers.sent + BETWEEN
+                wait_for("more requests", lambda: shoppers.sent >= enough, 30)
         failed, clients = len(shoppers.failed) - before, len(shoppers.threads)
         shop.delete()
         wait_for("the group to be gone", shop.gone, 60)
