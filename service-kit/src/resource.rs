@@ -27,6 +27,8 @@ pub struct ResourceRequest {
     /// Stack tags and the `aws:cloudformation:*` tags, to be put on what supports tags, before the
     /// resource's own `Tags`.
     pub tags: Vec<(String, String)>,
+    /// The same as they were before an update.
+    pub previous_tags: Vec<(String, String)>,
 }
 
 /// Whether a resource has settled.
@@ -108,21 +110,33 @@ impl ResourceRequest {
 
     /// The tags to put on: stack tags first, overridden by the resource's own `Tags` list.
     pub fn all_tags(&self) -> Vec<(String, String)> {
-        let mut tags = self.tags.clone();
-        for tag in self.properties.get("Tags").and_then(Json::as_array).into_iter().flatten() {
-            if let (Some(key), Some(value)) = (tag.get("Key").and_then(Json::as_str), tag.get("Value")) {
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                match tags.iter_mut().find(|(k, _)| k == key) {
-                    Some(found) => found.1 = value,
-                    None => tags.push((key.to_owned(), value)),
-                }
-            }
-        }
-        tags
+        merged(&self.tags, &self.properties)
+    }
+
+    /// The keys of tags that an update takes away.
+    pub fn removed_tags(&self) -> Vec<String> {
+        let wanted = self.all_tags();
+        let before = merged(&self.previous_tags, &self.previous).into_iter().map(|(key, _)| key);
+        before.filter(|key| !wanted.iter().any(|(known, _)| known == key)).collect()
     }
 
     /// Whether an update changed the property.
     pub fn changed(&self, name: &str) -> bool {
         self.properties.get(name) != self.previous.get(name)
     }
+}
+
+/// Tags of the stack, overridden by the resource's own.
+fn merged(stack: &[(String, String)], properties: &Json) -> Vec<(String, String)> {
+    let mut tags = stack.to_vec();
+    for tag in properties.get("Tags").and_then(Json::as_array).into_iter().flatten() {
+        if let (Some(key), Some(value)) = (tag.get("Key").and_then(Json::as_str), tag.get("Value")) {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            match tags.iter_mut().find(|(k, _)| k == key) {
+                Some(found) => found.1 = value,
+                None => tags.push((key.to_owned(), value)),
+            }
+        }
+    }
+    tags
 }

@@ -122,6 +122,21 @@ impl<'t> Evaluator<'t> {
         }
     }
 
+    /// The same with other values for the parameters (secrets hidden, say); the conditions stay as they were.
+    pub fn with_parameters<'n>(&self, parameters: &'n ParameterValues) -> Evaluator<'n>
+    where
+        't: 'n,
+    {
+        Evaluator {
+            template: self.template,
+            pseudo: self.pseudo,
+            parameters,
+            lookup: self.lookup,
+            conditions: self.conditions.clone(),
+            made: Cell::new(0),
+        }
+    }
+
     /// The template.
     pub fn template(&self) -> &'t Template {
         self.template

@@ -28,3 +28,11 @@ pub fn all() -> BTreeMap<String, ResourceSchema> {
     let load = |(_, text): &(&str, &str)| load(text).expect("the committed facts load: a test says so");
     FILES.iter().flat_map(load).collect()
 }
+
+/// The names of all resource types that AWS has, one a line.
+const AWS_TYPES: &str = include_str!("../facts/aws_types.txt");
+
+/// Does AWS have a resource type of this name, built here or not?
+pub fn is_aws_type(name: &str) -> bool {
+    AWS_TYPES.lines().any(|known| known == name)
+}

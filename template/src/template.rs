@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::check;
-use crate::error::{Mark, Result};
-use crate::expr::Expr;
+use crate::error::{Mark, Place, Result};
+use crate::expr::{Expr, ExprKind};
 use crate::parameter::Parameter;
 use crate::read::{self, Aliases, Origin};
 use crate::schema::Schemas;
@@ -172,6 +172,27 @@ impl Template {
         check::attributes(self, schemas)
     }
 
+    /// Where a resource writes a property (`SecurityGroupIngress/0/FromPort`), as deep as the text goes: behind a
+    /// function it ends at the function.
+    pub fn property_place(&self, logical_id: &str, path: &str) -> Place {
+        let mut place = Place { path: format!("Resources/{logical_id}/Properties"), mark: Mark::default() };
+        let mut found = self.resources.get(logical_id).map(|resource| &resource.properties);
+        for step in path.split('/').filter(|step| !step.is_empty()) {
+            place.path = format!("{}/{step}", place.path);
+            let below = found.and_then(|expr| match &expr.kind {
+                ExprKind::Map(entries) => entries.iter().find(|(key, _)| key == step).map(|(_, value)| value),
+                ExprKind::List(items) => step.parse().ok().and_then(|index: usize| items.get(index)),
+                _ => None,
+            });
+            if below.is_none() {
+                break;
+            }
+            found = below;
+        }
+        place.mark = found.map(|expr| expr.mark).unwrap_or_default();
+        place
+    }
+
     /// The capabilities a caller must acknowledge: `CAPABILITY_IAM` for IAM resources, `CAPABILITY_NAMED_IAM` if
     /// one of them has a name of its own.
     pub fn required_capabilities(&self) -> Option<(&'static str, Vec<&str>)> {
@@ -195,7 +216,7 @@ impl Template {
                 continue;
             };
             types.push(*name);
-            if let crate::expr::ExprKind::Map(entries) = &resource.properties.kind {
+            if let ExprKind::Map(entries) = &resource.properties.kind {
                 named |= !own_name.is_empty() && entries.iter().any(|(key, _)| key == own_name);
             }
         }

@@ -6,7 +6,7 @@ use kiln_template::schema::{Kind, Property, Recreation, ResourceSchema};
 #[test]
 fn all_types_of_the_slice_load() {
     let all = facts::all();
-    assert_eq!(all.len(), 44);
+    assert_eq!(all.len(), 45);
     for schema in all.values() {
         for member in schema.members().values() {
             visit(schema, member, 0);
@@ -51,4 +51,11 @@ fn update_behaviour_and_attributes_are_known() {
         Recreation::Conditionally
     );
     assert!(ResourceSchema::from_facts("X", &serde_json::json!({"properties": {}, "colour": 1})).is_err());
+}
+
+#[test]
+fn what_aws_has_is_told_from_what_nobody_has() {
+    assert!(facts::is_aws_type("AWS::S3::Bucket"));
+    assert!(!facts::is_aws_type("AWS::S3::Buckets"));
+    assert!(facts::all().keys().all(|name| facts::is_aws_type(name)));
 }

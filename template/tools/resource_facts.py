@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes template/facts/*.json: what each CloudFormation resource type has, as compact facts.
+"""Writes template/facts/: what each CloudFormation resource type has, as compact facts, and all types' names.
 
 The facts (names, kinds, required, enums, limits, update behaviour; never descriptions) come from the resource
 schemas bundled with the Python package cfn-lint. Same package version, same bytes.
@@ -17,7 +17,7 @@ import sys
 TYPES = {
     "ec2": """VPC Subnet InternetGateway VPCGatewayAttachment RouteTable Route SubnetRouteTableAssociation
         SecurityGroup SecurityGroupIngress SecurityGroupEgress KeyPair LaunchTemplate Instance EIP EIPAssociation
-        NetworkInterface NetworkInterfaceAttachment NatGateway Volume VolumeAttachment""",
+        NetworkInterface NetworkInterfaceAttachment NatGateway Volume VolumeAttachment VPCCidrBlock""",
     "autoscaling": "AutoScalingGroup LaunchConfiguration ScalingPolicy LifecycleHook ScheduledAction",
     "elasticloadbalancingv2": "LoadBalancer TargetGroup Listener ListenerRule",
     "iam": """Role InstanceProfile Policy ManagedPolicy User Group AccessKey UserToGroupAddition RolePolicy
@@ -137,6 +137,12 @@ def text(manager, names):
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
+def type_names(manager):
+    """All resource types AWS has: what is not built is told from what does not exist."""
+    names = manager.get_resource_types("us-east-1")
+    return "".join(f"{name}\n" for name in sorted(names) if name.startswith("AWS::"))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
@@ -151,9 +157,13 @@ def main():
         return
     folder = pathlib.Path(__file__).resolve().parent.parent / "facts"
     stale = []
-    for service, names in TYPES.items():
-        wanted = text(manager, [f"AWS::{NAMESPACES[service]}::{name}" for name in names.split()])
-        path = folder / f"{service}.json"
+    files = {
+        f"{service}.json": text(manager, [f"AWS::{NAMESPACES[service]}::{name}" for name in names.split()])
+        for service, names in TYPES.items()
+    }
+    files["aws_types.txt"] = type_names(manager)
+    for name, wanted in files.items():
+        path = folder / name
         if arguments.check:
             if not path.exists() or path.read_text() != wanted:
                 stale.append(path.name)

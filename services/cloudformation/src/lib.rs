@@ -3,6 +3,7 @@
 //! Operations check a wish and write it down; the controller `cloudformation/stack` brings it about
 //! through the resource types that the other services register. It knows none of them.
 
+mod attributes;
 mod changes;
 mod controllers;
 mod errors;
@@ -15,6 +16,7 @@ mod request;
 mod resources;
 mod role;
 mod schemas;
+mod secrets;
 mod signals;
 mod world;
 

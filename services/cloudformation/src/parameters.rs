@@ -5,8 +5,12 @@ use crate::records::stack::Parameters;
 use crate::request::is_refusal;
 use kiln_ec2_shapes::*;
 use kiln_service_kit::{Cx, Error};
+use kiln_ssm_shapes::GetParameterRequest;
 use kiln_template::{ParameterType, Template};
 use serde_json::Value as Json;
+
+/// The name of a parameter, which must be there.
+const SSM_NAME: &str = "AWS::SSM::Parameter::Name";
 
 /// Refuses values of AWS types that name nothing.
 pub async fn check_existence(cx: &Cx, template: &Template, parameters: &Parameters) -> Result<(), Error> {
@@ -15,7 +19,11 @@ pub async fn check_existence(cx: &Cx, template: &Template, parameters: &Paramete
             ParameterType::SsmValue(inner) => inner,
             kind => kind,
         };
-        let (ParameterType::Aws(kind) | ParameterType::AwsList(kind)) = kind else { continue };
+        let kind = match kind {
+            ParameterType::Aws(kind) | ParameterType::AwsList(kind) => kind.as_str(),
+            ParameterType::SsmName => SSM_NAME,
+            _ => continue,
+        };
         let values: Vec<String> = match parameters.values.get(name) {
             Some(Json::String(value)) => vec![value.clone()],
             Some(Json::Array(items)) => items.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
@@ -36,6 +44,14 @@ async fn exists(cx: &Cx, kind: &str, value: &str) -> Result<bool, Error> {
     let one = vec![value.to_owned()];
     let filter = |name: &str| vec![Filter { name: Some(name.to_owned()), values: one.clone() }];
     let found = match kind {
+        SSM_NAME => {
+            let request = GetParameterRequest { name: value.to_owned(), with_decryption: Some(false) };
+            return match cx.call(request).await {
+                Ok(_) => Ok(true),
+                Err(error) if error.is("ParameterNotFound") => Ok(false),
+                Err(error) => Err(error),
+            };
+        }
         "AWS::EC2::AvailabilityZone::Name" => cx
             .call(DescribeAvailabilityZonesRequest { zone_names: one, ..Default::default() })
             .await

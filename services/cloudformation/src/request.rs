@@ -6,10 +6,12 @@ use crate::errors::{self, validation};
 use crate::records::Version;
 use crate::records::stack::Parameters;
 use crate::world::{Facts, Subject};
-use crate::{schemas, world};
+use crate::{attributes, schemas, world};
 use kiln_cloudformation_shapes::{Parameter, RollbackConfiguration, Tag};
 use kiln_service_kit::{Cx, Error, Fault};
-use kiln_template::{Evaluator, Fact, Graph, Origin, Template, check_properties, resolve_parameters, schema};
+use kiln_template::{
+    Evaluator, Fact, Graph, Origin, Template, TemplateError, check_properties, resolve_parameters, schema,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the operations that lead to a new version have in common.
@@ -190,21 +192,24 @@ impl Wish {
 }
 
 /// Works every resource out as far as it can be and checks its properties; gives the graph's edges.
-fn check_all(evaluator: &Evaluator<'_>) -> Result<BTreeMap<String, BTreeSet<String>>, kiln_template::TemplateError> {
+fn check_all(evaluator: &Evaluator<'_>) -> Result<BTreeMap<String, BTreeSet<String>>, TemplateError> {
     let graph = Graph::of(evaluator.template(), Some(evaluator.conditions()))?;
     let mut wrong = vec![];
+    let mut place = None;
     for id in graph.creation_order() {
         let resource = evaluator.resource(&id)?;
+        attributes::check(&id, &resource)?;
         let schema = schemas::of(&resource.resource_type)?;
         if let Err(violations) = check_properties(schema, &resource.properties) {
+            place = place.or_else(|| Some(evaluator.template().property_place(&id, &violations.first()?.path)));
             wrong.push(format!(
                 "Properties validation failed for resource {id} with message: {}",
                 schema::violations_text(&violations)
             ));
         }
     }
-    if !wrong.is_empty() {
-        return Err(kiln_template::TemplateError::plain(wrong.join("; ")));
+    if let Some(place) = place {
+        return Err(TemplateError { place, ..TemplateError::plain(wrong.join("; ")) });
     }
     evaluator.outputs()?;
     Ok(graph.all_needs().clone())

@@ -16,9 +16,12 @@ pub enum Verdict {
 /// Judges the signals that have come.
 pub fn wanted(resource: &Resource, work: &Work, now: Timestamp) -> Verdict {
     let created = matches!(work.action, Action::Create | Action::Replace | Action::DeleteThenCreate);
-    let policy = work.target.creation_policy.as_ref().and_then(|policy| policy.get("ResourceSignal"));
-    let (true, Some(policy)) = (created, policy) else { return Verdict::Enough };
+    let part = |name: &str| work.target.creation_policy.as_ref().and_then(|policy| policy.get(name));
+    let (true, Some(policy)) = (created, part("ResourceSignal")) else { return Verdict::Enough };
     let count = policy.get("Count").and_then(whole).unwrap_or(1);
+    let percent = part("AutoScalingCreationPolicy").and_then(|policy| policy.get("MinSuccessfulInstancesPercent"));
+    let percent = percent.and_then(whole).unwrap_or(100).min(100);
+    let needed = (count * percent).div_ceil(100);
     let timeout = match policy.get("Timeout") {
         None => Duration::from_secs(300),
         Some(text) => match text.as_str().and_then(duration) {
@@ -28,25 +31,28 @@ pub fn wanted(resource: &Resource, work: &Work, now: Timestamp) -> Verdict {
     };
     let failures = resource.signals.values().filter(|success| !**success).count() as u64;
     let successes = resource.signals.len() as u64 - failures;
-    if failures > 0 {
+    if count.saturating_sub(failures) < needed {
         return Verdict::Failed(format!(
-            "Received {failures} FAILURE signal(s) out of {count}. Unable to satisfy 100% MinSuccessfulInstancesPercent \
-             requirement"
+            "Received {failures} FAILURE signal(s) out of {count}. Unable to satisfy {percent}% \
+             MinSuccessfulInstancesPercent requirement"
         ));
     }
-    if successes >= count {
+    // Every signal counts, so that an instance that is late is heard too; when time is up, enough is enough.
+    let late = now >= work.since + timeout;
+    if successes + failures >= count || (late && successes >= needed) {
         return Verdict::Enough;
     }
-    if now >= work.since + timeout {
+    if late {
         return Verdict::Failed(format!(
             "Failed to receive {} resource signal(s) within the specified duration",
-            count - successes
+            needed - successes
         ));
     }
-    Verdict::Waiting(format!("{} of {count} signals", successes))
+    Verdict::Waiting(format!("{} of {count} signals", successes + failures))
 }
 
-fn whole(value: &Json) -> Option<u64> {
+/// A whole number, given as number or text.
+pub fn whole(value: &Json) -> Option<u64> {
     match value {
         Json::Number(number) => number.as_u64(),
         Json::String(text) => text.parse().ok(),

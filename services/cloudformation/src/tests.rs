@@ -5,5 +5,7 @@ mod given;
 
 mod create;
 mod faults;
+mod refusals;
+mod secrets;
 mod update;
 mod wishes;

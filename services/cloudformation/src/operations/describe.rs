@@ -4,6 +4,7 @@ use super::{arn_of, stack_of};
 use crate::errors::bad_token;
 use crate::records::stack::OnFailure;
 use crate::records::{Stack as Kept, Status};
+use crate::secrets::HIDDEN;
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 use std::sync::Arc;
@@ -90,9 +91,13 @@ pub fn parameters(version: &crate::records::Version) -> Vec<Parameter> {
             let secret = version.parameters.no_echo.contains(name);
             Parameter {
                 parameter_key: Some(name.clone()),
-                parameter_value: Some(if secret { "****".to_owned() } else { value.clone() }),
+                parameter_value: Some(if secret { HIDDEN.to_owned() } else { value.clone() }),
                 use_previous_value: None,
-                resolved_value: version.parameters.resolved.get(name).cloned(),
+                resolved_value: version
+                    .parameters
+                    .resolved
+                    .get(name)
+                    .map(|value| if secret { HIDDEN.to_owned() } else { value.clone() }),
             }
         })
         .collect()

@@ -2,6 +2,7 @@
 
 use super::{arn_of, change_sets, stack_of};
 use crate::request::{body, parse};
+use crate::schemas;
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use kiln_template::Template;
@@ -72,7 +73,7 @@ async fn get_template_summary(
     let unknown: Vec<String> = template
         .resource_types()
         .into_iter()
-        .filter(|name| cx.platform().resource_type(name).is_none())
+        .filter(|name| cx.platform().resource_type(name).is_none() && schemas::not_built(name).is_none())
         .map(str::to_owned)
         .collect();
     let as_warnings = request

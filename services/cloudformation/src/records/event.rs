@@ -80,7 +80,7 @@ pub mod log {
             resource_type: resource.resource_type.clone(),
             status: resource.status.clone(),
             reason: resource.reason.clone(),
-            properties: about.map(|live| live.properties.clone()),
+            properties: about.map(|live| live.shown.as_ref().unwrap_or(&live.properties).clone()),
             ..blank(tx, stack)
         };
         write(tx, scope, event)

@@ -45,6 +45,9 @@ pub struct Live {
     pub physical_name: String,
     pub resource_type: String,
     pub properties: Json,
+    /// The properties as callers may see them, where parameters with NoEcho are in them.
+    #[serde(default)]
+    pub shown: Option<Json>,
     pub metadata: Option<Json>,
     pub creation_policy: Option<Json>,
     pub update_policy: Option<Json>,

@@ -16,6 +16,8 @@ pub struct World {
     pub log: Mutex<Vec<String>>,
     /// `create Vpc`: refused.
     pub refuse: Mutex<BTreeSet<String>>,
+    /// `delete Vpc`: refused because something uses it.
+    pub busy: Mutex<BTreeSet<String>>,
     /// `Vpc`: how often it says "not yet".
     pub slow: Mutex<BTreeMap<String, u32>>,
     count: Mutex<u32>,
@@ -45,6 +47,9 @@ impl World {
 
     fn ask(&self, verb: &str, logical_id: &str) -> Result<(), Error> {
         let what = format!("{verb} {logical_id}");
+        if self.busy.lock().contains(&what) {
+            return Err(Error::sender("DependencyViolation", format!("{logical_id} is in use")));
+        }
         match self.refuse.lock().contains(&what) {
             true => Err(Error::sender("Refused", format!("cannot {what}"))),
             false => Ok(()),

@@ -85,3 +85,26 @@ async fn a_process_that_dies_again_and_again_still_comes_to_the_end() {
     assert_eq!(given.settled(&id).await, "DELETE_COMPLETE");
     assert!(given.world.ids().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_make_room_neither_hangs_nor_loses_the_old() {
+    let given = given();
+    given.create("s", NET).await.unwrap();
+    let before = given.world.shown();
+    given.world.busy.lock().insert("delete Attachment".into());
+    // Nothing else fails: after a while the refusal is believed.
+    let other = NET.replace("10.0", "10.1");
+    assert_eq!(given.update("s", &other).await.unwrap(), "UPDATE_ROLLBACK_COMPLETE", "{:?}", given.story("s").await);
+    assert_eq!(given.world.shown(), before);
+    // Something else fails: it is not waited for at all.
+    given.world.refuse("create Late");
+    let late = "  Late: {Type: AWS::EC2::SecurityGroup, DependsOn: Vpc, Properties: {GroupDescription: x}}\n";
+    let count = given.story("s").await.len();
+    assert_eq!(given.update("s", &format!("{other}{late}")).await.unwrap(), "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(given.world.shown(), before);
+    let story = given.story_since("s", count).await;
+    assert!(story.contains(&"Attachment UPDATE_FAILED (Resource update cancelled)".to_owned()), "{story:?}");
+    // A deletion fails too, and says why.
+    assert_eq!(given.delete("s").await.unwrap(), "DELETE_FAILED");
+    assert!(given.story("s").await.iter().any(|line| line.contains("Attachment is in use")));
+}

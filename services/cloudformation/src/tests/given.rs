@@ -36,6 +36,7 @@ fn start(store: &Store, clock: &Clock, ids: &IdSource, world: &Arc<World>, hooks
         "AWS::EC2::InternetGateway",
         "AWS::EC2::VPCGatewayAttachment",
         "AWS::EC2::SecurityGroup",
+        "AWS::EC2::KeyPair",
         "AWS::IAM::Role",
     ] {
         service.resources.push(Arc::new(Fake(name, world.clone())));

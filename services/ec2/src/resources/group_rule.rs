@@ -2,6 +2,7 @@
 
 use super::properties::*;
 use super::security_group::permission;
+use crate::kinds;
 use kiln_ec2_shapes::*;
 use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
@@ -41,49 +42,37 @@ const EGRESS: &[&str] = &[
 impl GroupRuleType {
     async fn authorize(&self, cx: &Cx, request: &ResourceRequest) -> Result<Vec<SecurityGroupRule>, Error> {
         let ip_permissions = vec![permission(&request.properties)?];
+        let tag_specifications = marked(request, &kinds::SECURITY_GROUP_RULE);
         Ok(match self.egress {
             true => {
                 let group_id = required(request, "GroupId")?;
-                let new = AuthorizeSecurityGroupEgressRequest { group_id, ip_permissions, ..Default::default() };
+                let new = AuthorizeSecurityGroupEgressRequest {
+                    group_id,
+                    ip_permissions,
+                    tag_specifications,
+                    ..Default::default()
+                };
                 cx.call(new).await?.security_group_rules
             }
             false => {
                 let (group_id, group_name) = (request.text("GroupId"), request.text("GroupName"));
-                let new =
-                    AuthorizeSecurityGroupIngressRequest { group_id, group_name, ip_permissions, ..Default::default() };
+                let new = AuthorizeSecurityGroupIngressRequest {
+                    group_id,
+                    group_name,
+                    ip_permissions,
+                    tag_specifications,
+                    ..Default::default()
+                };
                 cx.call(new).await?.security_group_rules
             }
         })
     }
 
-    /// The rule that allows what the template asks for: an earlier try made it.
-    async fn existing(&self, cx: &Cx, request: &ResourceRequest) -> Result<Option<String>, Error> {
-        let group = match request.text("GroupId") {
-            Some(id) => id,
-            None => {
-                let group_names = vec![required(request, "GroupName")?];
-                let found = cx.call(DescribeSecurityGroupsRequest { group_names, ..Default::default() }).await?;
-                found.security_groups.into_iter().next().and_then(|g| g.group_id).ok_or_else(|| lacks("the group"))?
-            }
-        };
-        let wanted = permission(&request.properties)?;
-        let traffic = crate::rules::traffic(wanted.ip_protocol.as_deref(), wanted.from_port, wanted.to_port)?;
-        let look = DescribeSecurityGroupRulesRequest { filters: filter("group-id", &group), ..Default::default() };
+    /// The rule that an earlier try made; one that allows the same and is somebody else's is not ours.
+    async fn made_before(&self, cx: &Cx, request: &ResourceRequest) -> Result<Option<String>, Error> {
+        let look = DescribeSecurityGroupRulesRequest { filters: made_before(request), ..Default::default() };
         let rules = cx.call(look).await?.security_group_rules;
-        let cidr = wanted.ip_ranges.first().and_then(|r| r.cidr_ip.as_deref()).map(crate::rules::cidr).transpose()?;
-        let cidr_v6 =
-            wanted.ipv6_ranges.first().and_then(|r| r.cidr_ipv6.as_deref()).map(crate::rules::cidr_v6).transpose()?;
-        let peer = wanted.user_id_group_pairs.first().and_then(|pair| pair.group_id.clone());
-        let same = |rule: &&SecurityGroupRule| {
-            rule.is_egress == Some(self.egress)
-                && rule.ip_protocol.as_deref() == Some(traffic.protocol.as_str())
-                && rule.from_port == Some(traffic.from_port.unwrap_or(-1))
-                && rule.to_port == Some(traffic.to_port.unwrap_or(-1))
-                && rule.cidr_ipv4 == cidr.map(|c| c.to_string())
-                && rule.cidr_ipv6 == cidr_v6
-                && rule.referenced_group_info.as_ref().and_then(|info| info.group_id.clone()) == peer
-        };
-        Ok(rules.iter().find(same).and_then(|rule| rule.security_group_rule_id.clone()))
+        Ok(rules.into_iter().next().and_then(|rule| rule.security_group_rule_id))
     }
 
     /// The group that has the rule now; none when the rule is gone.
@@ -106,10 +95,12 @@ impl ResourceType for GroupRuleType {
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(self.type_name(), request, if self.egress { EGRESS } else { INGRESS })?;
-        let made = match self.authorize(cx, request).await {
-            Ok(rules) => rules.into_iter().next().and_then(|rule| rule.security_group_rule_id),
-            Err(error) if error.is("InvalidPermission.Duplicate") => self.existing(cx, request).await?,
-            Err(error) => return Err(error),
+        let made = match self.made_before(cx, request).await? {
+            Some(id) => Some(id),
+            None => {
+                let rules = self.authorize(cx, request).await?;
+                rules.into_iter().next().and_then(|rule| rule.security_group_rule_id)
+            }
         };
         made.ok_or_else(|| lacks("SecurityGroupRuleId"))
     }

@@ -75,8 +75,10 @@ impl ResourceType for KeyPairType {
         Ok(name)
     }
 
-    async fn update(&self, _: &Cx, _: &str, request: &ResourceRequest) -> Result<(), Error> {
-        only(NAME, request, SERVED)
+    async fn update(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
+        only(NAME, request, SERVED)?;
+        let pair = find(cx, name).await?.and_then(|pair| pair.key_pair_id).ok_or_else(|| lacks("KeyPairId"))?;
+        retag(cx, &pair, request).await
     }
 
     async fn delete(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<Stability, Error> {

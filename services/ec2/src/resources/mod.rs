@@ -14,6 +14,7 @@ mod route_table;
 mod security_group;
 mod subnet;
 mod vpc;
+mod vpc_cidr_block;
 
 use kiln_service_kit::ResourceType;
 use std::sync::Arc;
@@ -38,5 +39,6 @@ pub fn all() -> Vec<Arc<dyn ResourceType>> {
         Arc::new(security_group::SecurityGroupType),
         Arc::new(subnet::SubnetType),
         Arc::new(vpc::VpcType),
+        Arc::new(vpc_cidr_block::VpcCidrBlockType),
     ]
 }

@@ -27,6 +27,12 @@ pub fn tagged(request: &ResourceRequest, kind: &Kind) -> Vec<TagSpecification> {
     vec![TagSpecification { resource_type: Some(kind.resource_type.to_owned()), tags }]
 }
 
+/// The token alone, for things that do not get the stack's tags.
+pub fn marked(request: &ResourceRequest, kind: &Kind) -> Vec<TagSpecification> {
+    let tags = vec![Tag { key: Some(TOKEN.to_owned()), value: Some(request.token.clone()) }];
+    vec![TagSpecification { resource_type: Some(kind.resource_type.to_owned()), tags }]
+}
+
 fn plain_tags(request: &ResourceRequest) -> Vec<Tag> {
     request.all_tags().into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect()
 }
@@ -43,13 +49,8 @@ pub fn filter(name: &str, value: &str) -> Vec<Filter> {
 
 /// Brings the tags of a thing to what the template says now.
 pub async fn retag(cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
-    let before = ResourceRequest { properties: request.previous.clone(), ..request.clone() };
-    let (old, new) = (before.all_tags(), request.all_tags());
-    let gone: Vec<Tag> = old
-        .iter()
-        .filter(|(key, _)| !new.iter().any(|(k, _)| k == key))
-        .map(|(key, _)| Tag { key: Some(key.clone()), value: None })
-        .collect();
+    let new = request.all_tags();
+    let gone: Vec<Tag> = request.removed_tags().into_iter().map(|key| Tag { key: Some(key), value: None }).collect();
     if !gone.is_empty() {
         cx.call(DeleteTagsRequest { resources: vec![id.to_owned()], tags: gone, ..Default::default() }).await?;
     }
@@ -60,16 +61,16 @@ pub async fn retag(cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), E
     Ok(())
 }
 
-/// What a deletion came to: gone already is done, and what something else still uses goes once
-/// that has gone (an instance of the same stack takes a while to terminate).
+/// What a deletion came to: gone already is done. What something else still uses is refused, and the engine
+/// tries again for a while: that may be on its way out too.
 pub fn deleted<T>(outcome: Result<T, Error>) -> Result<Stability, Error> {
     match outcome {
         Ok(_) => Ok(Stability::Ready),
         Err(error) if is_gone(&error) => Ok(Stability::Ready),
-        Err(error) if error.is("DependencyViolation") || error.is("InvalidIPAddress.InUse") => {
-            Ok(Stability::Pending(error.message))
+        // An interface that is in use is refused as a wrong value; the engine is to know it for what it is.
+        Err(error) if error.message.ends_with("is currently in use.") => {
+            Err(Error::sender("DependencyViolation", error.message))
         }
-        Err(error) if error.message.ends_with("is currently in use.") => Ok(Stability::Pending(error.message)),
         Err(error) => Err(error),
     }
 }

@@ -15,6 +15,7 @@ fn request(logical_id: &str, properties: Json) -> ResourceRequest {
         physical_name: format!("shop-{logical_id}-ABC"),
         properties,
         previous: Json::Null,
+        previous_tags: vec![],
         tags: vec![("aws:cloudformation:stack-name".into(), "shop".into())],
     }
 }

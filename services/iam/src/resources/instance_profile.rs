@@ -1,6 +1,6 @@
 //! `AWS::IAM::InstanceProfile`. Ref: its name; GetAtt: Arn.
 
-use super::{gone_is_fine, tags};
+use super::{gone_is_fine, removed_tags, tags};
 use kiln_iam_shapes::*;
 use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
@@ -59,7 +59,16 @@ impl ResourceType for InstanceProfileType {
     }
 
     async fn update(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
-        set_role(cx, name, request.texts("Roles").first()).await
+        set_role(cx, name, request.texts("Roles").first()).await?;
+        let (instance_profile_name, tag_keys, tags) = (name.to_owned(), removed_tags(request), tags(request));
+        if !tag_keys.is_empty() {
+            let instance_profile_name = instance_profile_name.clone();
+            cx.call(UntagInstanceProfileRequest { instance_profile_name, tag_keys }).await?;
+        }
+        if !tags.is_empty() {
+            cx.call(TagInstanceProfileRequest { instance_profile_name, tags }).await?;
+        }
+        Ok(())
     }
 
     async fn delete(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<Stability, Error> {

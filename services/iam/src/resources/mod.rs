@@ -1,5 +1,6 @@
 //! CloudFormation types, one file each.
 
+mod access_key;
 mod group;
 mod inline_policy;
 mod instance_profile;
@@ -21,6 +22,7 @@ pub fn all() -> Vec<Arc<dyn ResourceType>> {
         Arc::new(role::RoleType),
         Arc::new(instance_profile::InstanceProfileType),
         Arc::new(user::UserType),
+        Arc::new(access_key::AccessKeyType),
         Arc::new(group::GroupType),
         Arc::new(policy::PolicyType),
         Arc::new(managed_policy::ManagedPolicyType),
@@ -37,6 +39,11 @@ pub(crate) fn tags(request: &ResourceRequest) -> Vec<Tag> {
     // finds its own things by their generated names.
     let own = request.all_tags().into_iter().filter(|(key, _)| !key.starts_with("aws:"));
     own.map(|(key, value)| Tag { key, value }).collect()
+}
+
+/// The keys of tags that an update takes away.
+pub(crate) fn removed_tags(request: &ResourceRequest) -> Vec<String> {
+    request.removed_tags().into_iter().filter(|key| !key.starts_with("aws:")).collect()
 }
 
 /// Gone already is as good as removed.

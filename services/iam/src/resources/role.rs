@@ -1,7 +1,7 @@
 //! `AWS::IAM::Role`. Ref: its name; GetAtt: Arn, RoleId.
 
 use super::target::{Target, document};
-use super::{gone_is_fine, tags};
+use super::{gone_is_fine, removed_tags, tags};
 use kiln_iam_shapes::*;
 use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
@@ -64,19 +64,12 @@ impl ResourceType for RoleType {
                 None => gone_is_fine(cx.call(DeleteRolePermissionsBoundaryRequest { role_name }).await)?,
             }
         }
-        if request.changed("Tags") {
-            let (new, old): (Vec<Tag>, Vec<String>) = {
-                let keys = request.previous.get("Tags").and_then(Json::as_array).into_iter().flatten();
-                let keys = keys.filter_map(|t| t.get("Key")?.as_str().map(str::to_owned)).collect();
-                (tags(request), keys)
-            };
-            let tag_keys: Vec<String> = old.into_iter().filter(|k| !new.iter().any(|t| t.key == *k)).collect();
-            if !tag_keys.is_empty() {
-                cx.call(UntagRoleRequest { role_name: name.to_owned(), tag_keys }).await?;
-            }
-            if !new.is_empty() {
-                cx.call(TagRoleRequest { role_name: name.to_owned(), tags: new }).await?;
-            }
+        let (role_name, tag_keys, tags) = (name.to_owned(), removed_tags(request), tags(request));
+        if !tag_keys.is_empty() {
+            cx.call(UntagRoleRequest { role_name: role_name.clone(), tag_keys }).await?;
+        }
+        if !tags.is_empty() {
+            cx.call(TagRoleRequest { role_name, tags }).await?;
         }
         Target::Role.set_policies(cx, name, request).await
     }

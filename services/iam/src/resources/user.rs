@@ -1,7 +1,7 @@
 //! `AWS::IAM::User`. Ref: its name; GetAtt: Arn.
 
 use super::target::{Target, texts};
-use super::{gone_is_fine, tags};
+use super::{gone_is_fine, removed_tags, tags};
 use kiln_iam_shapes::*;
 use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
@@ -78,17 +78,12 @@ impl ResourceType for UserType {
                 }
             }
         }
-        if request.changed("Tags") {
-            let new = tags(request);
-            let keys = request.previous.get("Tags").and_then(Json::as_array).into_iter().flatten();
-            let keys = keys.filter_map(|tag| tag.get("Key")?.as_str().map(str::to_owned));
-            let tag_keys: Vec<String> = keys.filter(|key| !new.iter().any(|tag| tag.key == *key)).collect();
-            if !tag_keys.is_empty() {
-                cx.call(UntagUserRequest { user_name: user_name(), tag_keys }).await?;
-            }
-            if !new.is_empty() {
-                cx.call(TagUserRequest { user_name: user_name(), tags: new }).await?;
-            }
+        let (tag_keys, tags) = (removed_tags(request), tags(request));
+        if !tag_keys.is_empty() {
+            cx.call(UntagUserRequest { user_name: user_name(), tag_keys }).await?;
+        }
+        if !tags.is_empty() {
+            cx.call(TagUserRequest { user_name: user_name(), tags }).await?;
         }
         Target::User.set_policies(cx, name, request).await?;
         set_groups(cx, name, request).await

@@ -14,6 +14,7 @@ fn request(name: &str, properties: Json) -> ResourceRequest {
         physical_name: format!("s-{name}-1"),
         properties,
         previous: Json::Null,
+        previous_tags: vec![],
         tags: vec![],
     }
 }

@@ -70,6 +70,7 @@ async fn cloudformation_makes_changes_and_removes_a_role() {
             "Tags": [{"Key": "a", "Value": "b"}],
         }),
         previous: serde_json::Value::Null,
+        previous_tags: vec![],
         tags: vec![("aws:cloudformation:stack-id".to_owned(), "s".to_owned())],
     };
     let id = kind.create(&cx, &request).await.expect("made");

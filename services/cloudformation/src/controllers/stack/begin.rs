@@ -4,10 +4,10 @@ use super::{Act, facts, verb};
 use crate::records::{Action, Live, Progress, Resource, Stack, Status, Undo, Version, Work, log, resource};
 use crate::request::is_refusal;
 use crate::world::evaluate;
-use crate::{policy, schemas};
+use crate::{policy, schemas, secrets};
 use kiln_service_kit::{Error, Tx};
 use kiln_template::changes::{DeployedResource, Replacement, compare};
-use kiln_template::{DeletionPolicy, ResolvedResource, check_properties, is_unknown, schema};
+use kiln_template::{DeletionPolicy, Evaluator, ResolvedResource, check_properties, is_unknown, schema};
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -23,8 +23,9 @@ impl Act<'_> {
         if found.as_ref().is_some_and(|resource| resource.work_of(&stack.phase()).is_some()) {
             return Ok(());
         }
-        let work = match self.resolve(&stack, version, id).await {
-            Ok(resolved) => self.decide(&stack, version, id, found.as_deref(), resolved)?,
+        let resolved = self.resolve(&stack, version, id).await;
+        let work = match resolved.and_then(|resolved| self.decide(&stack, version, id, found.as_deref(), resolved)) {
+            Ok(work) => work,
             Err(error) if is_refusal(&error) => return self.begin_failed(&stack, version, id, error.message).await,
             Err(error) => return Err(error),
         };
@@ -38,13 +39,24 @@ impl Act<'_> {
         }
     }
 
-    /// The resource with everything worked out and its properties right for its type.
-    async fn resolve(&self, stack: &Stack, version: &Version, id: &str) -> Result<ResolvedResource, Error> {
+    /// The resource with everything worked out and its properties right for its type; and its properties as
+    /// callers may see them, where they differ.
+    async fn resolve(
+        &self,
+        stack: &Stack,
+        version: &Version,
+        id: &str,
+    ) -> Result<(ResolvedResource, Option<Json>), Error> {
         let template = self.template(&version.body)?;
         let known = facts(&resource::of_stack(self.cx.store(), &self.name.scope, &stack.id)?);
         let owner = self.as_owner(stack);
-        let (mut resolved, _) =
-            evaluate(&owner, stack.into(), &template, version, known, |evaluator| evaluator.resource(id)).await?;
+        let hidden = secrets::hidden(&version.parameters);
+        let work = |evaluator: &Evaluator<'_>| {
+            let resolved = evaluator.resource(id)?;
+            let shown = hidden.as_ref().map(|hidden| secrets::shown(evaluator, hidden, id, &resolved.properties));
+            Ok((resolved, shown))
+        };
+        let ((mut resolved, shown), _) = evaluate(&owner, stack.into(), &template, version, known, work).await?;
         let schema = schemas::of(&resolved.resource_type).map_err(crate::errors::template)?;
         resolved.properties = check_properties(schema, &resolved.properties).map_err(|violations| {
             crate::errors::validation(format!(
@@ -53,11 +65,14 @@ impl Act<'_> {
             ))
         })?;
         if is_unknown(&resolved.properties) {
+            let unknown = resolved.properties.as_object().into_iter().flatten().filter(|(_, value)| is_unknown(value));
+            let names: Vec<&str> = unknown.map(|(name, _)| name.as_str()).collect();
             let what =
-                format!("Properties of {id} refer to a value that its resource does not give: {}", resolved.properties);
+                format!("Properties of {id} refer to a value that its resource does not give: {}", names.join(", "));
             return Err(crate::errors::validation(what));
         }
-        Ok(resolved)
+        let shown = shown.filter(|shown| *shown != resolved.properties);
+        Ok((resolved, shown))
     }
 
     fn decide(
@@ -66,10 +81,10 @@ impl Act<'_> {
         version: &Version,
         id: &str,
         found: Option<&Resource>,
-        resolved: ResolvedResource,
+        (resolved, shown): (ResolvedResource, Option<Json>),
     ) -> Result<Work, Error> {
         let schema = schemas::of(&resolved.resource_type).map_err(crate::errors::template)?;
-        let mut target = self.fresh(stack, version, id, &resolved);
+        let mut target = Live { shown, ..self.fresh(stack, version, id, &resolved) };
         let live = found.and_then(|resource| resource.live.as_ref());
         let action = match live {
             None => Action::Create,
@@ -87,6 +102,12 @@ impl Act<'_> {
                 }
             }
         };
+        if let (Some(live), Action::Replace) = (live, action)
+            && let Some(reason) = schemas::keeps_its_name(&live.resource_type, &live.properties, &resolved.properties)
+            && found.is_some_and(|resource| resource.status != "CREATE_FAILED")
+        {
+            return Err(crate::errors::validation(reason));
+        }
         if let (Some(live), Action::Update | Action::Keep) = (live, action) {
             target.physical_id = live.physical_id.clone();
             target.token = live.token.clone();
@@ -106,6 +127,7 @@ impl Act<'_> {
             physical_name: physical_name(&stack.name, id, &self.cx.ids().upper(12)),
             resource_type: resolved.resource_type.clone(),
             properties: resolved.properties.clone(),
+            shown: None,
             metadata: resolved.metadata.clone(),
             creation_policy: resolved.creation_policy.clone(),
             update_policy: resolved.update_policy.clone(),
@@ -185,6 +207,7 @@ impl Act<'_> {
                     resource_type: resource_type
                         .ok_or_else(|| Error::internal(format!("{id} is not in its template")))?,
                     properties: Json::Object(Default::default()),
+                    shown: None,
                     metadata: None,
                     creation_policy: None,
                     update_policy: None,

@@ -4,6 +4,7 @@
 use super::{Act, request, verb};
 use crate::records::{Action, Live, Progress, Resource, Stack, Work};
 use crate::request::is_refusal;
+use crate::schemas::keeps_its_name;
 use kiln_service_kit::{Error, ResourceRequest, ResourceType, Stability};
 use serde_json::Value as Json;
 
@@ -27,13 +28,19 @@ impl Act<'_> {
         };
         match outcome {
             Ok(physical_id) => self.carried(id, work, physical_id).await,
-            Err(error) if error.is(NOT_UPDATABLE) && work.action == Action::Update => self.replace(id, work).await,
+            Err(error) if error.is(NOT_UPDATABLE) && work.action == Action::Update => {
+                let before = resource.live.as_ref().map_or(&Json::Null, |live| &live.properties);
+                match keeps_its_name(&work.target.resource_type, before, &work.target.properties) {
+                    Some(reason) => self.fail(id, &work.phase, reason).await,
+                    None => self.replace(id, work).await,
+                }
+            }
             Err(error) => self.call_failed(id, work, error).await,
         }
     }
 
     async fn create(&self, kind: &dyn ResourceType, stack: &Stack, id: &str, work: &Work) -> Result<String, Error> {
-        kind.create(&self.as_owner(stack), &request(stack, id, &work.target, Json::Null)).await
+        kind.create(&self.as_owner(stack), &request(stack, id, &work.target, None)).await
     }
 
     async fn update(
@@ -50,7 +57,7 @@ impl Act<'_> {
             // Only metadata or policies differ: nothing to tell the type.
             return Ok(physical_id);
         }
-        let request = request(stack, &resource.logical_id, &work.target, previous.properties);
+        let request = request(stack, &resource.logical_id, &work.target, Some(&previous));
         kind.update(&self.as_owner(stack), &physical_id, &request).await?;
         Ok(physical_id)
     }
@@ -64,6 +71,8 @@ impl Act<'_> {
         let undo = resource.undo.as_ref().filter(|_| stack.status == crate::records::Status::UpdateRollbackInProgress);
         if let Some(tried) = undo.and_then(|undo| undo.tried.clone()) {
             live.properties = tried;
+            // Its tags were changed with its properties, or half of them were.
+            live.stack_tags = stack.target.as_ref().map_or(live.stack_tags, |target| target.tags.clone());
         }
         live
     }
@@ -79,7 +88,7 @@ impl Act<'_> {
         let id = &resource.logical_id;
         let Some(live) = resource.live.as_ref().filter(|live| live.token != work.target.token) else { return Ok(true) };
         let Some(physical_id) = &live.physical_id else { return Ok(true) };
-        let answer = kind.delete(&self.as_owner(stack), physical_id, &request(stack, id, live, Json::Null)).await;
+        let answer = kind.delete(&self.as_owner(stack), physical_id, &request(stack, id, live, None)).await;
         match answer {
             Ok(Stability::Ready) => {
                 self.write(id, false, |_, resource| {
@@ -98,6 +107,10 @@ impl Act<'_> {
             }
             Ok(Stability::Failed(why)) => {
                 self.fail(id, &work.phase, why).await?;
+                Ok(false)
+            }
+            Err(error) if self.may_pass(&error, work) => {
+                self.later(id, error.message);
                 Ok(false)
             }
             Err(error) => {
@@ -125,7 +138,9 @@ impl Act<'_> {
             work.progress = Progress::Settling;
             work.since = self.cx.now();
             let (target, verb) = (work.target.clone(), verb(stack, work));
-            if let Some(before) = resource.live.take().filter(|before| before.token != target.token) {
+            // A new thing with the old one's id is the old one: it must not be removed.
+            let other = |before: &Live| before.token != target.token && before.physical_id != target.physical_id;
+            if let Some(before) = resource.live.take().filter(other) {
                 let policy = target.update_replace_policy.clone();
                 resource.old.push(Live { update_replace_policy: policy, ..before });
             }
@@ -181,6 +196,6 @@ impl Act<'_> {
 
     /// For types whose answers need the request again.
     pub(super) fn request_of(&self, stack: &Stack, id: &str, live: &Live) -> ResourceRequest {
-        request(stack, id, live, Json::Null)
+        request(stack, id, live, None)
     }
 }

@@ -174,14 +174,16 @@ impl Act<'_> {
 }
 
 /// What a resource type is told.
-fn request(stack: &Stack, logical_id: &str, live: &Live, previous: Json) -> ResourceRequest {
+fn request(stack: &Stack, logical_id: &str, live: &Live, previous: Option<&Live>) -> ResourceRequest {
     let own = [
         ("aws:cloudformation:stack-name", &stack.name),
         ("aws:cloudformation:stack-id", &stack.id),
         ("aws:cloudformation:logical-id", &logical_id.to_owned()),
     ]
     .map(|(key, value)| (key.to_owned(), value.clone()));
-    let tags = own.into_iter().chain(live.stack_tags.iter().map(|(key, value)| (key.clone(), value.clone())));
+    let tags = |stack: &BTreeMap<String, String>| -> Vec<(String, String)> {
+        own.iter().cloned().chain(stack.iter().map(|(key, value)| (key.clone(), value.clone()))).collect()
+    };
     ResourceRequest {
         stack_id: stack.id.clone(),
         stack_name: stack.name.clone(),
@@ -189,8 +191,9 @@ fn request(stack: &Stack, logical_id: &str, live: &Live, previous: Json) -> Reso
         token: live.token.clone(),
         physical_name: live.physical_name.clone(),
         properties: live.properties.clone(),
-        previous,
-        tags: tags.collect(),
+        previous: previous.map_or(Json::Null, |previous| previous.properties.clone()),
+        tags: tags(&live.stack_tags),
+        previous_tags: previous.map_or_else(Vec::new, |previous| tags(&previous.stack_tags)),
     }
 }
 

@@ -122,6 +122,10 @@ impl<'a> Board<'a> {
                     self.steps.push(Step::Begin(id.clone()));
                 }
                 None | Some(Progress::Failed) => {}
+                // The old thing has not made room, and now it need not.
+                Some(Progress::Begun) if reason.is_some() && self.waits_for_room(id) => {
+                    self.steps.push(Step::Cancel(id.clone()));
+                }
                 Some(Progress::Begun) => self.when_due(id, Step::Carry(id.clone())),
                 // With rollback off, what is under way may still succeed and stay.
                 Some(Progress::Settling) if reason.is_some() && stack.on_failure != OnFailure::DoNothing => {
@@ -150,6 +154,17 @@ impl<'a> Board<'a> {
                 self.turn(to, Some(format!("{reason}{asked}")));
             }
         }
+    }
+
+    /// Whether a resource of which there cannot be two still waits for the old one to go.
+    fn waits_for_room(&self, id: &str) -> bool {
+        self.seen.resources.get(id).is_some_and(|resource| {
+            let work = resource.work.as_ref().filter(|work| work.action == Action::DeleteThenCreate);
+            let old = |work: &crate::records::Work| {
+                resource.live.as_ref().is_some_and(|live| live.token != work.target.token)
+            };
+            work.is_some_and(old) && self.seen.polls.contains_key(id)
+        })
     }
 
     /// Why the way forward ends, if it does.
@@ -309,7 +324,8 @@ impl<'a> Board<'a> {
             true => format!("to finish {}", stack.name),
             false => "nothing".to_owned(),
         };
-        Plan::concurrent(self.steps, Report { sees, wants, next: vec![], waiting_for, failing: None })
+        let at_rest = !stack.status.in_progress();
+        Plan::concurrent(self.steps, Report { sees, wants, waiting_for, at_rest, ..Report::default() })
     }
 }
 

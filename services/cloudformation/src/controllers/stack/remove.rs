@@ -78,12 +78,19 @@ impl Act<'_> {
                 Ok(())
             }
             Ok(Stability::Failed(why)) => self.fail(id, &work.phase, why).await,
-            Err(error) if is_in_use(&error) && self.cx.now().since(work.since) < IN_USE => {
+            Err(error) if self.may_pass(&error, work) => {
                 self.later(id, error.message);
                 Ok(())
             }
             Err(error) => self.call_failed(id, work, error).await,
         }
+    }
+}
+
+impl Act<'_> {
+    /// Whether a refusal to remove a thing is tried again.
+    pub(super) fn may_pass(&self, error: &Error, work: &Work) -> bool {
+        is_in_use(error) && self.cx.now().since(work.since) < IN_USE
     }
 }
 

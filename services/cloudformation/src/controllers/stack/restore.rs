@@ -28,7 +28,8 @@ impl Act<'_> {
         }
         let Some(undo) = &resource.undo else { return Ok(()) };
         let Some(before) = undo.before.clone() else { return Ok(()) };
-        let way = way(undo, &before, resource.live.as_ref());
+        let tags_tried = stack.target.as_ref().is_some_and(|target| target.tags != before.stack_tags);
+        let way = way(undo, &before, resource.live.as_ref(), tags_tried);
         let silent = matches!(way, Way::AsBefore);
         let anew = (self.cx.ids().uuid(), stack.phase());
         self.write(id, !silent, |now: &Stack, resource| {
@@ -48,6 +49,7 @@ impl Act<'_> {
                 Way::Reinstate => {
                     work.progress = Progress::Done;
                     let new = resource.live.replace(work.target.clone());
+                    let new = new.filter(|new| new.physical_id != work.target.physical_id);
                     resource.old.retain(|life| life.token != work.target.token);
                     // What the failed update made goes, whatever its policy.
                     resource.old.extend(new.map(|new| Live { update_replace_policy: None, ..new }));
@@ -73,7 +75,7 @@ impl Act<'_> {
     }
 }
 
-fn way(undo: &Undo, before: &Live, live: Option<&Live>) -> Way {
+fn way(undo: &Undo, before: &Live, live: Option<&Live>, tags_tried: bool) -> Way {
     match live {
         // One that came back anew in an earlier try is as good as the one before.
         Some(live) if undo.before_gone && live.properties == before.properties && live.physical_id.is_some() => {
@@ -81,7 +83,7 @@ fn way(undo: &Undo, before: &Live, live: Option<&Live>) -> Way {
         }
         _ if undo.before_gone => Way::Anew,
         Some(live) if live.token == before.token => {
-            let tried = undo.tried.as_ref().is_some_and(|tried: &Json| *tried != before.properties);
+            let tried = undo.tried.as_ref().is_some_and(|tried: &Json| tags_tried || *tried != before.properties);
             match tried || live.properties != before.properties || live.stack_tags != before.stack_tags {
                 true => Way::Back,
                 false => Way::AsBefore,

@@ -1,0 +1,83 @@
+//! Resource attributes that say how a resource is made and changed (`CreationPolicy`, `UpdatePolicy`): what is not
+//! carried out, or makes no sense, must not be accepted.
+
+use crate::signals::{duration, whole};
+use kiln_template::{ErrorKind, Place, ResolvedResource, TemplateError};
+use serde_json::{Map, Value as Json};
+
+/// Refuses the first policy that is wrong or not built.
+pub fn check(id: &str, resource: &ResolvedResource) -> Result<(), TemplateError> {
+    if let Some(policy) = &resource.creation_policy {
+        creation_policy(id, policy)?;
+    }
+    if let Some(policy) = &resource.update_policy {
+        update_policy(id, policy)?;
+    }
+    Ok(())
+}
+
+fn refuse(id: &str, path: &str, kind: ErrorKind, message: String) -> TemplateError {
+    let place = Place { path: format!("Resources/{id}/{path}"), mark: Default::default() };
+    TemplateError { kind, place, ..TemplateError::plain(message) }
+}
+
+fn object<'p>(id: &str, path: &str, value: &'p Json) -> Result<&'p Map<String, Json>, TemplateError> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    value.as_object().ok_or_else(|| {
+        let message = format!("Template format error: {name} must be an object.");
+        refuse(id, path, ErrorKind::Validation, message)
+    })
+}
+
+fn creation_policy(id: &str, policy: &Json) -> Result<(), TemplateError> {
+    let wrong = |path: &str, message: String| {
+        Err(refuse(id, &format!("CreationPolicy/{path}"), ErrorKind::Validation, message))
+    };
+    for (name, value) in object(id, "CreationPolicy", policy)? {
+        let members = object(id, &format!("CreationPolicy/{name}"), value)?;
+        for (member, value) in members {
+            let path = format!("{name}/{member}");
+            let fits = match path.as_str() {
+                "ResourceSignal/Count" => whole(value).is_some(),
+                "ResourceSignal/Timeout" => value.as_str().and_then(duration).is_some_and(|time| time <= LONGEST),
+                "AutoScalingCreationPolicy/MinSuccessfulInstancesPercent" => whole(value).is_some_and(|n| n <= 100),
+                _ => return wrong(&path, format!("Encountered unsupported CreationPolicy property {member}")),
+            };
+            if !fits {
+                return wrong(&path, format!("Invalid CreationPolicy: {member} cannot be {value}"));
+            }
+        }
+        if !matches!(name.as_str(), "ResourceSignal" | "AutoScalingCreationPolicy") {
+            return wrong(name, format!("Encountered unsupported CreationPolicy property {name}"));
+        }
+    }
+    Ok(())
+}
+
+/// Signals are waited for at most 12 hours.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(12 * 3600);
+
+/// Update policies change how a group is updated.
+fn update_policy(id: &str, policy: &Json) -> Result<(), TemplateError> {
+    for (name, value) in object(id, "UpdatePolicy", policy)? {
+        let members = object(id, &format!("UpdatePolicy/{name}"), value)?;
+        let asks_nothing = match name.as_str() {
+            "AutoScalingScheduledAction" => {
+                members.iter().all(|(name, value)| name == "IgnoreUnmodifiedGroupSizeProperties" && is_false(value))
+            }
+            "AutoScalingReplacingUpdate" => {
+                members.iter().all(|(name, value)| name == "WillReplace" && is_false(value))
+            }
+            _ => false,
+        };
+        if !asks_nothing {
+            let what = format!("UpdatePolicy.{name} of resource {id} is not built in Kiln");
+            return Err(refuse(id, &format!("UpdatePolicy/{name}"), ErrorKind::NotBuilt, what));
+        }
+    }
+    Ok(())
+}
+
+fn is_false(value: &Json) -> bool {
+    matches!(value, Json::Bool(false)) || value.as_str() == Some("false")
+}
