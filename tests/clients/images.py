@@ -7,8 +7,11 @@ import shutil
 import tarfile
 
 
-def docker_archive(directory):
-    """A docker archive whose only program is busybox's httpd, made here."""
+HTTPD = ["/bin/busybox", "httpd", "-f", "-p", "8080", "-h", "/www"]
+
+
+def docker_archive(directory, command=HTTPD):
+    """A docker archive whose only program is busybox, as a web server unless told otherwise."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
         tar.add(shutil.which("busybox"), "bin/busybox")
@@ -20,7 +23,7 @@ def docker_archive(directory):
     config = {
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Cmd": ["/bin/busybox", "httpd", "-f", "-p", "8080", "-h", "/www"]},
+        "config": {"Cmd": command},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
     }
     archive = pathlib.Path(directory) / "httpd.tar"
