@@ -78,6 +78,7 @@ fn network() -> VpcSpec {
         owner: InterfaceOwner::Machine { machine: format!("i-{n}").into() },
         groups: vec!["all".into()],
         source_dest_check: true,
+        internet: true,
     };
     VpcSpec {
         id: VPC.into(),

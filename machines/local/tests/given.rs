@@ -117,6 +117,7 @@ pub fn with(mut vpc: VpcSpec, address: &str, groups: &[&str], owner: InterfaceOw
         owner,
         groups: groups.iter().map(|g| GroupId::from(*g)).collect(),
         source_dest_check: true,
+        internet: true,
     });
     vpc
 }

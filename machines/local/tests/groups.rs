@@ -173,6 +173,13 @@ async fn only_a_subnet_with_a_gateway_leads_to_the_internet() {
         }
     }
     assert_eq!(given.driver.leftovers().await.unwrap().processes, 3);
+    // Nor does a gateway help an interface that may not use it.
+    network.interfaces[0].internet = false;
+    given.driver.apply_network(&network).await.unwrap();
+    assert_ne!(given.sh("i-out", ping).await.code, 0);
+    network.interfaces[0].internet = true;
+    given.driver.apply_network(&network).await.unwrap();
+    given.out("i-out", ping).await;
     network.subnets[0].internet = false;
     given.driver.apply_network(&network).await.unwrap();
     assert_ne!(given.sh("i-out", ping).await.code, 0);

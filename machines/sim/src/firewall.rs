@@ -52,6 +52,7 @@ mod tests {
             owner: InterfaceOwner::Router,
             groups: vec![GroupId::new(id)],
             source_dest_check: true,
+            internet: true,
         };
         let network = VpcSpec {
             id: VpcId::new("v"),

@@ -157,6 +157,10 @@ pub struct InterfaceSpec {
     /// Whether packets must come from or go to this very address. False only
     /// for machines that forward other machines' packets.
     pub source_dest_check: bool,
+    /// Whether it may go the way to the internet that its subnet has. Through an
+    /// internet gateway that takes a public address.
+    #[serde(default)]
+    pub internet: bool,
 }
 
 /// Whose an address is.

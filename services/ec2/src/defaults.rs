@@ -106,7 +106,6 @@ pub fn new_vpc(tx: &mut Tx, cx: &Cx, cidr: Cidr, is_default: bool, tags: Tags) -
         dhcp_options: ready.dhcp_options.clone(),
         enable_dns_support: true,
         enable_dns_hostnames: is_default,
-        enable_network_address_usage_metrics: false,
         tags,
     };
     let table = RouteTable {

@@ -1,11 +1,12 @@
 //! The DNS of a VPC, at the second address of its first block and at 169.254.169.253.
 //!
-//! It answers private names of instances (A) and names of load balancers whose interfaces are in
-//! the VPC. Everything else goes to the host's resolver, byte for byte, when the subnet of the
+//! It answers private names of instances (A), public names of addresses (inside the VPC with the
+//! private address, as on AWS) and names of load balancers whose interfaces are in the VPC. With
+//! `EnableDnsSupport` off everything is REFUSED. Everything else goes to the host's resolver, byte for byte, when the subnet of the
 //! machine that asks leads to the internet; else the answer is REFUSED. Only the question of a
 //! message is read here; RFC 1035 says how. A DNS library was turned down: this is all of it.
 
-use crate::records::{NetworkInterface, private_domain};
+use crate::records::{NetworkInterface, Vpc, private_domain};
 use kiln_elbv2_shapes::DescribeLoadBalancersRequest;
 use kiln_machines_spec::{MachineDriver, VpcId};
 use kiln_service_kit::{Cx, Error};
@@ -179,6 +180,11 @@ fn malformed(message: &[u8]) -> Option<Vec<u8>> {
 
 async fn answer(cx: &Cx, vpc: &str, from: IpAddr, message: &[u8], tcp: bool) -> Option<Vec<u8>> {
     let Some(question) = question(message) else { return malformed(message) };
+    match cx.store().get::<Vpc>(cx.scope(), vpc) {
+        Ok(Some(vpc)) if vpc.enable_dns_support => {}
+        Ok(_) => return Some(reply(message, &question, REFUSED, &[])),
+        Err(error) => return failed(message, &question, &Error::from(error)),
+    }
     match own_name(cx, vpc, &question).await {
         Ok(Some(addresses)) => {
             let code = if addresses.is_empty() { NO_SUCH_NAME } else { NO_ERROR };
@@ -227,10 +233,42 @@ async fn own_name(cx: &Cx, vpc: &str, question: &Question) -> Result<Option<Vec<
         };
         return Ok(Some(instance.filter(|i| named(i)).map(|i| i.ip).into_iter().collect()));
     }
+    if let Some(ip) = public_address(cx.region(), &question.name) {
+        return holder(cx, vpc, ip);
+    }
     if question.name.ends_with(".elb.localhost") {
         return balancer(cx, &question.name, of_vpc).await.map(Some);
     }
     Ok(None)
+}
+
+/// The public name of a public address.
+pub fn public_dns_name(region: &str, ip: Ipv4Addr) -> String {
+    let [a, b, c, d] = ip.octets();
+    format!("ec2-{a}-{b}-{c}-{d}.{}", public_domain(region))
+}
+
+fn public_domain(region: &str) -> String {
+    match region {
+        "us-east-1" => "compute-1.amazonaws.com".to_owned(),
+        other => format!("{other}.compute.amazonaws.com"),
+    }
+}
+
+/// The address that a public name of the region stands for.
+fn public_address(region: &str, name: &str) -> Option<Ipv4Addr> {
+    let host = name.strip_suffix(&public_domain(region))?.strip_suffix('.')?;
+    host.strip_prefix("ec2-")?.replace('-', ".").parse().ok()
+}
+
+/// What a public name means to a machine in `vpc`: the holder's private address if it is a
+/// neighbour, else the public one; `None` if nobody here holds it.
+fn holder(cx: &Cx, vpc: &str, ip: Ipv4Addr) -> Result<Option<Vec<Ipv4Addr>>, Error> {
+    let all = cx.store().list::<NetworkInterface>(cx.scope())?;
+    let holder = all.into_iter().find(|(_, i)| i.public.as_ref().is_some_and(|public| public.ip == ip));
+    let Some((_, holder)) = holder else { return Ok(None) };
+    let named = cx.store().get::<Vpc>(cx.scope(), &holder.vpc)?.is_some_and(|vpc| vpc.gives_public_names());
+    Ok(named.then(|| vec![if *holder.vpc == *vpc { holder.ip } else { ip }]))
 }
 
 /// The addresses in this VPC of the load balancer with that name.
@@ -317,6 +355,54 @@ mod tests {
         let answer = reply(&message, &question, NO_ERROR, &[Ipv4Addr::new(10, 0, 0, 5)]);
         assert_eq!(answer[..12], [0xab, 0xcd, 0x85, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
         assert_eq!(answer[message.len()..], [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 0, 0, 5]);
+    }
+
+    /// The code and the addresses that a machine of the VPC gets for a name.
+    async fn asked(cx: &Cx, vpc: &str, name: &str) -> (u8, Vec<Ipv4Addr>) {
+        let message = query(name, A);
+        let from = IpAddr::from([172, 31, 0, 9]);
+        let answer = answer(cx, vpc, from, &message, false).await.expect("an answer");
+        let records = answer[message.len()..].chunks(16);
+        let address = |record: &[u8]| Ipv4Addr::new(record[12], record[13], record[14], record[15]);
+        (answer[3] & 0x0f, records.map(address).collect())
+    }
+
+    #[tokio::test]
+    async fn public_names_lead_to_neighbours_and_support_can_be_switched_off() {
+        use kiln_ec2_shapes::*;
+        let w = crate::tests::World::new();
+        let home = w.call(DescribeVpcsRequest::default()).await.vpcs.remove(0).vpc_id.expect("an id");
+        let other = w.vpc("10.0.0.0/16").await;
+        let subnet = w.call(DescribeSubnetsRequest::default()).await.subnets.remove(0).subnet_id.expect("an id");
+        let made = CreateNetworkInterfaceRequest { subnet_id: subnet, ..Default::default() };
+        let made = w.call(made).await.network_interface.expect("an interface");
+        let private: Ipv4Addr = made.private_ip_address.expect("an address").parse().expect("IPv4");
+        let address = w.call(AllocateAddressRequest::default()).await;
+        let public: Ipv4Addr = address.public_ip.expect("an address").parse().expect("IPv4");
+        let give = AssociateAddressRequest {
+            allocation_id: address.allocation_id,
+            network_interface_id: made.network_interface_id,
+            ..Default::default()
+        };
+        w.call(give).await;
+        let name = public_dns_name("us-east-1", public);
+        assert_eq!(name, "ec2-203-0-113-1.compute-1.amazonaws.com");
+        assert_eq!(asked(&w.cx, &home, &name).await, (NO_ERROR, vec![private]));
+        assert_eq!(asked(&w.cx, &other, &name).await, (NO_ERROR, vec![public]));
+        let shown = w.call(DescribeNetworkInterfacesRequest::default()).await.network_interfaces.remove(0);
+        assert_eq!(shown.association.and_then(|a| a.public_dns_name), Some(name.clone()));
+
+        let off = |vpc_id: &str| ModifyVpcAttributeRequest {
+            vpc_id: vpc_id.to_owned(),
+            enable_dns_support: Some(AttributeBooleanValue { value: Some(false) }),
+            ..Default::default()
+        };
+        w.call(off(&home)).await;
+        assert_eq!(asked(&w.cx, &home, &name).await, (REFUSED, vec![]));
+        let private_name = format!("{}.ec2.internal", crate::records::ip_host(private));
+        assert_eq!(asked(&w.cx, &home, &private_name).await, (REFUSED, vec![]));
+        let shown = w.call(DescribeNetworkInterfacesRequest::default()).await.network_interfaces.remove(0);
+        assert_eq!(shown.association.and_then(|a| a.public_dns_name).as_deref(), Some(""));
     }
 
     #[test]

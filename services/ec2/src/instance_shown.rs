@@ -3,6 +3,7 @@
 //! Addresses and groups are its interface's, so a change there is seen here; a terminated instance
 //! has no interface any more and shows none.
 
+use crate::dns::public_dns_name;
 use crate::instance_types;
 use crate::records::{Instance, InstanceState, MetadataOptions, NetworkInterface, SecurityGroup, Vpc};
 use crate::tags;
@@ -38,7 +39,7 @@ impl Around {
             let name = store.get::<SecurityGroup>(scope, id)?.map_or_else(String::new, |group| group.name.clone());
             groups.push((id.to_string(), name));
         }
-        let dns_hostnames = store.get::<Vpc>(scope, &instance.vpc)?.is_some_and(|vpc| vpc.enable_dns_hostnames);
+        let dns_hostnames = store.get::<Vpc>(scope, &instance.vpc)?.is_some_and(|vpc| vpc.gives_public_names());
         Ok(Around { interface, groups, dns_hostnames })
     }
 
@@ -49,11 +50,7 @@ impl Around {
     /// The public name, where the VPC gives out names.
     pub fn public_dns(&self, region: &str) -> Option<String> {
         let ip = self.public_ip().filter(|_| self.dns_hostnames)?;
-        let [a, b, c, d] = ip.octets();
-        Some(match region {
-            "us-east-1" => format!("ec2-{a}-{b}-{c}-{d}.compute-1.amazonaws.com"),
-            other => format!("ec2-{a}-{b}-{c}-{d}.{other}.compute.amazonaws.com"),
-        })
+        Some(public_dns_name(region, ip))
     }
 
     pub fn group_identifiers(&self) -> Vec<GroupIdentifier> {
@@ -97,7 +94,7 @@ pub fn instance(cx: &Cx, record: &Instance, around: &Around) -> shapes::Instance
     let kind = instance_types::find(&record.instance_type);
     shapes::Instance {
         architecture: Some(record.architecture.clone()),
-        block_device_mappings: if gone { vec![] } else { vec![root_device(record)] },
+        block_device_mappings: if gone { vec![] } else { vec![root_device(record, around)] },
         client_token: Some(record.client_token.clone().unwrap_or_default()),
         ebs_optimized: Some(record.options.ebs_optimized),
         ena_support: Some(true),
@@ -158,7 +155,7 @@ pub fn instance(cx: &Cx, record: &Instance, around: &Around) -> shapes::Instance
             tenancy: Some("default".to_owned()),
             ..Placement::default()
         }),
-        monitoring: Some(Monitoring { state: Some(monitoring(record).to_owned()) }),
+        monitoring: Some(Monitoring { state: Some(MONITORING.to_owned()) }),
         subnet_id: (!gone).then(|| record.subnet.to_string()),
         vpc_id: (!gone).then(|| record.vpc.to_string()),
         private_ip_address: (!gone).then(|| record.ip.to_string()),
@@ -167,15 +164,16 @@ pub fn instance(cx: &Cx, record: &Instance, around: &Around) -> shapes::Instance
     }
 }
 
-pub fn monitoring(record: &Instance) -> &'static str {
-    if record.options.detailed_monitoring { "enabled" } else { "disabled" }
-}
+/// Detailed monitoring cannot be had: there are no metrics.
+pub const MONITORING: &str = "disabled";
 
-pub fn root_device(record: &Instance) -> InstanceBlockDeviceMapping {
+pub fn root_device(record: &Instance, around: &Around) -> InstanceBlockDeviceMapping {
+    // The disk is there since the launch; LaunchTime is that of the latest start.
+    let interface = around.interface.as_ref().and_then(|interface| interface.attachment.as_ref());
     InstanceBlockDeviceMapping {
         device_name: Some(record.root_device.clone()),
         ebs: Some(EbsInstanceBlockDevice {
-            attach_time: Some(record.launch_time),
+            attach_time: Some(interface.map_or(record.launch_time, |attachment| attachment.at)),
             delete_on_termination: Some(true),
             status: Some(if record.launched { "attached" } else { "attaching" }.to_owned()),
             volume_id: Some(record.volume.to_string()),
@@ -320,7 +318,7 @@ pub fn filter_values(cx: &Cx, record: &Instance, around: &Around, name: &str) ->
         "metadata-options.http-endpoint" => one(if record.metadata.enabled { "enabled" } else { "disabled" }),
         "metadata-options.http-put-response-hop-limit" => one(record.metadata.hop_limit),
         "metadata-options.http-tokens" => one(if record.metadata.tokens_required { "required" } else { "optional" }),
-        "monitoring-state" => one(monitoring(record)),
+        "monitoring-state" => one(MONITORING),
         "network-interface.mac-address" => maybe(interface.map(|i| i.mac)),
         "network-interface.network-interface-id" => maybe(interface.map(|i| &i.id)),
         "network-interface.private-ip-address" | "network-interface.addresses.private-ip-address" => {

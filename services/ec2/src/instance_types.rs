@@ -20,13 +20,17 @@ pub struct Family {
     /// Threads per core.
     pub threads: i32,
     pub hypervisor: &'static str,
-    pub clock_ghz: f64,
+    /// AWS's catalogue says none for the oldest.
+    pub clock_ghz: Option<f64>,
     /// Size, processors, MiB.
     sizes: &'static [(&'static str, i32, i64)],
 }
 
 const GIB: i64 = 1024;
 
+/// The first generation; `m1.small` is what RunInstances takes when nobody names a type.
+const M1: &[(&str, i32, i64)] =
+    &[("small", 1, 1_740), ("medium", 1, 3_788), ("large", 2, 7_680), ("xlarge", 4, 15_360)];
 const T2: &[(&str, i32, i64)] = &[
     ("nano", 1, 512),
     ("micro", 1, GIB),
@@ -110,7 +114,16 @@ const MEMORY: &[(&str, i32, i64)] = &[
 ];
 
 const fn x86(name: &'static str, clock_ghz: f64, sizes: &'static [(&'static str, i32, i64)]) -> Family {
-    Family { name, arm: false, burstable: false, current: true, threads: 2, hypervisor: "nitro", clock_ghz, sizes }
+    Family {
+        name,
+        arm: false,
+        burstable: false,
+        current: true,
+        threads: 2,
+        hypervisor: "nitro",
+        clock_ghz: Some(clock_ghz),
+        sizes,
+    }
 }
 
 const fn arm(name: &'static str, clock_ghz: f64, sizes: &'static [(&'static str, i32, i64)]) -> Family {
@@ -124,6 +137,7 @@ static FAMILIES: &[Family] = &[
     arm("c6g", 2.5, COMPUTE_ARM),
     x86("c7i", 3.2, COMPUTE),
     arm("c7g", 2.6, COMPUTE_ARM),
+    Family { current: false, threads: 1, hypervisor: "xen", clock_ghz: None, ..x86("m1", 0.0, M1) },
     x86("m5", 3.1, GENERAL),
     x86("m5a", 2.5, GENERAL),
     x86("m6i", 3.5, GENERAL),
@@ -155,6 +169,10 @@ pub fn find(name: &str) -> Option<InstanceType> {
 impl InstanceType {
     pub fn name(&self) -> String {
         format!("{}.{}", self.family.name, self.size)
+    }
+    /// AWS's `EbsOptimizedSupport`: always so (`default`), or not to be had.
+    pub fn ebs_optimized(&self) -> &'static str {
+        if self.family.hypervisor == "nitro" { "default" } else { "unsupported" }
     }
     /// AWS's name of the architecture.
     pub fn architecture(&self) -> &'static str {

@@ -90,6 +90,7 @@ impl InterfaceAllocator {
             source_dest_check: new.source_dest_check,
             attachment: new.attachment,
             public,
+            auto_public: new.public,
             managed_by: new.managed_by,
             interface_type: new.interface_type.to_owned(),
             created: tx.now(),
@@ -169,6 +170,26 @@ pub fn release_interface(tx: &mut Tx, scope: &Scope, id: &str) -> Result<(), Err
     Ok(())
 }
 
+/// A stopped instance's interface gives its own public address back, as on AWS; an Elastic IP stays.
+pub fn release_public(tx: &mut Tx, scope: &Scope, id: &str) -> Result<(), Error> {
+    let Some(interface) = tx.get::<NetworkInterface>(scope, id)? else { return Ok(()) };
+    if interface.public.as_ref().is_none_or(|public| public.elastic.is_some()) {
+        return Ok(());
+    }
+    Ok(tx.put(scope, id, NetworkInterface { public: None, ..NetworkInterface::clone(&interface) })?)
+}
+
+/// An interface that was to have a public address from its launch on, and has none, gets a new one.
+pub fn renew_public(tx: &mut Tx, scope: &Scope, id: &str) -> Result<(), Error> {
+    let Some(interface) = tx.get::<NetworkInterface>(scope, id)? else { return Ok(()) };
+    if !interface.auto_public || interface.public.is_some() {
+        return Ok(());
+    }
+    let ip = InterfaceAllocator::new(tx, scope)?.public_ip(tx)?;
+    let public = Some(PublicAddress { ip, elastic: None });
+    Ok(tx.put(scope, id, NetworkInterface { public, ..NetworkInterface::clone(&interface) })?)
+}
+
 /// What becomes of an interface when its instance is terminated: deleted, or free again.
 pub fn leave_instance(tx: &mut Tx, scope: &Scope, id: &str) -> Result<(), Error> {
     let Some(interface) = tx.get::<NetworkInterface>(scope, id)? else { return Ok(()) };
@@ -177,6 +198,8 @@ pub fn leave_instance(tx: &mut Tx, scope: &Scope, id: &str) -> Result<(), Error>
         _ => {
             let mut free = NetworkInterface::clone(&interface);
             free.attachment = None;
+            free.auto_public = false;
+            free.public = free.public.filter(|public| public.elastic.is_some());
             Ok(tx.put(scope, id, free)?)
         }
     }

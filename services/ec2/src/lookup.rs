@@ -1,6 +1,6 @@
 //! Finding records by the ids of a request, with AWS's errors for those that are not there.
 
-use crate::errors::bad_token;
+use crate::errors::{bad_token, invalid_combination, invalid_value};
 use crate::tags::Tagged;
 use kiln_service_kit::{Cx, Error, Page, Scope, Tx, paginate};
 use std::sync::Arc;
@@ -31,6 +31,28 @@ pub fn selected<R: Tagged>(cx: &Cx, ids: &[String]) -> Result<Vec<(Arc<str>, Arc
     found.sort_by(|a, b| a.0.cmp(&b.0));
     found.dedup_by(|a, b| a.0 == b.0);
     Ok(found)
+}
+
+/// AWS's rules of a page: a size within bounds, and not together with ids. `ids_name` is what AWS
+/// calls the parameter that holds them.
+pub fn check_page(
+    ids_name: &str,
+    ids: &[String],
+    size: Option<i32>,
+    sizes: std::ops::RangeInclusive<i32>,
+) -> Result<(), Error> {
+    let Some(size) = size else { return Ok(()) };
+    let expected = match size {
+        _ if size < *sizes.start() => format!("greater than {}", sizes.start()),
+        _ if size > *sizes.end() => format!("less than {}", sizes.end()),
+        _ if ids.is_empty() => return Ok(()),
+        _ => {
+            return Err(invalid_combination(format!(
+                "The parameter {ids_name} cannot be used with the parameter maxResults"
+            )));
+        }
+    };
+    Err(invalid_value(format!("Value ( {size} ) for parameter maxResults is invalid. Expecting a value {expected}.")))
 }
 
 /// A page of things ordered by their ids; all of them when no size is asked for.

@@ -112,6 +112,75 @@ fn an_instance_lives_through_every_state() {
 }
 
 #[test]
+fn a_public_address_is_given_back_at_stop_and_another_comes_at_start() {
+    simulate(async {
+        let kit = platform().start().await;
+        let id = run(&kit, RunInstancesRequest::default()).await;
+        let first = until(&kit, &id, "running").await.public_ip_address;
+        assert_eq!(first.as_deref(), Some("203.0.113.1"));
+        kit.call(StopInstancesRequest { instance_ids: ids(&id), ..Default::default() }).await.expect("stopping");
+        let stopped = until(&kit, &id, "stopped").await;
+        assert_eq!((stopped.public_ip_address, stopped.public_dns_name.as_deref()), (None, Some("")));
+        // Somebody else gets it.
+        let allocated = kit.call(AllocateAddressRequest::default()).await.expect("an address");
+        assert_eq!(allocated.public_ip, first);
+        kit.call(StartInstancesRequest { instance_ids: ids(&id), ..Default::default() }).await.expect("starting");
+        let second = until(&kit, &id, "running").await.public_ip_address;
+        assert_eq!(second.as_deref(), Some("203.0.113.2"));
+
+        // An Elastic IP takes its place, also over a stop; taken away, another one comes.
+        let give = AssociateAddressRequest {
+            allocation_id: allocated.allocation_id,
+            instance_id: Some(id.clone()),
+            ..Default::default()
+        };
+        let association_id = kit.call(give).await.expect("associated").association_id;
+        kit.call(StopInstancesRequest { instance_ids: ids(&id), ..Default::default() }).await.expect("stopping");
+        assert_eq!(until(&kit, &id, "stopped").await.public_ip_address, first);
+        kit.call(StartInstancesRequest { instance_ids: ids(&id), ..Default::default() }).await.expect("starting");
+        assert_eq!(until(&kit, &id, "running").await.public_ip_address, first);
+        let take = DisassociateAddressRequest { association_id, ..Default::default() };
+        kit.call(take).await.expect("taken away");
+        assert_eq!(show(&kit, &id).await.public_ip_address, second);
+    });
+}
+
+#[test]
+fn an_attribute_changes_alone_and_only_where_it_has_an_effect() {
+    simulate(async {
+        let kit = platform().start().await;
+        let id = run(&kit, RunInstancesRequest { instance_type: Some("t3.micro".into()), ..Default::default() }).await;
+        until(&kit, &id, "running").await;
+        let change = || ModifyInstanceAttributeRequest { instance_id: id.clone(), ..Default::default() };
+        let on = || Some(AttributeBooleanValue { value: Some(true) });
+        let small = Some(AttributeValue { value: Some("t3.small".into()) });
+        let table = [
+            (change(), "InvalidParameterCombination: No attributes specified.".to_owned()),
+            (
+                ModifyInstanceAttributeRequest { disable_api_stop: on(), ebs_optimized: on(), ..change() },
+                "InvalidParameterCombination: Fields for multiple attribute types specified".to_owned(),
+            ),
+            (
+                ModifyInstanceAttributeRequest { instance_type: small, ..change() },
+                format!("IncorrectInstanceState: The instance '{id}' is not in the 'stopped' state."),
+            ),
+            (
+                ModifyInstanceAttributeRequest { ebs_optimized: on(), ..change() },
+                format!("IncorrectInstanceState: The instance '{id}' is not in the 'stopped' state."),
+            ),
+        ];
+        for (request, expected) in table {
+            assert_eq!(kit.call(request).await.expect_err("refused").to_string(), expected);
+        }
+        let watch = MonitorInstancesRequest { instance_ids: ids(&id), ..Default::default() };
+        assert_eq!(kit.call(watch).await.expect_err("no metrics").code, "NotImplemented");
+        let unwatch = UnmonitorInstancesRequest { instance_ids: ids(&id), ..Default::default() };
+        let state = kit.call(unwatch).await.expect("off").instance_monitorings.remove(0).monitoring;
+        assert_eq!(state.and_then(|m| m.state).as_deref(), Some("disabled"));
+    });
+}
+
+#[test]
 fn a_machine_that_ends_by_itself_is_shown_as_what_happened() {
     simulate(async {
         let kit = platform().start().await;
@@ -289,6 +358,13 @@ fn what_is_not_built_or_not_there_is_said() {
             ..Default::default()
         };
         let disk = BlockDeviceMapping { device_name: Some("/dev/sdb".into()), ..Default::default() };
+        let root = |ebs| {
+            vec![BlockDeviceMapping { device_name: Some("/dev/xvda".into()), ebs: Some(ebs), ..Default::default() }]
+        };
+        let fast = EbsBlockDevice { iops: Some(6_000), ..Default::default() };
+        let provisioned = EbsBlockDevice { volume_type: Some("io2".into()), ..Default::default() };
+        let watched = Some(RunInstancesMonitoringEnabled { enabled: true });
+        let slowed = Some(CreditSpecificationRequest { cpu_credits: "standard".into() });
         let host = Placement { host_id: Some("h-1".into()), ..Default::default() };
         let table: Vec<(RunInstancesRequest, &str)> = vec![
             (RunInstancesRequest { image_id: Some("ami-1".into()), ..good.clone() }, "InvalidAMIID.Malformed"),
@@ -299,6 +375,18 @@ fn what_is_not_built_or_not_there_is_said() {
             (RunInstancesRequest { instance_type: Some("p5.48xlarge".into()), ..good.clone() }, "NotImplemented"),
             (RunInstancesRequest { block_device_mappings: vec![disk], ..good.clone() }, "NotImplemented"),
             (RunInstancesRequest { placement: Some(host), ..good.clone() }, "NotImplemented"),
+            (RunInstancesRequest { block_device_mappings: root(fast), ..good.clone() }, "NotImplemented"),
+            (RunInstancesRequest { block_device_mappings: root(provisioned), ..good.clone() }, "NotImplemented"),
+            (RunInstancesRequest { monitoring: watched, ..good.clone() }, "NotImplemented"),
+            (RunInstancesRequest { credit_specification: slowed, ..good.clone() }, "NotImplemented"),
+            (
+                RunInstancesRequest {
+                    instance_type: Some("t2.micro".into()),
+                    ebs_optimized: Some(true),
+                    ..good.clone()
+                },
+                "InvalidParameterCombination",
+            ),
             (
                 RunInstancesRequest { subnet_id: Some("subnet-12345678".into()), ..good.clone() },
                 "InvalidSubnetID.NotFound",

@@ -21,7 +21,7 @@ pub struct VpcRecords {
 /// The VPC as it shall be on the host; none while nobody uses an address of it.
 pub fn wanted(vpc: &Vpc, records: &VpcRecords) -> Option<VpcSpec> {
     let interfaces: Vec<InterfaceSpec> =
-        records.interfaces.iter().filter(|i| i.in_use()).map(|i| interface(i)).collect();
+        records.interfaces.iter().filter(|i| i.in_use()).map(|i| interface(i, records)).collect();
     if interfaces.is_empty() {
         return None;
     }
@@ -95,7 +95,17 @@ pub fn has_gateway(vpc: &Vpc, subnet: &kiln_ids::SubnetId, records: &VpcRecords)
     })
 }
 
-fn interface(interface: &NetworkInterface) -> InterfaceSpec {
+/// Whether the interface's subnet goes out through a NAT gateway, which has the public address.
+fn behind_nat(interface: &NetworkInterface, records: &VpcRecords) -> bool {
+    let subnet = records.subnets.iter().find(|subnet| subnet.id == interface.subnet);
+    let table = subnet.and_then(|subnet| table_of(subnet, &records.tables));
+    table.is_some_and(|table| {
+        let to_nat = |route: &Route| matches!(route.target, RouteTarget::NatGateway(_));
+        table.routes.iter().any(|route| route.destination == Destination::AnyV4 && to_nat(route))
+    })
+}
+
+fn interface(interface: &NetworkInterface, records: &VpcRecords) -> InterfaceSpec {
     let owner = match &interface.attachment {
         Some(attachment) => InterfaceOwner::Machine { machine: host::MachineId::new(attachment.instance.as_str()) },
         None => InterfaceOwner::Router,
@@ -107,6 +117,7 @@ fn interface(interface: &NetworkInterface) -> InterfaceSpec {
         owner,
         groups: interface.groups.iter().map(|id| host::GroupId::new(id.as_str())).collect(),
         source_dest_check: interface.source_dest_check,
+        internet: interface.public.is_some() || behind_nat(interface, records),
     }
 }
 

@@ -9,7 +9,7 @@
 //!  answer of an allowed connection ─────────────► accept
 //!  from an interface ── its groups' egress rules ─┐
 //!  from elsewhere ────────────────────────────────┴► to an interface ── its groups' ingress rules ─► accept
-//!                                                    to the internet, if its subnet leads there ───► accept
+//!                                                    to the internet, if it may go there ──────────► accept
 //!  else drop
 //! ```
 //!
@@ -20,7 +20,7 @@
 //! connections that are still allowed.
 
 use crate::network::internet::TAP;
-use kiln_machines_spec::{Direction, GroupId, InterfaceOwner, Peer, Protocol, Rule, VpcSpec, ZoneName};
+use kiln_machines_spec::{Direction, GroupId, InterfaceOwner, InterfaceSpec, Peer, Protocol, Rule, VpcSpec, ZoneName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::Ipv4Addr;
@@ -104,7 +104,9 @@ fn groups(out: &mut String, vpc: &VpcSpec, cut: &BTreeSet<ZoneName>, host: &BTre
         kept.map(|s| s.cidr.to_string()).collect()
     };
     interval_set(out, "cut", &subnets(&|s| cut.contains(&s.zone)));
-    interval_set(out, "internet", &subnets(&|s| s.internet));
+    let leads_out = |i: &&InterfaceSpec| i.internet && vpc.subnet(&i.subnet).is_some_and(|s| s.internet);
+    let outward: Vec<String> = vpc.interfaces.iter().filter(leads_out).map(|i| i.ip.to_string()).collect();
+    set(out, "internet", "ipv4_addr", &outward);
     let blocks: Vec<String> = vpc.cidrs.iter().map(ToString::to_string).collect();
     interval_set(out, "vpc", &blocks);
     let mut private: Vec<String> = NOT_INTERNET.map(str::to_owned).to_vec();
@@ -255,7 +257,7 @@ fn protocol(protocol: Protocol) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kiln_machines_spec::{Cidr, InterfaceSpec, MacAddr, PortRange, SecurityGroupSpec, SubnetSpec};
+    use kiln_machines_spec::{Cidr, MacAddr, PortRange, SecurityGroupSpec, SubnetSpec};
 
     /// A load balancer in front of two machines, one of them in a cut zone.
     #[test]
@@ -279,6 +281,7 @@ mod tests {
                 owner,
                 groups: vec![group.into()],
                 source_dest_check: true,
+                internet: ip.octets()[3] == 10,
             }
         };
         let machine = |id: &str| InterfaceOwner::Machine { machine: id.into() };

@@ -46,6 +46,11 @@ async fn create_launch_configuration(
         false => error,
     })?;
     let metadata = request.metadata_options.unwrap_or_default();
+    // AWS's default is detailed monitoring; there are no metrics, so it is off and cannot be had.
+    let monitoring = request.instance_monitoring.and_then(|m| m.enabled).unwrap_or(false);
+    if monitoring {
+        return Err(Error::not_built("autoscaling:CreateLaunchConfiguration with InstanceMonitoring"));
+    }
     let name = request.launch_configuration_name;
     let devices = request.block_device_mappings.into_iter().map(|device| {
         let ebs = device.ebs.unwrap_or_default();
@@ -70,7 +75,7 @@ async fn create_launch_configuration(
         security_groups: request.security_groups,
         user_data: request.user_data,
         devices: devices.collect(),
-        monitoring: request.instance_monitoring.and_then(|m| m.enabled).unwrap_or(true),
+        monitoring,
         profile: request.iam_instance_profile,
         ebs_optimized: request.ebs_optimized.unwrap_or(false),
         public_address: request.associate_public_ip_address,

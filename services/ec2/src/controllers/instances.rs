@@ -14,7 +14,7 @@
 //! here there is no machine left that could be said to run.)
 
 use crate::instance_types;
-use crate::interfaces::leave_instance;
+use crate::interfaces::{leave_instance, release_public};
 use crate::launch;
 use crate::records::{ConsoleOutput, Impaired, Instance, InstanceState, NetworkStatus, Reason, Volume, Wanted};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -416,6 +416,9 @@ async fn change(cx: &Cx, name: &Name, with: impl Fn(&mut Tx, &mut Instance, Time
         let mut instance = Instance::clone(&found);
         let now = tx.now();
         with(tx, &mut instance, now);
+        if instance.state == InstanceState::Stopped {
+            release_public(tx, cx.scope(), &instance.interface)?;
+        }
         tx.put_if_changed(cx.scope(), &name.id, instance)?;
         Ok(())
     };
@@ -505,9 +508,7 @@ mod tests {
                 disable_api_termination: false,
                 disable_api_stop: false,
                 terminate_on_shutdown: false,
-                detailed_monitoring: false,
                 ebs_optimized: false,
-                cpu_credits: None,
                 hostname_type: "ip-name".to_owned(),
                 resource_name_dns_a: false,
                 auto_recovery: "default".to_owned(),

@@ -25,6 +25,12 @@ pub fn check(request: &RunInstancesRequest) -> Result<(), Error> {
             ("ElasticInferenceAccelerators", !request.elastic_inference_accelerators.is_empty()),
             ("InstanceMarketOptions", request.instance_market_options.is_some()),
             ("CpuOptions", request.cpu_options.is_some()),
+            // There are no metrics to take every minute.
+            ("Monitoring.Enabled", request.monitoring.as_ref().is_some_and(|m| m.enabled)),
+            (
+                "CreditSpecification.CpuCredits standard",
+                request.credit_specification.as_ref().is_some_and(|c| c.cpu_credits != "unlimited"),
+            ),
             ("CapacityReservationTarget", reservation.is_some_and(|r| r.capacity_reservation_target.is_some())),
             ("HibernationOptions", request.hibernation_options.as_ref().is_some_and(|h| enabled(h.configured))),
             ("LicenseSpecifications", !request.license_specifications.is_empty()),
@@ -53,6 +59,13 @@ pub fn check(request: &RunInstancesRequest) -> Result<(), Error> {
         check_interface(request, interface)?;
     }
     check_counts(request.min_count, request.max_count)
+}
+
+/// The type gives no EBS-optimized instances.
+pub fn not_ebs_optimized() -> Error {
+    invalid_combination(
+        "EBS-optimized instances are not supported for your requested configuration. Please check the documentation for supported configurations.",
+    )
 }
 
 fn check_interface(

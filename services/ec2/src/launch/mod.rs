@@ -11,6 +11,7 @@ mod make;
 mod merge;
 mod resolve;
 
+pub use check::not_ebs_optimized;
 pub use make::make;
 pub use merge::with_template;
 pub use resolve::{profile, resolve};

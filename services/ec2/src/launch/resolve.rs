@@ -80,6 +80,9 @@ pub async fn resolve(cx: &Cx, request: &RunInstancesRequest) -> Result<Resolved,
             image.architecture
         )));
     }
+    if request.ebs_optimized == Some(true) && instance_type.ebs_optimized() == "unsupported" {
+        return Err(super::check::not_ebs_optimized());
+    }
     let ssh_keys = match request.key_name.as_deref() {
         None | Some("") => vec![],
         Some(name) => vec![key_pairs::by_name(cx, name)?.ok_or_else(|| key_pairs::none(name))?.public_key],
@@ -116,6 +119,10 @@ pub async fn resolve(cx: &Cx, request: &RunInstancesRequest) -> Result<Resolved,
         instance_type,
     })
 }
+
+/// What AWS gives every gp3 volume. No disk here is promised another speed.
+const BASE_IOPS: i32 = 3_000;
+const BASE_THROUGHPUT: i32 = 125;
 
 const TEMPLATE_TAG: &str = "aws:ec2launchtemplate:";
 
@@ -183,9 +190,7 @@ fn options(request: &RunInstancesRequest) -> InstanceOptions {
         disable_api_termination: request.disable_api_termination == Some(true),
         disable_api_stop: request.disable_api_stop == Some(true),
         terminate_on_shutdown: request.instance_initiated_shutdown_behavior.as_deref() == Some("terminate"),
-        detailed_monitoring: request.monitoring.as_ref().is_some_and(|m| m.enabled),
         ebs_optimized: request.ebs_optimized == Some(true),
-        cpu_credits: request.credit_specification.as_ref().map(|c| c.cpu_credits.clone()),
         hostname_type: dns.hostname_type.unwrap_or_else(|| "ip-name".to_owned()),
         resource_name_dns_a: dns.enable_resource_name_dns_a_record == Some(true),
         auto_recovery: request
@@ -239,6 +244,12 @@ fn root_disk(mappings: &[BlockDeviceMapping], image: &Image) -> Result<RootDisk,
                 ("Ebs.Encrypted", ebs.encrypted == Some(true)),
                 ("Ebs.KmsKeyId", ebs.kms_key_id.is_some()),
                 ("Ebs.OutpostArn", ebs.outpost_arn.is_some()),
+                ("Ebs.Iops other than 3000", ebs.iops.is_some_and(|iops| iops != BASE_IOPS)),
+                ("Ebs.Throughput other than 125", ebs.throughput.is_some_and(|mib| mib != BASE_THROUGHPUT)),
+                (
+                    "Ebs.VolumeType other than gp2, gp3 and standard",
+                    ebs.volume_type.as_deref().is_some_and(|kind| !matches!(kind, "gp2" | "gp3" | "standard")),
+                ),
                 ("Ebs.SnapshotId", ebs.snapshot_id.as_ref().is_some_and(|id| *image.snapshot != **id)),
             ],
         )?;

@@ -4,7 +4,7 @@
 use crate::defaults::ensure_defaults;
 use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
 use crate::filters::{Filters, maybe, one};
-use crate::interfaces::{InterfaceAllocator, of_instance};
+use crate::interfaces::{InterfaceAllocator, of_instance, renew_public};
 use crate::kinds;
 use crate::lookup::{need, page};
 use crate::operations::network_interfaces::address;
@@ -181,7 +181,8 @@ fn already(resource: &str, association: &AssociationId) -> Error {
     )
 }
 
-/// Takes an address from its interface, on both sides.
+/// Takes an address from its interface, on both sides. The interface of a live instance that had a
+/// public address of its own gets a new one.
 pub fn disassociate(tx: &mut Tx, scope: &Scope, address: &Address) -> Result<(), Error> {
     let Some((_, holder)) = &address.association else { return Ok(()) };
     if let Some(interface) = tx.get::<NetworkInterface>(scope, holder)? {
@@ -189,9 +190,19 @@ pub fn disassociate(tx: &mut Tx, scope: &Scope, address: &Address) -> Result<(),
         interface.public = None;
         tx.put(scope, holder, interface)?;
     }
-    let mut address = address.clone();
-    address.association = None;
-    Ok(tx.put(scope, &address.id.clone(), address)?)
+    let mut free = address.clone();
+    free.association = None;
+    tx.put(scope, &address.id, free)?;
+    match tx.get::<NetworkInterface>(scope, holder)? {
+        Some(interface) if is_live(tx, scope, &interface)? => renew_public(tx, scope, holder),
+        _ => Ok(()),
+    }
+}
+
+fn is_live(tx: &Tx, scope: &Scope, interface: &NetworkInterface) -> Result<bool, Error> {
+    let Some(attachment) = &interface.attachment else { return Ok(false) };
+    let instance = tx.get::<Instance>(scope, &attachment.instance)?;
+    Ok(instance.is_some_and(|i| matches!(i.state, InstanceState::Pending | InstanceState::Running)))
 }
 
 async fn disassociate_address(

@@ -12,7 +12,7 @@ use crate::records::{Instance, InstanceState, NetworkInterface, Subnet};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kiln_ec2_shapes::{
     AttributeBooleanValue, AttributeValue, DescribeInstanceAttributeRequest, DescribeInstanceAttributeResponse,
-    DescribeInstanceCreditSpecificationsRequest, DescribeInstanceCreditSpecificationsResponse,
+    DescribeInstanceCreditSpecificationsRequest, DescribeInstanceCreditSpecificationsResponse, EnclaveOptions,
     InstanceCreditSpecification, ModifyInstanceAttributeRequest, ModifyInstanceAttributeResponse,
     ModifyInstanceMetadataOptionsRequest, ModifyInstanceMetadataOptionsResponse, ResetInstanceAttributeRequest,
     ResetInstanceAttributeResponse,
@@ -54,7 +54,7 @@ async fn describe_instance_attribute(
             answer.instance_initiated_shutdown_behavior = text(Some(behavior));
         }
         "rootDeviceName" => answer.root_device_name = text(Some(&instance.root_device)),
-        "blockDeviceMapping" => answer.block_device_mappings = vec![shown::root_device(&instance)],
+        "blockDeviceMapping" => answer.block_device_mappings = vec![shown::root_device(&instance, &around)],
         "productCodes" => {}
         "sourceDestCheck" => {
             answer.source_dest_check = flag(around.interface.as_ref().is_some_and(|i| i.source_dest_check));
@@ -63,6 +63,7 @@ async fn describe_instance_attribute(
         "ebsOptimized" => answer.ebs_optimized = flag(options.ebs_optimized),
         "sriovNetSupport" => answer.sriov_net_support = text(Some("simple")),
         "enaSupport" => answer.ena_support = flag(true),
+        "enclaveOptions" => answer.enclave_options = Some(EnclaveOptions { enabled: Some(false) }),
         other => return Err(Error::not_built(format!("ec2:DescribeInstanceAttribute of {other}"))),
     }
     Ok(answer)
@@ -80,6 +81,23 @@ struct Wanted {
     ebs_optimized: Option<bool>,
     source_dest_check: Option<bool>,
     groups: Vec<String>,
+}
+
+impl Wanted {
+    /// How many attributes: AWS changes one per call.
+    fn count(&self) -> usize {
+        let given = [
+            self.instance_type.is_some(),
+            self.user_data.is_some(),
+            self.disable_api_termination.is_some(),
+            self.disable_api_stop.is_some(),
+            self.terminate_on_shutdown.is_some(),
+            self.ebs_optimized.is_some(),
+            self.source_dest_check.is_some(),
+            !self.groups.is_empty(),
+        ];
+        given.iter().filter(|given| **given).count()
+    }
 }
 
 fn read(request: &ModifyInstanceAttributeRequest) -> Result<Wanted, Error> {
@@ -145,6 +163,11 @@ async fn modify_instance_attribute(
     request: ModifyInstanceAttributeRequest,
 ) -> Result<ModifyInstanceAttributeResponse, Error> {
     let wanted = read(&request)?;
+    match wanted.count() + usize::from(!request.block_device_mappings.is_empty()) {
+        0 => return Err(invalid_combination("No attributes specified.")),
+        1 => {}
+        _ => return Err(invalid_combination("Fields for multiple attribute types specified")),
+    }
     if let Some(text) = &wanted.user_data {
         launch::user_data(text)?;
     }
@@ -157,7 +180,7 @@ async fn modify_instance_attribute(
             let stopped = instance.state == InstanceState::Stopped;
             if let Some(name) = &wanted.instance_type {
                 if !stopped {
-                    return Err(wrong_state(&instance, "given another type: it must be stopped"));
+                    return Err(not_stopped(&instance));
                 }
                 let kind = instance_types::find(name)
                     .ok_or_else(|| Error::not_built(format!("ec2:ModifyInstanceAttribute with InstanceType {name}")))?;
@@ -168,11 +191,24 @@ async fn modify_instance_attribute(
                         instance.architecture
                     )));
                 }
+                if instance.options.ebs_optimized && kind.ebs_optimized() == "unsupported" {
+                    return Err(launch::not_ebs_optimized());
+                }
                 instance.instance_type = name.clone();
+            }
+            if let Some(on) = wanted.ebs_optimized {
+                if !stopped {
+                    return Err(not_stopped(&instance));
+                }
+                let kind = instance_types::find(&instance.instance_type);
+                if on && kind.is_some_and(|kind| kind.ebs_optimized() == "unsupported") {
+                    return Err(launch::not_ebs_optimized());
+                }
+                instance.options.ebs_optimized = on;
             }
             if let Some(text) = &wanted.user_data {
                 if !stopped {
-                    return Err(wrong_state(&instance, "given other user data: it must be stopped"));
+                    return Err(not_stopped(&instance));
                 }
                 instance.user_data = Some(text.clone()).filter(|text| !text.is_empty());
             }
@@ -180,7 +216,6 @@ async fn modify_instance_attribute(
             options.disable_api_termination = wanted.disable_api_termination.unwrap_or(options.disable_api_termination);
             options.disable_api_stop = wanted.disable_api_stop.unwrap_or(options.disable_api_stop);
             options.terminate_on_shutdown = wanted.terminate_on_shutdown.unwrap_or(options.terminate_on_shutdown);
-            options.ebs_optimized = wanted.ebs_optimized.unwrap_or(options.ebs_optimized);
             if wanted.source_dest_check.is_some() || !wanted.groups.is_empty() {
                 change_interface(tx, cx, &instance, &wanted)?;
             }
@@ -201,6 +236,11 @@ fn change_interface(tx: &mut Tx, cx: &Cx, instance: &Instance, wanted: &Wanted) 
     }
     tx.put_if_changed(cx.scope(), &instance.interface, interface)?;
     Ok(())
+}
+
+fn not_stopped(instance: &Instance) -> Error {
+    let message = format!("The instance '{}' is not in the 'stopped' state.", instance.id);
+    Error::sender("IncorrectInstanceState", message)
 }
 
 fn wrong_state(instance: &Instance, can: &str) -> Error {
@@ -276,12 +316,11 @@ async fn describe_credits(
     let filters = crate::filters::Filters::read(&request.filters, &["instance-id"])?;
     let mut chosen = vec![];
     for (id, instance) in lookup::selected::<Instance>(cx, &request.instance_ids)? {
-        let Some(kind) = instance_types::find(&instance.instance_type).filter(|kind| kind.family.burstable) else {
+        if !instance_types::find(&instance.instance_type).is_some_and(|kind| kind.family.burstable) {
             continue;
-        };
-        // AWS's defaults: t2 standard, newer ones unlimited.
-        let default = if kind.family.name == "t2" { "standard" } else { "unlimited" };
-        let credits = instance.options.cpu_credits.clone().unwrap_or_else(|| default.to_owned());
+        }
+        // Nobody is slowed down when credits run out, as there are none to run out.
+        let credits = "unlimited".to_owned();
         if !instance.is_terminated() && filters.accept(&instance.tags, |_| vec![id.to_string()]) {
             let specification =
                 InstanceCreditSpecification { instance_id: Some(id.to_string()), cpu_credits: Some(credits) };

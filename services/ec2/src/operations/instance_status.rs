@@ -33,6 +33,7 @@ async fn describe_instance_status(
     cx: &Cx,
     request: DescribeInstanceStatusRequest,
 ) -> Result<DescribeInstanceStatusResponse, Error> {
+    lookup::check_page("instancesSet", &request.instance_ids, request.max_results, 5..=1000)?;
     let filters = Filters::read(&request.filters, FILTERS)?;
     let driver = cx.part::<Arc<dyn MachineDriver>>()?;
     let all = request.include_all_instances == Some(true);

@@ -1,13 +1,13 @@
 //! Instance types as the catalogue lists them.
 
 use crate::errors::{bad_token, invalid_value};
-use crate::filters::{Filters, flag, one};
+use crate::filters::{Filters, flag, maybe, one};
 use crate::instance_types::{self, InstanceType};
 use crate::zones;
 use kiln_ec2_shapes::{
     DescribeInstanceTypeOfferingsRequest, DescribeInstanceTypeOfferingsResponse, DescribeInstanceTypesRequest,
-    DescribeInstanceTypesResponse, InstanceTypeInfo, InstanceTypeOffering, MemoryInfo, NetworkInfo, ProcessorInfo,
-    VCpuInfo,
+    DescribeInstanceTypesResponse, EbsInfo, InstanceTypeInfo, InstanceTypeOffering, MemoryInfo, NetworkInfo,
+    PlacementGroupInfo, ProcessorInfo, VCpuInfo,
 };
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 
@@ -17,16 +17,33 @@ pub const OPERATIONS: &[Operation] = &[
 ];
 
 const FILTERS: &[&str] = &[
+    "auto-recovery-supported",
     "bare-metal",
     "burstable-performance-supported",
     "current-generation",
+    "dedicated-hosts-supported",
+    "ebs-info.ebs-optimized-support",
+    "ebs-info.encryption-support",
+    "ebs-info.nvme-support",
     "free-tier-eligible",
+    "hibernation-supported",
     "hypervisor",
+    "instance-storage-supported",
     "instance-type",
     "memory-info.size-in-mib",
+    "network-info.efa-supported",
+    "network-info.ipv4-addresses-per-interface",
+    "network-info.ipv6-addresses-per-interface",
+    "network-info.ipv6-supported",
+    "network-info.maximum-network-cards",
+    "network-info.maximum-network-interfaces",
     "processor-info.supported-architecture",
+    "processor-info.sustained-clock-speed-in-ghz",
+    "supported-root-device-type",
+    "supported-usage-class",
     "supported-virtualization-type",
     "vcpu-info.default-cores",
+    "vcpu-info.default-threads-per-core",
     "vcpu-info.default-vcpus",
 ];
 
@@ -48,7 +65,24 @@ async fn describe_instance_types(
         .filter(|(name, _)| request.instance_types.is_empty() || request.instance_types.contains(name))
         .filter(|(name, t)| {
             filters.accept(&Default::default(), |filter| match filter {
-                "bare-metal" => flag(false),
+                // What no type here has.
+                "auto-recovery-supported"
+                | "bare-metal"
+                | "dedicated-hosts-supported"
+                | "hibernation-supported"
+                | "instance-storage-supported"
+                | "network-info.efa-supported"
+                | "network-info.ipv6-supported" => flag(false),
+                "ebs-info.ebs-optimized-support" => one(t.ebs_optimized()),
+                "ebs-info.encryption-support" | "ebs-info.nvme-support" => one("unsupported"),
+                "network-info.ipv4-addresses-per-interface"
+                | "network-info.maximum-network-cards"
+                | "network-info.maximum-network-interfaces" => one(1),
+                "network-info.ipv6-addresses-per-interface" => one(0),
+                "processor-info.sustained-clock-speed-in-ghz" => maybe(t.family.clock_ghz),
+                "supported-root-device-type" => one("ebs"),
+                "supported-usage-class" => one("on-demand"),
+                "vcpu-info.default-threads-per-core" => one(t.family.threads),
                 "burstable-performance-supported" => flag(t.family.burstable),
                 "current-generation" => flag(t.family.current),
                 "free-tier-eligible" => flag(free(name)),
@@ -88,7 +122,7 @@ fn info(name: &str, t: &InstanceType) -> InstanceTypeInfo {
         hypervisor: Some(t.family.hypervisor.to_owned()),
         processor_info: Some(ProcessorInfo {
             supported_architectures: vec![t.architecture().to_owned()],
-            sustained_clock_speed_in_ghz: Some(t.family.clock_ghz),
+            sustained_clock_speed_in_ghz: t.family.clock_ghz,
             ..ProcessorInfo::default()
         }),
         vcpu_info: Some(VCpuInfo {
@@ -99,6 +133,13 @@ fn info(name: &str, t: &InstanceType) -> InstanceTypeInfo {
         }),
         memory_info: Some(MemoryInfo { size_in_mi_b: Some(t.memory_mib) }),
         instance_storage_supported: Some(false),
+        ebs_info: Some(EbsInfo {
+            ebs_optimized_support: Some(t.ebs_optimized().to_owned()),
+            encryption_support: Some("unsupported".to_owned()),
+            nvme_support: Some("unsupported".to_owned()),
+            ..EbsInfo::default()
+        }),
+        placement_group_info: Some(PlacementGroupInfo::default()),
         network_info: Some(NetworkInfo {
             maximum_network_interfaces: Some(1),
             maximum_network_cards: Some(1),

@@ -5,6 +5,7 @@ use crate::defaults::ensure_defaults;
 use crate::errors::bad_token;
 use crate::filters::Filters;
 use crate::instance_shown::{self as shown, Around};
+use crate::interfaces::renew_public;
 use crate::kinds;
 use crate::launch;
 use crate::lookup;
@@ -23,29 +24,13 @@ use std::sync::Arc;
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeInstances: describe_instances(DescribeInstancesRequest)),
     operation!(MonitorInstances: monitor_instances(MonitorInstancesRequest)),
-    operation!(RebootInstances: reboot_instances(RebootInstancesRequest), on reboot_arns),
+    operation!(RebootInstances: reboot_instances(RebootInstancesRequest)),
     operation!(RunInstances: run_instances(RunInstancesRequest)),
-    operation!(StartInstances: start_instances(StartInstancesRequest), on start_arns),
-    operation!(StopInstances: stop_instances(StopInstancesRequest), on stop_arns),
-    operation!(TerminateInstances: terminate_instances(TerminateInstancesRequest), on terminate_arns),
+    operation!(StartInstances: start_instances(StartInstancesRequest)),
+    operation!(StopInstances: stop_instances(StopInstancesRequest)),
+    operation!(TerminateInstances: terminate_instances(TerminateInstancesRequest)),
     operation!(UnmonitorInstances: unmonitor_instances(UnmonitorInstancesRequest)),
 ];
-
-fn arns(cx: &Cx, ids: &[String]) -> Vec<String> {
-    ids.iter().map(|id| cx.arn("ec2", &format!("instance/{id}"))).collect()
-}
-fn reboot_arns(cx: &Cx, request: &RebootInstancesRequest) -> Vec<String> {
-    arns(cx, &request.instance_ids)
-}
-fn start_arns(cx: &Cx, request: &StartInstancesRequest) -> Vec<String> {
-    arns(cx, &request.instance_ids)
-}
-fn stop_arns(cx: &Cx, request: &StopInstancesRequest) -> Vec<String> {
-    arns(cx, &request.instance_ids)
-}
-fn terminate_arns(cx: &Cx, request: &TerminateInstancesRequest) -> Vec<String> {
-    arns(cx, &request.instance_ids)
-}
 
 async fn run_instances(cx: &Cx, request: RunInstancesRequest) -> Result<RunInstancesResponse, Error> {
     ensure_defaults(cx).await?;
@@ -104,6 +89,7 @@ fn answer(cx: &Cx, made: &[Instance]) -> Result<RunInstancesResponse, Error> {
 }
 
 async fn describe_instances(cx: &Cx, request: DescribeInstancesRequest) -> Result<DescribeInstancesResponse, Error> {
+    lookup::check_page("instancesSet", &request.instance_ids, request.max_results, 5..=1000)?;
     let filters = Filters::read(&request.filters, shown::FILTERS)?;
     let mut chosen: Vec<(Arc<Instance>, Around)> = vec![];
     for (_, instance) in lookup::selected::<Instance>(cx, &request.instance_ids)? {
@@ -114,7 +100,7 @@ async fn describe_instances(cx: &Cx, request: DescribeInstancesRequest) -> Resul
             chosen.push((instance, around));
         }
     }
-    let limit = request.max_results.map_or(usize::MAX, |n| n.max(5) as usize);
+    let limit = request.max_results.map_or(usize::MAX, |n| n.max(1) as usize);
     let page = paginate(chosen, |(i, _)| i.id.as_str(), request.next_token.as_deref(), limit, bad_token)?;
     let mut reservations: Vec<Reservation> = vec![];
     let mut places: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
@@ -182,6 +168,7 @@ async fn start_instances(cx: &Cx, request: StartInstancesRequest) -> Result<Star
                 instance.launch_failures = 0;
                 instance.last_failure = None;
                 instance.retry_at = None;
+                renew_public(tx, cx.scope(), &instance.interface)?;
             }
             _ => return Err(wrong_state(&instance, "started")),
         }
@@ -286,26 +273,18 @@ async fn change_all<T>(
         .await
 }
 
+/// There are no metrics that could be taken more often.
 async fn monitor_instances(cx: &Cx, request: MonitorInstancesRequest) -> Result<MonitorInstancesResponse, Error> {
-    let instance_monitorings = set_monitoring(cx, &request.instance_ids, true).await?;
-    Ok(MonitorInstancesResponse { instance_monitorings })
+    change_all(cx, &request.instance_ids, |_, _| Ok(())).await?;
+    Err(Error::not_built("ec2:MonitorInstances (there are no metrics)"))
 }
 
+/// Detailed monitoring is off already.
 async fn unmonitor_instances(cx: &Cx, request: UnmonitorInstancesRequest) -> Result<UnmonitorInstancesResponse, Error> {
-    let instance_monitorings = set_monitoring(cx, &request.instance_ids, false).await?;
-    Ok(UnmonitorInstancesResponse { instance_monitorings })
-}
-
-async fn set_monitoring(cx: &Cx, ids: &[String], on: bool) -> Result<Vec<InstanceMonitoring>, Error> {
-    change_all(cx, ids, |tx, mut instance| {
-        if instance.is_terminated() {
-            return Err(wrong_state(&instance, "monitored"));
-        }
-        instance.options.detailed_monitoring = on;
-        let monitoring = Some(Monitoring { state: Some(shown::monitoring(&instance).to_owned()) });
-        let answer = InstanceMonitoring { instance_id: Some(instance.id.to_string()), monitoring };
-        keep(tx, cx, instance.state, instance)?;
-        Ok(answer)
+    let instance_monitorings = change_all(cx, &request.instance_ids, |_, instance| {
+        let monitoring = Some(Monitoring { state: Some(shown::MONITORING.to_owned()) });
+        Ok(InstanceMonitoring { instance_id: Some(instance.id.to_string()), monitoring })
     })
-    .await
+    .await?;
+    Ok(UnmonitorInstancesResponse { instance_monitorings })
 }

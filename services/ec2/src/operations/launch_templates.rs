@@ -385,7 +385,7 @@ async fn get_launch_template_data(
         "ImageId": instance.image.to_string(),
         "InstanceType": instance.instance_type,
         "KeyName": instance.key_name,
-        "Monitoring": {"Enabled": options.detailed_monitoring},
+        "Monitoring": {"Enabled": false},
         "Placement": {"AvailabilityZone": instance.zone, "Tenancy": "default"},
         "DisableApiTermination": options.disable_api_termination,
         "DisableApiStop": options.disable_api_stop,

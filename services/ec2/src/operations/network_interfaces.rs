@@ -2,6 +2,7 @@
 //! gives its address to Kiln itself, and nobody else may change or delete it.
 
 use crate::defaults::ensure_defaults;
+use crate::dns::public_dns_name;
 use crate::errors::{invalid_value, missing_parameter, refuse};
 use crate::filters::{Filters, flag, maybe, one};
 use crate::interfaces::{NewInterface, allocate_interface, groups_for, release_interface};
@@ -91,10 +92,10 @@ async fn create_network_interface(
             Ok(made)
         })
         .await?;
-    let applied = applied(cx, &interface)?;
+    let around = around(cx, &interface)?;
     let names = group_names(cx)?;
     Ok(CreateNetworkInterfaceResponse {
-        network_interface: Some(shown(cx, &interface, &names, applied)),
+        network_interface: Some(shown(cx, &interface, &names, &around)),
         client_token: token,
     })
 }
@@ -212,7 +213,7 @@ async fn describe_network_interface_attribute(
     request: DescribeNetworkInterfaceAttributeRequest,
 ) -> Result<DescribeNetworkInterfaceAttributeResponse, Error> {
     let found = selected::<NetworkInterface>(cx, std::slice::from_ref(&request.network_interface_id))?.remove(0).1;
-    let shown = shown(cx, &found, &group_names(cx)?, applied(cx, &found)?);
+    let shown = shown(cx, &found, &group_names(cx)?, &around(cx, &found)?);
     let mut answer = DescribeNetworkInterfaceAttributeResponse {
         network_interface_id: shown.network_interface_id,
         ..Default::default()
@@ -277,7 +278,7 @@ async fn describe_network_interfaces(
     let names = group_names(cx)?;
     let mut shown_all = vec![];
     for (id, interface) in selected::<NetworkInterface>(cx, &request.network_interface_ids)? {
-        let shown = shown(cx, &interface, &names, applied(cx, &interface)?);
+        let shown = shown(cx, &interface, &names, &around(cx, &interface)?);
         if filters.accept(&interface.tags, |name| filter_value(&shown, name)) {
             shown_all.push((id, shown));
         }
@@ -338,24 +339,25 @@ pub fn shown_groups(ids: &[kiln_ids::SecurityGroupId], names: &[(String, String)
     ids.iter().map(|id| GroupIdentifier { group_id: Some(id.to_string()), group_name: name(id) }).collect()
 }
 
-/// Whether packets reach the interface: the network controller has seen it on the host.
-fn applied(cx: &Cx, interface: &NetworkInterface) -> Result<bool, Error> {
-    let status = cx.store().get::<NetworkStatus>(cx.scope(), &interface.vpc)?;
-    Ok(status.is_some_and(|status| status.interfaces.contains(interface.id.as_str())))
+/// What of its VPC an interface shows.
+struct Around {
+    /// Whether packets reach it: the network controller has seen it on the host.
+    applied: bool,
+    /// Whether its public address has a name.
+    named: bool,
 }
 
-/// The public name of a public address.
-pub fn public_dns_name(region: &str, ip: Ipv4Addr) -> String {
-    let [a, b, c, d] = ip.octets();
-    let domain = match region {
-        "us-east-1" => "compute-1.amazonaws.com".to_owned(),
-        other => format!("{other}.compute.amazonaws.com"),
-    };
-    format!("ec2-{a}-{b}-{c}-{d}.{domain}")
+fn around(cx: &Cx, interface: &NetworkInterface) -> Result<Around, Error> {
+    let status = cx.store().get::<NetworkStatus>(cx.scope(), &interface.vpc)?;
+    let vpc = cx.store().get::<Vpc>(cx.scope(), &interface.vpc)?;
+    Ok(Around {
+        applied: status.is_some_and(|status| status.interfaces.contains(interface.id.as_str())),
+        named: vpc.is_some_and(|vpc| vpc.gives_public_names()),
+    })
 }
 
 /// The public address of an interface as answers show it.
-pub fn shown_association(cx: &Cx, interface: &NetworkInterface) -> Option<NetworkInterfaceAssociation> {
+fn shown_association(cx: &Cx, interface: &NetworkInterface, named: bool) -> Option<NetworkInterfaceAssociation> {
     let public = interface.public.as_ref()?;
     Some(NetworkInterfaceAssociation {
         allocation_id: public.elastic.as_ref().map(|(allocation, _)| allocation.to_string()),
@@ -364,14 +366,14 @@ pub fn shown_association(cx: &Cx, interface: &NetworkInterface) -> Option<Networ
             Some(_) => cx.account().to_owned(),
             None => "amazon".to_owned(),
         }),
-        public_dns_name: Some(public_dns_name(cx.region(), public.ip)),
+        public_dns_name: Some(if named { public_dns_name(cx.region(), public.ip) } else { String::new() }),
         public_ip: Some(public.ip.to_string()),
         ..Default::default()
     })
 }
 
-fn shown(cx: &Cx, i: &NetworkInterface, names: &[(String, String)], applied: bool) -> shapes::NetworkInterface {
-    let status = Some(if applied { "attached" } else { "attaching" }.to_owned());
+fn shown(cx: &Cx, i: &NetworkInterface, names: &[(String, String)], around: &Around) -> shapes::NetworkInterface {
+    let status = Some(if around.applied { "attached" } else { "attaching" }.to_owned());
     let attachment = match (&i.attachment, &i.managed_by) {
         (Some(attachment), _) => Some(NetworkInterfaceAttachment {
             attach_time: Some(attachment.at),
@@ -395,7 +397,7 @@ fn shown(cx: &Cx, i: &NetworkInterface, names: &[(String, String)], applied: boo
         (None, None) => None,
     };
     let dns = format!("{}.{}", ip_host(i.ip), private_domain(cx.region()));
-    let association = shown_association(cx, i);
+    let association = shown_association(cx, i, around.named);
     shapes::NetworkInterface {
         association: association.clone(),
         attachment,

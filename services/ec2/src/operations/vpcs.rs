@@ -223,9 +223,7 @@ async fn describe_vpc_attribute(
     match request.attribute.as_str() {
         "enableDnsSupport" => answer.enable_dns_support = value(vpc.enable_dns_support),
         "enableDnsHostnames" => answer.enable_dns_hostnames = value(vpc.enable_dns_hostnames),
-        "enableNetworkAddressUsageMetrics" => {
-            answer.enable_network_address_usage_metrics = value(vpc.enable_network_address_usage_metrics)
-        }
+        "enableNetworkAddressUsageMetrics" => answer.enable_network_address_usage_metrics = value(false),
         other => return Err(invalid_value(format!("Value ({other}) for parameter attribute is invalid."))),
     }
     Ok(answer)
@@ -243,13 +241,15 @@ async fn modify_vpc_attribute(
         1 => {}
         _ => return Err(invalid_combination("Fields for multiple attribute types specified")),
     }
+    if metrics == Some(true) {
+        return Err(Error::not_built("ec2:ModifyVpcAttribute with EnableNetworkAddressUsageMetrics"));
+    }
     ensure_defaults(cx).await?;
     cx.store()
         .write(|tx| -> Result<_, Error> {
             let mut vpc = Vpc::clone(&*need::<Vpc>(tx, cx.scope(), &request.vpc_id)?);
             vpc.enable_dns_support = support.unwrap_or(vpc.enable_dns_support);
             vpc.enable_dns_hostnames = names.unwrap_or(vpc.enable_dns_hostnames);
-            vpc.enable_network_address_usage_metrics = metrics.unwrap_or(vpc.enable_network_address_usage_metrics);
             Ok(tx.put_if_changed(cx.scope(), &request.vpc_id, vpc)?)
         })
         .await?;

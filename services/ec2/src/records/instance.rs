@@ -144,10 +144,7 @@ pub struct InstanceOptions {
     pub disable_api_stop: bool,
     /// What a shutdown from inside means: terminate (true) or stop.
     pub terminate_on_shutdown: bool,
-    pub detailed_monitoring: bool,
     pub ebs_optimized: bool,
-    /// `standard` or `unlimited`; kept and shown, Kiln does not meter credits.
-    pub cpu_credits: Option<String>,
     /// `ip-name` or `resource-name`.
     pub hostname_type: String,
     pub resource_name_dns_a: bool,

@@ -24,6 +24,10 @@ pub struct NetworkInterface {
     pub attachment: Option<Attachment>,
     /// The public address it answers to, if any.
     pub public: Option<PublicAddress>,
+    /// Whether it was to have a public address of its own from its launch on: it gets another when
+    /// its instance is started again or its Elastic IP is taken away.
+    #[serde(default)]
+    pub auto_public: bool,
     /// The service that made it and alone may change it, e.g. `elasticloadbalancing.amazonaws.com`.
     pub managed_by: Option<String>,
     /// AWS's `InterfaceType`: `interface`, `nat_gateway`, …

@@ -19,7 +19,6 @@ pub struct Vpc {
     pub dhcp_options: DhcpOptionsId,
     pub enable_dns_support: bool,
     pub enable_dns_hostnames: bool,
-    pub enable_network_address_usage_metrics: bool,
     pub tags: Tags,
 }
 
@@ -29,6 +28,13 @@ pub struct VpcCidr {
     /// `vpc-cidr-assoc-…`
     pub association: String,
     pub cidr: Cidr,
+}
+
+impl Vpc {
+    /// Whether public addresses in it have names.
+    pub fn gives_public_names(&self) -> bool {
+        self.enable_dns_support && self.enable_dns_hostnames
+    }
 }
 
 impl Record for Vpc {

@@ -326,6 +326,29 @@ async fn an_elastic_address_belongs_to_one_interface() {
 }
 
 #[tokio::test]
+async fn an_internet_gateway_serves_those_who_have_a_public_address() {
+    let w = World::new();
+    let vpc = w.call(DescribeVpcsRequest::default()).await.vpcs.remove(0).vpc_id.expect("an id");
+    let subnet = w.call(DescribeSubnetsRequest::default()).await.subnets.remove(0);
+    let (subnet, block) = (subnet.subnet_id.expect("an id"), subnet.cidr_block.expect("a block"));
+    let ip = block.replace(".0/20", ".10");
+    let interface = w.service_interface(&subnet, &ip, &[]).await;
+    let goes_out = || async {
+        w.settle_network(&vpc).await;
+        let network = w.on_host(&vpc).await.expect("a network");
+        assert!(network.subnets.iter().all(|subnet| subnet.internet));
+        network.interfaces.iter().any(|i| i.ip.to_string() == ip && i.internet)
+    };
+    assert!(!goes_out().await);
+    let allocation_id = w.call(AllocateAddressRequest::default()).await.allocation_id;
+    let give = AssociateAddressRequest { allocation_id, network_interface_id: Some(interface), ..Default::default() };
+    let association_id = w.call(give).await.association_id;
+    assert!(goes_out().await);
+    w.call(DisassociateAddressRequest { association_id, ..Default::default() }).await;
+    assert!(!goes_out().await);
+}
+
+#[tokio::test]
 async fn tags_are_for_everything_and_some_keys_are_not_for_users() {
     let w = World::new();
     let vpc = w.vpc("10.0.0.0/16").await;

@@ -1,0 +1,233 @@
+"""EC2 as its ordinary users call it: boto3, its paginators and waiters, and the AWS CLI against a
+kiln with simulated machines. What machines really do is in test_machines.py.
+"""
+import unittest
+
+import botocore.exceptions
+
+from kiln import Kiln
+
+QUICK = {"Delay": 1, "MaxAttempts": 60}
+
+
+class Ec2(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.kiln = cls.enterClassContext(Kiln(machines="sim"))
+        cls.ec2 = cls.kiln.client("ec2")
+        cls.image = cls.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+
+    def refused(self, call, **arguments):
+        """Code and message of the refusal."""
+        with self.assertRaises(botocore.exceptions.ClientError) as caught:
+            getattr(self.ec2, call)(**arguments)
+        error = caught.exception.response["Error"]
+        return error["Code"], error["Message"]
+
+    def refusals(self, table):
+        for call, arguments, code, message in table:
+            with self.subTest(call=call, code=code):
+                self.assertEqual(self.refused(call, **arguments), (code, message))
+
+    def wait(self, waiter, **arguments):
+        self.ec2.get_waiter(waiter).wait(WaiterConfig=QUICK, **arguments)
+
+    def launch(self, **more):
+        made = self.ec2.run_instances(**{"ImageId": self.image, "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.micro", **more})
+        ids = [instance["InstanceId"] for instance in made["Instances"]]
+        self.addCleanup(self.ec2.terminate_instances, InstanceIds=ids)
+        return ids
+
+    def show(self, instance):
+        return self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+
+    def network(self):
+        """A VPC with a subnet."""
+        vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnet = self.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+        return vpc, subnet
+
+    def test_a_network_is_built_and_taken_down_in_order(self):
+        ec2 = self.ec2
+        vpc, subnet = self.network()
+        self.wait("vpc_available", VpcIds=[vpc])
+        self.wait("subnet_available", SubnetIds=[subnet])
+        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+        ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+        association = ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)["AssociationId"]
+        nothing = "0123456789abcdef0"
+        self.refusals(
+            [
+                ("delete_vpc", dict(VpcId=vpc), "DependencyViolation", f"The vpc '{vpc}' has dependencies and cannot be deleted."),
+                ("delete_internet_gateway", dict(InternetGatewayId=gateway), "DependencyViolation",
+                 f"The internetGateway '{gateway}' has dependencies and cannot be deleted."),
+                ("delete_route_table", dict(RouteTableId=table), "DependencyViolation",
+                 f"The routeTable '{table}' has dependencies and cannot be deleted."),
+                ("create_subnet", dict(VpcId=vpc, CidrBlock="10.0.1.128/25"), "InvalidSubnet.Conflict",
+                 "The CIDR '10.0.1.128/25' conflicts with another subnet"),
+                ("create_subnet", dict(VpcId=f"vpc-{nothing}", CidrBlock="10.0.2.0/24"), "InvalidVpcID.NotFound",
+                 f"The vpc ID 'vpc-{nothing}' does not exist"),
+                ("delete_subnet", dict(SubnetId=f"subnet-{nothing}"), "InvalidSubnetID.NotFound",
+                 f"The subnet ID 'subnet-{nothing}' does not exist"),
+                ("create_vpc", dict(CidrBlock="10.0.0.0/8"), "InvalidVpc.Range", "The CIDR '10.0.0.0/8' is invalid."),
+                ("delete_vpc", dict(VpcId=vpc, DryRun=True), "DryRunOperation", "Request would have succeeded, but DryRun flag is set."),
+            ]
+        )
+        ec2.disassociate_route_table(AssociationId=association)
+        ec2.delete_route_table(RouteTableId=table)
+        ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        ec2.delete_internet_gateway(InternetGatewayId=gateway)
+        ec2.delete_subnet(SubnetId=subnet)
+        ec2.delete_vpc(VpcId=vpc)
+        self.assertEqual(self.refused("describe_vpcs", VpcIds=[vpc])[0], "InvalidVpcID.NotFound")
+
+    def test_rules_of_a_group_are_there_once(self):
+        ec2 = self.ec2
+        vpc, _ = self.network()
+        group = ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)["GroupId"]
+        self.wait("security_group_exists", GroupIds=[group])
+        allow = dict(GroupId=group, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="0.0.0.0/0")
+        rule = ec2.authorize_security_group_ingress(**allow)["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+        other = ec2.create_security_group(GroupName="app", Description="app", VpcId=vpc)["GroupId"]
+        ec2.authorize_security_group_ingress(
+            GroupId=other, IpPermissions=[{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": group}]}]
+        )
+        self.refusals(
+            [
+                ("create_security_group", dict(GroupName="web", Description="x", VpcId=vpc), "InvalidGroup.Duplicate",
+                 f"The security group 'web' already exists for VPC '{vpc}'"),
+                ("authorize_security_group_ingress", allow, "InvalidPermission.Duplicate",
+                 'the specified rule "peer: 0.0.0.0/0, TCP, from port: 80, to port: 80, ALLOW" already exists'),
+                ("delete_security_group", dict(GroupId=group), "DependencyViolation", f"resource {group} has a dependent object"),
+            ]
+        )
+        ec2.modify_security_group_rules(
+            GroupId=group,
+            SecurityGroupRules=[{"SecurityGroupRuleId": rule, "SecurityGroupRule": {"IpProtocol": "tcp", "FromPort": 81, "ToPort": 81, "CidrIpv4": "10.0.0.0/8"}}],
+        )
+        shown = ec2.describe_security_group_rules(SecurityGroupRuleIds=[rule])["SecurityGroupRules"][0]
+        self.assertEqual((shown["FromPort"], shown["CidrIpv4"], shown["IsEgress"]), (81, "10.0.0.0/8", False))
+        ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule])
+        self.assertEqual(self.refused("revoke_security_group_ingress", **allow)[0], "InvalidPermission.NotFound")
+        ec2.delete_security_group(GroupId=other)
+        ec2.delete_security_group(GroupId=group)
+
+    def test_instances_go_through_their_states_and_waiters_see_it(self):
+        first, second = self.launch(MinCount=2, MaxCount=2, ClientToken="twice")
+        again = self.ec2.run_instances(ImageId=self.image, InstanceType="t3.micro", MinCount=2, MaxCount=2, ClientToken="twice")
+        self.assertEqual({i["InstanceId"] for i in again["Instances"]}, {first, second})
+        for waiter in ("instance_exists", "instance_running", "instance_status_ok", "system_status_ok"):
+            self.wait(waiter, InstanceIds=[first, second])
+        before = self.show(first)["PublicIpAddress"]
+        self.ec2.stop_instances(InstanceIds=[first])
+        self.wait("instance_stopped", InstanceIds=[first])
+        stopped = self.show(first)
+        self.assertEqual(stopped["StateReason"], {"Code": "Client.UserInitiatedShutdown", "Message": "Client.UserInitiatedShutdown: User initiated shutdown"})
+        self.assertRegex(stopped["StateTransitionReason"], r"^User initiated \(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d GMT\)$")
+        self.assertEqual((stopped.get("PublicIpAddress"), stopped["PublicDnsName"]), (None, ""))
+        holders = self.ec2.describe_network_interfaces(Filters=[{"Name": "association.public-ip", "Values": [before]}])
+        self.assertEqual(holders["NetworkInterfaces"], [])
+        self.ec2.modify_instance_attribute(InstanceId=first, InstanceType={"Value": "t3.small"})
+        self.ec2.start_instances(InstanceIds=[first])
+        self.wait("instance_running", InstanceIds=[first])
+        started = self.show(first)
+        self.assertNotIn("StateReason", started)
+        self.assertEqual(started["InstanceType"], "t3.small")
+        self.assertRegex(started["PublicIpAddress"], r"^203\.0\.113\.")
+        self.ec2.terminate_instances(InstanceIds=[first])
+        self.wait("instance_terminated", InstanceIds=[first])
+        self.refusals(
+            [
+                ("start_instances", dict(InstanceIds=[first]), "IncorrectInstanceState",
+                 f"The instance '{first}' is not in a state from which it can be started."),
+                ("run_instances", dict(ImageId=self.image, InstanceType="t3.micro", MinCount=1, MaxCount=2, ClientToken="twice"),
+                 "IdempotentParameterMismatch", "The client token has already been used with different request parameters."),
+            ]
+        )
+
+    def test_pages_and_filters(self):
+        made = self.launch(MinCount=7, MaxCount=7, TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "of", "Value": "pages"}]}])
+        mine = [{"Name": "tag:of", "Values": ["pa*"]}, {"Name": "instance-type", "Values": ["t3.micro", "t3.nano"]}]
+        pages = list(self.ec2.get_paginator("describe_instances").paginate(Filters=mine, PaginationConfig={"PageSize": 5}))
+        ids = [i["InstanceId"] for page in pages for r in page["Reservations"] for i in r["Instances"]]
+        self.assertEqual((len(pages), sorted(ids)), (2, sorted(made)))
+        self.refusals(
+            [
+                ("describe_instances", dict(MaxResults=4), "InvalidParameterValue",
+                 "Value ( 4 ) for parameter maxResults is invalid. Expecting a value greater than 5."),
+                ("describe_instances", dict(InstanceIds=made[:1], MaxResults=5), "InvalidParameterCombination",
+                 "The parameter instancesSet cannot be used with the parameter maxResults"),
+                ("describe_instances", dict(NextToken="made-up"), "InvalidNextToken", "The specified pagination token is not valid."),
+                ("describe_instances", dict(Filters=[{"Name": "colour", "Values": ["red"]}]), "InvalidParameterValue", "The filter 'colour' is invalid"),
+                ("describe_instances", dict(InstanceIds=["i-0123456789abcdef0"]), "InvalidInstanceID.NotFound",
+                 "The instance ID 'i-0123456789abcdef0' does not exist"),
+                ("describe_instances", dict(InstanceIds=["web"]), "InvalidInstanceID.Malformed", 'Invalid id: "web" (expecting "i-...")'),
+            ]
+        )
+
+    def test_an_image_is_taken_copied_and_given_up(self):
+        (source,) = self.launch()
+        self.wait("instance_running", InstanceIds=[source])
+        image = self.ec2.create_image(InstanceId=source, Name="taken", NoReboot=True)["ImageId"]
+        self.wait("image_available", ImageIds=[image])
+        copy = self.ec2.copy_image(Name="copied", SourceImageId=image, SourceRegion="us-east-1")["ImageId"]
+        self.wait("image_exists", ImageIds=[copy])
+        own = self.ec2.describe_images(Owners=["self"], Filters=[{"Name": "state", "Values": ["available"]}])["Images"]
+        self.assertEqual({i["ImageId"] for i in own}, {image, copy})
+        snapshot = next(i for i in own if i["ImageId"] == image)["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+        self.refusals(
+            [
+                ("create_image", dict(InstanceId=source, Name="taken"), "InvalidAMIName.Duplicate", f"AMI name taken is already in use by AMI {image}"),
+                ("delete_snapshot", dict(SnapshotId=snapshot), "InvalidSnapshot.InUse", f"The snapshot {snapshot} is currently in use by {image}"),
+            ]
+        )
+        self.ec2.deregister_image(ImageId=image)
+        self.ec2.delete_snapshot(SnapshotId=snapshot)
+        self.launch(ImageId=copy)
+        self.assertEqual(
+            self.refused("run_instances", ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1),
+            ("InvalidAMIID.NotFound", f"The image id '[{image}]' does not exist"),
+        )
+
+    def test_the_catalogue_has_what_terraform_reads(self):
+        kind = self.ec2.describe_instance_types(InstanceTypes=["t3.micro"])["InstanceTypes"][0]
+        self.assertEqual((kind["VCpuInfo"]["DefaultVCpus"], kind["MemoryInfo"]["SizeInMiB"]), (2, 1024))
+        self.assertEqual(kind["EbsInfo"]["EbsOptimizedSupport"], "default")
+        self.assertIn("SupportedStrategies", kind["PlacementGroupInfo"])
+        old = self.ec2.describe_instance_types(Filters=[{"Name": "current-generation", "Values": ["false"]}])["InstanceTypes"]
+        self.assertIn("m1.small", {kind["InstanceType"] for kind in old})
+        zones = self.kiln.aws("ec2", "describe-availability-zones")["AvailabilityZones"]
+        self.assertEqual([zone["ZoneName"] for zone in zones], ["us-east-1a", "us-east-1b", "us-east-1c"])
+        # Nobody names a type: AWS's default.
+        made = self.kiln.aws("ec2", "run-instances", "--image-id", self.image)["Instances"][0]
+        self.addCleanup(self.ec2.terminate_instances, InstanceIds=[made["InstanceId"]])
+        self.assertEqual(made["InstanceType"], "m1.small")
+
+    def test_what_would_have_no_effect_is_refused_by_name(self):
+        (instance,) = self.launch()
+        self.wait("instance_running", InstanceIds=[instance])
+        run = dict(ImageId=self.image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
+        disk = lambda **ebs: [{"DeviceName": "/dev/xvda", "Ebs": ebs}]
+        for call, arguments, named in [
+            ("monitor_instances", dict(InstanceIds=[instance]), "ec2:MonitorInstances"),
+            ("run_instances", dict(run, Monitoring={"Enabled": True}), "Monitoring.Enabled"),
+            ("run_instances", dict(run, CreditSpecification={"CpuCredits": "standard"}), "CpuCredits standard"),
+            ("run_instances", dict(run, BlockDeviceMappings=disk(Iops=9000)), "Ebs.Iops"),
+            ("run_instances", dict(run, BlockDeviceMappings=disk(Encrypted=True)), "Ebs.Encrypted"),
+            ("run_instances", dict(run, BlockDeviceMappings=disk(DeleteOnTermination=False)), "DeleteOnTermination false"),
+            ("modify_vpc_attribute", dict(VpcId=self.show(instance)["VpcId"], EnableNetworkAddressUsageMetrics={"Value": True}),
+             "EnableNetworkAddressUsageMetrics"),
+            ("create_volume", dict(AvailabilityZone="us-east-1a", Size=1), "ec2:CreateVolume"),
+            ("create_network_acl", dict(VpcId=self.show(instance)["VpcId"]), "ec2:CreateNetworkAcl"),
+        ]:
+            with self.subTest(named=named):
+                code, message = self.refused(call, **arguments)
+                self.assertEqual(code, "NotImplemented")
+                self.assertIn(named, message)
+        self.assertEqual(self.show(instance)["Monitoring"], {"State": "disabled"})
+
+
+if __name__ == "__main__":
+    unittest.main()
