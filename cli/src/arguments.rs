@@ -10,7 +10,7 @@ use std::path::PathBuf;
     name = "kiln",
     version,
     arg_required_else_help = true,
-    after_help = "First steps:\n  kiln up --detach && eval \"$(kiln env)\"\n  aws sts get-caller-identity\n  kiln status"
+    after_help = "First steps:\n  kiln up --detach && eval \"$(kiln env)\"\n  aws sts get-caller-identity\n  kiln status\n\nThings are made with AWS's own tools; these commands start, stop, look and break."
 )]
 pub struct Cli {
     /// Where kiln keeps its state, images and machines.
@@ -23,8 +23,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start kiln.
+    #[command(
+        after_help = "Examples:\n  kiln up --detach                 in the background, on 127.0.0.1:4566\n  kiln up --machines sim           without root: the control plane alone\n  kiln --state-dir /var/tmp/second up --detach --port 4567    a second one"
+    )]
     Up(UpArguments),
-    /// Stop kiln. Machines keep running unless told otherwise; the next `kiln up` adopts them.
+    /// Stop kiln; its machines go on.
+    ///
+    /// The next `kiln up` adopts them. With --stop-machines they are stopped too.
     Down(DownArguments),
     /// Print shell exports for endpoint, region and credentials: eval "$(kiln env)"
     Env,
@@ -35,18 +40,24 @@ pub enum Command {
         json: bool,
     },
     /// Say what controllers see, want, do next and wait for about one thing.
+    #[command(
+        after_help = "Examples:\n  kiln explain i-0123456789abcdef0     an instance\n  kiln explain my-group                a group, load balancer, target group or stack by its name or ARN\n  kiln explain vpc-0123456789abcdef0   a VPC; a subnet, security group or interface shows its VPC\n  kiln explain ami-0123456789abcdef0   an image and what is made of it"
+    )]
     Explain {
-        /// An ARN, id or name.
+        /// An ARN, an id, a name or a part of one.
         what: String,
         /// As JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Show the latest API calls, or kiln's own log.
+    /// Show the latest API calls, kiln's own log or a machine's console.
     Logs {
         /// How many lines.
         #[arg(short = 'n', long, default_value_t = 50)]
         lines: usize,
+        /// Also the calls that kiln's own services make to each other.
+        #[arg(long, conflicts_with_all = ["server", "console"])]
+        all: bool,
         /// The server's log file in place of the API calls.
         #[arg(long)]
         server: bool,
@@ -55,16 +66,23 @@ pub enum Command {
         console: Option<String>,
     },
     /// Open a shell inside an instance (as root).
+    #[command(
+        after_help = "Examples:\n  kiln shell i-0123456789abcdef0\n  kiln shell i-0123456789abcdef0 -- systemctl --failed"
+    )]
     Shell {
+        /// The instance's id.
         instance: String,
         /// Run this command in place of a shell.
         #[arg(last = true)]
         command: Vec<String>,
     },
-    /// Wait until a TCP port of an instance answers, asked from its VPC's router. Security groups
-    /// apply as for any caller from outside the VPC.
+    /// Wait until a TCP port of an instance answers.
+    ///
+    /// Asked from its VPC's router; security groups apply as for any caller from outside the VPC.
     Probe {
+        /// The instance's id.
         instance: String,
+        /// The TCP port.
         port: u16,
         /// Give up after this many seconds.
         #[arg(long, default_value_t = 30)]
@@ -85,7 +103,10 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum Fault {
     /// Kill an instance's first process with SIGKILL, as a power cut would.
-    Kill { instance: String },
+    Kill {
+        /// The instance's id.
+        instance: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,8 +150,8 @@ pub struct UpArguments {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
     pub listen: IpAddr,
-    /// Port to listen on.
-    #[arg(long, default_value_t = 4566)]
+    /// Port to listen on; 0 takes a free one.
+    #[arg(long, env = "KILN_PORT", default_value_t = UpArguments::PORT)]
     pub port: u16,
     /// How callers are authenticated.
     #[arg(long, value_enum, default_value_t = Auth::Enforced)]
@@ -142,8 +163,13 @@ pub struct UpArguments {
     #[arg(long, default_value = "000000000000", value_parser = account)]
     pub account: String,
     /// The region `kiln env` names.
-    #[arg(long, default_value = "us-east-1")]
+    #[arg(long, default_value = "us-east-1", value_parser = region)]
     pub region: String,
+}
+
+impl UpArguments {
+    /// The port where nothing else is asked for.
+    pub const PORT: u16 = 4566;
 }
 
 #[derive(Debug, Clone, Args)]
@@ -161,6 +187,19 @@ fn account(text: &str) -> Result<String, String> {
     }
 }
 
+/// As AWS forms them: `us-east-1`, `us-gov-west-1`. The word ends up in a shell's environment.
+fn region(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let good = match parts.as_slice() {
+        [words @ .., number] => {
+            words.len() >= 2 && words.iter().all(word) && matches!(number.as_bytes(), [b'1'..=b'9'])
+        }
+        [] => false,
+    };
+    if good { Ok(text.to_owned()) } else { Err("a region is named like us-east-1".to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,5 +212,11 @@ mod tests {
         let Command::Shell { instance, command } = cli.command else { panic!("not a shell") };
         assert_eq!((instance.as_str(), command.len()), ("i-1", 2));
         assert!(Cli::try_parse_from(["kiln", "up", "--account", "12"]).is_err());
+        for good in ["us-east-1", "us-gov-west-1", "ap-southeast-3"] {
+            assert_eq!(region(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "us-east", "us-east-1b", "US-EAST-1", "us--1", "$(id)-a-1", "us-east-12"] {
+            assert!(region(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! The commands that talk to a running kiln.
 
 use crate::arguments::{Cli, Command, Fault, Image};
-use crate::control::{ask, encode};
+use crate::control::{ask, cannot_connect, connect, encode, is_absence};
+use crate::output::print;
+use crate::progress::Line;
 use crate::{State, text};
 use serde_json::Value as Json;
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::time::Duration;
@@ -13,14 +16,8 @@ pub async fn run(cli: Cli) -> Result<(), String> {
     let dir = cli.state_dir.as_path();
     match cli.command {
         Command::Up(_) => Err("kiln up is run by the server".to_owned()),
-        Command::Down(down) => {
-            let path = if down.stop_machines { "/down?machines=stop" } else { "/down" };
-            let answer = ask(dir, "POST", path).await?;
-            wait_until_gone(dir).await?;
-            println!("{}", answer["text"].as_str().unwrap_or("kiln is down"));
-            Ok(())
-        }
-        Command::Env => env(dir),
+        Command::Down(arguments) => down(dir, arguments.stop_machines).await,
+        Command::Env => env(dir).await,
         Command::Status { json } => show(&ask(dir, "GET", "/status").await?, json, text::status),
         Command::Explain { what, json } => {
             let answer = ask(dir, "GET", &format!("/explain?what={}", encode(&what))).await?;
@@ -28,69 +25,129 @@ pub async fn run(cli: Cli) -> Result<(), String> {
         }
         Command::Logs { console: Some(instance), .. } => {
             let answer = ask(dir, "GET", &format!("/console?instance={}", encode(&instance))).await?;
-            print!("{}", answer["output"].as_str().unwrap_or(""));
-            Ok(())
+            print(answer["output"].as_str().unwrap_or(""))
         }
         Command::Logs { lines, server: true, .. } => server_log(dir, lines),
-        Command::Logs { lines, .. } => {
-            let answer = ask(dir, "GET", &format!("/logs?lines={lines}")).await?;
-            for line in answer["lines"].as_array().into_iter().flatten() {
-                println!("{}", line.as_str().unwrap_or(""));
-            }
-            Ok(())
+        Command::Logs { lines, all, .. } => {
+            let answer = ask(dir, "GET", &format!("/logs?lines={lines}&all={all}")).await?;
+            answer["lines"].as_array().into_iter().flatten().filter_map(Json::as_str).try_for_each(print_line)
         }
         Command::Shell { instance, command } => shell(dir, &instance, command).await,
         Command::Probe { instance, port, seconds } => {
             let path = format!("/probe?instance={}&port={port}&seconds={seconds}", encode(&instance));
             let answer = ask(dir, "GET", &path).await?;
-            println!("{}", answer["text"].as_str().unwrap_or("answers"));
-            Ok(())
+            print_line(answer["text"].as_str().unwrap_or("answers"))
         }
         Command::Fault { fault: Fault::Kill { instance } } => {
             let answer = ask(dir, "POST", &format!("/fault/kill?instance={}", encode(&instance))).await?;
-            println!("{}", answer["text"].as_str().unwrap_or("killed"));
-            Ok(())
+            print_line(answer["text"].as_str().unwrap_or("killed"))
         }
-        Command::Image { image: Image::Import { path, name } } => {
-            let path = path.canonicalize().map_err(|e| format!("{}: {e}", path.display()))?;
-            let query = format!("/image/import?path={}&name={}", encode(&path.to_string_lossy()), encode(&name));
-            let answer = ask(dir, "POST", &query).await?;
-            println!("{}", answer["image"].as_str().unwrap_or("?"));
-            Ok(())
-        }
+        Command::Image { image: Image::Import { path, name } } => import(dir, &path, &name).await,
     }
+}
+
+fn print_line(line: &str) -> Result<(), String> {
+    print(&format!("{line}\n"))
 }
 
 fn show(answer: &Json, json: bool, plain: impl Fn(&Json) -> String) -> Result<(), String> {
     if json {
-        println!("{}", serde_json::to_string_pretty(answer).map_err(|e| e.to_string())?);
+        print_line(&serde_json::to_string_pretty(answer).map_err(|e| e.to_string())?)
     } else {
-        print!("{}", plain(answer));
+        print(&plain(answer))
     }
-    Ok(())
 }
 
-fn env(dir: &Path) -> Result<(), String> {
+async fn down(dir: &Path, stop_machines: bool) -> Result<(), String> {
+    if !is_running(dir).await? {
+        // Whether machines were left running cannot be seen from here.
+        return if stop_machines {
+            Err("kiln is not running. Machines that an earlier one left are stopped with: \
+                 kiln up --detach && kiln down --stop-machines"
+                .to_owned())
+        } else {
+            print_line("kiln was not running")
+        };
+    }
+    let path = if stop_machines { "/down?machines=stop" } else { "/down" };
+    let answer = ask(dir, "POST", path).await?;
+    wait_until_gone(dir).await?;
+    print_line(answer["text"].as_str().unwrap_or("kiln is down"))
+}
+
+/// Whether a kiln answers; `Err` when that cannot be said.
+async fn is_running(dir: &Path) -> Result<bool, String> {
+    match connect(dir).await {
+        Ok(_) => Ok(true),
+        Err(error) if is_absence(&error) => Ok(false),
+        Err(error) => Err(cannot_connect(dir, &error)),
+    }
+}
+
+async fn env(dir: &Path) -> Result<(), String> {
     let path = dir.join("state.json");
-    let text = std::fs::read_to_string(&path)
-        .map_err(|e| format!("{}: {e}. Start kiln with: kiln up --detach", path.display()))?;
+    let text = std::fs::read_to_string(&path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => format!("{} is not there. Start kiln with: kiln up --detach", path.display()),
+        ErrorKind::PermissionDenied => {
+            format!("{} belongs to another user: run this as the user who started kiln (root)", path.display())
+        }
+        _ => format!("failed to read {}: {e}", path.display()),
+    })?;
     let state: State = serde_json::from_str(&text).map_err(|e| format!("{} is damaged: {e}", path.display()))?;
-    println!("export AWS_ENDPOINT_URL={}", state.endpoint);
-    println!("export AWS_DEFAULT_REGION={0}\nexport AWS_REGION={0}", state.region);
-    println!("export AWS_ACCESS_KEY_ID={}", state.access_key);
-    println!("export AWS_SECRET_ACCESS_KEY={}", state.secret);
-    println!("unset AWS_SESSION_TOKEN AWS_PROFILE");
-    Ok(())
+    if !is_running(dir).await? {
+        eprintln!(
+            "kiln: note: kiln is not running; what is printed is of its last run. Start it with: kiln up --detach"
+        );
+    }
+    print(&format!(
+        "export AWS_ENDPOINT_URL={}\n\
+         export AWS_DEFAULT_REGION={region}\nexport AWS_REGION={region}\n\
+         export AWS_ACCESS_KEY_ID={}\n\
+         export AWS_SECRET_ACCESS_KEY={}\n\
+         unset AWS_SESSION_TOKEN AWS_PROFILE\n",
+        state.endpoint,
+        state.access_key,
+        state.secret,
+        region = state.region
+    ))
+}
+
+/// Imports an image and shows how far it is.
+async fn import(dir: &Path, path: &Path, name: &str) -> Result<(), String> {
+    let path = path.canonicalize().map_err(|e| format!("{}: {e}", path.display()))?;
+    let query = format!("/image/import?path={}&name={}", encode(&path.to_string_lossy()), encode(name));
+    let line = Line::new("import");
+    let work = ask(dir, "POST", &query);
+    tokio::pin!(work);
+    let answer = loop {
+        tokio::select! {
+            answer = &mut work => break answer?,
+            () = tokio::time::sleep(Duration::from_millis(100)) => {
+                let progress = ask(dir, "GET", &format!("/image/progress?name={}", encode(name))).await?;
+                if let Some(text) = progress["text"].as_str() {
+                    line.show(text, progress["fraction"].as_f64());
+                }
+            }
+        }
+    };
+    line.done("done");
+    print_line(answer["image"].as_str().ok_or("kiln did not say which image it made")?)
 }
 
 fn server_log(dir: &Path, lines: usize) -> Result<(), String> {
     let path = dir.join("kiln.log");
-    let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let text = std::fs::read(&path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => {
+            format!(
+                "{} is not there: only `kiln up --detach` writes it, `kiln up` logs to its terminal",
+                path.display()
+            )
+        }
+        _ => format!("failed to read {}: {e}", path.display()),
+    })?;
+    let text = String::from_utf8_lossy(&text);
     let all: Vec<&str> = text.lines().collect();
-    for line in &all[all.len().saturating_sub(lines)..] {
-        println!("{line}");
-    }
-    Ok(())
+    all[all.len().saturating_sub(lines)..].iter().try_for_each(|line| print_line(line))
 }
 
 async fn shell(dir: &Path, instance: &str, command: Vec<String>) -> Result<(), String> {

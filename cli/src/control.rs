@@ -5,6 +5,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use std::io::ErrorKind;
 use std::path::Path;
 use tokio::net::UnixStream;
 
@@ -22,18 +23,33 @@ pub struct State {
     pub secret: String,
 }
 
-/// Asks the running kiln. `Err` holds one line for the person at the terminal.
-pub async fn ask(state_dir: &Path, method: &str, path: &str) -> Result<Json, String> {
+/// Reaches the control socket.
+pub async fn connect(state_dir: &Path) -> std::io::Result<UnixStream> {
+    UnixStream::connect(state_dir.join(SOCKET)).await
+}
+
+/// Whether this says that no kiln runs.
+pub fn is_absence(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+}
+
+/// Why the control socket cannot be reached, and what to do about it.
+pub fn cannot_connect(state_dir: &Path, error: &std::io::Error) -> String {
     let socket = state_dir.join(SOCKET);
-    let stream = UnixStream::connect(&socket).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
+    match error.kind() {
+        _ if is_absence(error) => {
             format!("kiln is not running (state directory {}). Start it with: kiln up --detach", state_dir.display())
         }
-        std::io::ErrorKind::PermissionDenied => {
+        ErrorKind::PermissionDenied => {
             format!("{} belongs to another user: run this as the user who started kiln (root)", socket.display())
         }
         _ => format!("failed to reach kiln at {}: {error}", socket.display()),
-    })?;
+    }
+}
+
+/// Asks the running kiln. `Err` holds one line for the person at the terminal.
+pub async fn ask(state_dir: &Path, method: &str, path: &str) -> Result<Json, String> {
+    let stream = connect(state_dir).await.map_err(|error| cannot_connect(state_dir, &error))?;
     let broken = |error: &dyn std::fmt::Display| format!("kiln's control socket broke off: {error}");
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;

@@ -8,6 +8,7 @@ mod arguments;
 mod commands;
 mod control;
 mod detach;
+mod output;
 mod progress;
 mod text;
 

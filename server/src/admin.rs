@@ -2,7 +2,7 @@
 //! Only the owner of the state directory can open it.
 
 use crate::base_image::BaseImage;
-use crate::status;
+use crate::{explain, status};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use kiln_machines_spec::{MachineDriver, MachineId};
 use kiln_service_kit::Platform;
+use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -33,6 +34,8 @@ pub struct Control {
     pub base_image: Arc<BaseImage>,
     pub endpoint: String,
     pub started: Instant,
+    /// Imports in progress, by the image's name.
+    pub imports: Mutex<BTreeMap<String, Arc<BaseImage>>>,
     pub stop: watch::Sender<Stop>,
 }
 
@@ -78,17 +81,17 @@ async fn route(control: &Control, request: &Request<Incoming>) -> Result<Json, S
     let given = |name: &str| query.get(name).cloned().ok_or_else(|| format!("the request lacks {name}"));
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/status") => Ok(status::status(control).await),
-        (&Method::GET, "/explain") => status::explain(control, &given("what")?).await,
+        (&Method::GET, "/explain") => explain::explain(control, &given("what")?).await,
         (&Method::GET, "/logs") => {
             let lines = given("lines")?.parse().map_err(|_| "lines is not a number".to_owned())?;
-            Ok(status::calls(control, lines))
+            Ok(status::calls(control, lines, query.get("all").is_some_and(|all| all == "true")))
         }
         (&Method::GET, "/console") => {
-            let output = control.driver.console(&machine(&given("instance")?)).await.map_err(|e| e.to_string())?;
+            let output = control.driver.console(&machine(&given("instance")?)).await.map_err(|e| e.chain())?;
             Ok(json!({"output": String::from_utf8_lossy(&output)}))
         }
         (&Method::GET, "/shell") => {
-            let argv = control.driver.shell_command(&machine(&given("instance")?)).await.map_err(|e| e.to_string())?;
+            let argv = control.driver.shell_command(&machine(&given("instance")?)).await.map_err(|e| e.chain())?;
             Ok(json!({"argv": argv}))
         }
         (&Method::GET, "/probe") => {
@@ -98,13 +101,17 @@ async fn route(control: &Control, request: &Request<Incoming>) -> Result<Json, S
         }
         (&Method::POST, "/fault/kill") => {
             let id = given("instance")?;
-            control.driver.kill(&machine(&id)).await.map_err(|e| e.to_string())?;
+            control.driver.kill(&machine(&id)).await.map_err(|e| e.chain())?;
             tracing::warn!(instance = %id, "killed on purpose");
             Ok(json!({"text": format!("killed the first process of {id} with SIGKILL")}))
         }
         (&Method::POST, "/image/import") => {
             let path = given("path")?;
             crate::machines::import(control, std::path::Path::new(&path), &given("name")?).await
+        }
+        (&Method::GET, "/image/progress") => {
+            let name = given("name")?;
+            Ok(control.imports.lock().get(&name).map_or(Json::Null, |import| import.json()))
         }
         (&Method::POST, "/down") => {
             let stop = if query.get("machines").is_some_and(|m| m == "stop") {

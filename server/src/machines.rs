@@ -53,11 +53,11 @@ pub async fn build_base(platform: Arc<Platform>, driver: Arc<dyn MachineDriver>,
 
 /// Imports an OCI layout or docker archive.
 pub async fn import(control: &crate::admin::Control, path: &Path, name: &str) -> Result<serde_json::Value, String> {
-    let image = control
-        .driver
-        .import_oci(path, name, Arc::new(kiln_machines_spec::NoProgress))
-        .await
-        .map_err(|e| e.to_string())?;
+    let progress = Arc::new(BaseImage::new());
+    control.imports.lock().insert(name.to_owned(), progress.clone());
+    let imported = control.driver.import_oci(path, name, progress).await;
+    control.imports.lock().remove(name);
+    let image = imported.map_err(|e| e.chain())?;
     let id = kiln_ec2::register_import(&control.platform, &image).await.map_err(|e| e.to_string())?;
     Ok(serde_json::json!({"image": id, "layers": image.id.as_str()}))
 }

@@ -8,6 +8,7 @@
 mod admin;
 mod base_image;
 mod credentials;
+mod explain;
 mod hosts;
 mod logging;
 mod machines;

@@ -1,4 +1,4 @@
-//! What `kiln status`, `kiln explain` and `kiln logs` show, as JSON.
+//! What `kiln status` and `kiln logs` show, as JSON.
 
 use crate::admin::Control;
 use kiln_machines_spec::{MachineState, MachineStatus};
@@ -26,34 +26,12 @@ pub async fn status(control: &Control) -> Json {
     })
 }
 
-/// What is known of one thing: every report whose id the text names, and its machine.
-pub async fn explain(control: &Control, what: &str) -> Result<Json, String> {
-    let about =
-        |id: &str| !what.is_empty() && (id == what || what.ends_with(id) || id.ends_with(what) || id.contains(what));
-    let all = control.platform.reports();
-    let mut reports: Vec<Json> = all.iter().filter(|(_, n, _, _)| &*n.id == what).map(report).collect();
-    if reports.is_empty() {
-        reports = all.iter().filter(|(_, n, _, _)| about(&n.id)).map(report).collect();
-    }
-    let machines: Vec<Json> = control
-        .driver
-        .list()
-        .await
-        .map_err(|e| e.to_string())?
-        .iter()
-        .filter(|m| m.spec.id.as_str() == what)
-        .map(machine)
-        .collect();
-    if reports.is_empty() && machines.is_empty() {
-        return Err(format!("no controller knows {what}. `kiln status` lists what there is"));
-    }
-    Ok(json!({"reports": reports, "machines": machines}))
-}
-
 /// The latest API calls, oldest first.
-pub fn calls(control: &Control, lines: usize) -> Json {
-    let all = control.platform.calls().recent();
-    let lines: Vec<String> = all[all.len().saturating_sub(lines)..]
+/// Without `all`, those that kiln's own services make to each other are left out.
+pub fn calls(control: &Control, lines: usize, all: bool) -> Json {
+    let mut calls = control.platform.calls().recent();
+    calls.retain(|c| all || !c.caller.contains(":role/aws-service-role/"));
+    let lines: Vec<String> = calls[calls.len().saturating_sub(lines)..]
         .iter()
         .map(|c| {
             let outcome = match &c.error {
@@ -74,7 +52,7 @@ pub fn calls(control: &Control, lines: usize) -> Json {
     json!({"lines": lines})
 }
 
-fn machine(m: &MachineStatus) -> Json {
+pub fn machine(m: &MachineStatus) -> Json {
     let (state, text, pid) = match &m.state {
         MachineState::Running { pid, .. } => ("running", String::new(), Some(*pid)),
         MachineState::Exited(exit) => ("exited", exit.text.clone(), None),
@@ -92,7 +70,7 @@ fn machine(m: &MachineStatus) -> Json {
     })
 }
 
-fn report((controller, name, at, report): &(&'static str, Name, Timestamp, Report)) -> Json {
+pub fn report((controller, name, at, report): &(&'static str, Name, Timestamp, Report)) -> Json {
     let waiting = report.waiting_for.as_ref().map(|w| match w.until {
         Some(until) => format!("{} (looks again at {})", w.what, until.iso8601()),
         None => w.what.clone(),
@@ -107,6 +85,7 @@ fn report((controller, name, at, report): &(&'static str, Name, Timestamp, Repor
         "wants": report.wants,
         "next": report.next,
         "waiting_for": waiting,
+        "at_rest": report.at_rest,
         "failing": report.failing,
     })
 }

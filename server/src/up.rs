@@ -83,6 +83,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
         base_image,
         endpoint: endpoint.clone(),
         started: std::time::Instant::now(),
+        imports: Default::default(),
         stop,
     };
     tokio::spawn(admin::serve(socket, Arc::new(control)));

@@ -39,6 +39,8 @@ pub struct Report {
     pub wants: String,
     pub next: Vec<String>,
     pub waiting_for: Option<Waiting>,
+    /// All is as wanted: what is waited for is only news.
+    pub at_rest: bool,
     /// The last failure of a step, until a pass succeeds.
     pub failing: Option<String>,
 }

@@ -153,7 +153,7 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
         wants: wants(&seen.group),
         next: vec![],
         waiting_for: first_wait(draft.waits),
-        failing: None,
+        ..Report::default()
     };
     Plan::concurrent(draft.steps, report)
 }

@@ -76,6 +76,7 @@ impl Controller for Dns {
             ),
             wants: "a DNS where there is a VPC".to_owned(),
             waiting_for: Some(Waiting { what: "a change of the VPC's network".to_owned(), until: None }),
+            at_rest: true,
             ..Report::default()
         };
         match (seen.on_host, seen.runs) {

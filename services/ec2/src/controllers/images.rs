@@ -15,7 +15,7 @@ use crate::operations::images::failed as image_failed;
 use crate::provided::architecture;
 use crate::records::{Image, ImageOrigin, ImageState, Instance, Snapshot, SnapshotState};
 use kiln_machines_spec::{MachineId, MachineStatus};
-use kiln_service_kit::{Change, Controller, Cx, Error, Name, Plan, Report, Store, Timestamp, Tx, Waiting, async_trait};
+use kiln_service_kit::{Change, Controller, Cx, Error, Name, Plan, Report, Store, Timestamp, Tx, async_trait};
 use std::time::Duration;
 
 /// A machine has this long to shut down before its image is taken.
@@ -146,7 +146,7 @@ fn plan(seen: &Seen) -> Plan<Step> {
     let report = Report {
         sees: format!("{}, its machine {}", seen.image.state.name(), if running { "runs" } else { "does not run" }),
         wants: "the image taken, and the machine as it was".to_owned(),
-        waiting_for: steps.is_empty().then(|| Waiting { what: "nothing".to_owned(), until: None }),
+        at_rest: steps.is_empty(),
         ..Report::default()
     };
     Plan::new(steps, report)

@@ -205,6 +205,10 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
         let waiting_for = Some(Waiting { what: what.to_owned(), until });
         Plan::rest(Report { waiting_for, ..report.clone() })
     };
+    let rest = |what: &str, until: Option<Timestamp>| {
+        let waiting_for = Some(Waiting { what: what.to_owned(), until });
+        Plan::rest(Report { waiting_for, at_rest: true, ..report.clone() })
+    };
     let take = |steps: Vec<Step>| Plan::new(steps, report.clone());
 
     if let Some(image) = &i.captured_by {
@@ -217,7 +221,7 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
         let until = i.state_since + SHOWN_AFTER_END;
         return match now >= until {
             true => take(vec![Step::Purge]),
-            false => wait("the end of the hour in which terminated instances are shown", Some(until)),
+            false => rest("the end of the hour in which terminated instances are shown", Some(until)),
         };
     }
     match (i.wanted, &seen.machine) {
@@ -226,7 +230,7 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
 
         (Wanted::Stopped, _) if running => take(vec![Step::Stop, Step::RecordStopped]),
         (Wanted::Stopped, _) if i.state != InstanceState::Stopped => take(vec![Step::RecordStopped]),
-        (Wanted::Stopped, _) => wait("a call to start or terminate it", None),
+        (Wanted::Stopped, _) => rest("a call to start or terminate it", None),
 
         (Wanted::Running, None) if i.launched => take(vec![Step::RecordLost]),
         (Wanted::Running, Some(m)) if running => {
@@ -235,7 +239,7 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
             }
             match i.reboot_wanted {
                 true => take(vec![Step::Reboot, Step::RecordRebooted]),
-                false => wait("its machine to end, or a call", None),
+                false => rest("its machine to end, or a call", None),
             }
         }
         (Wanted::Running, machine) => {

@@ -184,7 +184,8 @@ fn plan(seen: &Seen) -> Plan<Step> {
         steps.push(if *works { Step::NatAvailable { id } } else { Step::NatFailed { id } });
     }
     let waiting_for = steps.is_empty().then(|| Waiting { what: "a change of its records".to_owned(), until: None });
-    Plan::new(steps, Report { sees: there, wants: describe(wanted), waiting_for, ..Report::default() })
+    let at_rest = steps.is_empty();
+    Plan::new(steps, Report { sees: there, wants: describe(wanted), waiting_for, at_rest, ..Report::default() })
 }
 
 fn describe(spec: &VpcSpec) -> String {

@@ -46,6 +46,7 @@ impl Controller for Expiry {
         if now >= forget {
             return Plan::new(vec![Step::Forget], report);
         }
+        report.at_rest = true;
         report.waiting_for = Some(Waiting { what: "the time to forget them".to_owned(), until: Some(forget) });
         Plan::rest(report)
     }
