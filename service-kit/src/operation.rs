@@ -30,10 +30,19 @@ pub async fn invoke(cx: &Cx, operation: &Operation, value: Value) -> Result<Valu
         account: cx.account().to_owned(),
         region: cx.region().to_owned(),
         caller: cx.caller().arn.clone(),
-        error: answer.as_ref().err().map(|e| (e.code.to_string(), e.message.clone())),
+        error: answer.as_ref().err().map(|e| (e.code.to_string(), shortened(&e.message))),
         micros: started.elapsed().as_micros() as u64,
     });
     answer
+}
+
+/// A message repeats what the caller sent, of any length; records and the log keep its beginning.
+fn shortened(message: &str) -> String {
+    const KEPT: usize = 1_000;
+    match message.char_indices().nth(KEPT) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
 }
 
 async fn checked(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {

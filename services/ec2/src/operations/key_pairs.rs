@@ -32,6 +32,7 @@ async fn create_key_pair(cx: &Cx, request: CreateKeyPairRequest) -> Result<Creat
     if request.key_format.as_deref() == Some("ppk") {
         return Err(Error::not_built("ec2:CreateKeyPair with KeyFormat ppk"));
     }
+    check_name(&request.key_name)?;
     let tags = tags::specified(cx, &request.tag_specifications, &kinds::KEY_PAIR)?;
     if by_name(cx, &request.key_name)?.is_some() {
         return Err(duplicate(&request.key_name));
@@ -82,6 +83,15 @@ async fn import_key_pair(cx: &Cx, request: ImportKeyPairRequest) -> Result<Impor
     })
 }
 
+/// Up to 255 printable ASCII characters, no space at either end.
+fn check_name(name: &str) -> Result<(), Error> {
+    let printable = name.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
+    if !printable || name.len() > 255 || name.trim() != name || name.is_empty() {
+        return Err(invalid_value(format!("Value ({name}) for parameter KeyName is invalid.")));
+    }
+    Ok(())
+}
+
 async fn keep(
     cx: &Cx,
     name: &str,
@@ -90,9 +100,7 @@ async fn keep(
     fingerprint: String,
     tags: Tags,
 ) -> Result<KeyPair, Error> {
-    if name.chars().count() > 255 || name.trim() != name || name.is_empty() {
-        return Err(invalid_value(format!("Value ({name}) for parameter KeyName is invalid.")));
-    }
+    check_name(name)?;
     cx.store()
         .write(|tx| {
             if tx.list::<KeyPair>(cx.scope())?.iter().any(|(_, pair)| pair.name == name) {
