@@ -39,11 +39,14 @@
    60.100  > tick 0.01 s
    60.100  ec2/instance i-1: RecordExit(ExitInfo { cause: Signalled { signal: 9 }, at_ms: 1767225660100, text: "its first process was ended by signal 9 (SIGKILL)" })
    60.100  ec2/instance i-1: waits for a call to start or terminate it
+   60.100  ec2/network vpc-1: apply the network: 3 interfaces, 1 security groups, 3 subnets
+   60.100  ec2/network vpc-1: waits for a change of its records
    60.100  autoscaling/group web: BeginTermination { instance: "i-1", why: Some(Ec2), cause: "At 2026-01-01T00:01:00Z an instance was taken out of service in response to an EC2 health check indi…
-   60.100  autoscaling/group web: DecideLaunches { first: 4, places: [Place { zone: "us-east-1c", subnet: Some("subnet-3") }], cause: "At 2026-01-01T00:01:00Z an instance was started in response…
+   60.100  autoscaling/group web: DecideLaunches { first: 4, places: [Place { zone: "us-east-1c", subnet: Some("subnet-3") }], cause: "At 2026-01-01T00:01:00Z an instance was launched in respons…
    60.100  autoscaling/group web: Terminate { instance: "i-1" }
    60.100  autoscaling/group web: Launch { number: 4 }
    60.100  autoscaling/group web: waits for i-1 to be terminated; i-4 to be running
+   60.100  ec2/instance i-4: waits for vpc-1 to be on the host with eni-1
    60.100  ec2/network vpc-1: apply the network: 4 interfaces, 1 security groups, 3 subnets
    60.100  ec2/network vpc-1: waits for a change of its records
    60.110    web: 1 InService in us-east-1a, 1 InService in us-east-1b, 1 Pending in us-east-1c, 1 Terminating in us-east-1c
@@ -65,7 +68,7 @@
    60.210    activity of web: Successful: Terminating EC2 instance: i-1
    60.210      At 2026-01-01T00:01:00Z an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped.
    60.210    activity of web: Successful: Launching a new EC2 instance: i-4
-   60.210      At 2026-01-01T00:01:00Z an instance was started in response to a difference between desired and actual capacity, increasing the capacity from 2 to 3.
+   60.210      At 2026-01-01T00:01:00Z an instance was launched in response to an unhealthy instance needing to be replaced.
    60.210    web: 1 InService in us-east-1a, 1 InService in us-east-1b, 1 InService in us-east-1c
    60.210  > settle
    95.210    web: 1 InService in us-east-1a, 1 InService in us-east-1b, 1 InService in us-east-1c

@@ -37,11 +37,14 @@
     0.100  > tick 0.04 s
     0.100  ec2/instance i-1: RecordExit(ExitInfo { cause: Signalled { signal: 9 }, at_ms: 1767225600100, text: "its first process was ended by signal 9 (SIGKILL)" })
     0.100  ec2/instance i-1: waits for a call to start or terminate it
+    0.100  ec2/network vpc-1: apply the network: 3 interfaces, 1 security groups, 3 subnets
+    0.100  ec2/network vpc-1: waits for a change of its records
     0.100  autoscaling/group web: BeginTermination { instance: "i-1", why: Some(Ec2), cause: "At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indi…
-    0.100  autoscaling/group web: DecideLaunches { first: 4, places: [Place { zone: "us-east-1c", subnet: Some("subnet-3") }], cause: "At 2026-01-01T00:00:00Z an instance was started in response…
+    0.100  autoscaling/group web: DecideLaunches { first: 4, places: [Place { zone: "us-east-1c", subnet: Some("subnet-3") }], cause: "At 2026-01-01T00:00:00Z an instance was launched in respons…
     0.100  autoscaling/group web: Terminate { instance: "i-1" }
     0.100  autoscaling/group web: Launch { number: 4 }
     0.100  autoscaling/group web: waits for i-1 to be terminated; i-4 to be running
+    0.100  ec2/instance i-4: waits for vpc-1 to be on the host with eni-1
     0.100  ec2/network vpc-1: apply the network: 4 interfaces, 1 security groups, 3 subnets
     0.100  ec2/network vpc-1: waits for a change of its records
     0.120  ec2/instance i-1: Terminate
@@ -63,6 +66,8 @@
     0.140  ec2/instance i-2: waits for a call to start or terminate it
     0.140  ec2/instance i-3: RecordExit(ExitInfo { cause: Signalled { signal: 9 }, at_ms: 1767225600140, text: "its first process was ended by signal 9 (SIGKILL)" })
     0.140  ec2/instance i-3: waits for a call to start or terminate it
+    0.140  ec2/network vpc-1: apply the network: 3 interfaces, 1 security groups, 3 subnets
+    0.140  ec2/network vpc-1: waits for a change of its records
     0.140  autoscaling/group web: BeginTermination { instance: "i-2", why: Some(Ec2), cause: "At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indi…
     0.140  autoscaling/group web: BeginTermination { instance: "i-3", why: Some(Ec2), cause: "At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indi…
     0.140  autoscaling/group web: DecideLaunches { first: 5, places: [Place { zone: "us-east-1a", subnet: Some("subnet-1") }, Place { zone: "us-east-1b", subnet: Some("subnet-2") }], cause: "At …
@@ -70,14 +75,16 @@
     0.140  autoscaling/group web: Terminate { instance: "i-3" }
     0.140  autoscaling/group web: Launch { number: 5 }
     0.140  autoscaling/group web: Launch { number: 6 }
-    0.140  autoscaling/group web: waits for i-5 to be running; i-6 to be running; i-4 to be running; i-2 to be terminated; i-3 to be terminated
+    0.140  autoscaling/group web: waits for i-4 to be running; i-5 to be running; i-2 to be terminated; i-3 to be terminated; i-6 to be running
+    0.140  ec2/instance i-5: waits for vpc-1 to be on the host with eni-2
+    0.140  ec2/instance i-6: waits for vpc-1 to be on the host with eni-3
     0.140  ec2/network vpc-1: apply the network: 5 interfaces, 1 security groups, 3 subnets
     0.140  ec2/network vpc-1: waits for a change of its records
     0.150  ec2/instance i-4: Launch
     0.150  ec2/instance i-4: RecordRunning { boots: 1 }
     0.150  ec2/instance i-4: waits for its machine to end, or a call
     0.150  autoscaling/group web: EnterService { instance: "i-4", register: [], leave_out: [] }
-    0.150  autoscaling/group web: waits for i-5 to be running; i-6 to be running; i-2 to be terminated; i-3 to be terminated
+    0.150  autoscaling/group web: waits for i-5 to be running; i-2 to be terminated; i-3 to be terminated; i-6 to be running
     0.160  ec2/instance i-3: Terminate
     0.160  ec2/instance i-3: RecordTerminated
     0.160  ec2/instance i-3: waits for the end of the hour in which terminated instances are shown (until 3600.160)
@@ -99,15 +106,15 @@
     0.190  autoscaling/group web: EnterService { instance: "i-6", register: [], leave_out: [] }
     0.240  so it is after 0.1 s
     0.240    activity of web: Successful: Launching a new EC2 instance: i-4
-    0.240      At 2026-01-01T00:00:00Z an instance was started in response to a difference between desired and actual capacity, increasing the capacity from 2 to 3.
+    0.240      At 2026-01-01T00:00:00Z an instance was launched in response to an unhealthy instance needing to be replaced.
     0.240    activity of web: Successful: Terminating EC2 instance: i-2
     0.240      At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped.
     0.240    activity of web: Successful: Terminating EC2 instance: i-3
     0.240      At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped.
     0.240    activity of web: Successful: Launching a new EC2 instance: i-5
-    0.240      At 2026-01-01T00:00:00Z an instance was started in response to a difference between desired and actual capacity, increasing the capacity from 1 to 3.
+    0.240      At 2026-01-01T00:00:00Z an instance was launched in response to an unhealthy instance needing to be replaced.
     0.240    activity of web: Successful: Launching a new EC2 instance: i-6
-    0.240      At 2026-01-01T00:00:00Z an instance was started in response to a difference between desired and actual capacity, increasing the capacity from 1 to 3.
+    0.240      At 2026-01-01T00:00:00Z an instance was launched in response to an unhealthy instance needing to be replaced.
     0.240    web: 1 InService in us-east-1a, 1 InService in us-east-1b, 1 InService in us-east-1c
     0.240  > settle
    35.240    web: 1 InService in us-east-1a, 1 InService in us-east-1b, 1 InService in us-east-1c

@@ -61,6 +61,8 @@
     0.100  ec2/instance i-3: waits for a call to start or terminate it
     0.100  ec2/instance i-5: RecordExit(ExitInfo { cause: Unknown, at_ms: 1767225600100, text: "zone us-east-1a lost its power" })
     0.100  ec2/instance i-5: waits for a call to start or terminate it
+    0.100  ec2/network vpc-1: apply the network: 6 interfaces, 1 security groups, 3 subnets
+    0.100  ec2/network vpc-1: waits for a change of its records
     0.100  autoscaling/group web: BeginTermination { instance: "i-3", why: Some(Ec2), cause: "At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indi…
     0.100  autoscaling/group web: BeginTermination { instance: "i-5", why: Some(Ec2), cause: "At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indi…
     0.100  autoscaling/group web: DecideLaunches { first: 7, places: [Place { zone: "us-east-1a", subnet: Some("subnet-1") }, Place { zone: "us-east-1a", subnet: Some("subnet-1") }], cause: "At …
@@ -68,15 +70,17 @@
     0.100  autoscaling/group web: Terminate { instance: "i-5" }
     0.100  autoscaling/group web: Launch { number: 7 }
     0.100  autoscaling/group web: Launch { number: 8 }
-    0.100  autoscaling/group web: waits for i-3 to be terminated; i-7 to be running; i-5 to be terminated; i-8 to be running
+    0.100  autoscaling/group web: waits for i-7 to be running; i-3 to be terminated; i-5 to be terminated; i-8 to be running
+    0.100  ec2/instance i-7: waits for vpc-1 to be on the host with eni-1
+    0.100  ec2/instance i-8: waits for vpc-1 to be on the host with eni-2
     0.100  ec2/network vpc-1: apply the network: 8 interfaces, 1 security groups, 3 subnets
     0.100  ec2/network vpc-1: waits for a change of its records
-    0.100  ec2/instance i-8: Launch
-    0.100  ec2/instance i-8: RecordTerminated
-    0.100  ec2/instance i-8: waits for the end of the hour in which terminated instances are shown (until 3600.100)
     0.100  ec2/instance i-7: Launch
     0.100  ec2/instance i-7: RecordTerminated
     0.100  ec2/instance i-7: waits for the end of the hour in which terminated instances are shown (until 3600.100)
+    0.100  ec2/instance i-8: Launch
+    0.100  ec2/instance i-8: RecordTerminated
+    0.100  ec2/instance i-8: waits for the end of the hour in which terminated instances are shown (until 3600.100)
     0.100  autoscaling/group web: FailLaunch { instance: "i-7", message: "Instance became unhealthy while waiting for instance to be in InService state. Termination Reason: Server.InsufficientIn…
     0.100  autoscaling/group web: FailLaunch { instance: "i-8", message: "Instance became unhealthy while waiting for instance to be in InService state. Termination Reason: Server.InsufficientIn…
     0.100  autoscaling/group web: Finish { instance: "i-7" }
@@ -84,7 +88,7 @@
     0.100  autoscaling/group web: DecideLaunches { first: 9, places: [Place { zone: "us-east-1b", subnet: Some("subnet-2") }, Place { zone: "us-east-1c", subnet: Some("subnet-3") }], cause: "At …
     0.100  autoscaling/group web: Launch { number: 9 }
     0.100  autoscaling/group web: Launch { number: 10 }
-    0.100  autoscaling/group web: waits for i-9 to be running; i-3 to be terminated; i-5 to be terminated; i-10 to be running
+    0.100  autoscaling/group web: waits for i-9 to be running; i-3 to be terminated; i-10 to be running; i-5 to be terminated
     0.100  ec2/network vpc-1: apply the network: 8 interfaces, 1 security groups, 3 subnets
     0.100  ec2/network vpc-1: waits for a change of its records
     0.120  ec2/instance i-5: Terminate
@@ -98,12 +102,12 @@
     0.120  autoscaling/group web: Finish { instance: "i-3" }
     0.120  autoscaling/group web: Finish { instance: "i-5" }
     0.120  autoscaling/group web: waits for i-9 to be running; i-10 to be running
-    0.150  ec2/instance i-9: Launch
-    0.150  ec2/instance i-9: RecordRunning { boots: 1 }
-    0.150  ec2/instance i-9: waits for its machine to end, or a call
     0.150  ec2/instance i-10: Launch
     0.150  ec2/instance i-10: RecordRunning { boots: 1 }
     0.150  ec2/instance i-10: waits for its machine to end, or a call
+    0.150  ec2/instance i-9: Launch
+    0.150  ec2/instance i-9: RecordRunning { boots: 1 }
+    0.150  ec2/instance i-9: waits for its machine to end, or a call
     0.150  autoscaling/group web: EnterService { instance: "i-9", register: [], leave_out: [] }
     0.150  autoscaling/group web: EnterService { instance: "i-10", register: [], leave_out: [] }
     0.150  autoscaling/group web: waits for another try to launch in us-east-1a after a failed one (until 10.100)
@@ -160,9 +164,9 @@
   150.100  ec2/network vpc-1: apply the network: 6 interfaces, 1 security groups, 3 subnets
   150.100  ec2/network vpc-1: waits for a change of its records
   300.100    activity of web: Cancelled: Launching a new EC2 instance: i-7.  Status Reason: Instance became unhealthy while waiting for instance to be in InService state. Termination Reason: Server.InsufficientInstanceCapacity: not enough capacity on this host: zone us-east-1a has no power
-  300.100      At 2026-01-01T00:00:00Z an instance was started in response to a difference between desired and actual capacity, increasing the capacity from 4 to 6.
+  300.100      At 2026-01-01T00:00:00Z an instance was launched in response to an unhealthy instance needing to be replaced.
   300.100    activity of web: Cancelled: Launching a new EC2 instance: i-8.  Status Reason: Instance became unhealthy while waiting for instance to be in InService state. Termination Reason: Server.InsufficientInstanceCapacity: not enough capacity on this host: zone us-east-1a has no power
-  300.100      At 2026-01-01T00:00:00Z an instance was started in response to a difference between desired and actual capacity, increasing the capacity from 4 to 6.
+  300.100      At 2026-01-01T00:00:00Z an instance was launched in response to an unhealthy instance needing to be replaced.
   300.100    activity of web: Successful: Terminating EC2 instance: i-7
   300.100      At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped.
   300.100    activity of web: Successful: Terminating EC2 instance: i-8
@@ -220,7 +224,7 @@
   310.190  autoscaling/group web: DecideLaunches { first: 16, places: [Place { zone: "us-east-1a", subnet: Some("subnet-1") }], cause: "At 2026-01-01T00:05:10Z instances were launched to balance…
   310.190  autoscaling/group web: Launch { number: 16 }
   310.190  autoscaling/group web: waits for i-16 to be running
-  310.190  ec2/instance i-16: waits for vpc-1 to be on the host with eni-1
+  310.190  ec2/instance i-16: waits for vpc-1 to be on the host with eni-3
   310.190  ec2/network vpc-1: apply the network: 7 interfaces, 1 security groups, 3 subnets
   310.190  ec2/network vpc-1: waits for a change of its records
   310.240  ec2/instance i-16: Launch

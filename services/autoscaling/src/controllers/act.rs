@@ -10,8 +10,10 @@ use kiln_service_kit::{Cx, Error};
 
 pub async fn act(cx: &Cx, group: &str, step: &Step) -> Result<(), Error> {
     match step {
-        Step::DecideLaunches { first, places, cause, rebalance } => {
-            launch::decide(cx, group, *first, places, cause, *rebalance).await
+        Step::DecideLaunches { first, places, cause, rebalance, replaces } => {
+            let decision =
+                launch::Decision { first: *first, places, cause, rebalance: *rebalance, replaces: *replaces };
+            launch::decide(cx, group, &decision).await
         }
         Step::Launch { number } => launch::launch(cx, group, *number).await,
         Step::FailLaunch { instance, message, cause } => ways::fail_launch(cx, instance, message, cause).await,
@@ -45,7 +47,13 @@ pub async fn act(cx: &Cx, group: &str, step: &Step) -> Result<(), Error> {
             })
             .await
         }
-        Step::ForgetReason => change_group(cx, group, |group| group.reason = None).await,
+        Step::ForgetReason => {
+            let forget = |group: &mut Group| {
+                group.reason = None;
+                group.to_replace = 0;
+            };
+            change_group(cx, group, forget).await
+        }
         Step::DeleteGroup => {
             cx.store()
                 .write::<_, Error>(|tx| {

@@ -49,6 +49,11 @@ pub fn started(from: usize, to: usize, now: Timestamp) -> String {
     )
 }
 
+/// A launch that makes up for one that was found unhealthy.
+pub fn replaced(now: Timestamp) -> String {
+    at(now, "an instance was launched in response to an unhealthy instance needing to be replaced.")
+}
+
 pub fn rebalanced(zone: &str, now: Timestamp) -> String {
     at(
         now,

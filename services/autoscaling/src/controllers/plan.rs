@@ -46,6 +46,8 @@ pub enum Step {
         places: Vec<Place>,
         cause: String,
         rebalance: bool,
+        /// How many of them make up for unhealthy instances.
+        replaces: usize,
     },
     /// Launches the instance that was decided under that number.
     Launch {
@@ -117,7 +119,7 @@ pub enum Step {
     DropTargetGroup {
         arn: String,
     },
-    /// The desired capacity is reached: what is launched later has another cause.
+    /// The desired capacity is reached: what is launched later has other causes.
     ForgetReason,
     DeleteGroup,
 }
@@ -129,6 +131,8 @@ struct Draft {
     waits: Vec<Waiting>,
     /// Instances that begin to leave with this plan.
     leaving: BTreeSet<String>,
+    /// How many of them counted and are unhealthy.
+    unhealthy: usize,
 }
 
 impl Draft {

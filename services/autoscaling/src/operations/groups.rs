@@ -94,6 +94,7 @@ async fn create_auto_scaling_group(
         reason: (desired > 0).then(|| cause::created(desired, cx.now())),
         last_scaling: None,
         launches: vec![],
+        to_replace: 0,
         launch_count: 0,
         launch_failures: 0,
         launch_not_before: None,

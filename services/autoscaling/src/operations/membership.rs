@@ -25,7 +25,7 @@ async fn attach_instances(cx: &Cx, request: AttachInstancesRequest) -> Result<At
         .call(DescribeInstancesRequest { instance_ids: ids.clone(), ..Default::default() })
         .await
         .map_err(|error| match error.is("InvalidInstanceID.NotFound") || error.is("InvalidInstanceID.Malformed") {
-            true => validation(format!("Invalid Instance ID(s): {ids:?} specified")),
+            true => validation(format!("Invalid Instance ID(s): [{}] specified", ids.join(", "))),
             false => error,
         })?;
     let instances: Vec<_> = described.reservations.into_iter().flat_map(|r| r.instances).collect();

@@ -44,6 +44,10 @@ pub struct Group {
     pub last_scaling: Option<Timestamp>,
     /// Launches that were decided and have no instance yet.
     pub launches: Vec<Launch>,
+    /// Instances that began to leave because they are unhealthy, less the launches that were decided
+    /// to make up for them. Below zero between the two halves of one pass.
+    #[serde(default)]
+    pub to_replace: i32,
     /// How many launches were decided so far: their numbers.
     pub launch_count: u64,
     /// How often launches failed in a row with no zone left to try, and when the next may be tried.

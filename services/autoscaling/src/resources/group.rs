@@ -49,7 +49,7 @@ fn required(request: &ResourceRequest, name: &str) -> Result<i32, Error> {
 }
 
 /// Stack tags go to the instances too, as in AWS; the resource's own override them.
-fn tags(request: &ResourceRequest, properties: &Json, group: &str) -> Vec<Tag> {
+fn tags(stack: &[(String, String)], properties: &Json, group: &str) -> Vec<Tag> {
     let tag = |key: String, value: String, propagate: bool| Tag {
         resource_id: Some(group.to_owned()),
         resource_type: Some("auto-scaling-group".to_owned()),
@@ -57,7 +57,7 @@ fn tags(request: &ResourceRequest, properties: &Json, group: &str) -> Vec<Tag> {
         value: Some(value),
         propagate_at_launch: Some(propagate),
     };
-    let mut all: Vec<Tag> = request.tags.iter().map(|(k, v)| tag(k.clone(), v.clone(), true)).collect();
+    let mut all: Vec<Tag> = stack.iter().map(|(k, v)| tag(k.clone(), v.clone(), true)).collect();
     for own in items(properties, "Tags") {
         if let (Some(key), Some(value)) = (text(own, "Key"), text(own, "Value")) {
             all.retain(|tag| tag.key != key);
@@ -153,7 +153,7 @@ impl ResourceType for GroupType {
                 new_instances_protected_from_scale_in: request.boolean("NewInstancesProtectedFromScaleIn"),
                 capacity_rebalance: request.boolean("CapacityRebalance"),
                 lifecycle_hook_specification_list: hooks(&request.properties),
-                tags: tags(request, &request.properties, &name),
+                tags: tags(&request.tags, &request.properties, &name),
                 service_linked_role_arn: request.text("ServiceLinkedRoleARN"),
                 max_instance_lifetime: small(request, "MaxInstanceLifetime"),
                 context: request.text("Context"),
@@ -243,8 +243,8 @@ impl ResourceType for GroupType {
         })
         .await?;
         set_target_groups(cx, name, request).await?;
-        let wanted = tags(request, &request.properties, name);
-        let gone: Vec<Tag> = tags(request, &request.previous, name)
+        let wanted = tags(&request.tags, &request.properties, name);
+        let gone: Vec<Tag> = tags(&request.previous_tags, &request.previous, name)
             .into_iter()
             .filter(|old| !wanted.iter().any(|tag| tag.key == old.key))
             .map(|old| Tag { value: None, propagate_at_launch: None, ..old })

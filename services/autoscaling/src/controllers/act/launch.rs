@@ -9,15 +9,18 @@ use crate::templates;
 use kiln_ec2_shapes as ec2;
 use kiln_service_kit::{Cx, Error, Fault, Timestamp};
 
+/// Launches that shall be made: the step's members.
+pub struct Decision<'a> {
+    pub first: u64,
+    pub places: &'a [Place],
+    pub cause: &'a str,
+    pub rebalance: bool,
+    pub replaces: usize,
+}
+
 /// Decides launches at the given places, unless that was done.
-pub async fn decide(
-    cx: &Cx,
-    name: &str,
-    first: u64,
-    places: &[Place],
-    cause: &str,
-    rebalance: bool,
-) -> Result<(), Error> {
+pub async fn decide(cx: &Cx, name: &str, decision: &Decision<'_>) -> Result<(), Error> {
+    let Decision { first, places, cause, rebalance, replaces } = *decision;
     let Some(group) = cx.store().get::<Group>(cx.scope(), name)? else { return Ok(()) };
     let resolved = match &group.launch_template {
         Some(template) => match templates::resolve(cx, template).await {
@@ -35,6 +38,7 @@ pub async fn decide(
                 return Ok(());
             }
             let mut group = group.as_ref().clone();
+            group.to_replace -= i32::try_from(replaces).unwrap_or(i32::MAX);
             let tags = instance_tags(&group);
             for (place, id) in places.iter().zip(activities) {
                 let mut activity = Activity {

@@ -290,6 +290,12 @@ pub async fn begin_termination(cx: &Cx, id: &str, why: Option<Unhealthy>, cause:
             let message = "The Auto Scaling group was deleted.".to_owned();
             finish_activity(tx, cx, member, Status::Cancelled, Some(message))?;
         }
+        if why.is_some()
+            && let Some(group) = tx.get::<Group>(cx.scope(), &member.group)?
+        {
+            let group = Group { to_replace: group.to_replace + 1, ..group.as_ref().clone() };
+            tx.put(cx.scope(), &member.group, group)?;
+        }
         changes::begin_termination(tx, cx.scope(), member, why, &activity, cause)?;
         Ok(true)
     })

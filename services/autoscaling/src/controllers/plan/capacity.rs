@@ -25,7 +25,8 @@ pub fn plan(seen: &Seen, now: Timestamp, draft: &mut Draft) {
     } else if counted > desired {
         fewer(seen, &staying, counted, desired, spread, now, draft);
     } else {
-        if group.reason.is_some() {
+        let owed = group.to_replace != 0 && draft.unhealthy == 0;
+        if group.reason.is_some() || owed {
             draft.steps.push(Step::ForgetReason);
         }
         balance(seen, &staying, spread, now, draft);
@@ -64,8 +65,14 @@ fn more(seen: &Seen, counted: usize, desired: usize, mut spread: Spread, now: Ti
         draft.wait("launches under way", None);
         return;
     }
-    let cause = cause::join(group.reason.as_deref(), cause::started(counted, desired, now));
-    draft.steps.push(Step::DecideLaunches { first: group.launch_count + 1, places, cause, rebalance: false });
+    // An instance that leaves with this plan is not in the group's record yet.
+    let owed = usize::try_from(group.to_replace).unwrap_or(0) + draft.unhealthy;
+    let cause = match places.len() <= owed {
+        true => cause::replaced(now),
+        false => cause::join(group.reason.as_deref(), cause::started(counted, desired, now)),
+    };
+    let (first, replaces) = (group.launch_count + 1, places.len().min(owed));
+    draft.steps.push(Step::DecideLaunches { first, places, cause, rebalance: false, replaces });
 }
 
 fn fewer(
@@ -132,5 +139,6 @@ fn balance(seen: &Seen, staying: &[&Member], mut spread: Spread, now: Timestamp,
         places: vec![spread.take(group, zone)],
         cause,
         rebalance: true,
+        replaces: 0,
     });
 }

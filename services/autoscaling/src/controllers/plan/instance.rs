@@ -116,6 +116,7 @@ fn serving(seen: &Seen, member: &Member, now: Timestamp, draft: &mut Draft) {
         if replace {
             let cause = cause::unhealthy(why, now);
             draft.leaving.insert(instance.clone());
+            draft.unhealthy += 1;
             draft.steps.push(Step::BeginTermination { instance, why: Some(why), cause });
             return;
         }

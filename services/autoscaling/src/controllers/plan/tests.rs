@@ -38,6 +38,7 @@ fn group(desired: i32) -> Group {
         reason: None,
         last_scaling: None,
         launches: vec![],
+        to_replace: 0,
         launch_count: 0,
         launch_failures: 0,
         launch_not_before: None,
@@ -93,7 +94,7 @@ fn steps(seen: &Seen) -> Vec<Step> {
 
 fn decide(first: u64, zones: &[&str], cause: String) -> Step {
     let places = zones.iter().map(|z| Place { zone: (*z).into(), subnet: None }).collect();
-    Step::DecideLaunches { first, places, cause, rebalance: false }
+    Step::DecideLaunches { first, places, cause, rebalance: false, replaces: 0 }
 }
 
 fn begin(id: &str, why: Option<Unhealthy>, cause: String) -> Step {
@@ -135,8 +136,19 @@ fn a_dead_machine_is_replaced_in_the_same_pass_where_it_was() {
     let dead = format!(
         "{AT} an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped."
     );
-    let replaced = [begin("i-2", Some(Unhealthy::Ec2), dead), decide(1, &["b"], start_of(2, 3))];
+    let instead = |places, cause| match decide(1, places, cause) {
+        Step::DecideLaunches { first, places, cause, rebalance, .. } => {
+            Step::DecideLaunches { first, places, cause, rebalance, replaces: 1 }
+        }
+        other => other,
+    };
+    let cause = format!("{AT} an instance was launched in response to an unhealthy instance needing to be replaced.");
+    let replaced = [begin("i-2", Some(Unhealthy::Ec2), dead.clone()), instead(&["b"], cause)];
     assert_eq!(steps(&s), replaced);
+    // More than the dead one are missing: that is another cause.
+    s.group.desired = 4;
+    assert_eq!(steps(&s), [begin("i-2", Some(Unhealthy::Ec2), dead), instead(&["b", "a"], start_of(2, 4))]);
+    s.group.desired = 3;
     // One that EC2 has forgotten is as dead.
     s.instances.remove("i-2");
     assert_eq!(steps(&s), replaced);
