@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::conditions;
 use crate::error::{At, Result};
 use crate::expr::{Expr, ExprKind, Reference};
+use crate::expr_parse::SUPPORTED;
 use crate::schema::Schemas;
 use crate::template::Template;
 
@@ -192,6 +193,24 @@ impl Checker<'_> {
             .collect()
     }
 
+    /// What only `AWS::LanguageExtensions` brings needs it: a template that runs here must run on AWS.
+    fn extension(&self, expr: &Expr, at: &At<'_>) -> Result<()> {
+        if self.template.language_extensions {
+            return Ok(());
+        }
+        match &expr.kind {
+            ExprKind::Length(_) | ExprKind::ToJsonString(_) => Err(at.error(format!(
+                "Template error: Encountered unsupported function: {} Supported functions are: [{SUPPORTED}]",
+                expr.call_name().unwrap_or("Fn")
+            ))),
+            ExprKind::FindInMap { default: Some(_), .. } => Err(at.error(
+                "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the \
+                 attribute for return value",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn expr(&self, expr: &Expr, at: &At<'_>) -> Result<()> {
         expr.walk_at(at, &mut |expr, at| self.one(expr, at))
     }
@@ -235,6 +254,7 @@ impl Checker<'_> {
                 _ => {}
             }
         }
+        self.extension(expr, at)?;
         match &expr.kind {
             ExprKind::ImportValue(_) | ExprKind::GetAzs(_) if self.block == Block::Conditions => Err(at.error(
                 "Template format error: Conditions can only be boolean operations on parameters and other conditions",

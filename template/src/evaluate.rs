@@ -450,6 +450,15 @@ impl<'t> Evaluator<'t> {
                 }
                 answer(self.lookup.export(&name), at)
             }
+            ExprKind::Length(list) => match self.value(list, at)? {
+                Some(Value::Array(items)) => Ok(Value::from(items.len())),
+                Some(value) if is_unknown(&value) => Ok(unknown()),
+                _ => Err(at.error("Template error: Fn::Length expects its argument to be a list")),
+            },
+            ExprKind::ToJsonString(value) => match self.value(value, at)? {
+                Some(value) => Ok(Value::String(value.to_string())),
+                None => Err(at.error("Template error: Fn::ToJsonString cannot work on AWS::NoValue")),
+            },
             _ => Err(at.error("Template error: not a function")),
         }
     }

@@ -101,6 +101,10 @@ pub enum ExprKind {
     GetAzs(Box<Expr>),
     /// `Fn::ImportValue`.
     ImportValue(Box<Expr>),
+    /// `Fn::Length` of `AWS::LanguageExtensions`: of a list, or a function that gives one.
+    Length(Box<Expr>),
+    /// `Fn::ToJsonString` of `AWS::LanguageExtensions`.
+    ToJsonString(Box<Expr>),
     /// `Condition`: another condition by name (only where a condition is expected).
     Condition(String),
     /// `Fn::Equals`.
@@ -179,9 +183,12 @@ impl Expr {
                 all
             }
             ExprKind::Cidr { block, count, host_bits } => vec![block, count, host_bits],
-            ExprKind::Base64(value) | ExprKind::GetAzs(value) | ExprKind::ImportValue(value) | ExprKind::Not(value) => {
-                vec![value]
-            }
+            ExprKind::Base64(value)
+            | ExprKind::GetAzs(value)
+            | ExprKind::ImportValue(value)
+            | ExprKind::Length(value)
+            | ExprKind::ToJsonString(value)
+            | ExprKind::Not(value) => vec![value],
             ExprKind::Equals(a, b)
             | ExprKind::Contains(a, b)
             | ExprKind::EachMemberEquals(a, b)
@@ -229,6 +236,8 @@ impl Expr {
             ExprKind::Cidr { .. } => "Fn::Cidr",
             ExprKind::GetAzs(_) => "Fn::GetAZs",
             ExprKind::ImportValue(_) => "Fn::ImportValue",
+            ExprKind::Length(_) => "Fn::Length",
+            ExprKind::ToJsonString(_) => "Fn::ToJsonString",
             ExprKind::Condition(_) => "Condition",
             ExprKind::Equals(..) => "Fn::Equals",
             ExprKind::And(_) => "Fn::And",

@@ -18,7 +18,7 @@ pub enum Context {
     Rule,
 }
 
-const SUPPORTED: &str = "Fn::Base64, Fn::GetAtt, Fn::GetAZs, Fn::ImportValue, Fn::Join, Fn::Split, Fn::FindInMap, \
+pub(crate) const SUPPORTED: &str = "Fn::Base64, Fn::GetAtt, Fn::GetAZs, Fn::ImportValue, Fn::Join, Fn::Split, Fn::FindInMap, \
                          Fn::Select, Ref, Fn::Equals, Fn::If, Fn::Not, Condition, Fn::And, Fn::Or, Fn::Contains, \
                          Fn::EachMemberEquals, Fn::EachMemberIn, Fn::Sub, Fn::Cidr";
 
@@ -231,9 +231,18 @@ impl Call<'_> {
                 "Fn::Transform{} is not built in Kiln: macros, AWS::Include and SAM templates cannot be processed",
                 argument.get("Name").and_then(Node::scalar_text).map(|name| format!(" ({name})")).unwrap_or_default()
             ))),
-            "Fn::Length" | "Fn::ToJsonString" | "Fn::GetStackOutput" | "Fn::RefAll" | "Fn::ValueOf"
-            | "Fn::ValueOfAll" => Err(self.at.not_built(format!("{} is not built in Kiln", self.name))),
-            name if name.starts_with("Fn::ForEach") => Err(self.at.not_built(format!("{name} is not built in Kiln"))),
+            "Fn::Length" => {
+                let list = self.expr(argument)?;
+                self.list_like(&list, "Fn::Length expects its argument to be a list")?;
+                Ok(ExprKind::Length(list))
+            }
+            "Fn::ToJsonString" => match argument.kind {
+                NodeKind::List(_) | NodeKind::Map(_) => Ok(ExprKind::ToJsonString(self.expr(argument)?)),
+                _ => self.refuse("Template error: Fn::ToJsonString expects its argument to be a list or an object"),
+            },
+            "Fn::GetStackOutput" | "Fn::RefAll" | "Fn::ValueOf" | "Fn::ValueOfAll" => {
+                Err(self.at.not_built(format!("{} is not built in Kiln", self.name)))
+            }
             name => self.refuse(format!(
                 "Template error: Encountered unsupported function: {name} Supported functions are: [{SUPPORTED}]"
             )),

@@ -22,6 +22,7 @@ pub mod facts;
 mod functions;
 mod graph;
 mod lookup;
+mod loops;
 mod node;
 mod order;
 mod parameter;

@@ -28,6 +28,9 @@ const SECTIONS: [&str; 11] = [
     "Transform",
 ];
 
+/// The transform whose functions are built.
+pub const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";
+
 const RESOURCE_ATTRIBUTES: [&str; 10] = [
     "Condition",
     "CreationPolicy",
@@ -52,7 +55,7 @@ pub fn template(node: &Node) -> Result<Template> {
             .key(&key.name, key.mark)
             .error(format!("Invalid template property or properties [{}]", unknown.join(", "))));
     }
-    let mut template = Template::default();
+    let mut template = Template { language_extensions: language_extensions(node)?, ..Template::default() };
     // What the whole template is built on comes first: a version or a macro makes the rest pointless.
     for (key, value) in sections {
         let at = root.key(&key.name, value.mark);
@@ -60,7 +63,6 @@ pub fn template(node: &Node) -> Result<Template> {
             "AWSTemplateFormatVersion" if value.scalar_text().as_deref() != Some("2010-09-09") => {
                 return Err(at.error("Template format error: unsupported value for AWSTemplateFormatVersion."));
             }
-            "Transform" => transform(value, &at)?,
             "Hooks" => {
                 return Err(at.not_built("The Hooks section (blue/green through CodeDeploy) is not built in Kiln"));
             }
@@ -133,7 +135,11 @@ fn block<'n>(node: &'n Node, at: &At<'_>, name: &str, most: usize) -> Result<&'n
         )));
     }
     if let Some((key, _)) = entries.iter().find(|(key, _)| key.name.starts_with("Fn::")) {
-        return Err(at.key(&key.name, key.mark).not_built(format!("{} is not built in Kiln", key.name)));
+        return Err(at.key(&key.name, key.mark).error(format!(
+            "Template error: {} needs the transform {LANGUAGE_EXTENSIONS}, and has its place in Conditions, Resources and \
+             Outputs",
+            key.name
+        )));
     }
     Ok(entries)
 }
@@ -147,17 +153,21 @@ fn name_fits(key: &Key, at: &At<'_>, what: &str) -> Result<()> {
     }
 }
 
-fn transform(node: &Node, at: &At<'_>) -> Result<()> {
+/// Is `AWS::LanguageExtensions` declared? It is the one transform that is built.
+pub fn language_extensions(root: &Node) -> Result<bool> {
+    let Some(node) = root.get("Transform") else { return Ok(false) };
     let names: Vec<String> = match &node.kind {
         NodeKind::List(items) => items.iter().map(transform_name).collect(),
         _ => vec![transform_name(node)],
     };
-    if names.is_empty() {
-        return Ok(());
+    let others: Vec<&str> = names.iter().map(String::as_str).filter(|name| *name != LANGUAGE_EXTENSIONS).collect();
+    if others.is_empty() {
+        return Ok(!names.is_empty());
     }
-    Err(at.not_built(format!(
+    let at = At::root();
+    Err(at.key("Transform", node.mark).not_built(format!(
         "Transform [{}] is not built in Kiln: macros and AWS SAM templates must be expanded before they are sent",
-        names.join(", ")
+        others.join(", ")
     )))
 }
 

@@ -10,6 +10,8 @@ use serde_json::Value;
 use crate::check;
 use crate::error::{Mark, Place, Result};
 use crate::expr::{Expr, ExprKind};
+use crate::loops;
+use crate::node::Node;
 use crate::parameter::Parameter;
 use crate::read::{self, Aliases, Origin};
 use crate::schema::Schemas;
@@ -34,6 +36,8 @@ pub struct Template {
     pub description: Option<String>,
     /// `Metadata`, as it is.
     pub metadata: Option<Value>,
+    /// Is `AWS::LanguageExtensions` declared as `Transform`?
+    pub language_extensions: bool,
     /// `Parameters` by name.
     pub parameters: BTreeMap<String, Parameter>,
     /// `Mappings`.
@@ -137,8 +141,19 @@ impl Template {
 
     /// The same, choosing what happens to YAML aliases.
     pub fn parse_with(body: &str, origin: Origin, aliases: Aliases) -> Result<Template> {
-        let node = read::read(body, origin, aliases)?;
-        let template = sections::template(&node)?;
+        Self::understand(&read::read(body, origin, aliases)?, &BTreeMap::new())
+    }
+
+    /// The same with the texts of its parameters, which `Fn::ForEach` may go over.
+    pub fn parse_given(body: &str, origin: Origin, given: &BTreeMap<String, String>) -> Result<Template> {
+        Self::understand(&read::read(body, origin, Aliases::Refuse)?, given)
+    }
+
+    fn understand(node: &Node, given: &BTreeMap<String, String>) -> Result<Template> {
+        let template = match sections::language_extensions(node)? {
+            true => sections::template(&loops::expand(node, given)?)?,
+            false => sections::template(node)?,
+        };
         check::references(&template)?;
         Ok(template)
     }

@@ -184,3 +184,25 @@ fn a_small_template_cannot_become_huge_values() {
         "Template error: the values become larger than 16000000 bytes [Resources/R/Properties/A/Fn::Sub at 2:42]"
     );
 }
+
+#[test]
+fn loops_cannot_make_a_small_template_huge() {
+    let ten = "[a, b, c, d, e, f, g, h, i, j]";
+    let mut deep = "{R: {Type: T}}".to_owned();
+    for level in 0..12 {
+        deep = format!("{{\"Fn::ForEach::L{level}\": [N{level}, {ten}, {deep}]}}");
+    }
+    let long = "x".repeat(20_000);
+    let wide = format!(
+        "{{\"Fn::ForEach::L\": [N, [{long}], {{R: {{Type: T, Metadata: {{A: \"{}\"}}}}}}]}}",
+        "${N}".repeat(5_000)
+    );
+    for resources in [deep, wide] {
+        let body = format!("Transform: AWS::LanguageExtensions\nResources: {resources}\n");
+        let error = Template::parse(&body, Origin::Direct).expect_err("too much");
+        assert!(
+            error.message.contains("Template may not exceed") || error.message.contains("more than once"),
+            "{error}"
+        );
+    }
+}

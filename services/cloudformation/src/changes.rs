@@ -9,7 +9,7 @@ use crate::world::{self, Subject, pseudo};
 use kiln_cloudformation_shapes::{Change, ResourceChange, ResourceChangeDetail, ResourceTargetDefinition};
 use kiln_service_kit::{Cx, Error};
 use kiln_template::changes::{self, Deployed, DeployedResource, Detail};
-use kiln_template::{Evaluator, Origin, Prefetched, Template};
+use kiln_template::{Evaluator, Prefetched, Template};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -70,7 +70,7 @@ pub async fn of(cx: &Cx, stack: &Stack, prepared: &Prepared) -> Result<Changes, 
 }
 
 fn before(cx: &Cx, stack: &Stack, version: &Version) -> Result<Before, Error> {
-    let template = Template::parse(&version.body, Origin::Direct).map_err(errors::template)?;
+    let template = version.template().map_err(errors::template)?;
     let (pseudo, values) = (pseudo(cx, stack.into()), version.parameters.values());
     let world = Prefetched::default();
     let conditions =

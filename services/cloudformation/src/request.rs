@@ -26,6 +26,8 @@ pub struct Wish {
     pub resource_types: Vec<String>,
     pub notification_arns: Vec<String>,
     pub rollback_configuration: Option<RollbackConfiguration>,
+    /// A change set is made of it, which somebody looks at first.
+    pub reviewed: bool,
 }
 
 /// A version with its parsed template and what evaluating it has found out.
@@ -45,7 +47,7 @@ pub fn body(body: Option<&str>, url: Option<&str>) -> Result<String, Error> {
     }
 }
 
-/// Reads and checks a template.
+/// Reads and checks a template, as far as that can be done without the texts of its parameters.
 pub fn parse(body: &str) -> Result<Template, Error> {
     Template::parse(body, Origin::Direct).map_err(errors::template)
 }
@@ -64,7 +66,7 @@ impl Wish {
             (true, None) => return Err(validation("There is no previous template to use.")),
             (false, _) => body(self.template_body.as_deref(), self.template_url.as_deref())?,
         };
-        let template = parse(&body)?;
+        let template = Template::parse_given(&body, Origin::Direct, &self.texts(before)).map_err(errors::template)?;
         schemas::check(cx.platform(), &template)?;
         self.check_resource_types(&template)?;
         self.check_capabilities(&template)?;
@@ -123,14 +125,39 @@ impl Wish {
     }
 
     fn check_capabilities(&self, template: &Template) -> Result<(), Error> {
-        let Some((wanted, _)) = template.required_capabilities() else { return Ok(()) };
-        let enough = |given: &String| given == wanted || given == "CAPABILITY_NAMED_IAM";
-        match self.capabilities.iter().any(enough) {
+        let has = |wanted: &str| self.capabilities.iter().any(|given| given == wanted);
+        let mut missing = vec![];
+        // What a transform makes is acknowledged, or looked at in a change set.
+        if template.language_extensions && !self.reviewed && !has("CAPABILITY_AUTO_EXPAND") {
+            missing.push("CAPABILITY_AUTO_EXPAND");
+        }
+        if let Some((wanted, _)) = template.required_capabilities()
+            && !has(wanted)
+            && !has("CAPABILITY_NAMED_IAM")
+        {
+            missing.push(wanted);
+        }
+        match missing.is_empty() {
             true => Ok(()),
             false => {
-                Err(Error::sender("InsufficientCapabilitiesException", format!("Requires capabilities : [{wanted}]")))
+                let message = format!("Requires capabilities : [{}]", missing.join(", "));
+                Err(Error::sender("InsufficientCapabilitiesException", message))
             }
         }
+    }
+
+    /// The texts of parameters that are sure before the template is understood.
+    fn texts(&self, before: Option<&Version>) -> BTreeMap<String, String> {
+        let text = |parameter: &Parameter| {
+            let name = parameter.parameter_key.clone()?;
+            let earlier = || before.and_then(|before| before.parameters.given.get(&name)).cloned();
+            let value = match parameter.use_previous_value {
+                Some(true) => earlier(),
+                _ => parameter.parameter_value.clone(),
+            };
+            Some((name, value?))
+        };
+        self.parameters.iter().filter_map(text).collect()
     }
 
     /// The parameters' texts, with those that stay as they are filled in.

@@ -108,6 +108,7 @@ async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<C
         resource_types: request.resource_types.clone(),
         notification_arns: request.notification_arns.clone(),
         rollback_configuration: request.rollback_configuration.clone(),
+        reviewed: true,
     };
     let before = stack.current.as_ref().or(stack.target.as_ref());
     let tags_before = before.map(|version| version.tags.clone());

@@ -66,6 +66,7 @@ async fn create_stack(cx: &Cx, request: CreateStackRequest) -> Result<CreateStac
         resource_types: request.resource_types.clone(),
         notification_arns: request.notification_arns.clone(),
         rollback_configuration: request.rollback_configuration.clone(),
+        reviewed: false,
     };
     let mut stack = start::blank(cx, &request.stack_name);
     let prepared = wish.prepare(cx, (&stack).into(), None).await?;
@@ -127,6 +128,7 @@ async fn update_stack(cx: &Cx, request: UpdateStackRequest) -> Result<UpdateStac
         resource_types: request.resource_types.clone(),
         notification_arns: request.notification_arns.clone(),
         rollback_configuration: request.rollback_configuration.clone(),
+        reviewed: false,
     };
     let prepared = wish.prepare(cx, (&*stack).into(), stack.current.as_ref().or(stack.target.as_ref())).await?;
     let changes = changes::of(cx, &stack, &prepared).await?;

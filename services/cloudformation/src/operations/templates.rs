@@ -21,19 +21,30 @@ fn of(cx: &Cx, request: &GetTemplateRequest) -> Vec<String> {
 }
 
 async fn get_template(cx: &Cx, request: GetTemplateRequest) -> Result<GetTemplateResponse, Error> {
-    let template_body = match (&request.change_set_name, &request.stack_name) {
-        (Some(set), stack) => change_sets::find(cx, set, stack.as_deref())?.version.body.clone(),
-        (None, Some(name)) => match stack_of(cx, name)?.shown() {
-            Some(version) => version.body.clone(),
-            None => String::new(),
-        },
+    let version = match (&request.change_set_name, &request.stack_name) {
+        (Some(set), stack) => Some(change_sets::find(cx, set, stack.as_deref())?.version.clone()),
+        (None, Some(name)) => stack_of(cx, name)?.shown().cloned(),
         (None, None) => return Err(crate::errors::validation("Either StackName or ChangeSetName must be given.")),
     };
-    // There are no transforms, so both stages are the same.
-    Ok(GetTemplateResponse {
-        template_body: Some(template_body),
-        stages_available: vec!["Original".to_owned(), "Processed".to_owned()],
-    })
+    let Some(version) = version else {
+        return Ok(GetTemplateResponse { template_body: Some(String::new()), stages_available: vec![] });
+    };
+    let mut stages_available = vec!["Original".to_owned()];
+    let extended = version.template().map_err(crate::errors::template)?.language_extensions;
+    match (extended, request.template_stage.as_deref()) {
+        // Without a transform both stages are the same.
+        (false, _) => stages_available.push("Processed".to_owned()),
+        (true, Some("Processed")) => {
+            return Err(Error::not_built("the Processed stage of a template with a Transform"));
+        }
+        (true, _) => {}
+    }
+    Ok(GetTemplateResponse { template_body: Some(version.body), stages_available })
+}
+
+/// The transforms a template declares.
+fn transforms(template: &Template) -> Vec<String> {
+    template.language_extensions.then(|| "AWS::LanguageExtensions".to_owned()).into_iter().collect()
 }
 
 fn capabilities(template: &Template) -> (Vec<String>, Option<String>) {
@@ -53,14 +64,13 @@ async fn get_template_summary(
     if request.stack_set_name.is_some() {
         return Err(Error::not_built("cloudformation stack sets"));
     }
-    let body = match &request.stack_name {
+    let template = match &request.stack_name {
         Some(name) => match stack_of(cx, name)?.shown() {
-            Some(version) => version.body.clone(),
+            Some(version) => version.template().map_err(crate::errors::template)?,
             None => return Err(crate::errors::validation("The stack has no template yet.")),
         },
-        None => body(request.template_body.as_deref(), request.template_url.as_deref())?,
+        None => parse(&body(request.template_body.as_deref(), request.template_url.as_deref())?)?,
     };
-    let template = parse(&body)?;
     let (capabilities, capabilities_reason) = capabilities(&template);
     let parameters = template.parameters.iter().map(|(name, declared)| ParameterDeclaration {
         parameter_key: Some(name.clone()),
@@ -95,6 +105,7 @@ async fn get_template_summary(
         resource_types: template.resource_types().into_iter().map(str::to_owned).collect(),
         version: Some("2010-09-09".to_owned()),
         metadata: template.metadata.as_ref().map(|metadata| metadata.to_string()),
+        declared_transforms: transforms(&template),
         warnings: as_warnings.then_some(Warnings { unrecognized_resource_types: unknown }),
         ..Default::default()
     })
@@ -114,6 +125,6 @@ async fn validate_template(_: &Cx, request: ValidateTemplateRequest) -> Result<V
         description: template.description.clone(),
         capabilities,
         capabilities_reason,
-        declared_transforms: vec![],
+        declared_transforms: transforms(&template),
     })
 }

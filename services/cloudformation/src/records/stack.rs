@@ -1,7 +1,7 @@
 //! A stack: what it is, what it is meant to become, and the operation in hand.
 
 use kiln_service_kit::{Caller, Error, Record, Scope, Store, Timestamp, Tx};
-use kiln_template::ParameterValues;
+use kiln_template::{Origin, ParameterValues, Template};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +50,13 @@ pub struct Version {
     pub capabilities: Vec<String>,
     /// What each resource needs; the resources that conditions leave out are not in it.
     pub needs: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Version {
+    /// Its template, understood as when it was accepted.
+    pub fn template(&self) -> kiln_template::Result<Template> {
+        Template::parse_given(&self.body, Origin::Direct, &self.parameters.given)
+    }
 }
 
 /// Parameters as the template sees them, as given, and as found in the parameter store.

@@ -159,3 +159,49 @@ async fn tokens_protection_and_taken_names() {
     let unknown = DeleteStackRequest { stack_name: "never".into(), ..Default::default() };
     given.cx.call(unknown).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn loops_go_over_parameters_and_follow_their_changes() {
+    let given = given();
+    let body = r#"
+Transform: AWS::LanguageExtensions
+Parameters: {Names: {Type: CommaDelimitedList}}
+Resources:
+  Fn::ForEach::Nets: [Name, !Ref Names, {"Net${Name}": {Type: AWS::EC2::VPC, Properties: {CidrBlock: !Ref Name}}}]
+Outputs: {Count: {Value: !Length {Ref: Names}}}
+"#;
+    let names = |names: &str| {
+        vec![Parameter {
+            parameter_key: Some("Names".into()),
+            parameter_value: Some(names.into()),
+            ..Default::default()
+        }]
+    };
+    let create = CreateStackRequest {
+        stack_name: "s".into(),
+        template_body: Some(body.into()),
+        parameters: names("a,b"),
+        ..Default::default()
+    };
+    assert_eq!(
+        code(given.create_with(create.clone()).await),
+        ("InsufficientCapabilitiesException".into(), "Requires capabilities : [CAPABILITY_AUTO_EXPAND]".into())
+    );
+    let capabilities = vec!["CAPABILITY_AUTO_EXPAND".to_owned()];
+    let create = CreateStackRequest { capabilities: capabilities.clone(), ..create };
+    assert_eq!(given.create_with(create).await.unwrap(), "CREATE_COMPLETE");
+    assert_eq!(given.world.shown(), [r#"Neta-1 {"CidrBlock":"a"}"#, r#"Netb-2 {"CidrBlock":"b"}"#]);
+    let other = UpdateStackRequest {
+        use_previous_template: Some(true),
+        template_body: None,
+        parameters: names("b,c,d"),
+        capabilities,
+        ..update("s", "")
+    };
+    given.cx.call(other).await.unwrap();
+    assert_eq!(given.settled("s").await, "UPDATE_COMPLETE", "{:?}", given.story("s").await);
+    assert_eq!(given.world.ids(), ["Netb-2", "Netc-3", "Netd-4"]);
+    assert_eq!(given.outputs("s").await, [("Count".to_owned(), "3".to_owned())]);
+    let summary = GetTemplateSummaryRequest { stack_name: Some("s".into()), ..Default::default() };
+    assert_eq!(given.cx.call(summary).await.unwrap().declared_transforms, ["AWS::LanguageExtensions"]);
+}

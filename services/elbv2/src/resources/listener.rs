@@ -1,6 +1,6 @@
 //! `AWS::ElasticLoadBalancingV2::Listener`. Ref gives the ARN.
 
-use super::{already_exists, as_request, attributes, is_ours, tags};
+use super::{already_exists, as_request, attributes, is_ours, own_tags};
 use crate::attributes::LISTENER;
 use async_trait::async_trait;
 use kiln_elbv2_shapes::*;
@@ -29,7 +29,7 @@ impl ResourceType for Listener {
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
-        let create = CreateListenerRequest { tags: tags(request), ..as_request(request, None)? };
+        let create = CreateListenerRequest { tags: own_tags(request), ..as_request(request, None)? };
         let of = DescribeListenersRequest {
             load_balancer_arn: Some(create.load_balancer_arn.clone()),
             ..Default::default()

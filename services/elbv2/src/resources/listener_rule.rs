@@ -1,6 +1,6 @@
 //! `AWS::ElasticLoadBalancingV2::ListenerRule`. Ref gives the ARN.
 
-use super::{as_request, is_ours, tags};
+use super::{as_request, is_ours, own_tags};
 use async_trait::async_trait;
 use kiln_elbv2_shapes::*;
 use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
@@ -16,7 +16,7 @@ impl ResourceType for ListenerRule {
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
-        let create = CreateRuleRequest { tags: tags(request), ..as_request(request, None)? };
+        let create = CreateRuleRequest { tags: own_tags(request), ..as_request(request, None)? };
         let (listener, priority) = (create.listener_arn.clone(), create.priority.to_string());
         match cx.call(create).await {
             Ok(made) => {

@@ -49,6 +49,11 @@ fn tags(request: &ResourceRequest) -> Vec<Tag> {
     request.all_tags().into_iter().map(|(key, value)| Tag { key, value: Some(value) }).collect()
 }
 
+/// What tells whose a thing is, for types that CloudFormation does not tag (listeners, rules).
+fn own_tags(request: &ResourceRequest) -> Vec<Tag> {
+    tags(request).into_iter().filter(|tag| tag.key.starts_with("aws:cloudformation:")).collect()
+}
+
 /// Whether a thing is what an earlier try of this creation made.
 async fn is_ours(cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<bool, Error> {
     let found = cx.call(DescribeTagsRequest { resource_arns: vec![arn.to_owned()] }).await?;

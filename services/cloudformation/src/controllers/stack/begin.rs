@@ -47,7 +47,7 @@ impl Act<'_> {
         version: &Version,
         id: &str,
     ) -> Result<(ResolvedResource, Option<Json>), Error> {
-        let template = self.template(&version.body)?;
+        let template = self.template(version)?;
         let known = facts(&resource::of_stack(self.cx.store(), &self.name.scope, &stack.id)?);
         let owner = self.as_owner(stack);
         let hidden = secrets::hidden(&version.parameters);
@@ -198,7 +198,7 @@ impl Act<'_> {
         let target = match live {
             Some(live) => live,
             None => {
-                let template = self.template(&version.body)?;
+                let template = self.template(version)?;
                 let resource_type = template.resources.get(id).map(|resource| resource.resource_type.clone());
                 Live {
                     physical_id: None,

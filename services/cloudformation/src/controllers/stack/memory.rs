@@ -1,5 +1,6 @@
 //! What the controller remembers between passes and may lose: when to look again, parsed templates.
 
+use crate::records::Version;
 use kiln_service_kit::{Error, Timestamp};
 use kiln_template::Template;
 use parking_lot::Mutex;
@@ -18,11 +19,18 @@ pub struct Poll {
     times: u32,
 }
 
+/// A template and what it was understood from.
+struct Parsed {
+    body: String,
+    given: BTreeMap<String, String>,
+    template: Arc<Template>,
+}
+
 #[derive(Default)]
 pub struct Memory {
     polls: Mutex<HashMap<String, BTreeMap<String, Poll>>>,
     failures: Mutex<HashMap<(String, String), u32>>,
-    templates: Mutex<HashMap<String, (String, Arc<Template>)>>,
+    templates: Mutex<HashMap<String, Parsed>>,
 }
 
 impl Memory {
@@ -65,16 +73,18 @@ impl Memory {
     pub fn template(
         &self,
         stack: &str,
-        body: &str,
+        version: &Version,
         parse: impl FnOnce() -> Result<Template, Error>,
     ) -> Result<Arc<Template>, Error> {
-        if let Some((known, template)) = self.templates.lock().get(stack)
-            && known == body
+        let given = &version.parameters.given;
+        if let Some(known) = self.templates.lock().get(stack)
+            && (&known.body, &known.given) == (&version.body, given)
         {
-            return Ok(template.clone());
+            return Ok(known.template.clone());
         }
         let template = Arc::new(parse()?);
-        self.templates.lock().insert(stack.to_owned(), (body.to_owned(), template.clone()));
+        let parsed = Parsed { body: version.body.clone(), given: given.clone(), template: template.clone() };
+        self.templates.lock().insert(stack.to_owned(), parsed);
         Ok(template)
     }
 }

@@ -25,11 +25,11 @@ pub use begin::deployed;
 pub use plan::Step;
 
 use crate::errors;
-use crate::records::{Live, Resource, Stack, Status, Work, log, resource};
+use crate::records::{Live, Resource, Stack, Status, Version, Work, log, resource};
 use kiln_service_kit::{
     Change, Controller, Cx, Error, Name, Plan, ResourceRequest, ResourceType, Store, Timestamp, Tx, async_trait,
 };
-use kiln_template::{Answer, Fact, Origin, Template};
+use kiln_template::{Answer, Fact, Template};
 use memory::Memory;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -166,10 +166,8 @@ impl Act<'_> {
     }
 
     /// A template that was parsed when it was accepted.
-    fn template(&self, body: &str) -> Result<Arc<Template>, Error> {
-        self.controller
-            .memory
-            .template(&self.name.id, body, || Template::parse(body, Origin::Direct).map_err(errors::template))
+    fn template(&self, version: &Version) -> Result<Arc<Template>, Error> {
+        self.controller.memory.template(&self.name.id, version, || version.template().map_err(errors::template))
     }
 }
 

@@ -33,7 +33,7 @@ impl Act<'_> {
     /// The outputs, and the exports of others that the stack uses.
     async fn outputs(&self, stack: &Stack) -> Result<(Vec<Output>, BTreeSet<String>), Error> {
         let Some(version) = &stack.target else { return Err(Error::internal("a stack without a target is complete")) };
-        let template = self.template(&version.body)?;
+        let template = self.template(version)?;
         let known = facts(&resource::of_stack(self.cx.store(), &self.name.scope, &stack.id)?);
         let ids: Vec<&String> = version.needs.keys().collect();
         let work = |evaluator: &kiln_template::Evaluator<'_>| {
