@@ -64,34 +64,58 @@ async fn a_group_may_admit_the_members_of_another() {
     given.ends().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rule_taken_away_also_stops_connections_that_are_open() {
-    let given = given().await;
-    let network = with(vpc(), "10.0.2.50", &["web"], InterfaceOwner::Router);
-    let mut network = with(network, "10.0.1.10", &["web"], machine("i-1"));
-    given.driver.apply_network(&network).await.unwrap();
+/// A connection from 10.0.2.50 to a machine at 10.0.1.10 that says what it hears.
+async fn echo(given: &Given, network: &VpcSpec) -> tokio::net::TcpStream {
+    given.driver.apply_network(network).await.unwrap();
     let mut spec = given.spec("i-1", "10.0.1.10");
     let echo = ["/bin/nc", "-ll", "-p", "80", "-e", "/bin/cat"];
     spec.entry = Some(Entry::Program(Program { argv: echo.map(String::from).to_vec(), ..Program::default() }));
     given.driver.launch(spec).await.unwrap();
-    let to = "10.0.1.10:80".parse().unwrap();
-    let from = Some(ip("10.0.2.50"));
+    let (from, to) = (Some(ip("10.0.2.50")), "10.0.1.10:80".parse().unwrap());
     let mut stream = loop {
-        let wait = Duration::from_secs(1);
-        match given.driver.dial(&VPC.into(), from, to, wait).await {
+        match given.driver.dial(&VPC.into(), from, to, Duration::from_secs(1)).await {
             Ok(stream) => break stream,
             Err(e) if e.chain().contains("refused") => tokio::task::yield_now().await,
             Err(e) => panic!("{}", e.chain()),
         }
     };
+    assert!(answers(&mut stream).await);
+    stream
+}
+
+async fn answers(stream: &mut tokio::net::TcpStream) -> bool {
     let mut buffer = [0u8; 4];
     stream.write_all(b"ping").await.unwrap();
-    stream.read_exact(&mut buffer).await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_millis(700), stream.read_exact(&mut buffer));
+    answer.await.is_ok_and(|read| read.is_ok())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_for_all_that_is_taken_away_stops_connections_that_are_open() {
+    let given = given().await;
+    let network = with(vpc(), "10.0.2.50", &["closed"], InterfaceOwner::Router);
+    let mut network = with(network, "10.0.1.10", &["web"], machine("i-1"));
+    let mut stream = echo(&given, &network).await;
     network.groups[0].rules.retain(|r| r.direction == Direction::Egress);
     given.driver.apply_network(&network).await.unwrap();
-    stream.write_all(b"ping").await.unwrap();
-    let answer = tokio::time::timeout(Duration::from_millis(700), stream.read_exact(&mut buffer));
-    assert!(answer.await.is_err(), "the open connection went on");
+    assert!(!answers(&mut stream).await, "the open connection went on");
+    given.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tracked_connection_outlives_its_rule_and_lets_nobody_else_in() {
+    let given = given().await;
+    let mut network = vpc();
+    network.groups.push(group("back", vec![allow(Direction::Ingress, tcp(80), members("front"))]));
+    network.groups.push(group("front", vec![]));
+    let network = with(network, "10.0.2.50", &["front"], InterfaceOwner::Router);
+    let mut network = with(network, "10.0.1.10", &["back"], machine("i-1"));
+    let mut stream = echo(&given, &network).await;
+    let back = network.groups.iter_mut().find(|g| g.id.as_str() == "back").unwrap();
+    back.rules.retain(|r| r.direction == Direction::Egress);
+    given.driver.apply_network(&network).await.unwrap();
+    assert!(answers(&mut stream).await, "the open connection ended");
+    assert!(given.get(Some("10.0.2.50"), "10.0.1.10:80").await.is_err(), "a new one came in");
     given.ends().await;
 }
 

@@ -13,11 +13,16 @@
 //!  else drop
 //! ```
 //!
-//! Only answers (`ct direction reply`) ride on the connection table; every
-//! packet of the asking side is checked anew, so that a rule that is taken away
-//! stops connections that were already open. Turned down: accepting
-//! "established" and flushing the connection table, which also breaks the
-//! connections that are still allowed.
+//! What a change of the rules does to connections that are open is what EC2 does. A
+//! connection is *tracked* on each side by itself, and a tracked one goes on until it
+//! ends; its mark in the connection table says so (1: on the asking side, 2: on the
+//! asked). A TCP or UDP connection is *not* tracked where the rule that allows it is
+//! open to all and another allows everything the other way; each of its packets is
+//! checked anew, so it ends with its rule. Answers ride on the connection table.
+//!
+//! A TCP connection that begins anew with the same ports is checked anew: an address
+//! may belong to another machine by then. Turned down: flushing the connection table at
+//! each change, which also breaks the connections that are still allowed.
 
 use crate::network::internet::TAP;
 use kiln_machines_spec::{Direction, GroupId, InterfaceOwner, InterfaceSpec, Peer, Protocol, Rule, VpcSpec, ZoneName};
@@ -140,6 +145,7 @@ fn groups(out: &mut String, vpc: &VpcSpec, cut: &BTreeSet<ZoneName>, host: &BTre
     let _ = write!(
         out,
         "  chain arrive {{
+    ct state established ct mark & 2 == 2 accept
     ip daddr vmap @to_interface
     ip daddr @vpc drop
     ip daddr @not_internet drop
@@ -150,6 +156,8 @@ fn groups(out: &mut String, vpc: &VpcSpec, cut: &BTreeSet<ZoneName>, host: &BTre
     ip saddr @cut drop
     ip daddr @cut drop
     ct state established,related ct direction reply accept
+    tcp flags & (syn | ack) == syn ct mark set 0
+    ct state established ct mark & 1 == 1 goto arrive
     ip saddr vmap @from_interface
     goto arrive
   }}
@@ -222,14 +230,15 @@ fn chain(
     numbers: &BTreeMap<&GroupId, usize>,
 ) {
     // What passes egress goes on to the far end's ingress.
-    let (side, verdict) = match direction {
-        Direction::Ingress => ("saddr", "accept"),
-        Direction::Egress => ("daddr", "goto arrive"),
+    let (side, verdict, mark) = match direction {
+        Direction::Ingress => ("saddr", "accept", 2),
+        Direction::Egress => ("daddr", "goto arrive", 1),
     };
     let _ = writeln!(out, "  chain {name} {{");
+    let (mut untracked, mut tracked) = (String::new(), String::new());
     for rule in rules.iter().filter(|r| r.direction == direction) {
         let peer = match &rule.peer {
-            Peer::Cidr { cidr } if cidr.prefix() == 0 => String::new(),
+            peer if is_anyone(peer) => String::new(),
             Peer::Cidr { cidr } => format!("ip {side} {cidr} "),
             Peer::Group { group } => match numbers.get(group) {
                 Some(n) => format!("ip {side} @group_{n} "),
@@ -237,9 +246,36 @@ fn chain(
                 None => continue,
             },
         };
-        let _ = writeln!(out, "    {peer}{}{verdict}", protocol(rule.protocol));
+        let what = protocol(rule.protocol);
+        if is_untracked(rule, rules) {
+            let what = if what.is_empty() { "meta l4proto { tcp, udp } " } else { &what };
+            let _ = writeln!(untracked, "    {what}{verdict}");
+        }
+        if !is_untracked(rule, rules) || rule.protocol == Protocol::All {
+            let _ = writeln!(tracked, "    {peer}{what}ct mark set ct mark | {mark} {verdict}");
+        }
     }
-    out.push_str("    drop\n  }\n");
+    let _ = write!(out, "{untracked}{tracked}    drop\n  }}\n");
+}
+
+fn is_anyone(peer: &Peer) -> bool {
+    matches!(peer, Peer::Cidr { cidr } if cidr.prefix() == 0)
+}
+
+/// Whether EC2 does not track a TCP or UDP connection that this rule allows: anyone may ask, and
+/// every answer may pass without looking at connections.
+fn is_untracked(rule: &Rule, rules: &BTreeSet<&Rule>) -> bool {
+    let all_ports = |p: Protocol| match p {
+        Protocol::Tcp { ports } | Protocol::Udp { ports } => (ports.from, ports.to) == (0, u16::MAX),
+        _ => false,
+    };
+    let answers = |other: Protocol| match (rule.protocol, other) {
+        (Protocol::Tcp { .. } | Protocol::Udp { .. } | Protocol::All, Protocol::All) => true,
+        (Protocol::Tcp { .. }, Protocol::Tcp { .. }) | (Protocol::Udp { .. }, Protocol::Udp { .. }) => all_ports(other),
+        _ => false,
+    };
+    is_anyone(&rule.peer)
+        && rules.iter().any(|r| r.direction != rule.direction && is_anyone(&r.peer) && answers(r.protocol))
 }
 
 fn protocol(protocol: Protocol) -> String {
