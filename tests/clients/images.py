@@ -5,6 +5,7 @@ import json
 import pathlib
 import shutil
 import tarfile
+import tempfile
 
 
 HTTPD = ["/bin/busybox", "httpd", "-f", "-p", "8080", "-h", "/www"]
@@ -37,3 +38,9 @@ def docker_archive(directory, command=HTTPD):
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     return archive
+
+
+def imported(kiln, name="httpd", command=HTTPD):
+    """The id of such an image, imported into a kiln."""
+    with tempfile.TemporaryDirectory() as directory:
+        return kiln.cli("image", "import", str(docker_archive(directory, command)), "--name", name).stdout.strip()

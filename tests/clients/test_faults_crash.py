@@ -6,12 +6,11 @@ the work's progress is seen, not after a time.
 """
 import contextlib
 import pathlib
-import tempfile
 import time
 import unittest
 
 import leftovers
-from images import docker_archive
+from images import imported
 from kiln import Kiln, wait_for
 
 
@@ -30,8 +29,7 @@ class Crashes(unittest.TestCase):
         cls.addClassCleanup(cls.kiln.close)
         cls.kiln.with_base()
         cls.ec2 = cls.kiln.client("ec2")
-        with tempfile.TemporaryDirectory() as directory:
-            cls.httpd = cls.kiln.cli("image", "import", str(docker_archive(directory)), "--name", "httpd").stdout.strip()
+        cls.httpd = imported(cls.kiln)
         cls.state = cls.kiln.state
 
     def setUp(self):

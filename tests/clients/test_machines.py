@@ -4,13 +4,12 @@ what happens, security groups are enforced, user data runs once, a killed kiln a
 One kiln for all tests of this file: its base image takes a minute or two to build.
 """
 import json
-import tempfile
 import time
 import unittest
 
 import botocore.exceptions
 
-from images import docker_archive
+from images import imported
 from kiln import Kiln, wait_for
 
 KILN = None
@@ -28,8 +27,7 @@ class Machines(unittest.TestCase):
     def setUpClass(cls):
         cls.ec2 = KILN.client("ec2")
         cls.base = cls.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-        with tempfile.TemporaryDirectory() as directory:
-            cls.httpd = KILN.cli("image", "import", str(docker_archive(directory)), "--name", "httpd").stdout.strip()
+        cls.httpd = imported(KILN)
         vpc = cls.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
         cls.vpc = vpc
         cls.web = cls.ec2.create_security_group(GroupName="web", Description="port 8080 for all", VpcId=vpc)["GroupId"]

@@ -5,13 +5,12 @@ import email.mime.multipart
 import email.mime.text
 import gzip
 import pathlib
-import tempfile
 import unittest
 
 import botocore.exceptions
 
 import leftovers
-from images import docker_archive
+from images import imported
 from kiln import Kiln, wait_for
 
 KILN = None
@@ -126,9 +125,8 @@ class Boot(unittest.TestCase):
             "x=0123456789abcdef; while :; do x=$x$x; done": ("Server.InternalError", "out of memory"),
         }
         for script, (code, text) in ends.items():
-            with self.subTest(script), tempfile.TemporaryDirectory() as directory:
-                archive = docker_archive(directory, command=["/bin/busybox", "sh", "-c", script])
-                image = KILN.cli("image", "import", str(archive), "--name", "ends").stdout.strip()
+            with self.subTest(script):
+                image = imported(KILN, "ends", ["/bin/busybox", "sh", "-c", script])
                 reason = self.wait(self.launch(image, InstanceType="t3.nano"), "stopped", 60)["StateReason"]
                 self.assertEqual(reason["Code"], code, reason)
                 self.assertIn(text, reason["Message"])
