@@ -110,6 +110,8 @@ class Rights(unittest.TestCase):
         self.assertEqual((code, "MaxSessionDuration" in message), ("ValidationError", True))
         forged = {**given, "SessionToken": "forged"}
         self.assertEqual(self.refused(self.client("sts", forged).get_caller_identity)[0], "InvalidClientTokenId")
+        foreign = {**key, "SessionToken": given["SessionToken"]}
+        self.assertEqual(self.refused(self.client("sts", foreign).get_caller_identity)[0], "InvalidClientTokenId")
 
     def test_root_may_not_assume_roles(self):
         role = self.role("idle", self.trusting(self.account), policy("Allow", "*"))
@@ -129,6 +131,67 @@ class Rights(unittest.TestCase):
             self.iam.create_group(GroupName=f"page-{n}", Path="/pages/")
         listed = self.kiln.aws("iam", "list-groups", "--path-prefix", "/pages/", "--page-size", "2")
         self.assertEqual([g["GroupName"] for g in listed["Groups"]], [f"page-{n}" for n in range(5)])
+
+    def test_the_whole_account_in_one_listing(self):
+        key = "audit-"
+        self.iam.create_group(GroupName=key + "group")
+        self.iam.put_group_policy(GroupName=key + "group", PolicyName="in", PolicyDocument=document(policy("Allow", "s3:*")))
+        self.iam.create_user(UserName=key + "user", Tags=[{"Key": "a", "Value": "b"}])
+        self.iam.add_user_to_group(GroupName=key + "group", UserName=key + "user")
+        trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        self.iam.create_role(RoleName=key + "role", AssumeRolePolicyDocument=document(trust))
+        self.iam.attach_role_policy(RoleName=key + "role", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+        self.iam.create_instance_profile(InstanceProfileName=key + "profile")
+        self.iam.add_role_to_instance_profile(InstanceProfileName=key + "profile", RoleName=key + "role")
+        own = self.iam.create_policy(PolicyName=key + "policy", PolicyDocument=document(policy("Allow", "ec2:*")))["Policy"]
+        pages = self.iam.get_paginator("get_account_authorization_details").paginate(PaginationConfig={"PageSize": 2})
+        found = {"UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [], "Policies": []}
+        for page in pages:
+            for kind, all_of_it in found.items():
+                all_of_it += page[kind]
+        [user] = [each for each in found["UserDetailList"] if each["UserName"] == key + "user"]
+        self.assertEqual((user["GroupList"], user["Tags"]), ([key + "group"], [{"Key": "a", "Value": "b"}]))
+        [group] = [each for each in found["GroupDetailList"] if each["GroupName"] == key + "group"]
+        self.assertEqual(group["GroupPolicyList"][0]["PolicyDocument"]["Statement"][0]["Action"], "s3:*")
+        [role] = [each for each in found["RoleDetailList"] if each["RoleName"] == key + "role"]
+        self.assertEqual(role["InstanceProfileList"][0]["InstanceProfileName"], key + "profile")
+        self.assertEqual(role["AttachedManagedPolicies"][0]["PolicyName"], "ReadOnlyAccess")
+        shown = {each["Arn"]: each for each in found["Policies"]}
+        self.assertEqual(shown[own["Arn"]]["PolicyVersionList"][0]["Document"]["Statement"][0]["Action"], "ec2:*")
+        self.assertTrue(shown["arn:aws:iam::aws:policy/ReadOnlyAccess"]["PolicyVersionList"][0]["IsDefaultVersion"])
+        only = self.iam.get_account_authorization_details(Filter=["Group"])
+        self.assertTrue(only["GroupDetailList"])
+        self.assertEqual((only["UserDetailList"], only["Policies"]), ([], []))
+
+    def test_what_cannot_be_made_is_not_there(self):
+        self.iam.create_user(UserName="plain")
+        for call in ("list_mfa_devices", "list_ssh_public_keys", "list_signing_certificates", "list_service_specific_credentials"):
+            answer = getattr(self.iam, call)(UserName="plain")
+            self.assertEqual([], next(value for value in answer.values() if isinstance(value, list)), call)
+            self.assertEqual(self.refused(getattr(self.iam, call), UserName="nobody")[0], "NoSuchEntity")
+        code, message = self.refused(self.iam.get_login_profile, UserName="plain")
+        self.assertEqual((code, message), ("NoSuchEntity", "Login Profile for User plain cannot be found."))
+        self.assertEqual(self.refused(self.iam.create_login_profile, UserName="plain", Password="x" * 20)[0], "NotImplemented")
+        unknown = "arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"
+        code, message = self.refused(self.iam.attach_user_policy, UserName="plain", PolicyArn=unknown)
+        self.assertEqual((code, unknown in message), ("NotImplemented", True), message)
+
+    def test_a_role_is_passed_to_an_instance_profile(self):
+        trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        self.iam.create_role(RoleName="strong", AssumeRolePolicyDocument=document(trust))
+        self.iam.create_instance_profile(InstanceProfileName="holder")
+        iam = self.client("iam", self.user("passer", policy("Allow", "iam:AddRoleToInstanceProfile")))
+        ask = {"InstanceProfileName": "holder", "RoleName": "strong"}
+        code, message = self.refused(iam.add_role_to_instance_profile, **ask)
+        self.assertEqual((code, "iam:PassRole" in message), ("AccessDenied", True), message)
+        self.iam.put_user_policy(
+            UserName="passer",
+            PolicyName="pass",
+            PolicyDocument=document(
+                policy("Allow", "iam:PassRole", Condition={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}})
+            ),
+        )
+        iam.add_role_to_instance_profile(**ask)
 
     def test_everything_is_there_after_kill(self):
         with Kiln(machines="sim") as kiln:

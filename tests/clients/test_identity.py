@@ -1,11 +1,25 @@
 """Who calls, and what a wrong signature is answered: the AWS CLI and boto3 against a real kiln."""
+import contextlib
 import datetime
 import unittest
+import urllib.error
+import urllib.request
 from unittest import mock
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import botocore.exceptions
 
 from kiln import Kiln
+
+
+@contextlib.contextmanager
+def signed_at(minutes):
+    """As if the client's clock were off."""
+    now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=minutes)
+    with mock.patch("botocore.auth.get_current_datetime", return_value=now.replace(tzinfo=None)):
+        yield
 
 
 class Identity(unittest.TestCase):
@@ -33,10 +47,7 @@ class Identity(unittest.TestCase):
         self.assertEqual(self.refused(sts, "get_caller_identity"), ("InvalidClientTokenId", 403))
 
     def test_an_old_signature_is_refused(self):
-        import botocore.auth
-
-        past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=20)
-        with mock.patch("botocore.auth.get_current_datetime", return_value=past.replace(tzinfo=None)):
+        with signed_at(-20):
             code = self.refused(self.kiln.client("sts"), "get_caller_identity")
         self.assertEqual(code, ("SignatureDoesNotMatch", 403))
 
@@ -50,7 +61,86 @@ class Identity(unittest.TestCase):
     def test_a_service_that_is_not_built_says_so(self):
         with self.assertRaises(botocore.exceptions.ClientError) as caught:
             self.kiln.client("sqs").list_queues()
-        self.assertIn("AmazonSQS", str(caught.exception))
+        self.assertIn("sqs:ListQueues", str(caught.exception))
+
+    def test_each_kind_of_service_says_it_in_its_own_protocol(self):
+        """JSON, query, REST with JSON and with XML: every client reads the code and the name."""
+        for service, call, named in (
+            ("dynamodb", "list_tables", "dynamodb:ListTables"),
+            ("sns", "list_topics", "sns:ListTopics"),
+            ("lambda", "list_functions", "lambda (GET /2015-03-31/functions"),
+            ("s3", "list_buckets", "s3 (GET /"),
+            ("route53", "list_hosted_zones", "route53 (GET /2013-04-01/hostedzone"),
+            ("ec2", "describe_spot_fleet_requests", "ec2:DescribeSpotFleetRequests"),
+            ("ssm", "describe_instance_information", "ssm:DescribeInstanceInformation"),
+        ):
+            with self.assertRaises(botocore.exceptions.ClientError) as caught:
+                getattr(self.kiln.client(service), call)()
+            error = caught.exception.response["Error"]
+            self.assertEqual(error["Code"], "NotImplemented", service)
+            self.assertIn(named, error["Message"])
+
+    def test_an_unsigned_operation_that_is_not_built_says_so(self):
+        role = "arn:aws:iam::000000000000:role/a"
+        ask = {"RoleArn": role, "RoleSessionName": "s1", "WebIdentityToken": "token"}
+        self.assertEqual(self.refused(self.kiln.client("sts"), "assume_role_with_web_identity", **ask), ("NotImplemented", 501))
+
+    def test_each_protocol_words_a_refusal_in_its_own_way(self):
+        """Wrong secret, unknown key, old and early signatures, at query, ec2 and JSON services."""
+        calls = {"iam": "list_users", "ec2": "describe_vpcs", "ssm": "describe_parameters"}
+        expected = {
+            "wrong secret": [("SignatureDoesNotMatch", 403), ("AuthFailure", 401), ("InvalidSignatureException", 400)],
+            "unknown key": [("InvalidClientTokenId", 403), ("AuthFailure", 401), ("UnrecognizedClientException", 400)],
+            "old": [("SignatureDoesNotMatch", 403), ("RequestExpired", 400), ("InvalidSignatureException", 400)],
+            "early": [("SignatureDoesNotMatch", 403), ("RequestExpired", 400), ("InvalidSignatureException", 400)],
+        }
+        for what, answers in expected.items():
+            for (service, call), answer in zip(calls.items(), answers, strict=True):
+                with self.subTest(what=what, service=service):
+                    more = {"wrong secret": {"aws_secret_access_key": "wrong"}, "unknown key": {"aws_access_key_id": "AKIAUNKNOWN000000000"}}
+                    minutes = {"old": -20, "early": 20}.get(what, 0)
+                    with signed_at(minutes):
+                        code = self.refused(self.kiln.client(service, **more.get(what, {})), call)
+                    self.assertEqual(code, answer)
+
+    def test_a_presigned_request_is_good_until_it_expires(self):
+        def fetch(url):
+            try:
+                with urllib.request.urlopen(url, timeout=20) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                return error.code, error.read().decode()
+
+        sts = self.kiln.client("sts")
+        url = sts.generate_presigned_url("get_caller_identity", ExpiresIn=600, HttpMethod="GET")
+        self.assertEqual(fetch(url)[0], 200)
+        status, body = fetch(url.replace("GetCallerIdentity", "GetSessionToken"))
+        self.assertEqual((status, "SignatureDoesNotMatch" in body), (403, True), body)
+        with signed_at(-20):
+            old = sts.generate_presigned_url("get_caller_identity", ExpiresIn=600, HttpMethod="GET")
+            longer = sts.generate_presigned_url("get_caller_identity", ExpiresIn=3600, HttpMethod="GET")
+        status, body = fetch(old)
+        self.assertEqual((status, "Signature expired" in body), (403, True), body)
+        self.assertEqual(fetch(longer)[0], 200)
+        post = sts.generate_presigned_url("get_caller_identity", ExpiresIn=60, HttpMethod="POST")
+        request = urllib.request.Request(post, data=b"", method="POST")
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            self.assertIn("GetCallerIdentityResult", answer.read().decode())
+
+    def test_an_action_nobody_has_and_a_version_nobody_has(self):
+        for form, named in (
+            ("Action=Nothing&Version=2011-06-15", "Could not find operation Nothing for version 2011-06-15"),
+            ("Action=GetCallerIdentity&Version=2010-01-01", "Could not find operation GetCallerIdentity for version 2010-01-01"),
+        ):
+            request = botocore.awsrequest.AWSRequest("POST", self.kiln.info["endpoint"] + "/", data=form)
+            request.headers["Content-Type"] = "application/x-www-form-urlencoded"
+            keys = botocore.credentials.Credentials(self.kiln.info["access_key"], self.kiln.info["secret"])
+            botocore.auth.SigV4Auth(keys, "sts", "us-east-1").add_auth(request)
+            with self.assertRaises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(urllib.request.Request(request.url, form.encode(), dict(request.headers)), timeout=20)
+            body = caught.exception.read().decode()
+            self.assertEqual(caught.exception.code, 400)
+            self.assertIn(f"<Code>InvalidAction</Code><Message>{named}</Message>", body)
 
 
 class OpenMode(unittest.TestCase):

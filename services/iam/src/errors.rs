@@ -40,16 +40,23 @@ pub fn invalid_input(text: impl Into<String>) -> Error {
 
 /// A managed policy that is not there.
 pub fn no_such_policy(arn: &str) -> Error {
-    Error::sender("NoSuchEntity", format!("Policy {arn} was not found.")).with_status(404)
+    let missing = || Error::sender("NoSuchEntity", format!("Policy {arn} was not found.")).with_status(404);
+    unknown_aws_policy(arn).unwrap_or_else(missing)
 }
 
 /// A managed policy that cannot be attached, since it is not there.
 pub fn not_attachable(arn: &str) -> Error {
-    let text = format!("Policy {arn} does not exist or is not attachable.");
-    Error::sender("NoSuchEntity", text).with_status(404)
+    let text = || format!("Policy {arn} does not exist or is not attachable.");
+    unknown_aws_policy(arn).unwrap_or_else(|| Error::sender("NoSuchEntity", text()).with_status(404))
 }
 
 /// Something that is not there, in words of its own.
 pub fn missing(text: impl Into<String>) -> Error {
     Error::sender("NoSuchEntity", text).with_status(404)
+}
+
+/// A policy of AWS's may well be there in AWS; its text is not known here.
+fn unknown_aws_policy(arn: &str) -> Option<Error> {
+    let text = || format!("the policy {arn} (make one of your own with its text: aws iam create-policy)");
+    arn.starts_with("arn:aws:iam::aws:policy/").then(|| Error::not_built(text()))
 }

@@ -36,6 +36,8 @@ pub fn service() -> Service {
             operations::account::OPERATIONS,
             operations::service_linked_roles::OPERATIONS,
             operations::simulate::OPERATIONS,
+            operations::details::OPERATIONS,
+            operations::never_made::OPERATIONS,
         ],
     );
     service.resources = resources::all();

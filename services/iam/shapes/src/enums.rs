@@ -19,6 +19,8 @@ pub const CONTEXT_KEY_TYPE_ENUM: &[&str] = &[
 pub const ENTITY_TYPE: &[&str] = &["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"];
 /// Values of `PolicyUsageType`.
 pub const POLICY_USAGE_TYPE: &[&str] = &["PermissionsPolicy", "PermissionsBoundary"];
+/// Values of `assignmentStatusType`.
+pub const ASSIGNMENT_STATUS_TYPE: &[&str] = &["Assigned", "Unassigned", "Any"];
 /// Values of `policyScopeType`.
 pub const POLICY_SCOPE_TYPE: &[&str] = &["All", "AWS", "Local"];
 /// Values of `statusType`.

@@ -89,6 +89,9 @@ shape! {
     pub struct DeleteInstanceProfileRequest {
         instance_profile_name: String = member("InstanceProfileName").required().min(1).max(128).pattern(r"[\w+=,.@-]+"),
     }
+    pub struct DeleteLoginProfileRequest {
+        user_name: Option<String> = member("UserName").min(1).max(64).pattern(r"[\w+=,.@-]+"),
+    }
     pub struct DeletePolicyRequest {
         policy_arn: String = member("PolicyArn").required().min(20).max(2048),
     }
@@ -134,6 +137,11 @@ shape! {
     pub struct GetAccessKeyLastUsedRequest {
         access_key_id: String = member("AccessKeyId").required().min(16).max(128).pattern(r"[\w]+"),
     }
+    pub struct GetAccountAuthorizationDetailsRequest {
+        filter: Vec<String> = member("Filter").item_one_of(enums::ENTITY_TYPE),
+        max_items: Option<i32> = member("MaxItems").min(1).max(1000),
+        marker: Option<String> = member("Marker").min(1).max(320).pattern(r"[\u0020-\u00FF]+"),
+    }
     pub struct GetAccountSummaryRequest {}
     pub struct GetGroupPolicyRequest {
         group_name: String = member("GroupName").required().min(1).max(128).pattern(r"[\w+=,.@-]+"),
@@ -146,6 +154,9 @@ shape! {
     }
     pub struct GetInstanceProfileRequest {
         instance_profile_name: String = member("InstanceProfileName").required().min(1).max(128).pattern(r"[\w+=,.@-]+"),
+    }
+    pub struct GetLoginProfileRequest {
+        user_name: Option<String> = member("UserName").min(1).max(64).pattern(r"[\w+=,.@-]+"),
     }
     pub struct GetPolicyRequest {
         policy_arn: String = member("PolicyArn").required().min(20).max(2048),
@@ -236,6 +247,12 @@ shape! {
         marker: Option<String> = member("Marker").min(1).max(320).pattern(r"[\u0020-\u00FF]+"),
         max_items: Option<i32> = member("MaxItems").min(1).max(1000),
     }
+    pub struct ListMFADevicesRequest {
+        user_name: Option<String> = member("UserName").min(1).max(128).pattern(r"[\w+=,.@-]+"),
+        marker: Option<String> = member("Marker").min(1).max(320).pattern(r"[\u0020-\u00FF]+"),
+        max_items: Option<i32> = member("MaxItems").min(1).max(1000),
+    }
+    pub struct ListOpenIDConnectProvidersRequest {}
     pub struct ListPoliciesRequest {
         scope: Option<String> = member("Scope").one_of(enums::POLICY_SCOPE_TYPE),
         only_attached: Option<bool> = member("OnlyAttached"),
@@ -269,6 +286,29 @@ shape! {
         marker: Option<String> = member("Marker").min(1).max(320).pattern(r"[\u0020-\u00FF]+"),
         max_items: Option<i32> = member("MaxItems").min(1).max(1000),
     }
+    pub struct ListSAMLProvidersRequest {}
+    pub struct ListSSHPublicKeysRequest {
+        user_name: Option<String> = member("UserName").min(1).max(64).pattern(r"[\w+=,.@-]+"),
+        marker: Option<String> = member("Marker").min(1).max(320).pattern(r"[\u0020-\u00FF]+"),
+        max_items: Option<i32> = member("MaxItems").min(1).max(1000),
+    }
+    pub struct ListServerCertificatesRequest {
+        path_prefix: Option<String> = member("PathPrefix").min(1).max(512).pattern(r"\u002F[\u0021-\u007F]*"),
+        marker: Option<String> = member("Marker").min(1).max(320).pattern(r"[\u0020-\u00FF]+"),
+        max_items: Option<i32> = member("MaxItems").min(1).max(1000),
+    }
+    pub struct ListServiceSpecificCredentialsRequest {
+        user_name: Option<String> = member("UserName").min(1).max(64).pattern(r"[\w+=,.@-]+"),
+        service_name: Option<String> = member("ServiceName"),
+        all_users: Option<bool> = member("AllUsers"),
+        marker: Option<String> = member("Marker").min(1).max(320).pattern(r"[\u0020-\u00FF]+"),
+        max_items: Option<i32> = member("MaxItems").min(1).max(1000),
+    }
+    pub struct ListSigningCertificatesRequest {
+        user_name: Option<String> = member("UserName").min(1).max(128).pattern(r"[\w+=,.@-]+"),
+        marker: Option<String> = member("Marker").min(1).max(320).pattern(r"[\u0020-\u00FF]+"),
+        max_items: Option<i32> = member("MaxItems").min(1).max(1000),
+    }
     pub struct ListUserPoliciesRequest {
         user_name: String = member("UserName").required().min(1).max(128).pattern(r"[\w+=,.@-]+"),
         marker: Option<String> = member("Marker").min(1).max(320).pattern(r"[\u0020-\u00FF]+"),
@@ -281,6 +321,11 @@ shape! {
     }
     pub struct ListUsersRequest {
         path_prefix: Option<String> = member("PathPrefix").min(1).max(512).pattern(r"\u002F[\u0021-\u007F]*"),
+        marker: Option<String> = member("Marker").min(1).max(320).pattern(r"[\u0020-\u00FF]+"),
+        max_items: Option<i32> = member("MaxItems").min(1).max(1000),
+    }
+    pub struct ListVirtualMFADevicesRequest {
+        assignment_status: Option<String> = member("AssignmentStatus").one_of(enums::ASSIGNMENT_STATUS_TYPE),
         marker: Option<String> = member("Marker").min(1).max(320).pattern(r"[\u0020-\u00FF]+"),
         max_items: Option<i32> = member("MaxItems").min(1).max(1000),
     }

@@ -40,6 +40,7 @@ shape! {
     pub struct DeleteGroupPolicyResponse {}
     pub struct DeleteGroupResponse {}
     pub struct DeleteInstanceProfileResponse {}
+    pub struct DeleteLoginProfileResponse {}
     pub struct DeletePolicyResponse {}
     pub struct DeletePolicyVersionResponse {}
     pub struct DeleteRolePermissionsBoundaryResponse {}
@@ -58,6 +59,14 @@ shape! {
         user_name: Option<String> = member("UserName"),
         access_key_last_used: Option<AccessKeyLastUsed> = member("AccessKeyLastUsed"),
     }
+    pub struct GetAccountAuthorizationDetailsResponse {
+        user_detail_list: Vec<UserDetail> = member("UserDetailList"),
+        group_detail_list: Vec<GroupDetail> = member("GroupDetailList"),
+        role_detail_list: Vec<RoleDetail> = member("RoleDetailList"),
+        policies: Vec<ManagedPolicyDetail> = member("Policies"),
+        is_truncated: Option<bool> = member("IsTruncated"),
+        marker: Option<String> = member("Marker"),
+    }
     pub struct GetAccountSummaryResponse {
         summary_map: Map<i32> = member("SummaryMap"),
     }
@@ -74,6 +83,9 @@ shape! {
     }
     pub struct GetInstanceProfileResponse {
         instance_profile: Option<InstanceProfile> = member("InstanceProfile"),
+    }
+    pub struct GetLoginProfileResponse {
+        login_profile: Option<LoginProfile> = member("LoginProfile"),
     }
     pub struct GetPolicyResponse {
         policy: Option<Policy> = member("Policy"),
@@ -163,6 +175,14 @@ shape! {
         is_truncated: Option<bool> = member("IsTruncated"),
         marker: Option<String> = member("Marker"),
     }
+    pub struct ListMFADevicesResponse {
+        mfa_devices: Vec<MFADevice> = member("MFADevices"),
+        is_truncated: Option<bool> = member("IsTruncated"),
+        marker: Option<String> = member("Marker"),
+    }
+    pub struct ListOpenIDConnectProvidersResponse {
+        open_id_connect_provider_list: Vec<OpenIDConnectProviderListEntry> = member("OpenIDConnectProviderList"),
+    }
     pub struct ListPoliciesResponse {
         policies: Vec<Policy> = member("Policies"),
         is_truncated: Option<bool> = member("IsTruncated"),
@@ -193,6 +213,29 @@ shape! {
         is_truncated: Option<bool> = member("IsTruncated"),
         marker: Option<String> = member("Marker"),
     }
+    pub struct ListSAMLProvidersResponse {
+        saml_provider_list: Vec<SAMLProviderListEntry> = member("SAMLProviderList"),
+    }
+    pub struct ListSSHPublicKeysResponse {
+        ssh_public_keys: Vec<SSHPublicKeyMetadata> = member("SSHPublicKeys"),
+        is_truncated: Option<bool> = member("IsTruncated"),
+        marker: Option<String> = member("Marker"),
+    }
+    pub struct ListServerCertificatesResponse {
+        server_certificate_metadata_list: Vec<ServerCertificateMetadata> = member("ServerCertificateMetadataList"),
+        is_truncated: Option<bool> = member("IsTruncated"),
+        marker: Option<String> = member("Marker"),
+    }
+    pub struct ListServiceSpecificCredentialsResponse {
+        service_specific_credentials: Vec<ServiceSpecificCredentialMetadata> = member("ServiceSpecificCredentials"),
+        marker: Option<String> = member("Marker"),
+        is_truncated: Option<bool> = member("IsTruncated"),
+    }
+    pub struct ListSigningCertificatesResponse {
+        certificates: Vec<SigningCertificate> = member("Certificates"),
+        is_truncated: Option<bool> = member("IsTruncated"),
+        marker: Option<String> = member("Marker"),
+    }
     pub struct ListUserPoliciesResponse {
         policy_names: Vec<String> = member("PolicyNames"),
         is_truncated: Option<bool> = member("IsTruncated"),
@@ -205,6 +248,11 @@ shape! {
     }
     pub struct ListUsersResponse {
         users: Vec<User> = member("Users"),
+        is_truncated: Option<bool> = member("IsTruncated"),
+        marker: Option<String> = member("Marker"),
+    }
+    pub struct ListVirtualMFADevicesResponse {
+        virtual_mfa_devices: Vec<VirtualMFADevice> = member("VirtualMFADevices"),
         is_truncated: Option<bool> = member("IsTruncated"),
         marker: Option<String> = member("Marker"),
     }

@@ -58,6 +58,15 @@ shape! {
         arn: Option<String> = member("Arn"),
         create_date: Option<Timestamp> = member("CreateDate"),
     }
+    pub struct GroupDetail {
+        path: Option<String> = member("Path"),
+        group_name: Option<String> = member("GroupName"),
+        group_id: Option<String> = member("GroupId"),
+        arn: Option<String> = member("Arn"),
+        create_date: Option<Timestamp> = member("CreateDate"),
+        group_policy_list: Vec<PolicyDetail> = member("GroupPolicyList"),
+        attached_managed_policies: Vec<AttachedPolicy> = member("AttachedManagedPolicies"),
+    }
     pub struct InstanceProfile {
         path: Option<String> = member("Path"),
         instance_profile_name: Option<String> = member("InstanceProfileName"),
@@ -66,6 +75,33 @@ shape! {
         create_date: Option<Timestamp> = member("CreateDate"),
         roles: Vec<Role> = member("Roles"),
         tags: Vec<Tag> = member("Tags"),
+    }
+    pub struct LoginProfile {
+        user_name: Option<String> = member("UserName"),
+        create_date: Option<Timestamp> = member("CreateDate"),
+        password_reset_required: Option<bool> = member("PasswordResetRequired"),
+    }
+    pub struct MFADevice {
+        user_name: Option<String> = member("UserName"),
+        serial_number: Option<String> = member("SerialNumber"),
+        enable_date: Option<Timestamp> = member("EnableDate"),
+    }
+    pub struct ManagedPolicyDetail {
+        policy_name: Option<String> = member("PolicyName"),
+        policy_id: Option<String> = member("PolicyId"),
+        arn: Option<String> = member("Arn"),
+        path: Option<String> = member("Path"),
+        default_version_id: Option<String> = member("DefaultVersionId"),
+        attachment_count: Option<i32> = member("AttachmentCount"),
+        permissions_boundary_usage_count: Option<i32> = member("PermissionsBoundaryUsageCount"),
+        is_attachable: Option<bool> = member("IsAttachable"),
+        description: Option<String> = member("Description"),
+        create_date: Option<Timestamp> = member("CreateDate"),
+        update_date: Option<Timestamp> = member("UpdateDate"),
+        policy_version_list: Vec<PolicyVersion> = member("PolicyVersionList"),
+    }
+    pub struct OpenIDConnectProviderListEntry {
+        arn: Option<String> = member("Arn"),
     }
     pub struct OrganizationsDecisionDetail {
         allowed_by_organizations: Option<bool> = member("AllowedByOrganizations"),
@@ -86,6 +122,10 @@ shape! {
         create_date: Option<Timestamp> = member("CreateDate"),
         update_date: Option<Timestamp> = member("UpdateDate"),
         tags: Vec<Tag> = member("Tags"),
+    }
+    pub struct PolicyDetail {
+        policy_name: Option<String> = member("PolicyName"),
+        policy_document: Option<String> = member("PolicyDocument"),
     }
     pub struct PolicyGroup {
         group_name: Option<String> = member("GroupName"),
@@ -130,6 +170,20 @@ shape! {
         tags: Vec<Tag> = member("Tags"),
         role_last_used: Option<RoleLastUsed> = member("RoleLastUsed"),
     }
+    pub struct RoleDetail {
+        path: Option<String> = member("Path"),
+        role_name: Option<String> = member("RoleName"),
+        role_id: Option<String> = member("RoleId"),
+        arn: Option<String> = member("Arn"),
+        create_date: Option<Timestamp> = member("CreateDate"),
+        assume_role_policy_document: Option<String> = member("AssumeRolePolicyDocument"),
+        instance_profile_list: Vec<InstanceProfile> = member("InstanceProfileList"),
+        role_policy_list: Vec<PolicyDetail> = member("RolePolicyList"),
+        attached_managed_policies: Vec<AttachedPolicy> = member("AttachedManagedPolicies"),
+        permissions_boundary: Option<AttachedPermissionsBoundary> = member("PermissionsBoundary"),
+        tags: Vec<Tag> = member("Tags"),
+        role_last_used: Option<RoleLastUsed> = member("RoleLastUsed"),
+    }
     pub struct RoleLastUsed {
         last_used_date: Option<Timestamp> = member("LastUsedDate"),
         region: Option<String> = member("Region"),
@@ -137,6 +191,42 @@ shape! {
     pub struct RoleUsageType {
         region: Option<String> = member("Region"),
         resources: Vec<String> = member("Resources"),
+    }
+    pub struct SAMLProviderListEntry {
+        arn: Option<String> = member("Arn"),
+        valid_until: Option<Timestamp> = member("ValidUntil"),
+        create_date: Option<Timestamp> = member("CreateDate"),
+    }
+    pub struct SSHPublicKeyMetadata {
+        user_name: Option<String> = member("UserName"),
+        ssh_public_key_id: Option<String> = member("SSHPublicKeyId"),
+        status: Option<String> = member("Status"),
+        upload_date: Option<Timestamp> = member("UploadDate"),
+    }
+    pub struct ServerCertificateMetadata {
+        path: Option<String> = member("Path"),
+        server_certificate_name: Option<String> = member("ServerCertificateName"),
+        server_certificate_id: Option<String> = member("ServerCertificateId"),
+        arn: Option<String> = member("Arn"),
+        upload_date: Option<Timestamp> = member("UploadDate"),
+        expiration: Option<Timestamp> = member("Expiration"),
+    }
+    pub struct ServiceSpecificCredentialMetadata {
+        user_name: Option<String> = member("UserName"),
+        status: Option<String> = member("Status"),
+        service_user_name: Option<String> = member("ServiceUserName"),
+        service_credential_alias: Option<String> = member("ServiceCredentialAlias"),
+        create_date: Option<Timestamp> = member("CreateDate"),
+        expiration_date: Option<Timestamp> = member("ExpirationDate"),
+        service_specific_credential_id: Option<String> = member("ServiceSpecificCredentialId"),
+        service_name: Option<String> = member("ServiceName"),
+    }
+    pub struct SigningCertificate {
+        user_name: Option<String> = member("UserName"),
+        certificate_id: Option<String> = member("CertificateId"),
+        certificate_body: Option<String> = member("CertificateBody"),
+        status: Option<String> = member("Status"),
+        upload_date: Option<Timestamp> = member("UploadDate"),
     }
     pub struct Statement {
         source_policy_id: Option<String> = member("SourcePolicyId"),
@@ -156,6 +246,26 @@ shape! {
         create_date: Option<Timestamp> = member("CreateDate"),
         password_last_used: Option<Timestamp> = member("PasswordLastUsed"),
         permissions_boundary: Option<AttachedPermissionsBoundary> = member("PermissionsBoundary"),
+        tags: Vec<Tag> = member("Tags"),
+    }
+    pub struct UserDetail {
+        path: Option<String> = member("Path"),
+        user_name: Option<String> = member("UserName"),
+        user_id: Option<String> = member("UserId"),
+        arn: Option<String> = member("Arn"),
+        create_date: Option<Timestamp> = member("CreateDate"),
+        user_policy_list: Vec<PolicyDetail> = member("UserPolicyList"),
+        group_list: Vec<String> = member("GroupList"),
+        attached_managed_policies: Vec<AttachedPolicy> = member("AttachedManagedPolicies"),
+        permissions_boundary: Option<AttachedPermissionsBoundary> = member("PermissionsBoundary"),
+        tags: Vec<Tag> = member("Tags"),
+    }
+    pub struct VirtualMFADevice {
+        serial_number: Option<String> = member("SerialNumber"),
+        base32_string_seed: Option<Blob> = member("Base32StringSeed").sensitive(),
+        qr_code_png: Option<Blob> = member("QRCodePNG").sensitive(),
+        user: Option<User> = member("User"),
+        enable_date: Option<Timestamp> = member("EnableDate"),
         tags: Vec<Tag> = member("Tags"),
     }
 }

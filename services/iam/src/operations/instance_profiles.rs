@@ -51,7 +51,7 @@ async fn change(
 }
 
 /// As answers show it, with its role.
-fn shown(cx: &Cx, profile: &InstanceProfile) -> Result<kiln_iam_shapes::InstanceProfile, Error> {
+pub fn shown(cx: &Cx, profile: &InstanceProfile) -> Result<kiln_iam_shapes::InstanceProfile, Error> {
     let role = match &profile.role {
         Some(name) => cx.store().get::<Role>(&cx.global_scope(), &key(name))?,
         None => None,
@@ -144,6 +144,9 @@ async fn delete_instance_profile(
 }
 
 async fn add_role(cx: &Cx, input: AddRoleToInstanceProfileRequest) -> Result<AddRoleToInstanceProfileResponse, Error> {
+    let role = holders::get::<Role>(cx, &input.role_name)?;
+    let service = ("iam:PassedToService", "ec2.amazonaws.com".to_owned());
+    cx.authorize("iam:PassRole", &[role.arn], &[service])?;
     change(cx, &input.instance_profile_name, |profile, tx| {
         let role = holders::find::<Role>(tx, cx, &input.role_name)?;
         match &profile.role {

@@ -3,10 +3,12 @@
 pub mod access_keys;
 pub mod account;
 pub mod boundaries;
+pub mod details;
 pub mod group_policies;
 pub mod groups;
 pub mod instance_profiles;
 mod named;
+pub mod never_made;
 mod permissions;
 pub mod policies;
 pub mod policy_versions;

@@ -81,7 +81,8 @@ pub async fn detach<H: Holder>(cx: &Cx, holder: &str, arn: &str) -> Result<(), E
         let attached = &mut holder.permissions_mut().attached;
         let before = attached.len();
         attached.retain(|each| each != arn);
-        if attached.len() == before { Err(errors::no_such_policy(arn)) } else { Ok(()) }
+        let missing = || errors::missing(format!("Policy {arn} was not found."));
+        if attached.len() == before { Err(missing()) } else { Ok(()) }
     })
     .await?;
     Ok(())

@@ -56,7 +56,7 @@ pub async fn change<T>(
         .await
 }
 
-fn shown(policy: &ManagedPolicy, uses: attachments::Uses) -> Policy {
+pub fn shown(policy: &ManagedPolicy, uses: attachments::Uses) -> Policy {
     Policy {
         policy_name: Some(policy.name.clone()),
         policy_id: Some(policy.id.clone()),
@@ -74,7 +74,7 @@ fn shown(policy: &ManagedPolicy, uses: attachments::Uses) -> Policy {
 }
 
 /// AWS's ids and dates of its own policies are not known here and left out.
-fn shown_aws(policy: &Managed, uses: attachments::Uses) -> Policy {
+pub fn shown_aws(policy: &Managed, uses: attachments::Uses) -> Policy {
     Policy {
         policy_name: Some(policy.name.to_owned()),
         arn: Some(policy.arn.to_owned()),

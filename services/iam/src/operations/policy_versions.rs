@@ -19,7 +19,7 @@ pub const OPERATIONS: &[Operation] = &[
 /// Versions that one policy may have at a time.
 const VERSIONS: usize = 5;
 
-fn shown(policy: &ManagedPolicy, number: u32, version: &Version) -> PolicyVersion {
+pub fn shown(policy: &ManagedPolicy, number: u32, version: &Version) -> PolicyVersion {
     PolicyVersion {
         document: Some(documents::encoded(&version.document)),
         version_id: Some(format!("v{number}")),
