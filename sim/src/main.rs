@@ -8,6 +8,8 @@
 mod play;
 mod script;
 // One list of services for the server and the simulation.
+#[cfg(test)]
+mod broken_steps;
 #[path = "../../server/src/services.rs"]
 mod services;
 #[cfg(test)]
