@@ -183,6 +183,15 @@ class Ec2(unittest.TestCase):
                 ("delete_snapshot", dict(SnapshotId=snapshot), "InvalidSnapshot.InUse", f"The snapshot {snapshot} is currently in use by {image}"),
             ]
         )
+        # As Terraform's aws_ami asks for it: what was not given is sent empty.
+        again = self.ec2.register_image(
+            Name="again", ImageLocation="", Architecture="x86_64", RootDeviceName="/dev/xvda", SriovNetSupport="simple", EnaSupport=False,
+            BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}],
+        )["ImageId"]
+        shown = self.ec2.describe_images(ImageIds=[again])["Images"][0]
+        self.assertEqual((shown["SriovNetSupport"], shown["EnaSupport"]), ("simple", False))
+        self.launch(ImageId=again)
+        self.ec2.deregister_image(ImageId=again)
         self.ec2.deregister_image(ImageId=image)
         self.ec2.delete_snapshot(SnapshotId=snapshot)
         self.launch(ImageId=copy)

@@ -196,9 +196,9 @@ impl MachineDriver for SimDriver {
         self.boot(&id).await
     }
 
-    async fn stop(&self, id: &MachineId, _grace: Duration) -> DriverResult<()> {
+    async fn stop(&self, id: &MachineId, grace: Duration) -> DriverResult<()> {
         self.world.lock().machine(id)?;
-        tokio::time::sleep(self.durations.stop).await;
+        tokio::time::sleep(self.durations.stop.min(grace)).await;
         let since_ms = self.now();
         self.world.lock().machine(id)?.state = MachineState::Stopped { since_ms };
         Ok(())

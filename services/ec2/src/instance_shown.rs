@@ -120,7 +120,7 @@ pub fn instance(cx: &Cx, record: &Instance, around: &Around) -> shapes::Instance
             ..CpuOptions::default()
         }),
         capacity_reservation_specification: Some(CapacityReservationSpecificationResponse {
-            capacity_reservation_preference: Some("open".to_owned()),
+            capacity_reservation_preference: Some(record.options.capacity_reservation_preference.clone()),
             ..CapacityReservationSpecificationResponse::default()
         }),
         hibernation_options: Some(HibernationOptions { configured: Some(false) }),

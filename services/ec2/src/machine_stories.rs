@@ -146,6 +146,24 @@ fn a_public_address_is_given_back_at_stop_and_another_comes_at_start() {
 }
 
 #[test]
+fn the_power_is_cut_at_once_when_asked_for() {
+    simulate(async {
+        let slow = Durations { stop: Duration::from_secs(10), ..Durations::default() };
+        let kit = Testkit::new(7).service(crate::service()).durations(slow).start().await;
+        for (skip_os_shutdown, least, most) in [(None, 10, 11), (Some(true), 0, 1)] {
+            let id = run(&kit, RunInstancesRequest::default()).await;
+            until(&kit, &id, "running").await;
+            let from = kit.now();
+            let stop = StopInstancesRequest { instance_ids: ids(&id), skip_os_shutdown, ..Default::default() };
+            kit.call(stop).await.expect("stopping");
+            until(&kit, &id, "stopped").await;
+            let took = kit.now().since(from).as_secs();
+            assert!((least..=most).contains(&took), "{skip_os_shutdown:?} took {took} s");
+        }
+    });
+}
+
+#[test]
 fn an_attribute_changes_alone_and_only_where_it_has_an_effect() {
     simulate(async {
         let kit = platform().start().await;

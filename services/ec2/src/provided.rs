@@ -91,6 +91,8 @@ async fn register(platform: &Platform, manifest: &ImageManifest, provided: Provi
                 public: true,
                 launch_accounts: vec![],
                 imds_v2: false,
+                ena_support: true,
+                sriov_net_support: None,
                 created: tx.now(),
                 tags: Default::default(),
             };

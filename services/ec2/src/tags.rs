@@ -43,8 +43,8 @@ pub fn read(cx: &Cx, given: &[Tag]) -> Result<Tags, Error> {
         if key.chars().count() > 127 {
             return Err(invalid_value(format!("Tag key exceeds the maximum length of 127 characters: {key}")));
         }
-        if value.chars().count() > 255 {
-            return Err(invalid_value(format!("Tag value exceeds the maximum length of 255 characters: {value}")));
+        if value.chars().count() > 256 {
+            return Err(invalid_value(format!("Tag value exceeds the maximum length of 256 characters: {value}")));
         }
         if is_reserved(key) && cx.source_ip().is_some() {
             return Err(invalid_value(format!(

@@ -130,7 +130,10 @@ impl Controller for Instances {
                 Ok(()) => Ok(()),
                 Err(error) => not_started(cx, name, &error).await,
             },
-            Step::Stop => fine_if_gone(driver.stop(&machine, STOP_GRACE).await, "stop", &name.id),
+            Step::Stop => {
+                let grace = grace(cx, &name.id, STOP_GRACE)?;
+                fine_if_gone(driver.stop(&machine, grace).await, "stop", &name.id)
+            }
             Step::Reboot => driver.reboot(&machine).await.map_err(|error| failed("reboot", &name.id, &error)),
             Step::Terminate => terminate(cx, &*driver, &machine).await,
             Step::RecordRunning { boots } => {
@@ -380,6 +383,12 @@ async fn start(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId) -> Result<Re
     Ok(steps.await)
 }
 
+/// How long the system may take to shut down.
+fn grace(cx: &Cx, id: &str, usual: Duration) -> Result<Duration, Error> {
+    let record = cx.store().get::<Instance>(cx.scope(), id)?;
+    Ok(if record.is_some_and(|record| record.skip_os_shutdown) { Duration::ZERO } else { usual })
+}
+
 /// Ends a machine for good; what its console held is kept while the instance is shown.
 async fn terminate(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId) -> Result<(), Error> {
     let status = match driver.observe(id).await {
@@ -387,7 +396,8 @@ async fn terminate(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId) -> Resul
         other => other.map_err(|error| failed("look at", id.as_str(), &error))?,
     };
     if status.is_running() {
-        fine_if_gone(driver.stop(id, TERMINATE_GRACE).await, "stop", id.as_str())?;
+        let grace = grace(cx, id.as_str(), TERMINATE_GRACE)?;
+        fine_if_gone(driver.stop(id, grace).await, "stop", id.as_str())?;
     }
     match driver.console(id).await {
         Ok(output) => {
@@ -516,6 +526,7 @@ mod tests {
                 hostname_type: "ip-name".to_owned(),
                 resource_name_dns_a: false,
                 auto_recovery: "default".to_owned(),
+                capacity_reservation_preference: "open".to_owned(),
             },
             metadata: MetadataOptions { tokens_required: true, hop_limit: 1, enabled: true, tags_enabled: false },
             wanted,
@@ -527,6 +538,7 @@ mod tests {
             launched: state != InstanceState::Pending,
             boots: if state == InstanceState::Pending { 0 } else { 1 },
             reboot_wanted: false,
+            skip_os_shutdown: false,
             launch_failures: 0,
             last_failure: None,
             retry_at: None,

@@ -32,6 +32,19 @@ pub fn check(request: &RunInstancesRequest) -> Result<(), Error> {
                 request.credit_specification.as_ref().is_some_and(|c| c.cpu_credits != "unlimited"),
             ),
             ("CapacityReservationTarget", reservation.is_some_and(|r| r.capacity_reservation_target.is_some())),
+            (
+                "CapacityReservationPreference capacity-reservations-only",
+                reservation
+                    .and_then(|r| r.capacity_reservation_preference.as_deref())
+                    .is_some_and(|preference| !matches!(preference, "open" | "none")),
+            ),
+            (
+                "PrivateDnsNameOptions.EnableResourceNameDnsAAAARecord",
+                request
+                    .private_dns_name_options
+                    .as_ref()
+                    .is_some_and(|o| enabled(o.enable_resource_name_dns_aaaa_record)),
+            ),
             ("HibernationOptions", request.hibernation_options.as_ref().is_some_and(|h| enabled(h.configured))),
             ("LicenseSpecifications", !request.license_specifications.is_empty()),
             ("EnclaveOptions", request.enclave_options.as_ref().is_some_and(|e| enabled(e.enabled))),

@@ -152,6 +152,7 @@ fn instance(
         launched: false,
         boots: 0,
         reboot_wanted: false,
+        skip_os_shutdown: false,
         launch_failures: 0,
         last_failure: None,
         retry_at: None,

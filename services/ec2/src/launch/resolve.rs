@@ -198,6 +198,11 @@ fn options(request: &RunInstancesRequest) -> InstanceOptions {
             .as_ref()
             .and_then(|m| m.auto_recovery.clone())
             .unwrap_or_else(|| "default".to_owned()),
+        capacity_reservation_preference: request
+            .capacity_reservation_specification
+            .as_ref()
+            .and_then(|c| c.capacity_reservation_preference.clone())
+            .unwrap_or_else(|| "open".to_owned()),
     }
 }
 

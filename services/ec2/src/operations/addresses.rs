@@ -88,8 +88,18 @@ async fn release_address(cx: &Cx, request: ReleaseAddressRequest) -> Result<Rele
     cx.store()
         .write(|tx| {
             let found = named(tx, cx, request.allocation_id.as_deref(), request.public_ip.as_deref())?;
-            if found.association.is_some() {
-                return Err(Error::sender("InvalidIPAddress.InUse", format!("Address {} is in use.", found.ip)));
+            if let Some((_, holder)) = &found.association {
+                let interface = tx.get::<NetworkInterface>(cx.scope(), holder)?;
+                let interface = interface.filter(|interface| interface.interface_type != "nat_gateway");
+                let vpc = match &interface {
+                    Some(interface) => tx.get::<Vpc>(cx.scope(), &interface.vpc)?,
+                    None => None,
+                };
+                // In the default VPC AWS takes the address from its holder by itself.
+                if !vpc.is_some_and(|vpc| vpc.is_default) {
+                    return Err(Error::sender("InvalidIPAddress.InUse", format!("Address {} is in use.", found.ip)));
+                }
+                disassociate(tx, cx.scope(), &found)?;
             }
             tx.delete::<Address>(cx.scope(), &found.id);
             Ok(())
@@ -132,6 +142,13 @@ async fn associate_address(cx: &Cx, request: AssociateAddressRequest) -> Result<
                 && address(ip)? != interface.ip
             {
                 return Err(invalid_value(format!("{ip} is not an address of the interface {}", interface.id)));
+            }
+            let has_gateway = |(_, gateway): &(_, Arc<InternetGateway>)| gateway.vpc.as_ref() == Some(&interface.vpc);
+            if !tx.list::<InternetGateway>(cx.scope())?.iter().any(has_gateway) {
+                return Err(Error::sender(
+                    "Gateway.NotAttached",
+                    format!("Network {} is not attached to any internet gateway", interface.vpc),
+                ));
             }
             associate(tx, cx, &found, &interface, request.allow_reassociation != Some(false))
         })

@@ -173,7 +173,11 @@ fn no_rule() -> Error {
     Error::sender("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
 }
 
-/// Removes rules named by id or by what they allow: all or, when one does not exist, none.
+/// The rules that were taken away, and the permissions that no rule was found for.
+type Revoked = (Vec<RevokedSecurityGroupRule>, Vec<IpPermission>);
+
+/// Removes rules named by id or by what they allow: all or, when one does not exist, none. In a
+/// default VPC, as AWS has it, those that exist go and the others are told.
 async fn revoke(
     cx: &Cx,
     egress: bool,
@@ -181,7 +185,7 @@ async fn revoke(
     rule_ids: Vec<String>,
     list: Vec<IpPermission>,
     plain: Plain,
-) -> Result<Vec<RevokedSecurityGroupRule>, Error> {
+) -> Result<Revoked, Error> {
     ensure_defaults(cx).await?;
     let permissions = match rule_ids.is_empty() {
         true => permissions(list, plain)?,
@@ -190,22 +194,47 @@ async fn revoke(
     cx.store()
         .write(|tx| {
             let mut group = SecurityGroup::clone(&*named(tx, cx, id.as_deref(), name.as_deref())?);
-            let mut gone = vec![];
+            let lenient = tx.get::<Vpc>(cx.scope(), &group.vpc)?.is_some_and(|vpc| vpc.is_default);
+            let (mut gone, mut unknown) = (vec![], vec![]);
             for id in &rule_ids {
                 kinds::SECURITY_GROUP_RULE.check(id)?;
                 let at = group.rules.iter().position(|rule| rule.id == **id && rule.egress == egress);
                 let at = at.ok_or_else(|| kinds::SECURITY_GROUP_RULE.none(id))?;
                 gone.push(group.rules.remove(at));
             }
-            for one in rules::from_permissions(tx, cx, &group, &permissions)? {
-                let at = group.rules.iter().position(|rule| one.is(rule, egress)).ok_or_else(no_rule)?;
-                gone.push(group.rules.remove(at));
+            for permission in permissions.iter().flat_map(one_by_one) {
+                for one in rules::from_permissions(tx, cx, &group, std::slice::from_ref(&permission))? {
+                    match group.rules.iter().position(|rule| one.is(rule, egress)) {
+                        Some(at) => gone.push(group.rules.remove(at)),
+                        None if lenient => unknown.push(permission.clone()),
+                        None => return Err(no_rule()),
+                    }
+                }
             }
             let revoked = gone.iter().map(|rule| revoked(cx, &group, rule)).collect();
-            tx.put(cx.scope(), &group.id.clone(), group)?;
-            Ok(revoked)
+            tx.put_if_changed(cx.scope(), &group.id.clone(), group)?;
+            Ok((revoked, unknown))
         })
         .await
+}
+
+/// A permission as several of one peer each.
+fn one_by_one(permission: &IpPermission) -> Vec<IpPermission> {
+    let bare = IpPermission {
+        ip_protocol: permission.ip_protocol.clone(),
+        from_port: permission.from_port,
+        to_port: permission.to_port,
+        ..Default::default()
+    };
+    let v4 = permission.ip_ranges.iter().map(|r| IpPermission { ip_ranges: vec![r.clone()], ..bare.clone() });
+    let v6 = permission.ipv6_ranges.iter().map(|r| IpPermission { ipv6_ranges: vec![r.clone()], ..bare.clone() });
+    let pairs = permission.user_id_group_pairs.iter();
+    let groups = pairs.map(|p| IpPermission { user_id_group_pairs: vec![p.clone()], ..bare.clone() });
+    let lists = permission.prefix_list_ids.iter();
+    let lists = lists.map(|l| IpPermission { prefix_list_ids: vec![l.clone()], ..bare.clone() });
+    let all: Vec<IpPermission> = v4.chain(v6).chain(groups).chain(lists).collect();
+    // Without a peer it is refused where permissions are read.
+    if all.is_empty() { vec![bare] } else { all }
 }
 
 fn revoked(cx: &Cx, group: &SecurityGroup, rule: &GroupRule) -> RevokedSecurityGroupRule {
@@ -237,11 +266,11 @@ async fn revoke_ingress(
         group_name: r.source_security_group_name,
         group_owner: r.source_security_group_owner_id,
     };
-    let gone =
+    let (gone, unknown) =
         revoke(cx, false, (r.group_id, r.group_name), r.security_group_rule_ids, r.ip_permissions, plain).await?;
     Ok(RevokeSecurityGroupIngressResponse {
         r#return: Some(true),
-        unknown_ip_permissions: vec![],
+        unknown_ip_permissions: unknown,
         revoked_security_group_rules: gone,
     })
 }
@@ -258,10 +287,11 @@ async fn revoke_egress(
         group_name: r.source_security_group_name,
         group_owner: r.source_security_group_owner_id,
     };
-    let gone = revoke(cx, true, (Some(r.group_id), None), r.security_group_rule_ids, r.ip_permissions, plain).await?;
+    let (gone, unknown) =
+        revoke(cx, true, (Some(r.group_id), None), r.security_group_rule_ids, r.ip_permissions, plain).await?;
     Ok(RevokeSecurityGroupEgressResponse {
         r#return: Some(true),
-        unknown_ip_permissions: vec![],
+        unknown_ip_permissions: unknown,
         revoked_security_group_rules: gone,
     })
 }

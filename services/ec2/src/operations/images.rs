@@ -1,6 +1,6 @@
-//! Images: listing, taking them of instances, copying, registering, deregistering, attributes.
+//! Images: listing, taking them of instances, copying, registering, deregistering.
 
-use crate::errors::{bad_token, invalid_value, missing_parameter, refuse};
+use crate::errors::{bad_token, missing_parameter, refuse};
 use crate::filters::{Filters, flag, maybe, one};
 use crate::image_lookup::{self, Found};
 use crate::kinds;
@@ -9,11 +9,9 @@ use crate::records::{
 };
 use crate::tags;
 use kiln_ec2_shapes::{
-    self as shapes, AttributeValue, BlockDeviceMapping, CopyImageRequest, CopyImageResponse, CreateImageRequest,
-    CreateImageResponse, DeregisterImageRequest, DeregisterImageResponse, DescribeImageAttributeRequest,
-    DescribeImageAttributeResponse, DescribeImagesRequest, DescribeImagesResponse, EbsBlockDevice, LaunchPermission,
-    ModifyImageAttributeRequest, ModifyImageAttributeResponse, RegisterImageRequest, RegisterImageResponse,
-    StateReason,
+    self as shapes, BlockDeviceMapping, CopyImageRequest, CopyImageResponse, CreateImageRequest, CreateImageResponse,
+    DeregisterImageRequest, DeregisterImageResponse, DescribeImagesRequest, DescribeImagesResponse, EbsBlockDevice,
+    RegisterImageRequest, RegisterImageResponse, StateReason,
 };
 use kiln_ids::{ImageId, InstanceId, SnapshotId};
 use kiln_service_kit::{Cx, Error, Operation, Remembered, Scope, Tx, operation, paginate, request_hash};
@@ -22,9 +20,7 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(CopyImage: copy_image(CopyImageRequest)),
     operation!(CreateImage: create_image(CreateImageRequest)),
     operation!(DeregisterImage: deregister_image(DeregisterImageRequest)),
-    operation!(DescribeImageAttribute: describe_image_attribute(DescribeImageAttributeRequest)),
     operation!(DescribeImages: describe_images(DescribeImagesRequest)),
-    operation!(ModifyImageAttribute: modify_image_attribute(ModifyImageAttributeRequest)),
     operation!(RegisterImage: register_image(RegisterImageRequest)),
 ];
 
@@ -70,7 +66,7 @@ async fn describe_images(cx: &Cx, request: DescribeImagesRequest) -> Result<Desc
                 "block-device-mapping.volume-type" => one(&image.volume_type),
                 "creation-date" => one(image.created.iso8601_millis()),
                 "description" => maybe(image.description.as_ref()),
-                "ena-support" => flag(true),
+                "ena-support" => flag(image.ena_support),
                 "hypervisor" => one("xen"),
                 "image-id" => one(&image.id),
                 "image-type" => one("machine"),
@@ -114,7 +110,8 @@ fn executable(cx: &Cx, image: &Image, users: &[String]) -> bool {
         })
 }
 
-fn mapping(image: &Image) -> BlockDeviceMapping {
+/// An image's one disk.
+pub fn mapping(image: &Image) -> BlockDeviceMapping {
     BlockDeviceMapping {
         device_name: Some(image.root_device.clone()),
         ebs: Some(EbsBlockDevice {
@@ -140,7 +137,8 @@ fn shown(image: &Image) -> shapes::Image {
         usage_operation: Some("RunInstances".to_owned()),
         block_device_mappings: vec![mapping(image)],
         description: image.description.clone(),
-        ena_support: Some(true),
+        ena_support: Some(image.ena_support),
+        sriov_net_support: image.sriov_net_support.clone(),
         hypervisor: Some("xen".to_owned()),
         image_owner_alias: image.owner_alias.clone(),
         name: Some(image.name.clone()),
@@ -268,6 +266,8 @@ async fn create_image(cx: &Cx, request: CreateImageRequest) -> Result<CreateImag
                 public: false,
                 launch_accounts: vec![],
                 imds_v2: false,
+                ena_support: true,
+                sriov_net_support: None,
                 created: tx.now(),
                 tags: image_tags.clone(),
             };
@@ -367,16 +367,19 @@ async fn copy_image(cx: &Cx, request: CopyImageRequest) -> Result<CopyImageRespo
 }
 
 async fn register_image(cx: &Cx, request: RegisterImageRequest) -> Result<RegisterImageResponse, Error> {
+    // Some clients send what they were not given as empty.
+    let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
     refuse(
         "RegisterImage",
         &[
-            ("ImageLocation", request.image_location.is_some()),
+            ("ImageLocation", given(&request.image_location)),
             ("BillingProducts", !request.billing_products.is_empty()),
-            ("BootMode", request.boot_mode.is_some()),
-            ("TpmSupport", request.tpm_support.is_some()),
-            ("UefiData", request.uefi_data.is_some()),
-            ("KernelId", request.kernel_id.is_some()),
-            ("RamdiskId", request.ramdisk_id.is_some()),
+            ("BootMode", given(&request.boot_mode)),
+            ("TpmSupport", given(&request.tpm_support)),
+            ("UefiData", given(&request.uefi_data)),
+            ("KernelId", given(&request.kernel_id)),
+            ("RamdiskId", given(&request.ramdisk_id)),
+            ("VirtualizationType paravirtual", request.virtualization_type.as_deref() == Some("paravirtual")),
         ],
     )?;
     check_name(&request.name)?;
@@ -432,6 +435,8 @@ async fn register_image(cx: &Cx, request: RegisterImageRequest) -> Result<Regist
                 public: false,
                 launch_accounts: vec![],
                 imds_v2: request.imds_support.as_deref() == Some("v2.0"),
+                ena_support: request.ena_support == Some(true),
+                sriov_net_support: request.sriov_net_support.clone(),
                 created: tx.now(),
                 tags: tags.clone(),
             };
@@ -444,7 +449,7 @@ async fn register_image(cx: &Cx, request: RegisterImageRequest) -> Result<Regist
 
 /// The caller's own image of that id, as the transaction sees it. An import belongs to the home
 /// account though it is kept in the public scope.
-fn own(tx: &Tx, cx: &Cx, id: &str) -> Result<(Scope, Image), Error> {
+pub fn own(tx: &Tx, cx: &Cx, id: &str) -> Result<(Scope, Image), Error> {
     kinds::IMAGE.parse::<ImageId>(id)?;
     for scope in [cx.scope().clone(), public_scope()] {
         if let Some(image) = tx.get::<Image>(&scope, id)? {
@@ -486,110 +491,6 @@ async fn deregister_image(cx: &Cx, request: DeregisterImageRequest) -> Result<De
         .into_iter()
         .map(|id| shapes::DeleteSnapshotReturnCode { snapshot_id: Some(id), return_code: Some("success".to_owned()) });
     Ok(DeregisterImageResponse { r#return: Some(true), delete_snapshot_results: results.collect() })
-}
-
-async fn describe_image_attribute(
-    cx: &Cx,
-    request: DescribeImageAttributeRequest,
-) -> Result<DescribeImageAttributeResponse, Error> {
-    let (_, image) = image_lookup::find(cx, &request.image_id)?;
-    let value = |value: Option<&str>| Some(AttributeValue { value: value.map(str::to_owned) });
-    let mut answer = DescribeImageAttributeResponse {
-        image_id: Some(image.id.to_string()),
-        ..DescribeImageAttributeResponse::default()
-    };
-    match request.attribute.as_str() {
-        "description" => answer.description = value(image.description.as_deref()),
-        "launchPermission" => {
-            let all = image.public.then(|| LaunchPermission { group: Some("all".to_owned()), ..Default::default() });
-            let accounts = image.launch_accounts.iter();
-            let accounts = accounts.map(|a| LaunchPermission { user_id: Some(a.clone()), ..Default::default() });
-            answer.launch_permissions = all.into_iter().chain(accounts).collect();
-        }
-        "blockDeviceMapping" => answer.block_device_mappings = vec![mapping(&image)],
-        "imdsSupport" => answer.imds_support = value(image.imds_v2.then_some("v2.0")),
-        "kernel" => answer.kernel_id = value(None),
-        "ramdisk" => answer.ramdisk_id = value(None),
-        "productCodes" => {}
-        other => return Err(Error::not_built(format!("ec2:DescribeImageAttribute of {other}"))),
-    }
-    Ok(answer)
-}
-
-async fn modify_image_attribute(
-    cx: &Cx,
-    request: ModifyImageAttributeRequest,
-) -> Result<ModifyImageAttributeResponse, Error> {
-    refuse(
-        "ModifyImageAttribute",
-        &[
-            ("ProductCodes", !request.product_codes.is_empty()),
-            ("OrganizationArns", !request.organization_arns.is_empty()),
-            ("OrganizationalUnitArns", !request.organizational_unit_arns.is_empty()),
-        ],
-    )?;
-    let attribute = request.attribute.as_deref().unwrap_or("");
-    let mut permissions = request.launch_permission.clone().unwrap_or_default();
-    let flat = || {
-        let groups = request.user_groups.iter();
-        let users = request.user_ids.iter();
-        let groups = groups.map(|g| LaunchPermission { group: Some(g.clone()), ..Default::default() });
-        groups.chain(users.map(|u| LaunchPermission { user_id: Some(u.clone()), ..Default::default() }))
-    };
-    match request.operation_type.as_deref() {
-        Some("remove") => permissions.remove.extend(flat()),
-        Some("add") => permissions.add.extend(flat()),
-        _ if !request.user_groups.is_empty() || !request.user_ids.is_empty() => {
-            return Err(missing_parameter("OperationType"));
-        }
-        _ => {}
-    }
-    for permission in permissions.add.iter().chain(&permissions.remove) {
-        refuse(
-            "ModifyImageAttribute",
-            &[
-                ("OrganizationArn", permission.organization_arn.is_some()),
-                ("OrganizationalUnitArn", permission.organizational_unit_arn.is_some()),
-            ],
-        )?;
-        if permission.group.as_ref().is_some_and(|group| group != "all") {
-            return Err(invalid_value("The only launch permission group is 'all'."));
-        }
-    }
-    cx.store()
-        .write(|tx| {
-            let (scope, mut image) = own(tx, cx, &request.image_id)?;
-            let described = request.description.as_ref().and_then(|d| d.value.clone());
-            let flat = (attribute == "description").then(|| request.value.clone()).flatten();
-            if let Some(text) = described.or(flat) {
-                image.description = Some(text);
-            }
-            let imds = request.imds_support.as_ref().and_then(|v| v.value.clone());
-            let flat = (attribute == "imdsSupport").then(|| request.value.clone()).flatten();
-            if let Some(value) = imds.or(flat) {
-                if value != "v2.0" {
-                    return Err(invalid_value(format!("Value ({value}) for parameter imdsSupport is invalid.")));
-                }
-                image.imds_v2 = true;
-            }
-            for permission in &permissions.add {
-                image.public |= permission.group.is_some();
-                if let Some(account) = &permission.user_id
-                    && !image.launch_accounts.contains(account)
-                {
-                    image.launch_accounts.push(account.clone());
-                }
-            }
-            for permission in &permissions.remove {
-                image.public &= permission.group.is_none();
-                image.launch_accounts.retain(|account| Some(account) != permission.user_id.as_ref());
-            }
-            let id = image.id.clone();
-            tx.put_if_changed(&scope, &id, image)?;
-            Ok(())
-        })
-        .await?;
-    Ok(ModifyImageAttributeResponse::default())
 }
 
 /// What a failed image shows.

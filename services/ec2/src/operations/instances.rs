@@ -197,6 +197,7 @@ async fn stop_instances(cx: &Cx, request: StopInstancesRequest) -> Result<StopIn
             InstanceState::Stopping | InstanceState::Stopped => {}
             InstanceState::Pending | InstanceState::Running => {
                 instance.wanted = Wanted::Stopped;
+                instance.skip_os_shutdown = request.skip_os_shutdown == Some(true);
                 instance.state = InstanceState::Stopping;
                 instance.state_since = tx.now();
                 instance.transition_reason = user_initiated(tx.now());
@@ -225,6 +226,7 @@ async fn terminate_instances(cx: &Cx, request: TerminateInstancesRequest) -> Res
         }
         if !matches!(before, InstanceState::ShuttingDown | InstanceState::Terminated) {
             instance.wanted = Wanted::Terminated;
+            instance.skip_os_shutdown = request.skip_os_shutdown == Some(true);
             instance.state = InstanceState::ShuttingDown;
             instance.state_since = tx.now();
             instance.transition_reason = user_initiated(tx.now());
@@ -244,6 +246,8 @@ async fn reboot_instances(cx: &Cx, request: RebootInstancesRequest) -> Result<Re
             InstanceState::Running => instance.reboot_wanted = true,
             // Booting anyway.
             InstanceState::Pending => {}
+            // AWS ignores requests to reboot what is terminated.
+            InstanceState::ShuttingDown | InstanceState::Terminated => {}
             _ => return Err(wrong_state(&instance, "rebooted")),
         }
         keep(tx, cx, before, instance)

@@ -3,6 +3,7 @@
 mod addresses;
 mod console;
 mod group_rules;
+mod image_attributes;
 pub mod images;
 mod instance_attributes;
 mod instance_status;
@@ -32,6 +33,7 @@ pub const ROWS: &[&[Operation]] = &[
     addresses::OPERATIONS,
     console::OPERATIONS,
     group_rules::OPERATIONS,
+    image_attributes::OPERATIONS,
     images::OPERATIONS,
     instance_attributes::OPERATIONS,
     instance_status::OPERATIONS,

@@ -43,8 +43,17 @@ pub struct Image {
     pub launch_accounts: Vec<String>,
     /// `v2.0`: instances of it require metadata tokens unless they say otherwise.
     pub imds_v2: bool,
+    /// What is said of its network drivers; RegisterImage's caller says it, nothing here depends on it.
+    #[serde(default = "yes")]
+    pub ena_support: bool,
+    #[serde(default)]
+    pub sriov_net_support: Option<String>,
     pub created: Timestamp,
     pub tags: Tags,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// AWS's states of an image.

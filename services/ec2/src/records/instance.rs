@@ -60,6 +60,9 @@ pub struct Instance {
     /// The machine's boots when it was last seen running.
     pub boots: u32,
     pub reboot_wanted: bool,
+    /// Whether the stop or end that is wanted is to cut the power at once.
+    #[serde(default)]
+    pub skip_os_shutdown: bool,
     /// Failed tries to launch or start, and the last one's text.
     pub launch_failures: u32,
     pub last_failure: Option<String>,
@@ -148,8 +151,15 @@ pub struct InstanceOptions {
     /// `ip-name` or `resource-name`.
     pub hostname_type: String,
     pub resource_name_dns_a: bool,
-    /// `default` or `disabled`; kept and shown.
+    /// `default` or `disabled`; there is no other host to recover on, so neither does anything.
     pub auto_recovery: String,
+    /// `open` or `none`; there are no reservations to use or to avoid.
+    #[serde(default = "open")]
+    pub capacity_reservation_preference: String,
+}
+
+fn open() -> String {
+    "open".to_owned()
 }
 
 /// How the metadata service answers this instance.

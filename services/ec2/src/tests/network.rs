@@ -289,10 +289,62 @@ async fn a_nat_gateway_is_what_became_of_it() {
 }
 
 #[tokio::test]
+async fn a_default_vpc_is_lenient_about_rules_and_addresses() {
+    let w = World::new();
+    let home = w.call(DescribeVpcsRequest::default()).await.vpcs.remove(0).vpc_id.expect("an id");
+    let other = w.vpc("10.0.0.0/16").await;
+    let lenient = w.group(&home, "web").await;
+    let strict = w.group(&other, "web").await;
+    let mut both = tcp(80, Some("10.1.0.0/16"), None);
+    both.ip_ranges.extend(tcp(80, Some("10.2.0.0/16"), None).ip_ranges);
+    let revoke = |group: &str| RevokeSecurityGroupIngressRequest {
+        group_id: Some(group.to_owned()),
+        ip_permissions: vec![both.clone()],
+        ..Default::default()
+    };
+    for group in [&lenient, &strict] {
+        w.call(ingress(group, vec![tcp(80, Some("10.1.0.0/16"), None)])).await;
+    }
+    let done = w.call(revoke(&lenient)).await;
+    assert_eq!(done.revoked_security_group_rules.len(), 1);
+    assert_eq!(done.unknown_ip_permissions, [tcp(80, Some("10.2.0.0/16"), None)]);
+    assert!(w.refused(revoke(&strict)).await.is("InvalidPermission.NotFound"));
+    let of = |id: &str| DescribeSecurityGroupsRequest { group_ids: vec![id.to_owned()], ..Default::default() };
+    assert!(w.call(of(&lenient)).await.security_groups[0].ip_permissions.is_empty());
+    assert_eq!(w.call(of(&strict)).await.security_groups[0].ip_permissions.len(), 1);
+
+    // An address in use is released there; elsewhere it must be taken away first, and needs a gateway.
+    let subnet = w.call(DescribeSubnetsRequest::default()).await.subnets.remove(0).subnet_id.expect("an id");
+    let private = w.subnet(&other, "10.0.0.0/24", "us-east-1a").await;
+    let mut interfaces = vec![];
+    for subnet_id in [subnet, private] {
+        let made = w.call(CreateNetworkInterfaceRequest { subnet_id, ..Default::default() }).await;
+        interfaces.push(made.network_interface.and_then(|i| i.network_interface_id));
+    }
+    let allocation_id = w.call(AllocateAddressRequest::default()).await.allocation_id;
+    let give = |network_interface_id: &Option<String>| AssociateAddressRequest {
+        allocation_id: allocation_id.clone(),
+        network_interface_id: network_interface_id.clone(),
+        ..Default::default()
+    };
+    assert_eq!(
+        w.refused(give(&interfaces[1])).await.to_string(),
+        format!("Gateway.NotAttached: Network {other} is not attached to any internet gateway")
+    );
+    w.call(give(&interfaces[0])).await;
+    w.call(ReleaseAddressRequest { allocation_id: allocation_id.clone(), ..Default::default() }).await;
+    let left = w.call(DescribeNetworkInterfacesRequest::default()).await.network_interfaces;
+    assert!(left.iter().all(|interface| interface.association.is_none()));
+}
+
+#[tokio::test]
 async fn an_elastic_address_belongs_to_one_interface() {
     let w = World::new();
     let vpc = w.vpc("10.0.0.0/16").await;
     let subnet = w.subnet(&vpc, "10.0.0.0/24", "us-east-1a").await;
+    let gateway = w.call(CreateInternetGatewayRequest::default()).await.internet_gateway.expect("a gateway");
+    let internet_gateway_id = gateway.internet_gateway_id.expect("an id");
+    w.call(AttachInternetGatewayRequest { internet_gateway_id, vpc_id: vpc.clone(), ..Default::default() }).await;
     let mut interfaces = vec![];
     for _ in 0..2 {
         let request = CreateNetworkInterfaceRequest { subnet_id: subnet.clone(), ..Default::default() };
