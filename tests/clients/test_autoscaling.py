@@ -142,6 +142,33 @@ class Groups(unittest.TestCase):
         wait_for("no targets", lambda: not self.elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"], 20)
         wait_for("the target group detached", lambda: not self.asg.describe_load_balancer_target_groups(AutoScalingGroupName=name)["LoadBalancerTargetGroups"], 10)
 
+    def test_one_that_its_load_balancer_finds_ill_is_replaced_after_the_grace_period(self):
+        group = self.elb.create_target_group(
+            Name=f"t{time.time_ns() % 10**9}", Protocol="HTTP", Port=80, VpcId=self.vpc, HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2
+        )["TargetGroups"][0]["TargetGroupArn"]
+        balancer = self.elb.create_load_balancer(Name=f"b{time.time_ns() % 10**9}", Subnets=self.subnets, SecurityGroups=[self.open])["LoadBalancers"][0]["LoadBalancerArn"]
+        self.addCleanup(self.elb.delete_load_balancer, LoadBalancerArn=balancer)
+        self.elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=8082, DefaultActions=[{"Type": "forward", "TargetGroupArn": group}])
+        # Nobody is let in, so the checks time out; EC2 finds nothing wrong.
+        closed = self.ec2.create_security_group(GroupName=f"closed-{time.time_ns()}", Description="none", VpcId=self.vpc)["GroupId"]
+        template = self.ec2.create_launch_template(
+            LaunchTemplateName=f"closed-{time.time_ns()}", LaunchTemplateData={"ImageId": self.image, "InstanceType": "t3.micro", "SecurityGroupIds": [closed]}
+        )["LaunchTemplate"]["LaunchTemplateId"]
+        grace = 14
+        name = self.group(1, LaunchTemplate={"LaunchTemplateId": template}, TargetGroupARNs=[group], HealthCheckType="ELB", HealthCheckGracePeriod=grace)
+        first = self.wait_serving(name, 1)[0]
+        began = time.monotonic()
+        unhealthy = lambda: self.elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"][0]["TargetHealth"]  # noqa: E731
+        wait_for("the target to be unhealthy", lambda: unhealthy()["State"] == "unhealthy", 20)
+        self.assertEqual((unhealthy()["Reason"], unhealthy()["Description"]), ("Target.Timeout", "Request timed out"))
+        self.assertEqual((self.serving(name), self.see(name)["Instances"][0]["HealthStatus"]), ([first], "Healthy"), "the grace period protects it")
+        wait_for("it to be replaced", lambda: first not in self.serving(name), 20)
+        self.assertGreaterEqual(time.monotonic() - began, grace - 1)
+        causes = {a["Description"]: a["Cause"] for a in self.activities(name)}
+        ill = next(cause for what, cause in causes.items() if what.startswith(f"Terminating EC2 instance: {first}"))
+        self.assertRegex(ill, r"^At \S+Z an instance was taken out of service in response to an ELB system health check failure\.$")
+        self.assertTrue(any("in response to an unhealthy instance needing to be replaced" in cause for cause in causes.values()))
+
     def test_hooks_hold_instances_until_somebody_decides(self):
         launch = {"LifecycleHookName": "in", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING", "HeartbeatTimeout": 300}
         leave = {"LifecycleHookName": "out", "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING", "HeartbeatTimeout": 300}

@@ -22,7 +22,8 @@ enum Takes {
     Number(u32, u32),
     /// Off (0), or least and most.
     OffOr(u32, u32),
-    OneOf(&'static [&'static str]),
+    /// What Kiln has built, and what AWS has besides.
+    OneOf(&'static [&'static str], &'static [&'static str]),
     /// Only the default: Kiln has not built the rest.
     Default,
 }
@@ -60,7 +61,7 @@ pub const LOAD_BALANCER: Table = Table {
         row("routing.http.preserve_host_header.enabled", "false", Takes::Bool),
         row("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false", Takes::Default),
         row("routing.http.xff_client_port.enabled", "false", Takes::Bool),
-        row("routing.http.xff_header_processing.mode", "append", Takes::OneOf(&["append", "preserve", "remove"])),
+        row("routing.http.xff_header_processing.mode", "append", Takes::OneOf(&["append", "preserve", "remove"], &[])),
         row("routing.http2.enabled", "true", Takes::Bool),
         row("waf.fail_open.enabled", "false", Takes::Default),
         row("zonal_shift.config.enabled", "false", Takes::Default),
@@ -75,7 +76,7 @@ pub const TARGET_GROUP: Table = Table {
         row(
             "load_balancing.algorithm.type",
             "round_robin",
-            Takes::OneOf(&["round_robin", "least_outstanding_requests"]),
+            Takes::OneOf(&["round_robin", "least_outstanding_requests"], &["weighted_random"]),
         ),
         row("load_balancing.cross_zone.enabled", "use_load_balancer_configuration", Takes::Default),
         row("slow_start.duration_seconds", "0", Takes::OffOr(30, 900)),
@@ -152,9 +153,12 @@ impl Table {
             Takes::Number(least, most) => refuse(format!("must be between {least} and {most}")),
             Takes::OffOr(least, most) if number().is_some_and(|n| n == 0 || (least..=most).contains(&n)) => Ok(()),
             Takes::OffOr(least, most) => refuse(format!("must be 0 or between {least} and {most}")),
-            Takes::OneOf(values) if values.contains(&value) => Ok(()),
-            Takes::OneOf(_) | Takes::Default if value == row.default => Ok(()),
-            Takes::OneOf(_) | Takes::Default => {
+            Takes::OneOf(built, _) if built.contains(&value) => Ok(()),
+            Takes::OneOf(built, others) if !others.contains(&value) => {
+                refuse(format!("must be one of {}", [built, others].concat().join(", ")))
+            }
+            Takes::Default if value == row.default => Ok(()),
+            Takes::OneOf(..) | Takes::Default => {
                 Err(Error::not_built(format!("elasticloadbalancing: attribute {}={value}", row.key)))
             }
         }
@@ -207,6 +211,8 @@ mod tests {
         assert_eq!(set("idle_timeout.timeout_seconds", "x").unwrap_err(), "InvalidConfigurationRequest");
         assert_eq!(set("access_logs.s3.enabled", "false"), Ok(()));
         assert_eq!(set("access_logs.s3.enabled", "true").unwrap_err(), "NotImplemented");
+        assert_eq!(set("routing.http.xff_header_processing.mode", "x").unwrap_err(), "InvalidConfigurationRequest");
+        assert_eq!(set("routing.http.xff_header_processing.mode", "remove"), Ok(()));
         assert_eq!(set("no.such", "true").unwrap_err(), "ValidationError");
         assert_eq!(LOAD_BALANCER.seconds(&kept, "idle_timeout.timeout_seconds"), Duration::from_secs(120));
         assert!(LOAD_BALANCER.is_on(&kept, "routing.http2.enabled"));
