@@ -20,11 +20,12 @@ pub async fn open(which: Machines, state_dir: &Path) -> Result<Arc<dyn MachineDr
     match which {
         Machines::Sim => Ok(Arc::new(SimDriver::new(Clock::system(), Durations::default()))),
         Machines::Local => {
-            let lacks: Vec<String> = kiln_machines_local::preflight().iter().map(|e| e.chain()).collect();
+            let place = state_dir.join("machines");
+            let lacks: Vec<String> = kiln_machines_local::preflight(&place).iter().map(|e| e.chain()).collect();
             if !lacks.is_empty() {
                 return Err(lacks.join("\nkiln: "));
             }
-            let config = LocalConfig::new(state_dir.join("machines"), GUEST.to_vec());
+            let config = LocalConfig::new(place, GUEST.to_vec());
             let driver = LocalDriver::open(config).await.map_err(|e| e.chain())?;
             Ok(Arc::new(driver))
         }

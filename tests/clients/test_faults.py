@@ -1,12 +1,22 @@
 """Bad input and bad circumstances: AWS's error or one clear line, never a panic, nothing lost."""
+import contextlib
+import hashlib
 import http.client
+import json
 import os
+import pathlib
+import shutil
 import socket
 import subprocess
+import tarfile
 import tempfile
 import unittest
+import unittest.mock
 
-from kiln import BINARY, Kiln
+import botocore.exceptions
+
+from images import docker_archive, imported
+from kiln import BINARY, Kiln, wait_for
 
 
 class BadRequests(unittest.TestCase):
@@ -92,6 +102,161 @@ class BadCircumstances(unittest.TestCase):
             done = subprocess.run([BINARY, "--state-dir", state, "status"], capture_output=True, text=True, timeout=30)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("kiln up", done.stderr)
+
+
+class Host(unittest.TestCase):
+    """What this host lacks is said in one line each, with what to do, before anything is begun."""
+
+    def up(self, *before, machines="local", state=None):
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as own:
+            os.chmod(own, 0o777)
+            command = [*before, BINARY, "--state-dir", state or f"{own}/state", "up", "--port", "0", "--machines", machines]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        return done.stderr.splitlines()
+
+    def test_programs_that_are_not_installed(self):
+        needed = {"crun": "crun", "nft": "nftables", "mkfs.erofs": "erofs-utils", "mmdebstrap": "mmdebstrap", "slirp4netns": "slirp4netns"}
+        # Each is hidden from kiln alone, in a mount namespace of its own.
+        hide = "".join(f"mount --bind /dev/null {shutil.which(program)}; " for program in needed)
+        lines = self.up("unshare", "--mount", "--propagation", "private", "sh", "-c", f'{hide} exec "$@"', "sh")
+        expected = {f"kiln: the program {program} is not installed: apt-get install {package}" for program, package in needed.items()}
+        self.assertEqual(set(lines), expected)
+
+    def test_one_program_that_is_not_installed(self):
+        lines = self.up("unshare", "--mount", "--propagation", "private", "sh", "-c", f'mount --bind /dev/null {shutil.which("crun")}; exec "$@"', "sh")
+        self.assertEqual(lines, ["kiln: the program crun is not installed: apt-get install crun"])
+
+    def test_no_root(self):
+        # The binary may lie where only root goes: it is opened before root is given up.
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as there:
+            os.chmod(there, 0o755)
+            copy = shutil.copy(BINARY, there)
+            os.chmod(copy, 0o755)
+            with unittest.mock.patch(f"{__name__}.BINARY", copy):
+                lines = self.up("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        self.assertEqual(lines, ["kiln: real machines need root: run kiln as root or with sudo"])
+
+    def test_a_file_system_that_cannot_hold_images(self):
+        [line] = self.up(state="/dev/shm/kiln-test-state")
+        shutil.rmtree("/dev/shm/kiln-test-state", ignore_errors=True)
+        self.assertIn("is on tmpfs", line)
+        self.assertIn("--state-dir", line)
+
+
+@contextlib.contextmanager
+def small_disk():
+    """A folder on a file system of 8 MiB."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as place:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=711", "kiln-test", place], check=True)
+        try:
+            yield place
+        finally:
+            subprocess.run(["umount", "-l", place], check=True)
+
+
+class FullDisk(unittest.TestCase):
+    """A disk of a few MiB, filled while kiln runs: what cannot be kept is refused in one line, what
+    was acknowledged stays, and all goes on when there is room again."""
+
+    def test_the_database_cannot_grow(self):
+        with small_disk() as state:
+            with Kiln(machines="sim", state=state) as kiln:
+                ssm, kept = kiln.client("ssm"), {}
+
+                def put(name):
+                    ssm.put_parameter(Name=name, Value=name * 100, Type="String")
+                    kept[name] = name * 100
+
+                put("before")
+                ballast = os.path.join(state, "ballast")
+                with open(ballast, "wb", buffering=0) as file, self.assertRaises(OSError):
+                    while True:
+                        file.write(b"x" * 4096)
+                with self.assertRaises(botocore.exceptions.ClientError) as caught:
+                    for n in range(10_000):
+                        put(f"while-{n}")
+                error = caught.exception.response
+                self.assertEqual((error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]), ("ServiceUnavailable", 503))
+                self.assertIn("disk is full", error["Error"]["Message"])
+                # Reading needs no room.
+                self.assertEqual(ssm.get_parameter(Name="before")["Parameter"]["Value"], kept["before"])
+                self.assertEqual(kiln.cli("status", "--json").returncode, 0)
+                os.remove(ballast)
+                put("after")
+                kiln.kill()
+                kiln.start()
+                found = {p["Name"]: p["Value"] for page in kiln.client("ssm").get_paginator("get_parameters_by_path").paginate(Path="/") for p in page["Parameters"]}
+                self.assertEqual({name: found.get(name) for name in kept}, kept)
+
+
+class Images(unittest.TestCase):
+    """An image that is not what it says is refused by the digest of the layer, and nothing of it stays."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kiln = cls.enterClassContext(Kiln(machines="local"))
+        cls.ec2 = cls.kiln.client("ec2")
+
+    def refused(self, path, *words):
+        done = self.kiln.cli("image", "import", str(path), "--name", "bad", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        [line] = done.stderr.splitlines()
+        for word in ["is corrupt", "fetch or build the image again", *words]:
+            self.assertIn(word, line)
+        self.assertEqual(self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["bad"]}])["Images"], [])
+        self.assertEqual(list((self.kiln.state / "machines/images/work").iterdir()), [])
+
+    def test_a_docker_archive_with_a_changed_layer(self):
+        with tempfile.TemporaryDirectory() as directory:
+            archive, work = docker_archive(directory), pathlib.Path(directory) / "work"
+            with tarfile.open(archive) as tar:
+                tar.extractall(work, filter="data")
+            config = json.loads((work / "config.json").read_text())
+            layer = bytearray((work / "layer.tar").read_bytes())
+            layer[len(layer) // 2] ^= 1
+            (work / "layer.tar").write_bytes(layer)
+            with tarfile.open(archive, "w") as tar:
+                for name in ("config.json", "layer.tar", "manifest.json"):
+                    tar.add(work / name, name)
+            self.refused(archive, config["rootfs"]["diff_ids"][0], f"sha256-{hashlib.sha256(layer).hexdigest()}")
+
+    def test_an_oci_layout_with_a_changed_layer(self):
+        with tempfile.TemporaryDirectory() as directory:
+            layout = pathlib.Path(directory)
+            (layout / "blobs/sha256").mkdir(parents=True)
+
+            def blob(data):
+                digest = hashlib.sha256(data).hexdigest()
+                (layout / "blobs/sha256" / digest).write_bytes(data)
+                return {"digest": f"sha256:{digest}", "size": len(data), "mediaType": "application/octet-stream"}
+
+            with tarfile.open(docker_archive(directory)) as tar:
+                config, layer = (blob(tar.extractfile(name).read()) for name in ("config.json", "layer.tar"))
+            manifest = blob(json.dumps({"schemaVersion": 2, "config": config, "layers": [layer]}).encode())
+            (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
+            good = self.kiln.cli("image", "import", str(layout), "--name", "good").stdout.strip()
+            self.assertTrue(good.startswith("ami-"), good)
+            with open(layout / "blobs/sha256" / layer["digest"].removeprefix("sha256:"), "r+b") as file:
+                file.seek(100)
+                file.write(b"changed")
+            self.refused(layout, layer["digest"])
+
+    def test_a_kept_layer_that_was_damaged(self):
+        image = imported(self.kiln, "kept")
+        place = self.kiln.state / "machines/images"
+        newest = max((place / "manifests").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        layer = json.loads(newest.read_text())["layers"][0]["digest"]
+        file = place / "layers" / f"{layer}.erofs"
+        file.chmod(0o600)
+        with open(file, "r+b") as damaged:
+            damaged.seek(file.stat().st_size // 2)
+            damaged.write(b"\xff" * 64)
+        instance = self.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, InstanceType="t3.micro")["Instances"][0]["InstanceId"]
+        described = lambda: self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]  # noqa: E731
+        reason = wait_for("the end", lambda: (i := described())["State"]["Name"] == "terminated" and i["StateReason"], 30)
+        self.assertIn(layer, reason["Message"])
+        self.assertIn("delete the image and build or import it again", reason["Message"])
 
 
 if __name__ == "__main__":

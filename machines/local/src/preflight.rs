@@ -2,6 +2,7 @@
 
 use crate::host::child;
 use kiln_machines_spec::{DriverError, DriverResult};
+use nix::sys::statfs::{FsType, TMPFS_MAGIC, statfs};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -14,9 +15,14 @@ const OLDEST_KERNEL: (u32, u32) = (6, 12);
 /// Where the kernel shows that frames on a bridge can be filtered.
 const BRIDGE_FILTER: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 
-/// Everything this host lacks, each with what to do about it. Empty is good.
-pub fn preflight() -> Vec<DriverError> {
+/// File systems that cannot hold images: the kernel mounts EROFS from files on a disk only.
+const NOT_ON_DISK: [(&str, FsType); 2] = [("tmpfs", TMPFS_MAGIC), ("ramfs", FsType(0x8584_58f6))];
+
+/// Everything this host lacks, each with what to do about it. Empty is good. `state` is where
+/// the driver shall keep its things; it need not exist yet.
+pub fn preflight(state: &Path) -> Vec<DriverError> {
     let mut lacks = Vec::new();
+    lacks.extend(on_disk(state).err());
     if !nix::unistd::geteuid().is_root() {
         lacks.push(DriverError::NotRoot);
     }
@@ -25,6 +31,18 @@ pub fn preflight() -> Vec<DriverError> {
     lacks.extend(kernel().err());
     lacks.extend(filter_bridges().err());
     lacks
+}
+
+fn on_disk(state: &Path) -> DriverResult<()> {
+    let Some(there) = state.ancestors().find(|dir| dir.exists()) else { return Ok(()) };
+    let found = statfs(there).map_err(|e| DriverError::failed(format!("look at {}", there.display()), e))?;
+    match NOT_ON_DISK.iter().find(|(_, kind)| *kind == found.filesystem_type()) {
+        Some((name, _)) => Err(DriverError::Invalid(format!(
+            "{} is on {name}, which cannot hold machine images: choose a --state-dir on ext4, xfs or btrfs",
+            state.display()
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn kernel() -> DriverResult<()> {

@@ -7,13 +7,18 @@ use super::layers::{PackOptions, digest_of};
 use super::store::ImageStore;
 use crate::host::child::{self, Surroundings};
 use crate::host::files;
-use kiln_machines_spec::{DriverError, DriverResult, Entry, ImageManifest, ImageSource, LayerRef, Program, Progress};
+use kiln_machines_spec::{
+    DriverError, DriverResult, Entry, ImageManifest, ImageSource, LayerDigest, LayerRef, Program, Progress,
+};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+
+/// How compressed files begin: gzip, zstd, bzip2, xz.
+const COMPRESSED: [&[u8]; 4] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd], b"BZh", &[0xfd, b'7', b'z', b'X']];
 
 #[derive(Deserialize)]
 struct Index {
@@ -55,6 +60,15 @@ struct Config {
     architecture: String,
     #[serde(default)]
     config: Option<RunConfig>,
+    #[serde(default)]
+    rootfs: RootFs,
+}
+
+#[derive(Deserialize, Default)]
+struct RootFs {
+    /// Digests of the layers' tar files before compression.
+    #[serde(default)]
+    diff_ids: Vec<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -101,6 +115,10 @@ fn import_in(
         )));
     };
     let config: Config = read_needed(&config_file)?;
+    progress.step("comparing the layers with their digests", None);
+    for (tar, promised) in tars.iter().zip(&config.rootfs.diff_ids) {
+        check_plain(path, tar, promised)?;
+    }
     let mut layers: Vec<LayerRef> = Vec::new();
     for (n, tar) in tars.iter().enumerate() {
         let fraction = n as f32 / tars.len() as f32;
@@ -141,14 +159,33 @@ fn blob(layout: &Path, digest: &str) -> DriverResult<PathBuf> {
     }
     let actual = digest_of(&file)?;
     if actual.as_str() != format!("sha256-{hex}") {
-        return Err(DriverError::CorruptLayer {
-            image: layout.display().to_string(),
-            layer: digest.to_owned(),
-            actual: actual.to_string(),
-            remedy: "fetch or build the image again".to_owned(),
-        });
+        return Err(corrupt(layout, digest, &actual));
     }
     Ok(file)
+}
+
+/// Compares a layer that is not compressed with the digest its image's config has for it: all
+/// there is to go by in a docker archive. Those of a layout were compared as blobs.
+fn check_plain(image: &Path, tar: &Path, promised: &str) -> DriverResult<()> {
+    let mut start = Vec::new();
+    let file = fs::File::open(tar).map_err(|e| DriverError::failed(format!("read {}", tar.display()), e))?;
+    file.take(4).read_to_end(&mut start).map_err(|e| DriverError::failed(format!("read {}", tar.display()), e))?;
+    let compressed = COMPRESSED.iter().any(|magic| start.starts_with(magic));
+    let Some(hex) = promised.strip_prefix("sha256:").filter(|_| !compressed) else { return Ok(()) };
+    let actual = digest_of(tar)?;
+    if actual.as_str() == format!("sha256-{hex}") {
+        return Ok(());
+    }
+    Err(corrupt(image, promised, &actual))
+}
+
+fn corrupt(image: &Path, layer: &str, actual: &LayerDigest) -> DriverError {
+    DriverError::CorruptLayer {
+        image: image.display().to_string(),
+        layer: layer.to_owned(),
+        actual: actual.to_string(),
+        remedy: "fetch or build the image again".to_owned(),
+    }
 }
 
 fn read_layout(layout: &Path) -> DriverResult<(PathBuf, Vec<PathBuf>)> {
