@@ -236,7 +236,8 @@ impl Attempt<'_> {
         let settings = self.group.settings();
         let address = SocketAddr::new(target.ip, target.port);
         let from = settings.source_ip(&target.zone);
-        match self.via.lb.dialer.dial(&settings.vpc, from, address, CONNECT_TIMEOUT).await {
+        let connect = self.via.lb.dialer.dial(&settings.vpc, from, address, CONNECT_TIMEOUT);
+        match target.while_alive(connect).await {
             Ok(stream) => Some(stream),
             Err(error) => {
                 tracing::debug!(%address, %error, "failed to connect to a target");

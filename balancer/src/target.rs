@@ -1,6 +1,7 @@
 //! A target while it is registered: its health, its requests in flight, its connections.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -38,6 +39,8 @@ pub(crate) struct Target {
     left: AtomicBool,
     /// Something happened that the target's task must look at now.
     pub(crate) changed: Notify,
+    /// Told when the machine is reported dead.
+    died: Notify,
 }
 
 struct Life {
@@ -93,6 +96,7 @@ impl Target {
             next_connection: AtomicU64::new(0),
             left: AtomicBool::new(false),
             changed: Notify::new(),
+            died: Notify::new(),
         }
     }
 
@@ -181,7 +185,18 @@ impl Target {
             self.settle(&life);
         }
         self.cut_all();
+        self.died.notify_waiters();
         self.changed.notify_one();
+    }
+
+    /// What `connect` comes to, unless the machine is reported dead meanwhile: a connection to
+    /// nobody fails only after seconds.
+    pub(crate) async fn while_alive<T>(&self, connect: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        let died = self.died.notified();
+        tokio::select! {
+            done = connect => done,
+            () = died => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the machine has died")),
+        }
     }
 
     /// The machine runs again: look at it as if it were new.

@@ -25,6 +25,8 @@ use crate::world::{Answer, LB, collect, group, text};
 enum Mood {
     Well,
     Refusing,
+    /// Nothing comes back.
+    Unreachable,
     Broken,
     /// Answers checks at once, everything else after this many seconds.
     Slow(u64),
@@ -35,11 +37,15 @@ struct SimulatedMachines(Mutex<HashMap<SocketAddr, Mood>>);
 
 #[async_trait::async_trait]
 impl Dialer for SimulatedMachines {
-    async fn dial(&self, vpc: &str, from: Option<IpAddr>, to: SocketAddr, _timeout: Duration) -> io::Result<Stream> {
+    async fn dial(&self, vpc: &str, from: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io::Result<Stream> {
         assert_eq!((vpc, from), ("vpc-1", Some("10.0.0.4".parse().unwrap())));
         let mood = self.0.lock().get(&to).copied();
         let mood = mood.filter(|m| *m != Mood::Refusing);
         let mood = mood.ok_or(io::Error::from(io::ErrorKind::ConnectionRefused))?;
+        if mood == Mood::Unreachable {
+            tokio::time::sleep(timeout).await;
+            return Err(io::Error::from(io::ErrorKind::TimedOut));
+        }
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         tokio::spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| async move {
@@ -155,6 +161,20 @@ async fn the_default_idle_timeout_is_sixty_seconds() {
     let began = Instant::now();
     assert_eq!(s.ask().await.unwrap().status, 504);
     assert_eq!(began.elapsed().as_secs(), 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_under_way_to_a_machine_that_dies_is_given_up_at_once() {
+    let s = Simulation::of(&[Mood::Well, Mood::Well]).await;
+    s.mood(1, Mood::Unreachable);
+    let began = Instant::now();
+    let asked = [s.ask(), s.ask()];
+    pass(1).await;
+    s.balancer.target_gone("vpc-1", machine(1).ip());
+    for answer in asked {
+        assert_eq!(answer.await.unwrap().status, 200, "the other machine answers");
+    }
+    assert_eq!(began.elapsed().as_secs(), 1, "nobody waits for the dead one's timeout");
 }
 
 #[tokio::test(start_paused = true)]
