@@ -5,6 +5,8 @@ use crate::signals::{duration, whole};
 use kiln_template::{ErrorKind, Place, ResolvedResource, TemplateError};
 use serde_json::{Map, Value as Json};
 
+const WAIT_CONDITION: &str = "AWS::CloudFormation::WaitCondition";
+
 /// Refuses the first policy that is wrong or not built.
 pub fn check(id: &str, resource: &ResolvedResource) -> Result<(), TemplateError> {
     if let Some(policy) = &resource.creation_policy {
@@ -12,6 +14,14 @@ pub fn check(id: &str, resource: &ResolvedResource) -> Result<(), TemplateError>
     }
     if let Some(policy) = &resource.update_policy {
         update_policy(id, policy)?;
+    }
+    let signalled = resource.creation_policy.as_ref().is_some_and(|policy| policy.get("ResourceSignal").is_some());
+    if resource.resource_type == WAIT_CONDITION && !signalled {
+        let what = format!(
+            "{WAIT_CONDITION} {id} without a ResourceSignal in its CreationPolicy is not built in Kiln: the URL of a \
+             handle needs s3"
+        );
+        return Err(refuse(id, "CreationPolicy", ErrorKind::NotBuilt, what));
     }
     Ok(())
 }

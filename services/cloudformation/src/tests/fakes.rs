@@ -72,6 +72,13 @@ impl ResourceType for Fake {
         if let Some(id) = world.tokens.lock().get(&request.token) {
             return Ok(id.clone());
         }
+        let gateway = request.properties.get("InternetGatewayId");
+        let taken = |(_, (kind, there)): (&String, &(String, Json))| {
+            *kind == self.0 && gateway.is_some() && there.get("InternetGatewayId") == gateway
+        };
+        if world.things.lock().iter().any(taken) {
+            return Err(Error::sender("Resource.AlreadyAssociated", "it is attached already"));
+        }
         let id = {
             let mut count = world.count.lock();
             *count += 1;

@@ -59,6 +59,9 @@ async fn policies_that_are_not_carried_out_are_refused_behind_functions_too() {
         assert_eq!(code, "NotImplemented", "{message}");
         assert!(message.starts_with("UpdatePolicy.AutoScalingRollingUpdate of resource A"), "{message}");
     }
+    let (code, message) = refused("Resources: {W: {Type: AWS::CloudFormation::WaitCondition}}").await;
+    assert_eq!(code, "NotImplemented");
+    assert!(message.contains("CreationPolicy"), "it would wait for nothing: {message}");
     for (policy, expected) in [
         ("{Signals: 1}", "Signals must be an object"),
         ("{Signals: {}}", "unsupported CreationPolicy property Signals"),

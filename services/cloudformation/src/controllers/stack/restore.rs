@@ -5,7 +5,7 @@
 //! | nothing real | the record is as before |
 //! | changed in place, or tried to | change it back |
 //! | replaced | the old thing takes its place again; the new one goes in the clean-up |
-//! | removed the old one first | make it anew |
+//! | removed the old one first | remove the new one, make the old one anew |
 
 use super::{Act, verb};
 use crate::records::{Action, Live, Progress, Stack, Status, Undo, Work};
@@ -55,9 +55,8 @@ impl Act<'_> {
                     resource.old.extend(new.map(|new| Live { update_replace_policy: None, ..new }));
                 }
                 Way::Anew => {
-                    let new = resource.live.take();
-                    resource.old.extend(new.map(|new| Live { update_replace_policy: None, ..new }));
-                    work.action = Action::Create;
+                    // The new thing, if it came to that, makes room again.
+                    work.action = Action::DeleteThenCreate;
                     work.target =
                         Live { physical_id: None, token: anew.0, attributes: Default::default(), ..work.target };
                 }
