@@ -79,6 +79,39 @@ class Crashes(unittest.TestCase):
         programs = sorted(command.split()[0] for _, command in leftovers.processes(self.state))
         self.assertEqual(programs, ["/bin/busybox"] * len(ids) + ["/usr/bin/slirp4netns"])
 
+    def answer(self, ids):
+        for instance in ids:
+            # The default group lets nobody in: only the machine itself can ask.
+            page = ["shell", instance, "--", "/bin/busybox", "wget", "-qO-", "http://127.0.0.1:8080/"]
+            wait_for("the page", lambda: self.kiln.cli(*page, check=False).stdout == "ok\n", 20)
+
+    def test_reboots_and_starts(self):
+        [instance] = self.launch(1)
+        self.all_are([instance], "running")
+        runtime = self.state / "machines/run/crun" / instance
+        boots = lambda: next(m["boots"] for m in self.kiln.status()["machines"] if m["id"] == instance)  # noqa: E731
+        for expected, (what, sign) in enumerate({"its end": lambda: not runtime.exists(), "its next boot": (runtime / "exec.fifo").exists}.items(), 2):
+            with self.subTest(reboot_killed_at=what):
+                self.ec2.reboot_instances(InstanceIds=[instance])
+                as_soon_as(what, sign)
+                self.crash()
+                wait_for("the next boot", lambda: boots() == expected, 20)
+                self.answer([instance])
+                # Not rebooted twice for one call, and nobody says that it failed.
+                self.assertEqual((boots(), self.states([instance])), (expected, {instance: "running"}))
+        for what, sign in {"its control group": lambda: leftovers.cgroups(self.state), "its runtime": (runtime / "exec.fifo").exists}.items():
+            with self.subTest(start_killed_at=what):
+                self.ec2.stop_instances(InstanceIds=[instance])
+                self.all_are([instance], "stopped")
+                self.ec2.start_instances(InstanceIds=[instance])
+                as_soon_as(what, sign)
+                self.crash()
+                self.all_are([instance], "running")
+                self.answer([instance])
+        self.holds_only([instance])
+        self.terminate([instance])
+        self.nothing_is_left()
+
     def test_launches_and_ends(self):
         place = self.state / "machines"
         signs = {
@@ -95,10 +128,7 @@ class Crashes(unittest.TestCase):
                 as_soon_as(what, lambda: sign(ids))
                 self.crash()
                 self.all_are(ids, "running")
-                for instance in ids:
-                    # The default group lets nobody in: only the machine itself can ask.
-                    page = ["shell", instance, "--", "/bin/busybox", "wget", "-qO-", "http://127.0.0.1:8080/"]
-                    wait_for("the page", lambda: self.kiln.cli(*page, check=False).stdout == "ok\n", 20)
+                self.answer(ids)
                 self.holds_only(ids)
                 self.ec2.terminate_instances(InstanceIds=ids)
                 as_soon_as("a machine to go", lambda: len(list((place / "machines").iterdir())) < 2)

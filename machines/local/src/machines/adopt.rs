@@ -5,7 +5,7 @@
 //! |-------------------|------------------------|------------------------------------|
 //! | launching         | anything               | removed; nobody was told of it     |
 //! | running           | its process lives      | watched again, and goes on if held still |
-//! | running           | created, never started | removed at its first boot, else exited |
+//! | running           | created, never started | removed at its first boot, else stopped as before |
 //! | running           | its process is gone    | exited, cause unknown              |
 //! | terminating       | anything               | removed                            |
 //! | (no file)         | group, mount, cable    | removed                            |
@@ -96,6 +96,15 @@ fn settle(host: &Host, machine: &Arc<Machine>) -> DriverResult<Option<Arc<Runnin
             }
             if waiting && boots <= 1 {
                 return remove();
+            }
+            if waiting {
+                // This boot never began.
+                boot::clear(host, machine)?;
+                machine.update(host, |record| {
+                    record.boots -= 1;
+                    record.phase = Phase::Stopped { since_ms: files::now_ms() };
+                })?;
+                return Ok(None);
             }
             let exit = ExitInfo {
                 cause: ExitCause::Unknown,

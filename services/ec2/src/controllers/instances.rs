@@ -143,6 +143,8 @@ impl Controller for Instances {
                         i.reason = None;
                     }
                     i.launched = true;
+                    // A reboot that a crash of kiln cut in two: its second half was a start.
+                    i.reboot_wanted &= *boots <= i.boots;
                     i.boots = *boots;
                     i.launch_failures = 0;
                     i.last_failure = None;
@@ -246,8 +248,10 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
             }
         }
         (Wanted::Running, machine) => {
-            // It booted and ended before anybody could say that it ran.
+            // It booted and ended before anybody could say that it ran. One that was to be rebooted
+            // is started, whether it ended for that or by itself.
             if let Some(m) = machine
+                && !i.reboot_wanted
                 && (i.state == InstanceState::Running || m.boots > i.boots)
             {
                 return match &m.state {
@@ -600,6 +604,13 @@ mod tests {
                 running(2),
                 true,
                 vec![Step::RecordRunning { boots: 2 }],
+            ),
+            (
+                "rebooted, kiln was killed between its end and its start",
+                reboot.clone(),
+                exited(1),
+                true,
+                vec![Step::Start],
             ),
             ("reboot asked", reboot, running(1), true, vec![Step::Reboot, Step::RecordRebooted]),
             ("died", record(W::Running, S::Running), exited(1), true, vec![Step::RecordExit(exit.clone())]),
