@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::header::{CONNECTION, EXPECT, HOST, UPGRADE};
+use http::header::{CONNECTION, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
@@ -119,6 +119,11 @@ fn check(request: &Request<Incoming>) -> Result<(), Fault> {
         return Err(Fault::UriTooLong);
     }
     if !headers::request_fits(request.headers()) {
+        return Err(Fault::BadRequest);
+    }
+    // Another coding would be lost with the header: the target would take the body for what it is not.
+    let plain = |coding: &HeaderValue| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+    if !request.headers().get_all(TRANSFER_ENCODING).iter().all(plain) {
         return Err(Fault::BadRequest);
     }
     if request.method() == Method::TRACE {

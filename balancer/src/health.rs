@@ -112,7 +112,7 @@ impl Reason {
             Reason::ZoneNotEnabled => {
                 "Target is in an Availability Zone that is not enabled for the load balancer".into()
             }
-            Reason::InvalidState => "Target is in the stopped or terminated state".into(),
+            Reason::InvalidState => "Target is in the terminated or stopped state".into(),
         }
     }
 }

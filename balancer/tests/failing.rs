@@ -150,6 +150,7 @@ async fn requests_that_make_no_sense_get_albs_answers() {
         ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n".to_owned(), 400),
         ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcdef".to_owned(), 400),
         ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n".to_owned(), 400),
+        ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n".to_owned(), 400),
         ("GET / HTTP/1.1\r\nhost: a\r\nx: 1\r\n y\r\n\r\n".to_owned(), 400),
         ("GET / HTTP/1.0\r\n\r\n".to_owned(), 200),
         ("GET http://b/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".to_owned(), 200),

@@ -145,9 +145,7 @@ fn redirect(given: &RedirectActionConfig) -> Result<RedirectActionConfig, Error>
         .zip(["#{protocol}", "#{port}", "#{host}", "/#{path}"])
         .all(|(part, default)| part.as_deref() == Some(default));
     if same {
-        return Err(errors::bad_action(
-            "A redirect must change the protocol, port, host or path: it would lead to itself",
-        ));
+        return Err(errors::bad_action("The redirect configuration is not valid because it creates a loop"));
     }
     Ok(full)
 }
