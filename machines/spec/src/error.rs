@@ -30,7 +30,7 @@ pub enum DriverError {
         problem: String,
     },
     /// The disk that holds the state directory is full.
-    #[error("no space left on the disk while {doing}: free some space, then try again")]
+    #[error("failed to {doing}: no space left on the disk; free some space, then try again")]
     NoSpace {
         /// What was being done.
         doing: String,

@@ -108,7 +108,8 @@ fn package_of(program: &str) -> &str {
     match program {
         "mkfs.erofs" => "erofs-utils",
         "nft" => "nftables",
-        "nsenter" => "util-linux",
+        "nsenter" | "unshare" => "util-linux",
+        "xz" => "xz-utils",
         other => other,
     }
 }
@@ -172,7 +173,32 @@ pub fn exit_error(doing: &str, program: &str, status: &str, said: &str) -> Drive
     if let Some(full) = lines.iter().find(|line| line.contains("No space left on device")) {
         return DriverError::NoSpace { doing: doing.to_owned(), source: Some(ended((*full).to_owned()).into()) };
     }
+    // tar lets another program unpack what is compressed.
+    let lacks = |line: &&str| line.split_once(": Cannot exec: No such file").map(|(left, _)| left.to_owned());
+    if let Some(lacking) = lines.iter().find_map(lacks) {
+        return missing(lacking.rsplit(": ").next().unwrap_or(&lacking));
+    }
     // One line, made of the last ones.
     lines.drain(..lines.len().saturating_sub(12));
     DriverError::failed(doing, ended(lines.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_said_becomes_one_line_that_says_what_to_do() {
+        let text = |said: &str| exit_error("unpack x", "/usr/bin/tar", "exit status: 2", said).chain();
+        assert_eq!(text("tar: a\n\n tar: b\n"), "failed to unpack x: tar ended with exit status: 2: tar: a; tar: b");
+        assert_eq!(
+            text("tar: a\nE: Write error - write (28: No space left on device)\nE: more\n"),
+            "failed to unpack x: no space left on the disk; free some space, then try again: tar ended with exit status: 2: \
+             E: Write error - write (28: No space left on device)"
+        );
+        assert_eq!(
+            text("tar (child): zstd: Cannot exec: No such file or directory\ntar (child): Error is not recoverable\n"),
+            "the program zstd is not installed: apt-get install zstd"
+        );
+    }
 }
