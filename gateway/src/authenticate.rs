@@ -37,7 +37,7 @@ impl Authenticator {
         let family = family(call.protocol);
         let refuse = |error: SigError| refusal(error, family);
         if platform.is_open() {
-            return Ok(open(platform, kiln_signing::parse(&request).ok()));
+            return open(platform, kiln_signing::parse(&request).ok());
         }
         let claim = kiln_signing::parse(&request).map_err(refuse)?;
         claim.expect_scope(call.model.signing_name, None).map_err(refuse)?;
@@ -63,16 +63,22 @@ impl Authenticator {
     }
 }
 
-fn open(platform: &Platform, claim: Option<Claim>) -> Who {
+/// A key that this platform gave out is its owner's in open mode too: who assumed a role in another
+/// account works in that account.
+fn open(platform: &Platform, claim: Option<Claim>) -> Result<Who, Error> {
     let home = platform.home();
     let (key, region) = match claim {
         Some(claim) => (claim.access_key_id, claim.region),
         None => (String::new(), home.region.to_string()),
     };
     let is_account = key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit());
-    let mut caller = Caller::root(if is_account { &key } else { &home.account });
+    let known = match platform.access() {
+        Some(access) if !is_account => access.credential(&key)?.map(|credential| credential.caller),
+        _ => None,
+    };
+    let mut caller = known.unwrap_or_else(|| Caller::root(if is_account { &key } else { &home.account }));
     caller.access_key = key;
-    Who { caller, region }
+    Ok(Who { caller, region })
 }
 
 fn family(protocol: Protocol) -> Family {

@@ -178,7 +178,12 @@ impl Gateway {
             Err(error) if error.code.starts_with("MissingAuthenticationToken") && is_unserved(platform, &call) => {
                 return refuse(&not_served(&call));
             }
-            Err(error) => return refuse(&error),
+            Err(error) => {
+                // Not among the calls: nobody has made it.
+                let (service, operation, code) = (call.model.name, &call.operation, &error.code);
+                tracing::info!(target: "kiln::calls", %client, service, operation, %code, "refused before it was a call");
+                return refuse(&error);
+            }
         };
         let Some(operation) = platform.operation(call.model.name, &call.operation) else {
             return refuse(&not_served(&call));

@@ -33,6 +33,12 @@ pub enum CallerKind {
         session_name: String,
         session_policies: Vec<String>,
         session_tags: Vec<(String, String)>,
+        /// Keys of the session tags that go on to roles assumed with this session.
+        #[serde(default)]
+        transitive_tags: Vec<String>,
+        /// Who stands behind the session, as whoever began it said.
+        #[serde(default)]
+        source_identity: Option<String>,
     },
     /// One of Kiln's own services acting by itself, as AWS's service-linked roles do, e.g.
     /// `autoscaling.amazonaws.com`.

@@ -113,6 +113,31 @@ class Rights(unittest.TestCase):
         foreign = {**key, "SessionToken": given["SessionToken"]}
         self.assertEqual(self.refused(self.client("sts", foreign).get_caller_identity)[0], "InvalidClientTokenId")
 
+    def test_who_began_a_session_and_its_transitive_tags_go_on(self):
+        actions = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+        key = self.user("sue", policy("Allow", actions))
+        user = f"arn:aws:iam::{self.account}:user/sue"
+        named = {"StringEquals": {"sts:SourceIdentity": ["sue@example.com"]}}
+        first = self.role("first", {**self.trusting(user), "Action": actions, "Condition": named}, policy("Allow", actions))
+        known = {"StringEquals": {"aws:SourceIdentity": "sue@example.com", "aws:PrincipalTag/team": "a"}}
+        second = self.role("second", {**self.trusting(first), "Action": actions}, policy("Allow", "iam:ListUsers", Condition=known))
+        sts, ask = self.client("sts", key), {"RoleArn": first, "RoleSessionName": "s1"}
+        self.assertEqual(self.refused(sts.assume_role, **ask)[0], "AccessDenied")
+        self.assertEqual(self.refused(sts.assume_role, SourceIdentity="eve@example.com", **ask)[0], "AccessDenied")
+        tags = [{"Key": "team", "Value": "a"}, {"Key": "other", "Value": "b"}]
+        code, _ = self.refused(sts.assume_role, SourceIdentity="sue@example.com", Tags=tags, TransitiveTagKeys=["none"], **ask)
+        self.assertEqual(code, "InvalidParameterValue")
+        answer = sts.assume_role(SourceIdentity="sue@example.com", Tags=tags, TransitiveTagKeys=["team"], **ask)
+        self.assertEqual(answer["SourceIdentity"], "sue@example.com")
+
+        sts, ask = self.client("sts", answer["Credentials"]), {"RoleArn": second, "RoleSessionName": "s2"}
+        self.assertEqual(self.refused(sts.assume_role, SourceIdentity="eve@example.com", **ask)[0], "AccessDenied")
+        again = [{"Key": "team", "Value": "z"}]
+        self.assertEqual(self.refused(sts.assume_role, Tags=again, **ask)[0], "InvalidParameterValue")
+        answer = sts.assume_role(**ask)
+        self.assertEqual(answer["SourceIdentity"], "sue@example.com")
+        self.client("iam", answer["Credentials"]).list_users()
+
     def test_root_may_not_assume_roles(self):
         role = self.role("idle", self.trusting(self.account), policy("Allow", "*"))
         code, message = self.refused(self.kiln.client("sts").assume_role, RoleArn=role, RoleSessionName="s1")

@@ -150,6 +150,14 @@ class OpenMode(unittest.TestCase):
             self.assertEqual(sts.get_caller_identity()["Account"], "123456789012")
             sts = kiln.client("sts", aws_access_key_id="test", aws_secret_access_key="test")
             self.assertEqual(sts.get_caller_identity()["Account"], "000000000000")
+            # A role of another account is assumed and used there, as under enforced rules.
+            other = {"aws_access_key_id": "210987654321", "aws_secret_access_key": "x"}
+            trust = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}'
+            role = kiln.client("iam", **other).create_role(RoleName="there", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+            given = sts.assume_role(RoleArn=role, RoleSessionName="s1")["Credentials"]
+            there = {"aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"]}
+            who = kiln.client("sts", **there, aws_session_token=given["SessionToken"]).get_caller_identity()
+            self.assertEqual(who["Arn"], "arn:aws:sts::210987654321:assumed-role/there/s1")
 
     def test_open_mode_listens_on_loopback_only(self):
         import subprocess

@@ -19,6 +19,8 @@ pub fn caller(owner: &Caller, role_arn: &str) -> Caller {
             session_name: SESSION.to_owned(),
             session_policies: vec![],
             session_tags: Default::default(),
+            transitive_tags: vec![],
+            source_identity: None,
         },
     }
 }

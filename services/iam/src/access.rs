@@ -156,6 +156,9 @@ fn circumstances(cx: &Cx, principal: Principal, grant: &Grant<'_>) -> Result<Req
     if let Some(address) = cx.source_ip() {
         request = request.from_address(address);
     }
+    if let CallerKind::Role { source_identity: Some(who), .. } = &cx.caller().kind {
+        request = request.with("aws:SourceIdentity", who);
+    }
     if cx.caller().access_key.starts_with("ASIA") {
         request = request.with("aws:MultiFactorAuthPresent", "false");
     }

@@ -78,6 +78,11 @@ pub async fn under(cx: &Cx, path: &str, recursive: bool) -> Result<Vec<Alias>, E
 
 /// Whether an image of that id is there, for parameters of data type `aws:ec2:image`.
 pub async fn exists(cx: &Cx, image_id: &str) -> Result<bool, Error> {
+    // Whatever else the value is stays here: it may be a secret, and ec2's refusal would repeat it.
+    let digits = image_id.strip_prefix("ami-");
+    if !digits.is_some_and(|d| d.len() <= 17 && d.bytes().all(|b| b.is_ascii_hexdigit())) {
+        return Ok(false);
+    }
     let request = DescribeImagesRequest { image_ids: vec![image_id.to_owned()], ..Default::default() };
     match cx.as_service("ssm.amazonaws.com").call(request).await {
         Ok(answer) => Ok(!answer.images.is_empty()),

@@ -2,6 +2,7 @@
 
 mod access;
 mod controllers;
+mod inherited;
 mod operations;
 mod records;
 

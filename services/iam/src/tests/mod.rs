@@ -54,6 +54,8 @@ pub fn session(cx: &Cx, role: &kiln_iam_shapes::Role, session_policies: &[&str])
             session_name: "s1".to_owned(),
             session_policies: session_policies.iter().map(|&p| p.to_owned()).collect(),
             session_tags: vec![("team".to_owned(), "blue".to_owned())],
+            transitive_tags: vec![],
+            source_identity: None,
         },
     })
 }

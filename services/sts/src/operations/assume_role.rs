@@ -1,6 +1,7 @@
 //! AssumeRole: a role's rights for a while, if the role's trust policy and the caller's own
 //! policies say so. Source: AWS Security Token Service API Reference.
 
+use crate::inherited::Inherited;
 use crate::records::begin;
 use kiln_iam_shapes::{GetPolicyRequest, GetRoleRequest, Role};
 use kiln_policy::{Document, DocumentKind};
@@ -43,26 +44,29 @@ async fn assume_role(cx: &Cx, input: AssumeRoleRequest) -> Result<AssumeRoleResp
         let (who, arn) = (&caller.arn, &input.role_arn);
         denied(format!("User: {who} is not authorized to perform: sts:AssumeRole on resource: {arn}"))
     })?;
-    authorize(cx, &input, account, &role)?;
+    let session = Inherited::of(cx, &input)?;
+    authorize(cx, &input, account, &role, &session)?;
     let seconds = duration(cx, &input, &role)?;
     let packed_policy_size = check_session_policies(&there, &input).await?;
 
     let role_id = role.role_id.as_deref().ok_or_else(|| Error::internal("iam answered a role without an id"))?;
-    let session = &input.role_session_name;
+    let session_name = &input.role_session_name;
     let assumed = Caller {
         account: account.to_owned(),
-        arn: format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),
-        user_id: format!("{role_id}:{session}"),
+        arn: format!("arn:aws:sts::{account}:assumed-role/{name}/{session_name}"),
+        user_id: format!("{role_id}:{session_name}"),
         access_key: String::new(),
         kind: CallerKind::Role {
             role_name: name.to_owned(),
-            session_name: session.clone(),
+            session_name: session_name.clone(),
             session_policies: input
                 .policy
                 .into_iter()
                 .chain(input.policy_arns.into_iter().filter_map(|p| p.arn))
                 .collect(),
-            session_tags: input.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+            session_tags: session.tags,
+            transitive_tags: session.transitive,
+            source_identity: session.source_identity.clone(),
         },
     };
     let user = AssumedRoleUser { assumed_role_id: Some(assumed.user_id.clone()), arn: Some(assumed.arn.clone()) };
@@ -71,7 +75,7 @@ async fn assume_role(cx: &Cx, input: AssumeRoleRequest) -> Result<AssumeRoleResp
         credentials: Some(credentials),
         assumed_role_user: Some(user),
         packed_policy_size,
-        source_identity: None,
+        source_identity: session.source_identity,
     })
 }
 
@@ -82,8 +86,6 @@ fn denied(text: String) -> Error {
 fn refuse_unbuilt(input: &AssumeRoleRequest) -> Result<(), Error> {
     let given = [
         (input.serial_number.is_some() || input.token_code.is_some(), "an MFA device"),
-        (input.source_identity.is_some(), "SourceIdentity"),
-        (!input.transitive_tag_keys.is_empty(), "TransitiveTagKeys"),
         (!input.provided_contexts.is_empty(), "ProvidedContexts"),
     ];
     match given.into_iter().find(|(given, _)| *given) {
@@ -103,16 +105,20 @@ fn target(arn: &str) -> Result<(&str, &str), Error> {
 }
 
 /// Asks the trust policy and the caller's own policies.
-fn authorize(cx: &Cx, input: &AssumeRoleRequest, account: &str, role: &Role) -> Result<(), Error> {
+fn authorize(cx: &Cx, input: &AssumeRoleRequest, account: &str, role: &Role, session: &Inherited) -> Result<(), Error> {
     let encoded = role.assume_role_policy_document.as_deref();
     let encoded = encoded.ok_or_else(|| Error::internal("iam answered a role without a trust policy"))?;
     let document = percent_decode_str(encoded)
         .decode_utf8()
         .map_err(|_| Error::internal("iam answered a trust policy that is no text"))?;
-    let mut keys = vec![("sts:RoleSessionName", input.role_session_name.clone())];
+    let mut keys: Vec<(&str, String)> = vec![("sts:RoleSessionName", input.role_session_name.clone())];
     if let Some(id) = &input.external_id {
         keys.push(("sts:ExternalId", id.clone()));
     }
+    if let Some(who) = &session.source_identity {
+        keys.push(("sts:SourceIdentity", who.clone()));
+    }
+    keys.extend(input.transitive_tag_keys.iter().map(|key| ("sts:TransitiveTagKeys", key.clone())));
     let request_tags: Vec<(String, String)> =
         input.tags.iter().map(|tag| (format!("aws:RequestTag/{}", tag.key), tag.value.clone())).collect();
     keys.extend(request_tags.iter().map(|(key, value)| (key.as_str(), value.clone())));
@@ -121,6 +127,9 @@ fn authorize(cx: &Cx, input: &AssumeRoleRequest, account: &str, role: &Role) -> 
     cx.authorize_by("sts:AssumeRole", &input.role_arn, &keys, trust)?;
     if !input.tags.is_empty() {
         cx.authorize_by("sts:TagSession", &input.role_arn, &keys, trust)?;
+    }
+    if session.source_identity.is_some() {
+        cx.authorize_by("sts:SetSourceIdentity", &input.role_arn, &keys, trust)?;
     }
     Ok(())
 }
