@@ -9,14 +9,18 @@ behind the platform's back, as in life. Python's standard library only. The
 exit status is 0 only if all of it happened.
 """
 
+import contextlib
+import fcntl
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -25,6 +29,7 @@ from urllib.parse import urlsplit
 
 HERE = Path(__file__).resolve().parent
 STACK = os.environ.get("SECURECART_STACK", "securecart")
+HEAL_SECONDS = int(os.environ.get("SECURECART_HEAL_SECONDS", "300"))
 VISITORS, REQUESTS_PER_SECOND = 5, 50
 PATHS = ("/", "/product/calm-mug", "/api/products?q=key", "/cart", "/?category=Desk")
 
@@ -43,8 +48,9 @@ class Timeline:
     def say(self, text):
         print(f"{time.monotonic() - self.began:7.1f} s  {text}", flush=True)
 
-    def step(self, name):
-        return _Step(self, name)
+    def step(self, name, since=None):
+        """A part with a name; `since`: it began then already."""
+        return _Step(self, name, since)
 
     def table(self):
         width = max(len(name) for name, _ in self.durations)
@@ -53,12 +59,12 @@ class Timeline:
 
 
 class _Step:
-    def __init__(self, timeline, name):
-        self.timeline, self.name = timeline, name
+    def __init__(self, timeline, name, since):
+        self.timeline, self.name, self.began = timeline, name, since
 
     def __enter__(self):
         self.timeline.say(f"{self.name} …")
-        self.began = time.monotonic()
+        self.began = self.began or time.monotonic()
 
     def __exit__(self, kind, *_):
         if kind is None:
@@ -115,7 +121,9 @@ class Visitors:
         self.shop = shop
         self.stopped = threading.Event()
         self.lock = threading.Lock()
-        self.sent, self.slowest, self.last_failure = 0, 0.0, 0.0
+        self.sent, self.slowest = 0, 0.0
+        # When the latest of those that failed was sent: what was under way at the kill may end late.
+        self.last_failure = 0.0
         self.failures, self.served_by = Counter(), Counter()
         self.threads = [threading.Thread(target=self._visit, args=(n,)) for n in range(VISITORS)]
 
@@ -154,7 +162,7 @@ class Visitors:
                 self.slowest = max(self.slowest, time.monotonic() - began)
                 if problem:
                     self.failures[problem] += 1
-                    self.last_failure = time.monotonic()
+                    self.last_failure = max(self.last_failure, began)
                 elif machine:
                     self.served_by[machine.group(1)] += 1
         link.close()
@@ -165,6 +173,19 @@ def check_surroundings():
         raise Failed("the AWS CLI (aws) is not installed")
     if not os.environ.get("AWS_ENDPOINT_URL"):
         raise Failed('AWS_ENDPOINT_URL is not set; run: eval "$(kiln env)"')
+
+
+@contextlib.contextmanager
+def one_at_a_time(timeline, what):
+    """Two demos beside each other do this one after the other."""
+    name = re.sub(r"[^A-Za-z0-9.]", "-", f"securecart-demo-{os.environ['AWS_ENDPOINT_URL']}-{STACK}")
+    with open(Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}.lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            timeline.say(f"another demo is at it; waiting for it before {what}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def run(*command):
@@ -242,37 +263,56 @@ def kiln():
 
 
 def kill_machine(instance):
-    """kill -9 of the machine's first process, behind the platform's back."""
-    done = subprocess.run([kiln(), "fault", "kill", instance], capture_output=True, text=True)
-    if done.returncode == 0:
-        return "kiln fault kill"
-    status = subprocess.run([kiln(), "status", "--json"], capture_output=True, text=True)
-    try:
-        pid = find_pid(json.loads(status.stdout), instance)
-    except ValueError:
-        pid = None
-    if not pid:
-        raise Failed(f"cannot kill {instance}: `kiln fault kill` says: {done.stderr.strip()};"
-                     " `kiln status --json` names no process of it")
-    os.kill(pid, signal.SIGKILL)
-    return f"kill -9 {pid}"
-
-
-def find_pid(status, instance):
-    """The first process of `instance`, wherever the status mentions it."""
-    if isinstance(status, dict):
-        if instance in status.values():
-            for key in ("init_pid", "pid"):
-                if isinstance(status.get(key), int) and status[key] > 1:
-                    return status[key]
-        inner = list(status.values())
-        if isinstance(status.get(instance), dict):
-            inner.insert(0, {**status[instance], "id": instance})
-    elif isinstance(status, list):
-        inner = status
-    else:
+    """kill -9 of the machine's first process, behind the platform's back. None: it is gone already."""
+    command = [kiln(), "status", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if done.returncode:
+        raise Failed(f"cannot kill {instance}: {' '.join(command)} says: {done.stderr.strip()}")
+    machines = json.loads(done.stdout)["machines"]
+    pid = next((m["pid"] for m in machines if m["id"] == instance and m["state"] == "running"), None)
+    if pid is None:
         return None
-    return next((pid for pid in (find_pid(item, instance) for item in inner) if pid), None)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return None
+    return pid
+
+
+def kill_one_of(group):
+    """Kills a machine of the whole group; who was in it before, which it was, its process, when."""
+    until = time.monotonic() + 60
+    while True:
+        members = wait_for("a whole group", 60, group.look)
+        victim, now = random.choice(members), time.monotonic()
+        pid = kill_machine(victim)
+        if pid:
+            return members, victim, pid, now
+        # Somebody else was quicker: another demo, perhaps.
+        if time.monotonic() > until:
+            raise Failed(f"each machine that was to be killed was gone already, {victim} the last")
+
+
+def kill_and_heal(timeline, group, visitors):
+    """A death and a replacement that serves; since when no request may fail, and when the kill was."""
+    members, victim, pid, killed = kill_one_of(group)
+    timeline.say(f"kill -9 {pid}, the first process of {victim}")
+    with timeline.step("from the kill to a whole, healthy group", since=killed):
+        now = wait_for("the group to heal", HEAL_SECONDS, lambda: group.look(without=victim))
+    fresh = sorted(set(now) - set(members))
+    timeline.say(f"in the group now: {', '.join(now)} (new: {', '.join(fresh)})")
+    if not fresh:
+        raise Failed("the group is whole, but has no new machine")
+
+    def served():
+        return any(machine in visitors.served_by for machine in fresh), visitors.served_by
+
+    with timeline.step("until the new machine has served a visitor"):
+        wait_for("the new machine to serve", 60, served, pause=0.05)
+    quiet_from = time.monotonic()
+    with timeline.step("three more seconds of visitors"):
+        time.sleep(3)
+    return quiet_from, killed
 
 
 def shopping(timeline, shop, group):
@@ -283,32 +323,15 @@ def shopping(timeline, shop, group):
         timeline.say(f"{visitors.sent} requests, {visitors.failed()} failed,"
                      f" served by {len(visitors.served_by)} machines")
         before, failed_before = set(visitors.served_by), visitors.failed()
-        members = wait_for("a whole group", 60, group.look)
-        victim = members[0]
-        killed = time.monotonic()
-        with timeline.step("from the kill to a whole, healthy group"):
-            how = kill_machine(victim)
-            timeline.say(f"killed {victim} ({how})")
-            now = wait_for("the group to heal", 300, lambda: group.look(without=victim))
-        fresh = sorted(set(now) - set(members))
-        timeline.say(f"in the group now: {', '.join(now)} (new: {', '.join(fresh)})")
-        if not fresh:
-            raise Failed("the group is whole, but has no new machine")
-
-        def served():
-            return any(machine in visitors.served_by for machine in fresh), visitors.served_by
-
-        with timeline.step("until the new machine has served a visitor"):
-            wait_for("the new machine to serve", 60, served, pause=0.05)
-        quiet_from = time.monotonic()
-        with timeline.step("three more seconds of visitors"):
-            time.sleep(3)
+        # Another's kill would make our requests fail after our group is whole.
+        with one_at_a_time(timeline, "killing a machine"):
+            quiet_from, killed = kill_and_heal(timeline, group, visitors)
     if visitors.last_failure > quiet_from:
         raise Failed("requests still fail after the group is whole")
     if not before:
         raise Failed("no page said which machine served it")
     lost = visitors.failed() - failed_before
-    how_long = f", the last {visitors.last_failure - killed:.1f} s after it" if lost else ""
+    how_long = f", the last one sent {visitors.last_failure - killed:.1f} s after it" if lost else ""
     timeline.say(f"{visitors.sent} requests sent, {visitors.failed()} failed:"
                  f" {failed_before} before the kill, {lost} after{how_long}")
     for problem, count in visitors.failures.most_common():
@@ -318,14 +341,35 @@ def shopping(timeline, shop, group):
     return visitors
 
 
+def how_to_go_on(shop, group):
+    """The shop's address, and what to type in a shell of one's own."""
+    added, state = os.environ.get("DEMO_PATH_ADDED"), os.environ.get("KILN_STATE_DIR")
+    first = [f'export PATH="{added}:$PATH"'] if added else []
+    first += [f'export KILN_STATE_DIR="{state}"'] if state not in (None, "/var/lib/kiln") else []
+    look = first + [
+        'eval "$(kiln env)"',
+        "kiln status",
+        f"kiln explain {group.name}",
+        f"aws autoscaling describe-scaling-activities --auto-scaling-group-name {group.name}",
+        "kiln shell INSTANCE",
+    ]
+    print(f"\nThe shop:      {shop.url}")
+    print("Look around:   " + "\n               ".join(look))
+    print(f"Take it away:  aws cloudformation delete-stack --stack-name {STACK}")
+    print("Stop kiln:     kiln down                    its machines go on; the next `kiln up` finds them")
+    print("               kiln down --stop-machines    they are stopped too")
+
+
 def main():
     timeline = Timeline()
     try:
         check_surroundings()
-        with timeline.step("bake the shop's machine image"):
-            run(HERE / "image/bake.sh")
-        with timeline.step(f"deploy the stack {STACK}"):
-            outputs = deploy(timeline)
+        # A second demo finds it done.
+        with one_at_a_time(timeline, "baking and deploying"):
+            with timeline.step("bake the shop's machine image"):
+                run(HERE / "image/bake.sh")
+            with timeline.step(f"deploy the stack {STACK}"):
+                outputs = deploy(timeline)
         shop = Shop(outputs["LoadBalancerDnsName"])
         group = Group(outputs["GroupName"], outputs["TargetGroupArn"])
 
@@ -351,15 +395,7 @@ def main():
     print("\nDone. How long each part took:")
     timeline.table()
     print(f"  requests: {visitors.sent} sent, {visitors.failed()} failed")
-    print(f"""
-The shop:      {shop.url}
-Look around:   eval "$(kiln env)"
-               kiln status
-               kiln explain {group.name}
-               aws autoscaling describe-scaling-activities --auto-scaling-group-name {group.name}
-               kiln shell INSTANCE
-Take it away:  aws cloudformation delete-stack --stack-name {STACK}
-Stop kiln:     kiln down""")
+    how_to_go_on(shop, group)
     return 0
 
 

@@ -34,7 +34,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
     let listener = retried(patience, async || TcpListener::bind(address).await, in_use).await;
     let listener = listener.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => format!(
-            "port {} is in use. Stop what listens there (is it another kiln? try: kiln status), or choose another with --port",
+            "port {} is in use. Stop what listens there (is it another kiln? try: kiln status), or choose another with --port or KILN_PORT",
             arguments.port
         ),
         _ => format!("failed to listen on {}:{}: {error}", arguments.listen, arguments.port),

@@ -1,6 +1,7 @@
 //! `cargo xtask check`: everything that must hold before a change lands, cheapest first.
 
 use crate::{Result, coverage, layers, shapes};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,6 +11,7 @@ pub fn run(root: &Path) -> Result<()> {
     step("format", || cargo(root, &["fmt", "--all", "--check"]))?;
     step("shapes", || shapes::run(root, &[], true))?;
     step("coverage", || coverage::run(root, true))?;
+    step("facts", || program(root, "python3", &["template/tools/resource_facts.py", "--check"]))?;
     step("clippy", || cargo(root, &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
 }
 
@@ -22,8 +24,15 @@ fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
 }
 
 fn cargo(root: &Path, args: &[&str]) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status =
-        Command::new(cargo).args(args).current_dir(root).status().map_err(|e| format!("failed to run cargo: {e}"))?;
-    if status.success() { Ok(()) } else { Err(format!("cargo {} failed", args.join(" "))) }
+    program(root, std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), args)
+}
+
+fn program(root: &Path, program: impl AsRef<OsStr>, args: &[&str]) -> Result<()> {
+    let name = program.as_ref().display();
+    let status = Command::new(program.as_ref())
+        .args(args)
+        .current_dir(root)
+        .status()
+        .map_err(|e| format!("failed to run {name}: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{name} {} failed", args.join(" "))) }
 }

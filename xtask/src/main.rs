@@ -18,7 +18,7 @@ usage: cargo xtask CHORE
   coverage [--check]            write docs/coverage.md: operations served, of all that AWS has
   layers                        print who may depend on whom; fail on a forbidden dependency
   sim [--update] [FILE…]        play scripts with simulated machines; compare their stories
-  check                         layers, format, shapes, coverage and clippy in one
+  check                         layers, format, shapes, coverage, facts and clippy in one
 ";
 
 /// What went wrong, for the person at the terminal.
