@@ -200,6 +200,27 @@ class Ec2(unittest.TestCase):
             ("InvalidAMIID.NotFound", f"The image id '[{image}]' does not exist"),
         )
 
+    def test_an_image_is_named_by_a_parameter(self):
+        alias = "resolve:ssm:/aws/service/debian/release/12/latest/amd64"
+        run = dict(ImageId=alias, InstanceType="t3.micro", MinCount=1, MaxCount=1)
+        (direct,) = self.launch(ImageId=alias)
+        self.assertEqual(self.show(direct)["ImageId"], self.image)
+        self.kiln.client("ssm").put_parameter(Name="/shop/image", Type="String", Value=self.image)
+        self.ec2.create_launch_template(
+            LaunchTemplateName="by-alias", LaunchTemplateData={"ImageId": "resolve:ssm:/shop/image", "InstanceType": "t3.micro"}
+        )
+        made = self.ec2.run_instances(LaunchTemplate={"LaunchTemplateName": "by-alias"}, MinCount=1, MaxCount=1)["Instances"][0]
+        self.addCleanup(self.ec2.terminate_instances, InstanceIds=[made["InstanceId"]])
+        self.assertEqual(made["ImageId"], self.image)
+        images = [
+            self.ec2.describe_launch_template_versions(LaunchTemplateName="by-alias", ResolveAlias=resolve)["LaunchTemplateVersions"][0]["LaunchTemplateData"]["ImageId"]
+            for resolve in (False, True)
+        ]
+        self.assertEqual(images, ["resolve:ssm:/shop/image", self.image])
+        code, message = self.refused("run_instances", **{**run, "ImageId": "resolve:ssm:/shop/none"})
+        self.assertEqual(code, "InvalidParameterValue")
+        self.assertIn("resolve:ssm:/shop/none", message)
+
     def test_the_catalogue_has_what_terraform_reads(self):
         kind = self.ec2.describe_instance_types(InstanceTypes=["t3.micro"])["InstanceTypes"][0]
         self.assertEqual((kind["VCpuInfo"]["DefaultVCpus"], kind["MemoryInfo"]["SizeInMiB"]), (2, 1024))

@@ -1,9 +1,11 @@
 //! Which images a caller sees: its own, the public ones, and those shared with its account.
 
+use crate::errors::invalid_value;
 use crate::kinds;
 use crate::records::{Image, ImageState, Snapshot, public_scope};
 use kiln_ids::ImageId;
 use kiln_service_kit::{Cx, Error, Scope};
+use kiln_ssm_shapes::GetParametersRequest;
 use std::sync::Arc;
 
 /// An image and the scope it is kept in.
@@ -35,6 +37,21 @@ pub fn find(cx: &Cx, id: &str) -> Result<Found, Error> {
         }
     }
     visible(cx)?.into_iter().find(|(_, image)| *image.id == *id).ok_or_else(|| none(id))
+}
+
+/// What stands before the name of an SSM parameter that holds an image's id.
+const ALIAS: &str = "resolve:ssm:";
+
+/// The id that a request means: itself, or what the SSM parameter it names holds now. The caller
+/// must be allowed to read the parameter.
+pub async fn resolved(cx: &Cx, given: &str) -> Result<String, Error> {
+    let Some(name) = given.strip_prefix(ALIAS) else { return Ok(given.to_owned()) };
+    let request = GetParametersRequest { names: vec![name.to_owned()], ..Default::default() };
+    let found = cx.call(request).await?.parameters.into_iter().next();
+    let value = found.and_then(|parameter| parameter.value);
+    value.filter(|value| kinds::IMAGE.check(value).is_ok()).ok_or_else(|| {
+        invalid_value(format!("Value ({given}) for parameter imageId is invalid: it does not resolve to an AMI ID."))
+    })
 }
 
 /// The image of that id, if an instance can be launched from it now, with its name at the driver.

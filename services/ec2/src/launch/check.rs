@@ -71,7 +71,18 @@ pub fn check(request: &RunInstancesRequest) -> Result<(), Error> {
     if let Some(interface) = request.network_interfaces.first() {
         check_interface(request, interface)?;
     }
+    check_hop_limit(request.metadata_options.as_ref().and_then(|m| m.http_put_response_hop_limit))?;
     check_counts(request.min_count, request.max_count)
+}
+
+/// AWS's bounds of the metadata service's hop limit.
+pub fn check_hop_limit(limit: Option<i32>) -> Result<(), Error> {
+    match limit {
+        Some(limit) if !(1..=64).contains(&limit) => Err(invalid_value(format!(
+            "Value ({limit}) for parameter HttpPutResponseHopLimit is invalid. It must be between 1 and 64."
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The type gives no EBS-optimized instances.

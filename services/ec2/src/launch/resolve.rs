@@ -67,7 +67,8 @@ pub struct RootDisk {
 pub async fn resolve(cx: &Cx, request: &RunInstancesRequest) -> Result<Resolved, Error> {
     check(request)?;
     let image_id = request.image_id.as_deref().ok_or_else(|| missing_parameter("ImageId"))?;
-    let (image, machine_image) = image_lookup::launchable(cx, image_id)?;
+    let image_id = image_lookup::resolved(cx, image_id).await?;
+    let (image, machine_image) = image_lookup::launchable(cx, &image_id)?;
     // As AWS: the type of the first generation, which Kiln does not have, is the default.
     let type_name = request.instance_type.as_deref().unwrap_or("m1.small");
     let instance_type = instance_types::find(type_name)

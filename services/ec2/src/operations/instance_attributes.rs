@@ -280,6 +280,7 @@ async fn modify_metadata_options(
     {
         return Err(invalid_combination("At least one metadata option must be given."));
     }
+    launch::check_hop_limit(request.http_put_response_hop_limit)?;
     let options = cx
         .store()
         .write(|tx| {

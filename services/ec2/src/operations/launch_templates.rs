@@ -2,6 +2,7 @@
 
 use crate::errors::{bad_token, invalid_value, missing_parameter};
 use crate::filters::{Filters, flag, maybe, one};
+use crate::image_lookup;
 use crate::instance_shown::Around;
 use crate::kinds;
 use crate::lookup;
@@ -94,9 +95,6 @@ async fn create_launch_template_version(
     cx: &Cx,
     request: CreateLaunchTemplateVersionRequest,
 ) -> Result<CreateLaunchTemplateVersionResponse, Error> {
-    if request.resolve_alias == Some(true) {
-        return Err(Error::not_built("ec2:CreateLaunchTemplateVersion with ResolveAlias"));
-    }
     check_data(&request.launch_template_data)?;
     let hash = request_hash(&CreateLaunchTemplateVersionRequest { client_token: None, ..request.clone() });
     let version = cx
@@ -143,7 +141,11 @@ async fn create_launch_template_version(
             Ok(shown)
         })
         .await?;
-    Ok(CreateLaunchTemplateVersionResponse { launch_template_version: Some(version), warning: None })
+    let mut shown = vec![version];
+    if request.resolve_alias == Some(true) {
+        resolve_aliases(cx, &mut shown).await?;
+    }
+    Ok(CreateLaunchTemplateVersionResponse { launch_template_version: shown.pop(), warning: None })
 }
 
 async fn delete_launch_template(
@@ -284,9 +286,6 @@ async fn describe_launch_template_versions(
     cx: &Cx,
     request: DescribeLaunchTemplateVersionsRequest,
 ) -> Result<DescribeLaunchTemplateVersionsResponse, Error> {
-    if request.resolve_alias == Some(true) {
-        return Err(Error::not_built("ec2:DescribeLaunchTemplateVersions with ResolveAlias"));
-    }
     let filters = Filters::read(&request.filters, VERSION_FILTERS)?;
     let (id, name) = (request.launch_template_id.as_deref(), request.launch_template_name.as_deref());
     let templates = match (id, name) {
@@ -346,10 +345,21 @@ async fn describe_launch_template_versions(
     chosen.sort_by(|a, b| a.0.cmp(&b.0));
     let limit = request.max_results.map_or(200, |n| n.max(1) as usize);
     let page = paginate(chosen, |(key, _)| key, request.next_token.as_deref(), limit, bad_token)?;
-    Ok(DescribeLaunchTemplateVersionsResponse {
-        launch_template_versions: page.items.into_iter().map(|(_, v)| v).collect(),
-        next_token: page.next_token,
-    })
+    let mut shown: Vec<LaunchTemplateVersion> = page.items.into_iter().map(|(_, v)| v).collect();
+    if request.resolve_alias == Some(true) {
+        resolve_aliases(cx, &mut shown).await?;
+    }
+    Ok(DescribeLaunchTemplateVersionsResponse { launch_template_versions: shown, next_token: page.next_token })
+}
+
+/// Shows the images that SSM parameters stand for, instead of the parameters.
+async fn resolve_aliases(cx: &Cx, versions: &mut [LaunchTemplateVersion]) -> Result<(), Error> {
+    for data in versions.iter_mut().filter_map(|version| version.launch_template_data.as_mut()) {
+        if let Some(image) = &mut data.image_id {
+            *image = image_lookup::resolved(cx, image).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What a template would have to say to launch instances like this one.
