@@ -24,6 +24,7 @@ const NOT_SERVED: &[&str] = &[
     "NotificationConfiguration",
     "NotificationConfigurations",
     "PlacementGroup",
+    "SkipZonalShiftValidation",
 ];
 
 fn template(request: &ResourceRequest) -> Option<LaunchTemplateSpecification> {
@@ -291,6 +292,13 @@ impl ResourceType for GroupType {
         Ok(BTreeMap::from([
             ("AutoScalingGroupARN".to_owned(), json!(group.auto_scaling_group_arn)),
             ("AutoScalingGroupName".to_owned(), json!(name)),
+            ("AvailabilityZones".to_owned(), json!(group.availability_zones)),
+            ("Cooldown".to_owned(), json!(group.default_cooldown)),
+            ("DesiredCapacity".to_owned(), json!(group.desired_capacity)),
+            ("HealthCheckGracePeriod".to_owned(), json!(group.health_check_grace_period)),
+            ("HealthCheckType".to_owned(), json!(group.health_check_type)),
+            ("MaxSize".to_owned(), json!(group.max_size)),
+            ("MinSize".to_owned(), json!(group.min_size)),
         ]))
     }
 }

@@ -213,3 +213,21 @@ Outputs:
     assert!(tags.contains(&"team".to_owned()) && tags.contains(&"aws:cloudformation:logical-id".to_owned()));
     assert_eq!(given.delete("p").await.unwrap(), "DELETE_COMPLETE");
 }
+
+#[tokio::test(start_paused = true)]
+async fn attributes_are_what_a_thing_has_and_never_a_promise() {
+    let given = given();
+    let body = |attribute: &str| {
+        format!(
+            "Resources: {{Group: {{Type: AWS::EC2::SecurityGroup, Properties: {{GroupDescription: web}}}}}}\n\
+             Outputs: {{It: {{Value: !GetAtt Group.{attribute}}}}}"
+        )
+    };
+    assert_eq!(given.create("given", &body("GroupDescription")).await.unwrap(), "CREATE_COMPLETE");
+    assert_eq!(given.outputs("given").await, [("It".to_owned(), "web".to_owned())]);
+    // AWS's type has it, the pretended one does not give it, and the template does not say it.
+    assert_eq!(given.create("missing", &body("GroupName")).await.unwrap(), "ROLLBACK_COMPLETE");
+    let story = given.story("missing").await;
+    assert!(story.iter().any(|line| line.contains("The outputs [It] refer to attributes")), "{story:?}");
+    assert_eq!(given.world.ids().len(), 1);
+}

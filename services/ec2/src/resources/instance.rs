@@ -148,6 +148,22 @@ async fn change_stopped(cx: &Cx, id: &str, request: &ResourceRequest) -> Result<
     wait_for(cx, id, "running").await
 }
 
+/// What the template no longer says goes back to AWS's defaults.
+async fn set_metadata_options(cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+    let options = request.properties.get("MetadataOptions").unwrap_or(&Json::Null);
+    let word = |name: &str, default: &str| Some(text(options, name).unwrap_or_else(|| default.to_owned()));
+    let change = ModifyInstanceMetadataOptionsRequest {
+        instance_id: id.to_owned(),
+        http_tokens: word("HttpTokens", "optional"),
+        http_put_response_hop_limit: number(options, "HttpPutResponseHopLimit")?.or(Some(1)),
+        http_endpoint: word("HttpEndpoint", "enabled"),
+        http_protocol_ipv6: text(options, "HttpProtocolIpv6"),
+        instance_metadata_tags: word("InstanceMetadataTags", "disabled"),
+        ..Default::default()
+    };
+    cx.call(change).await.map(drop)
+}
+
 async fn change_profile(cx: &Cx, id: &str, wanted: Option<String>) -> Result<(), Error> {
     let request =
         DescribeIamInstanceProfileAssociationsRequest { filters: filter("instance-id", id), ..Default::default() };
@@ -202,7 +218,7 @@ impl ResourceType for InstanceType {
     async fn update(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
         // Reads all properties, so one that is not served is refused before anything changes.
         launch(request)?;
-        for property in ["BlockDeviceMappings", "CreditSpecification", "EbsOptimized", "MetadataOptions", "Tenancy"] {
+        for property in ["BlockDeviceMappings", "CreditSpecification", "EbsOptimized", "Tenancy"] {
             if request.changed(property) {
                 return Err(Error::not_built(format!("an update of the property {property} of {NAME}")));
             }
@@ -241,6 +257,9 @@ impl ResourceType for InstanceType {
                 cx.call(UnmonitorInstancesRequest { instance_ids, ..Default::default() }).await?;
             }
         }
+        if request.changed("MetadataOptions") {
+            set_metadata_options(cx, id, request).await?;
+        }
         if request.changed("InstanceType") || request.changed("UserData") {
             change_stopped(cx, id, request).await?;
         }
@@ -264,10 +283,18 @@ impl ResourceType for InstanceType {
         let instance = find(cx, id).await?;
         let zone = instance.placement.as_ref().and_then(|placement| placement.availability_zone.clone());
         let state = instance.state.clone().unwrap_or_default();
+        let groups: Vec<_> = instance.security_groups.iter().filter_map(|group| group.group_id.clone()).collect();
         let public = instance.public_ip_address.clone().unwrap_or_default();
         Ok(BTreeMap::from([
             ("AvailabilityZone".to_owned(), json!(zone)),
+            ("EbsOptimized".to_owned(), json!(instance.ebs_optimized)),
+            ("ImageId".to_owned(), json!(instance.image_id)),
             ("InstanceId".to_owned(), json!(id)),
+            ("KeyName".to_owned(), json!(instance.key_name)),
+            ("PrivateIpAddress".to_owned(), json!(instance.private_ip_address)),
+            ("SecurityGroupIds".to_owned(), json!(groups)),
+            ("SourceDestCheck".to_owned(), json!(instance.source_dest_check)),
+            ("SubnetId".to_owned(), json!(instance.subnet_id)),
             ("PrivateDnsName".to_owned(), json!(instance.private_dns_name)),
             ("PrivateIp".to_owned(), json!(instance.private_ip_address)),
             ("PublicDnsName".to_owned(), json!(instance.public_dns_name)),

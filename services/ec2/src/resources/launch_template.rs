@@ -78,9 +78,6 @@ impl ResourceType for LaunchTemplateType {
 
     async fn update(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
         only(NAME, request, SERVED)?;
-        if request.changed("TagSpecifications") {
-            return Err(Error::not_built(format!("an update of the property TagSpecifications of {NAME}")));
-        }
         // A second try of the update finds that the first one added the version.
         if !is_latest(cx, id, request).await? {
             let new = CreateLaunchTemplateVersionRequest {
@@ -91,7 +88,13 @@ impl ResourceType for LaunchTemplateType {
             };
             cx.call(new).await?;
         }
-        retag(cx, id, request).await
+        let before = ResourceRequest {
+            properties: request.previous.clone(),
+            tags: request.previous_tags.clone(),
+            ..request.clone()
+        };
+        let (old, new) = (own_tags(&before)?.remove(0).tags, own_tags(request)?.remove(0).tags);
+        set_tags(cx, id, &old, new).await
     }
 
     async fn delete(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {

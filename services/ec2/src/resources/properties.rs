@@ -49,14 +49,23 @@ pub fn filter(name: &str, value: &str) -> Vec<Filter> {
 
 /// Brings the tags of a thing to what the template says now.
 pub async fn retag(cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
-    let new = request.all_tags();
     let gone: Vec<Tag> = request.removed_tags().into_iter().map(|key| Tag { key: Some(key), value: None }).collect();
+    set_tags(cx, id, &gone, plain_tags(request)).await
+}
+
+/// Puts tags on a thing and takes off those of the earlier ones that are not among them.
+pub async fn set_tags(cx: &Cx, id: &str, earlier: &[Tag], tags: Vec<Tag>) -> Result<(), Error> {
+    let resources = || vec![id.to_owned()];
+    let gone: Vec<Tag> = earlier
+        .iter()
+        .filter(|old| !tags.iter().any(|tag| tag.key == old.key))
+        .map(|old| Tag { key: old.key.clone(), value: None })
+        .collect();
     if !gone.is_empty() {
-        cx.call(DeleteTagsRequest { resources: vec![id.to_owned()], tags: gone, ..Default::default() }).await?;
+        cx.call(DeleteTagsRequest { resources: resources(), tags: gone, ..Default::default() }).await?;
     }
-    if !new.is_empty() {
-        let tags = plain_tags(request);
-        cx.call(CreateTagsRequest { resources: vec![id.to_owned()], tags, ..Default::default() }).await?;
+    if !tags.is_empty() {
+        cx.call(CreateTagsRequest { resources: resources(), tags, ..Default::default() }).await?;
     }
     Ok(())
 }

@@ -149,6 +149,7 @@ impl ResourceType for SecurityGroupType {
         let group = cx.call(look).await?.security_groups.into_iter().next().ok_or_else(|| lacks("the group"))?;
         Ok(BTreeMap::from([
             ("GroupId".to_owned(), json!(id)),
+            ("GroupName".to_owned(), json!(group.group_name)),
             ("Id".to_owned(), json!(id)),
             ("VpcId".to_owned(), json!(group.vpc_id)),
         ]))

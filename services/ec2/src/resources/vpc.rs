@@ -24,6 +24,12 @@ async fn set_attributes(cx: &Cx, id: &str, request: &ResourceRequest) -> Result<
     Ok(())
 }
 
+async fn dns_attribute(cx: &Cx, id: &str, attribute: &str) -> Result<Option<bool>, Error> {
+    let (vpc_id, attribute) = (id.to_owned(), attribute.to_owned());
+    let found = cx.call(DescribeVpcAttributeRequest { vpc_id, attribute, ..Default::default() }).await?;
+    Ok(found.enable_dns_support.or(found.enable_dns_hostnames).and_then(|flag| flag.value))
+}
+
 #[async_trait]
 impl ResourceType for VpcType {
     fn type_name(&self) -> &'static str {
@@ -78,6 +84,9 @@ impl ResourceType for VpcType {
             ("VpcId".to_owned(), json!(id)),
             ("CidrBlock".to_owned(), json!(vpc.cidr_block)),
             ("CidrBlockAssociations".to_owned(), json!(blocks)),
+            ("EnableDnsHostnames".to_owned(), json!(dns_attribute(cx, id, "enableDnsHostnames").await?)),
+            ("EnableDnsSupport".to_owned(), json!(dns_attribute(cx, id, "enableDnsSupport").await?)),
+            ("InstanceTenancy".to_owned(), json!(vpc.instance_tenancy)),
             ("Ipv6CidrBlocks".to_owned(), json!([])),
             ("DefaultSecurityGroup".to_owned(), json!(groups.security_groups.first().and_then(|g| g.group_id.clone()))),
             (

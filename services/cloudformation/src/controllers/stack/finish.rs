@@ -2,8 +2,10 @@
 
 use super::{Act, verb};
 use crate::records::{Action, Live, Progress, Resource, Work};
-use crate::signals;
+use crate::{schemas, signals};
 use kiln_service_kit::{Error, Stability};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
 
 impl Act<'_> {
     /// Asks the type whether the thing has settled (or is gone).
@@ -37,6 +39,7 @@ impl Act<'_> {
         }
         match kind.attributes(&owner, physical_id, &request).await {
             Ok(attributes) => {
+                let attributes = complete(attributes, &work.target);
                 let target = Live { attributes, ..work.target.clone() };
                 self.done(id, work, target).await
             }
@@ -87,6 +90,20 @@ impl Act<'_> {
         let what = if creates { "Resource creation cancelled" } else { "Resource update cancelled" };
         self.fail(id, &stack.phase(), what.to_owned()).await
     }
+}
+
+/// What `Fn::GetAtt` gives: what the type read from the thing, and for the rest the property of the same name that
+/// the thing was made with. What has no value is left out.
+fn complete(mut attributes: BTreeMap<String, Json>, live: &Live) -> BTreeMap<String, Json> {
+    attributes.retain(|_, value| !value.is_null());
+    let names = schemas::FACTS.get(&live.resource_type).map(|schema| &schema.attributes);
+    for name in names.into_iter().flatten().filter(|name| !name.contains('*')) {
+        let pointer = format!("/{}", name.replace('.', "/"));
+        if let (false, Some(value)) = (attributes.contains_key(name), live.properties.pointer(&pointer)) {
+            attributes.insert(name.clone(), value.clone());
+        }
+    }
+    attributes
 }
 
 /// The work of a phase that has not come to its end.

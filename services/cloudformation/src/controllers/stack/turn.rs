@@ -6,7 +6,7 @@ use crate::records::{Output, Resource, Stack, Status, event, log, resource};
 use crate::request::is_refusal;
 use crate::world::evaluate;
 use kiln_service_kit::{Error, Tx};
-use kiln_template::Fact;
+use kiln_template::{Fact, UNKNOWN};
 use std::collections::BTreeSet;
 
 impl Act<'_> {
@@ -45,6 +45,14 @@ impl Act<'_> {
         };
         let owner = self.as_owner(stack);
         let (outputs, facts) = evaluate(&owner, stack.into(), &template, version, known, work).await?;
+        let unknown: Vec<&str> =
+            outputs.iter().filter(|output| output.value.contains(UNKNOWN)).map(|output| output.name.as_str()).collect();
+        if !unknown.is_empty() {
+            return Err(crate::errors::validation(format!(
+                "The outputs [{}] refer to attributes that their resources do not have.",
+                unknown.join(", ")
+            )));
+        }
         let imports = facts.keys().filter_map(|fact| match fact {
             Fact::Export(name) => Some(name.clone()),
             _ => None,
