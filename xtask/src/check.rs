@@ -1,6 +1,6 @@
 //! `cargo xtask check`: everything that must hold before a change lands, cheapest first.
 
-use crate::{Result, coverage, layers, shapes};
+use crate::{Result, coverage, layers, promises, shapes};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
@@ -8,6 +8,7 @@ use std::process::Command;
 /// Runs all checks; stops at the first that fails.
 pub fn run(root: &Path) -> Result<()> {
     step("layers", || layers::run(root))?;
+    step("promises", || promises::run(root))?;
     step("format", || cargo(root, &["fmt", "--all", "--check"]))?;
     step("shapes", || shapes::run(root, &[], true))?;
     step("coverage", || coverage::run(root, true))?;
