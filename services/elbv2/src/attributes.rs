@@ -24,9 +24,14 @@ enum Takes {
     OffOr(u32, u32),
     /// What Kiln has built, and what AWS has besides.
     OneOf(&'static [&'static str], &'static [&'static str]),
+    /// Anything: it says nothing as long as what it belongs to is off.
+    Text,
     /// Only the default: Kiln has not built the rest.
     Default,
 }
+
+/// Characters of a value that is a text: those of the longest S3 key.
+const MOST_CHARACTERS: usize = 1024;
 
 /// A kind's attributes.
 pub struct Table {
@@ -43,20 +48,24 @@ pub const LOAD_BALANCER: Table = Table {
     what: "Load balancer",
     rows: &[
         row("access_logs.s3.enabled", "false", Takes::Default),
-        row("access_logs.s3.bucket", "", Takes::Default),
-        row("access_logs.s3.prefix", "", Takes::Default),
+        row("access_logs.s3.bucket", "", Takes::Text),
+        row("access_logs.s3.prefix", "", Takes::Text),
         row("connection_logs.s3.enabled", "false", Takes::Default),
-        row("connection_logs.s3.bucket", "", Takes::Default),
-        row("connection_logs.s3.prefix", "", Takes::Default),
+        row("connection_logs.s3.bucket", "", Takes::Text),
+        row("connection_logs.s3.prefix", "", Takes::Text),
         row("health_check_logs.s3.enabled", "false", Takes::Default),
-        row("health_check_logs.s3.bucket", "", Takes::Default),
-        row("health_check_logs.s3.prefix", "", Takes::Default),
+        row("health_check_logs.s3.bucket", "", Takes::Text),
+        row("health_check_logs.s3.prefix", "", Takes::Text),
         row("client_keep_alive.seconds", "3600", Takes::Number(60, 604_800)),
         row("deletion_protection.enabled", "false", Takes::Bool),
         row("idle_timeout.timeout_seconds", "60", Takes::Number(1, 4000)),
         row("ipv6.deny_all_igw_traffic", "false", Takes::Default),
         row("load_balancing.cross_zone.enabled", "true", Takes::Default),
-        row("routing.http.desync_mitigation_mode", "defensive", Takes::Default),
+        row(
+            "routing.http.desync_mitigation_mode",
+            "defensive",
+            Takes::OneOf(&["defensive"], &["monitor", "strictest"]),
+        ),
         row("routing.http.drop_invalid_header_fields.enabled", "false", Takes::Bool),
         row("routing.http.preserve_host_header.enabled", "false", Takes::Bool),
         row("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false", Takes::Default),
@@ -78,7 +87,12 @@ pub const TARGET_GROUP: Table = Table {
             "round_robin",
             Takes::OneOf(&["round_robin", "least_outstanding_requests"], &["weighted_random"]),
         ),
-        row("load_balancing.cross_zone.enabled", "use_load_balancer_configuration", Takes::Default),
+        // It is always on for application load balancers here.
+        row(
+            "load_balancing.cross_zone.enabled",
+            "use_load_balancer_configuration",
+            Takes::OneOf(&["use_load_balancer_configuration", "true"], &["false"]),
+        ),
         row("slow_start.duration_seconds", "0", Takes::OffOr(30, 900)),
         row("stickiness.app_cookie.cookie_name", "", Takes::Default),
         row("stickiness.app_cookie.duration_seconds", "86400", Takes::Number(1, 604_800)),
@@ -157,6 +171,8 @@ impl Table {
             Takes::OneOf(built, others) if !others.contains(&value) => {
                 refuse(format!("must be one of {}", [built, others].concat().join(", ")))
             }
+            Takes::Text if value.len() <= MOST_CHARACTERS => Ok(()),
+            Takes::Text => refuse(format!("must have at most {MOST_CHARACTERS} characters")),
             Takes::Default if value == row.default => Ok(()),
             Takes::OneOf(..) | Takes::Default => {
                 Err(Error::not_built(format!("elasticloadbalancing: attribute {}={value}", row.key)))
@@ -210,6 +226,7 @@ mod tests {
         assert_eq!(set("idle_timeout.timeout_seconds", "0").unwrap_err(), "InvalidConfigurationRequest");
         assert_eq!(set("idle_timeout.timeout_seconds", "x").unwrap_err(), "InvalidConfigurationRequest");
         assert_eq!(set("access_logs.s3.enabled", "false"), Ok(()));
+        assert_eq!(set("access_logs.s3.bucket", "logs"), Ok(()), "it is off, as Terraform may well say");
         assert_eq!(set("access_logs.s3.enabled", "true").unwrap_err(), "NotImplemented");
         assert_eq!(set("routing.http.xff_header_processing.mode", "x").unwrap_err(), "InvalidConfigurationRequest");
         assert_eq!(set("routing.http.xff_header_processing.mode", "remove"), Ok(()));

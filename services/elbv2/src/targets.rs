@@ -2,11 +2,15 @@
 //! name the ARNs of their requests. Source: Service Authorization Reference, "Actions, resources,
 //! and condition keys for Elastic Load Balancing V2".
 
-use kiln_service_kit::{Cx, Error, Target};
+use kiln_service_kit::{BoxFuture, Cx, Target, Touched};
 use serde_json::Value as Json;
 
 /// The load balancer or target group that is to be made, with the tags that it is to get.
-pub fn of(cx: &Cx, operation: &str, request: &Json) -> Result<Vec<Target>, Error> {
+pub fn of<'a>(cx: &'a Cx, operation: &'a str, request: &'a Json) -> BoxFuture<'a, Touched> {
+    Box::pin(touched(cx, operation, request))
+}
+
+async fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
     let kind = match operation {
         "CreateLoadBalancer" => "loadbalancer/app",
         "CreateTargetGroup" => "targetgroup",
