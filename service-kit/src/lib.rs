@@ -25,6 +25,8 @@ pub use access::{Access, Caller, CallerKind, Credential, Grant, ResourcePolicy, 
 pub use async_trait::async_trait;
 pub use controller::{AnyController, AskChaos, Chaos, Controller, Name, Pass, Plan, Report, Waiting};
 pub use cx::Cx;
+#[doc(no_inline)]
+pub use futures_util::future::BoxFuture;
 pub use idempotency::{Remembered, request_hash};
 pub use kiln_clock::{Clock, Timestamp};
 pub use kiln_ids::{Arn, IdSource};
@@ -35,7 +37,7 @@ pub use paging::{Page, paginate};
 pub use platform::{CallLog, CallRecord, Platform, PlatformBuilder};
 pub use resource::{ResourceRequest, ResourceType, Stability};
 pub use service::{Service, Start};
-pub use target::{Target, Targets};
+pub use target::{Target, Targets, Touched};
 
 #[doc(hidden)]
 pub use kiln_protocol::{Shape as __Shape, StructTyped as __StructTyped};

@@ -86,7 +86,7 @@ pub const fn same(a: &str, b: &str) -> bool {
 #[macro_export]
 macro_rules! operation {
     ($name:ident: $handler:ident($input:ty)) => { $crate::operation!(@row $name, $handler, $input, |cx, input| {
-        cx.authorize_call::<$input>(input)
+        cx.authorize_call::<$input>(input).await
     }) };
     ($name:ident: $handler:ident($input:ty), open) => { $crate::operation!(@row $name, $handler, $input, |_cx, _input| {
         Ok::<(), $crate::Error>(())

@@ -6,6 +6,7 @@
 //! that it costs the root user and Kiln's own services nothing.
 
 use crate::{Cx, Error};
+use futures_util::future::BoxFuture;
 use kiln_protocol::{Request, Shape, stored};
 use serde_json::Value as Json;
 
@@ -54,18 +55,21 @@ impl Target {
 
 /// What an operation touches, from its request as JSON (by the model's names). None: the action has
 /// no resource, and policies are asked about `*`.
-pub type Targets = fn(&Cx, operation: &str, request: &Json) -> Result<Vec<Target>, Error>;
+pub type Targets = for<'a> fn(&'a Cx, operation: &'a str, request: &'a Json) -> BoxFuture<'a, Touched>;
+
+/// What [`Targets`] answer.
+pub type Touched = Result<Vec<Target>, Error>;
 
 impl Cx {
     /// Asks whether the caller may make this call: once for each thing that it touches.
     #[doc(hidden)]
-    pub fn authorize_call<R: Request + Shape>(&self, request: &R) -> Result<(), Error> {
+    pub async fn authorize_call<R: Request + Shape>(&self, request: &R) -> Result<(), Error> {
         if !self.platform().judges(self.caller()) {
             return Ok(());
         }
         let action = format!("{}:{}", R::SERVICE.signing_name, R::OPERATION);
         let targets = match self.platform().targets(R::SERVICE.name) {
-            Some(targets) => targets(self, R::OPERATION, &stored::to_json(request))?,
+            Some(targets) => targets(self, R::OPERATION, &stored::to_json(request)).await?,
             None => vec![],
         };
         if targets.is_empty() {

@@ -5,7 +5,7 @@ import unittest
 
 import botocore.exceptions
 
-from kiln import Kiln
+from kiln import Kiln, wait_for
 
 
 def policy(effect, action, resource="*", **more):
@@ -217,6 +217,23 @@ class Rights(unittest.TestCase):
             ),
         )
         iam.add_role_to_instance_profile(**ask)
+
+    def test_a_stack_acts_with_the_role_it_was_given(self):
+        trust = {"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        self.iam.create_role(RoleName="builder", AssumeRolePolicyDocument=document(trust))
+        own = f"arn:aws:ssm:*:{self.account}:parameter/by-role/*"
+        self.iam.put_role_policy(RoleName="builder", PolicyName="p", PolicyDocument=document(policy("Allow", "ssm:*", own)))
+        cloudformation = self.kiln.client("cloudformation")
+        for name, status in (("/by-role/a", "CREATE_COMPLETE"), ("/elsewhere/a", "ROLLBACK_COMPLETE")):
+            properties = {"Type": "String", "Value": "x", "Name": name}
+            stack = name.strip("/").replace("/", "-")
+            cloudformation.create_stack(
+                StackName=stack,
+                RoleARN=f"arn:aws:iam::{self.account}:role/builder",
+                TemplateBody=json.dumps({"Resources": {"A": {"Type": "AWS::SSM::Parameter", "Properties": properties}}}),
+            )
+            seen = lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]  # noqa: B023, E731
+            wait_for(status, lambda: seen() == status)  # noqa: B023
 
     def test_everything_is_there_after_kill(self):
         with Kiln(machines="sim") as kiln:

@@ -56,6 +56,9 @@ class Parameters(unittest.TestCase):
         error = self.refused(self.ssm.get_parameter, Name=other)
         self.assertEqual(error["Code"], "ParameterNotFound")
         self.assertIn("kiln:ssm-alias", error["Message"])
+        error = self.refused(self.ssm.get_parameters_by_path, Path="/aws/service/ami-amazon-linux-latest")
+        self.assertEqual(error["Code"], "NotImplemented")
+        self.assertIn("kiln:ssm-alias", error["Message"])
         own = ec2.copy_image(SourceImageId=image, SourceRegion=ec2.meta.region_name, Name="mine")["ImageId"]
         ec2.get_waiter("image_available").wait(ImageIds=[own], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
         ec2.create_tags(Resources=[own], Tags=[{"Key": "kiln:ssm-alias", "Value": other}])

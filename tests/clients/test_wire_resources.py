@@ -94,6 +94,12 @@ class Resources(unittest.TestCase):
         self.ec2.create_launch_template(LaunchTemplateName="large", LaunchTemplateData=data)
         self.refused(ec2.run_instances, LaunchTemplate={"LaunchTemplateName": "large"}, MinCount=1, MaxCount=1)
 
+    def test_an_alias_hides_no_image(self):
+        image = f"arn:aws:ec2:{self.kiln.info['region']}::image/{self.image}"
+        ec2 = self.client("alias", allow(["ec2:RunInstances", "ssm:GetParameters"]), deny("ec2:RunInstances", image))
+        alias = "resolve:ssm:/aws/service/debian/release/12/latest/amd64"
+        self.assertIn(image, self.refused(ec2.run_instances, **RUN, ImageId=alias))
+
     def test_tags_asked_for_decide(self):
         ec2 = self.client(
             "asked",

@@ -2,11 +2,15 @@
 //! resources, and condition keys for Amazon EC2 Auto Scaling".
 
 use crate::records::{Group, LaunchConfiguration, Member};
-use kiln_service_kit::{Cx, Error, Target};
+use kiln_service_kit::{BoxFuture, Cx, Error, Target, Touched};
 use serde_json::Value as Json;
 
 /// The groups and launch configurations that an operation touches; nothing for calls that list them.
-pub fn of(cx: &Cx, operation: &str, request: &Json) -> Result<Vec<Target>, Error> {
+pub fn of<'a>(cx: &'a Cx, operation: &'a str, request: &'a Json) -> BoxFuture<'a, Touched> {
+    Box::pin(touched(cx, operation, request))
+}
+
+async fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
     if operation.starts_with("Describe") {
         return Ok(vec![]);
     }

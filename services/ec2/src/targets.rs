@@ -12,7 +12,7 @@ use crate::records::*;
 use crate::tags::{Tagged, Tags, is_reserved};
 use kiln_ec2_shapes::RunInstancesRequest;
 use kiln_protocol::stored;
-use kiln_service_kit::{Cx, Error, Target};
+use kiln_service_kit::{BoxFuture, Cx, Error, Target, Touched};
 use serde_json::Value as Json;
 
 /// One operation: the members that name things, and what it makes.
@@ -135,10 +135,14 @@ const TAGGABLE: &[&Kind] = &[
 ];
 
 /// What an operation touches; nothing for calls that list things.
-pub fn of(cx: &Cx, operation: &str, request: &Json) -> Result<Vec<Target>, Error> {
+pub fn of<'a>(cx: &'a Cx, operation: &'a str, request: &'a Json) -> BoxFuture<'a, Touched> {
+    Box::pin(touched(cx, operation, request))
+}
+
+async fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
     let mut targets = match operation {
         "CreateTags" | "DeleteTags" => tagging(cx, request)?,
-        "RunInstances" => launching(cx, request)?,
+        "RunInstances" => launching(cx, request).await?,
         _ => match ROWS.iter().find(|row| row.operation == operation) {
             Some(row) => by_row(cx, row, request)?,
             None => vec![],
@@ -288,7 +292,7 @@ fn first<R: Tagged>(cx: &Cx, is: impl Fn(&R) -> bool) -> Result<Option<std::sync
 }
 
 /// A launch touches everything it uses and makes, its launch template's share included.
-fn launching(cx: &Cx, request: &Json) -> Result<Vec<Target>, Error> {
+async fn launching(cx: &Cx, request: &Json) -> Result<Vec<Target>, Error> {
     let typed: RunInstancesRequest = stored::from_json(request.clone())?;
     // A template that cannot be used is refused by the call itself.
     let merged = launch::with_template(cx, typed).map_or_else(|_| request.clone(), |merged| stored::to_json(&merged));
@@ -296,6 +300,7 @@ fn launching(cx: &Cx, request: &Json) -> Result<Vec<Target>, Error> {
 
     let mut targets = vec![];
     let image = merged["ImageId"].as_str().unwrap_or("*");
+    let image = &image_lookup::resolved(cx, image).await?;
     targets.push(existing(cx, &kinds::IMAGE, image)?);
     let mut instance = made(cx, &merged, &kinds::INSTANCE)
         .with("ec2:InstanceType", merged["InstanceType"].as_str().unwrap_or("m1.small"));

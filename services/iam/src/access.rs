@@ -9,7 +9,7 @@
 //! Temporary credentials are the sts service's, which puts itself in front of this.
 
 use crate::parsed::Parsed;
-use crate::records::{AccessKey, User, everywhere};
+use crate::records::{AccessKey, Role, User, everywhere};
 use crate::rights::Rights;
 use kiln_policy::{Policies, Policy, Principal, Request, ResourcePolicies, evaluate};
 use kiln_protocol::Protocol;
@@ -120,7 +120,11 @@ impl IamAccess {
             CallerKind::Role { role_name, session_policies, session_tags, .. } => {
                 let found = Rights::of_role(&self.store, &self.parsed, &scope, role_name)?;
                 let role_id = id.split(':').next().unwrap_or(&id).to_owned();
-                let (role, mut rights) = found.filter(|(role, _)| role.id == role_id).ok_or_else(gone)?;
+                // A service that was given a role's ARN (a stack) takes on the role anew at each call,
+                // and names it by name; a session from outside is of the role it began with.
+                let by_name = |role: &Role| caller.access_key.is_empty() && role.name == role_id;
+                let (role, mut rights) =
+                    found.filter(|(role, _)| role.id == role_id || by_name(role)).ok_or_else(gone)?;
                 rights.limit_to_session(&self.store, &self.parsed, session_policies)?;
                 rights.tags.extend(session_tags.iter().cloned());
                 Ok((Principal::Session { arn, role_arn: role.arn.clone(), account, id }, rights))

@@ -32,6 +32,19 @@ pub fn is_public(name: &str) -> bool {
     name.starts_with("/aws/")
 }
 
+/// Whether Kiln publishes below a path, so that finding nothing there is the truth.
+pub fn is_published(path: &str) -> bool {
+    path.starts_with(DEBIAN) || path == DEBIAN.trim_end_matches('/') || matches!(path, "/aws" | "/aws/service")
+}
+
+/// Nothing is published below a path, and how to change that.
+pub fn none_below(path: &str) -> Error {
+    Error::not_built(format!(
+        "the public parameters below {path} (images of your own answer to names there: aws ec2 create-tags --resources \
+         AMI-ID --tags Key={ALIAS_TAG},Value=NAME)"
+    ))
+}
+
 /// The image that a public parameter means; ParameterNotFound with advice where there is none.
 pub async fn resolve(cx: &Cx, name: &str) -> Result<Alias, Error> {
     let tagged = images(cx, &format!("tag:{ALIAS_TAG}"), name).await?;

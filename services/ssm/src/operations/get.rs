@@ -59,10 +59,15 @@ async fn get_parameters_by_path(
     let decrypt = request.with_decryption.unwrap_or(false);
     let mut all = vec![];
     if images::is_public(&request.path) {
-        let aliases = images::under(cx, &request.path, recursive).await?;
-        if filters.is_empty() {
-            all.extend(aliases.into_iter().map(|alias| public(cx, alias, None)));
+        if !filters.is_empty() {
+            return Err(Error::not_built("ssm:GetParametersByPath with ParameterFilters below /aws/"));
         }
+        let aliases = images::under(cx, &request.path, recursive).await?;
+        // AWS has parameters in many places there: an empty answer would say that it has none.
+        if aliases.is_empty() && !images::is_published(&request.path) {
+            return Err(images::none_below(&request.path));
+        }
+        all.extend(aliases.into_iter().map(|alias| public(cx, alias, None)));
     } else {
         for (_, kept) in cx.store().list::<Kept>(cx.scope())? {
             if filters::is_under(&kept.name, &request.path, recursive)
