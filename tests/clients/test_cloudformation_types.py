@@ -202,6 +202,44 @@ class EveryType(unittest.TestCase):
         ]
         self.assertEqual(left, [[]] * len(left))
 
+    def test_attributes_and_updates_in_place(self):
+        body = """
+        Parameters: {Tokens: {Type: String, Default: optional}, Image: {Type: "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", Default: /aws/service/debian/release/12/latest/amd64}}
+        Resources:
+          Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+          Subnet: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/24}}
+          Group: {Type: AWS::EC2::SecurityGroup, Properties: {GroupDescription: x, VpcId: !Ref Vpc}}
+          Template: {Type: AWS::EC2::LaunchTemplate, Properties: {LaunchTemplateData: {ImageId: !Ref Image}, TagSpecifications: [{ResourceType: launch-template, Tags: [{Key: !Ref Tokens, Value: v}]}]}}
+          Box: {Type: AWS::EC2::Instance, Properties: {ImageId: !Ref Image, InstanceType: t3.micro, SubnetId: !Ref Subnet, MetadataOptions: {HttpTokens: !Ref Tokens}}}
+          Servers: {Type: AWS::AutoScaling::AutoScalingGroup, Properties: {MinSize: 0, MaxSize: 2, VPCZoneIdentifier: [!Ref Subnet], LaunchTemplate: {LaunchTemplateId: !Ref Template, Version: "1"}}}
+          Role: {Type: AWS::IAM::Role, Properties: {Description: !Ref Tokens, AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: "sts:AssumeRole"}]}}}
+        Outputs:
+          Dns: {Value: !GetAtt Vpc.EnableDnsSupport}
+          Public: {Value: !GetAtt Subnet.MapPublicIpOnLaunch}
+          Name: {Value: !GetAtt Group.GroupName}
+          Said: {Value: !GetAtt Group.GroupDescription}
+          Where: {Value: !GetAtt Box.SubnetId}
+          Desired: {Value: !GetAtt Servers.DesiredCapacity}
+          Version: {Value: !GetAtt Servers.LaunchTemplate.Version}
+        """
+        self.cfn.create_stack(StackName="attributes", TemplateBody=body, Capabilities=CAPABILITIES)
+        self.assertEqual(self.settled("attributes"), "CREATE_COMPLETE", self.failures("attributes"))
+        ids = self.ids("attributes")
+        outputs = {o["OutputKey"]: o["OutputValue"] for o in self.cfn.describe_stacks(StackName="attributes")["Stacks"][0]["Outputs"]}
+        name = self.ec2.describe_security_groups(GroupIds=[ids["Group"]])["SecurityGroups"][0]["GroupName"]
+        self.assertEqual(outputs, {"Dns": "true", "Public": "false", "Name": name, "Said": "x", "Where": ids["Subnet"], "Desired": "0", "Version": "1"})
+        self.cfn.update_stack(StackName="attributes", UsePreviousTemplate=True, Capabilities=CAPABILITIES, Parameters=[{"ParameterKey": "Tokens", "ParameterValue": "required"}])
+        self.assertEqual(self.settled("attributes"), "UPDATE_COMPLETE", self.failures("attributes"))
+        self.assertEqual(self.ids("attributes"), ids, "all in place")
+        box = self.ec2.describe_instances(InstanceIds=[ids["Box"]])["Reservations"][0]["Instances"][0]
+        self.assertEqual(box["MetadataOptions"]["HttpTokens"], "required")
+        template = self.ec2.describe_launch_templates(LaunchTemplateIds=[ids["Template"]])["LaunchTemplates"][0]
+        self.assertEqual(self.own(template["Tags"]), {"required": "v"})
+        self.assertEqual(self.iam.get_role(RoleName=ids["Role"])["Role"]["Description"], "required")
+        stack = self.cfn.describe_stacks(StackName="attributes")["Stacks"][0]["StackId"]
+        self.cfn.delete_stack(StackName="attributes")
+        self.assertEqual(self.settled(stack), "DELETE_COMPLETE", self.failures(stack))
+
     def test_what_still_uses_a_thing_is_told_and_does_not_hang(self):
         body = "Resources: {Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}}"
         self.cfn.create_stack(StackName="used", TemplateBody=body)

@@ -1,7 +1,7 @@
 //! What each resource type's properties are: the facts that come with the template crate, read once.
 
 use kiln_service_kit::{Error, Platform};
-use kiln_template::{DeletionPolicy, ResourceSchema, Template, TemplateError, facts};
+use kiln_template::{DeletionPolicy, Graph, ResourceSchema, Template, TemplateError, facts};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -26,9 +26,20 @@ const NAMED: [(&str, &str); 12] = [
     ("AWS::SSM::Parameter", "Name"),
 ];
 
+fn is_built(platform: &Platform, name: &str) -> bool {
+    platform.resource_type(name).is_some() && FACTS.contains_key(name)
+}
+
+/// Refuses what AWS refuses before anybody wants a stack: types and attributes that do not exist, circles.
+pub fn validate(platform: &Platform, template: &Template) -> Result<(), TemplateError> {
+    template.check_types(|name| is_built(platform, name) || not_built(name).is_some())?;
+    template.check_attributes(&*FACTS)?;
+    Graph::of(template, None).map(drop)
+}
+
 /// Refuses resource types that do not exist, those that are not built, and what no type can do yet.
 pub fn check(platform: &Platform, template: &Template) -> Result<(), Error> {
-    let built = |name: &str| platform.resource_type(name).is_some() && FACTS.contains_key(name);
+    let built = |name: &str| is_built(platform, name);
     template.check_types(|name| built(name) || not_built(name).is_some()).map_err(crate::errors::template)?;
     let missing: Vec<String> =
         template.resource_types().into_iter().filter(|name| !built(name)).filter_map(not_built).collect();

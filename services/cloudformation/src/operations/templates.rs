@@ -111,8 +111,9 @@ async fn get_template_summary(
     })
 }
 
-async fn validate_template(_: &Cx, request: ValidateTemplateRequest) -> Result<ValidateTemplateResponse, Error> {
+async fn validate_template(cx: &Cx, request: ValidateTemplateRequest) -> Result<ValidateTemplateResponse, Error> {
     let template = parse(&body(request.template_body.as_deref(), request.template_url.as_deref())?)?;
+    schemas::validate(cx.platform(), &template).map_err(crate::errors::template)?;
     let (capabilities, capabilities_reason) = capabilities(&template);
     let parameters = template.parameters.iter().map(|(name, declared)| TemplateParameter {
         parameter_key: Some(name.clone()),

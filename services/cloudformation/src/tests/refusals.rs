@@ -1,6 +1,7 @@
 //! What is refused, and by which name.
 
 use super::given::*;
+use kiln_cloudformation_shapes::ValidateTemplateRequest;
 
 async fn refused(body: &str) -> (String, String) {
     code(given().create("s", body).await)
@@ -90,4 +91,39 @@ async fn what_has_a_name_of_its_own_is_not_replaced() {
     assert_eq!(given.world.ids(), ["Key-1"]);
     assert_eq!(given.update("s", &body("other", "ed25519")).await.unwrap(), "UPDATE_COMPLETE");
     assert_eq!(given.world.ids(), ["Key-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_is_validated_without_a_stack() {
+    let given = given();
+    let validate = |body: &str| {
+        let request = ValidateTemplateRequest { template_body: Some(body.into()), template_url: None };
+        given.cx.call(request)
+    };
+    for (body, expected) in [
+        (
+            "Resources: {A: {Type: AWS::No::Such}}",
+            "Unrecognized resource types: [AWS::No::Such] [Resources/A/Type at 1:13]",
+        ),
+        (
+            "Resources: {A: {Type: AWS::EC2::VPC, DependsOn: B}, B: {Type: AWS::EC2::VPC, DependsOn: A}}",
+            "Circular dependency between resources: [A, B] [Resources/A at 1:13]",
+        ),
+        (
+            "Resources: {A: {Type: AWS::EC2::VPC}}\nOutputs: {O: {Value: !GetAtt A.Colour}}",
+            "resource A does not support attribute type Colour in Fn::GetAtt [Outputs/O/Value at 2:22]",
+        ),
+        (
+            "Resources: {A: {Type: AWS::EC2::VPC, Properties: {CidrBlock: !Ref B}}}",
+            "Unresolved resource dependencies [B] in the Resources block of the template [Resources/A/Properties/CidrBlock at 1:62]",
+        ),
+    ] {
+        let (code, message) = code(validate(body).await);
+        assert_eq!(code, "ValidationError");
+        assert!(message.ends_with(expected), "{message}");
+    }
+    let fine = validate("Parameters: {P: {Type: String, NoEcho: true}}\nResources: {A: {Type: AWS::S3::Bucket}}")
+        .await
+        .unwrap();
+    assert_eq!((fine.parameters.len(), fine.parameters[0].no_echo), (1, Some(true)));
 }

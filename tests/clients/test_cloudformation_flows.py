@@ -1,0 +1,145 @@
+"""What people do with stacks from the command line: deploy, package, share values, look first, wait."""
+import json
+import pathlib
+import tempfile
+import unittest
+
+import botocore.exceptions
+
+from kiln import Kiln, wait_for
+
+NOTE = "Resources: {N: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: %s}}}"
+LOOPS = """
+Transform: AWS::LanguageExtensions
+Parameters: {Names: {Type: CommaDelimitedList, Default: "red,green"}}
+Resources:
+  Fn::ForEach::Notes:
+    - Name
+    - !Ref Names
+    - Note${Name}: {Type: AWS::SSM::Parameter, Properties: {Name: !Sub "/loops/${Name}", Type: String, Value: !ToJsonString {is: !Ref Name, of: !Length {Ref: Names}}}}
+"""
+
+
+class Flows(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.kiln = cls.enterClassContext(Kiln(machines="sim"))
+        cls.cfn = cls.kiln.client("cloudformation")
+        cls.ssm = cls.kiln.client("ssm")
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+
+    def file(self, name, body):
+        path = self.folder / name
+        path.write_text(body)
+        return str(path)
+
+    def refused(self, call, **arguments):
+        with self.assertRaises(botocore.exceptions.ClientError) as caught:
+            call(**arguments)
+        error = caught.exception.response["Error"]
+        return error["Code"], error["Message"]
+
+    def settled(self, name):
+        def status():
+            status = self.cfn.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+            return None if status.endswith("IN_PROGRESS") else status
+
+        return wait_for(f"{name} to settle", status)
+
+    def create(self, name, body, **more):
+        stack = self.cfn.create_stack(StackName=name, TemplateBody=body, **more)["StackId"]
+        self.assertEqual(self.settled(stack), "CREATE_COMPLETE")
+        return stack
+
+    def test_values_in_use_by_others_are_kept(self):
+        shares = NOTE % "%s" + "\nOutputs: {N: {Value: !GetAtt N.Value, Export: {Name: shared}}}"
+        self.create("gives", shares % "a")
+        self.create("takes", NOTE % "!ImportValue shared")
+        self.assertEqual([e["Name"] for e in self.cfn.list_exports()["Exports"]], ["shared"])
+        self.assertEqual(self.cfn.list_imports(ExportName="shared")["Imports"], ["takes"])
+        self.assertEqual(self.refused(self.cfn.delete_stack, StackName="gives"), ("ValidationError", "Export shared cannot be deleted as it is in use by takes"))
+        self.cfn.update_stack(StackName="gives", TemplateBody=shares % "b")
+        self.assertEqual(self.settled("gives"), "UPDATE_ROLLBACK_COMPLETE")
+        reasons = [e.get("ResourceStatusReason") for e in self.cfn.describe_stack_events(StackName="gives")["StackEvents"]]
+        self.assertIn("Export shared cannot be updated as it is in use by takes", reasons)
+        self.assertEqual(self.cfn.list_exports()["Exports"][0]["Value"], "a")
+        self.assertEqual(self.refused(self.cfn.create_stack, StackName="third", TemplateBody=NOTE % "!ImportValue nothing")[1].split(" [")[0], "No export named nothing found.")
+        self.cfn.delete_stack(StackName="takes")
+        self.cfn.get_waiter("stack_delete_complete").wait(StackName="takes", WaiterConfig={"Delay": 1})
+        self.cfn.delete_stack(StackName="gives")
+        self.cfn.get_waiter("stack_delete_complete").wait(StackName="gives", WaiterConfig={"Delay": 1})
+
+    def test_loops_are_deployed_and_change_with_their_parameter(self):
+        # A change set, as `aws cloudformation deploy` makes one: nothing to acknowledge, it is looked at first.
+        stack = self.cfn.create_change_set(StackName="loops", ChangeSetName="c", ChangeSetType="CREATE", TemplateBody=LOOPS)["StackId"]
+        self.cfn.execute_change_set(StackName="loops", ChangeSetName="c")
+        self.assertEqual(self.settled(stack), "CREATE_COMPLETE")
+        self.assertEqual(self.notes(), {"red": {"is": "red", "of": 2}, "green": {"is": "green", "of": 2}})
+        names = [{"ParameterKey": "Names", "ParameterValue": "red,blue,grey"}]
+        self.assertEqual(
+            self.refused(self.cfn.update_stack, StackName="loops", UsePreviousTemplate=True, Parameters=names),
+            ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_AUTO_EXPAND]"),
+        )
+        self.cfn.update_stack(StackName="loops", UsePreviousTemplate=True, Parameters=names, Capabilities=["CAPABILITY_AUTO_EXPAND"])
+        self.assertEqual(self.settled("loops"), "UPDATE_COMPLETE")
+        self.assertEqual(self.notes(), {name: {"is": name, "of": 3} for name in ("red", "blue", "grey")})
+
+    def notes(self):
+        found = self.ssm.get_parameters_by_path(Path="/loops")["Parameters"]
+        return {parameter["Name"].rsplit("/")[-1]: json.loads(parameter["Value"]) for parameter in found}
+
+    def test_what_needs_a_bucket_says_so(self):
+        nested = self.file("nested.yaml", "Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: ./plain.yaml}}}")
+        plain = self.file("plain.yaml", NOTE % "x")
+        packed = str(self.folder / "packed.yaml")
+        for arguments in [
+            ("package", "--template-file", nested, "--s3-bucket", "b", "--output-template-file", packed),
+            ("deploy", "--template-file", plain, "--s3-bucket", "b", "--stack-name", "x"),
+        ]:
+            done = self.kiln.aws("cloudformation", *arguments, check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("Kiln does not implement the service s3", done.stderr)
+        # Without anything to upload, package works.
+        done = self.kiln.aws("cloudformation", "package", "--template-file", plain, "--s3-bucket", "b", "--output-template-file", packed, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.create("packed", pathlib.Path(packed).read_text())
+        for more, word in [
+            ({"TemplateURL": "https://s3.amazonaws.com/b/k"}, "TemplateURL"),
+            ({"TemplateBody": NOTE % "x", "NotificationARNs": ["arn:aws:sns:us-east-1:000000000000:t"]}, "NotificationARNs"),
+            ({"TemplateBody": NOTE % "'{{resolve:secretsmanager:s}}'"}, "secretsmanager"),
+            ({"TemplateBody": "Transform: AWS::Serverless-2016-10-31\n" + NOTE % "x"}, "AWS::Serverless-2016-10-31"),
+        ]:
+            code, message = self.refused(self.cfn.create_stack, StackName="not", **more)
+            self.assertEqual(code, "NotImplemented")
+            self.assertIn(word, message)
+
+    def test_secrets_are_hidden_in_change_sets(self):
+        body = "Parameters: {P: {Type: String, NoEcho: true}}\n" + NOTE % "!Sub 'x-${P}'"
+        value = lambda text: [{"ParameterKey": "P", "ParameterValue": text}]  # noqa: E731
+        self.create("quiet", body, Parameters=value("first-secret"))
+        self.cfn.create_change_set(StackName="quiet", ChangeSetName="c", UsePreviousTemplate=True, Parameters=value("second-secret"))
+        self.cfn.get_waiter("change_set_create_complete").wait(StackName="quiet", ChangeSetName="c")
+        shown = self.cfn.describe_change_set(StackName="quiet", ChangeSetName="c", IncludePropertyValues=True)
+        self.assertNotIn("secret", json.dumps(shown, default=str))
+        self.assertEqual(shown["Changes"][0]["ResourceChange"]["Details"][0]["Target"]["AfterValue"], "****")
+        self.cfn.execute_change_set(StackName="quiet", ChangeSetName="c")
+        self.cfn.get_waiter("stack_update_complete").wait(StackName="quiet", WaiterConfig={"Delay": 1})
+        events = self.cfn.describe_stack_events(StackName="quiet")["StackEvents"]
+        self.assertNotIn("secret", json.dumps(events, default=str))
+        name = self.cfn.describe_stack_resource(StackName="quiet", LogicalResourceId="N")["StackResourceDetail"]["PhysicalResourceId"]
+        self.assertEqual(self.ssm.get_parameter(Name=name)["Parameter"]["Value"], "x-second-secret")
+
+    def test_what_has_a_name_is_not_replaced_under_it(self):
+        named = "Resources: {P: {Type: AWS::IAM::ManagedPolicy, Properties: {ManagedPolicyName: mine, Description: %s, PolicyDocument: {Version: '2012-10-17', Statement: [{Effect: Allow, Action: '*', Resource: '*'}]}}}}"
+        capabilities = {"Capabilities": ["CAPABILITY_NAMED_IAM"]}
+        self.create("named", named % "a", **capabilities)
+        self.cfn.update_stack(StackName="named", TemplateBody=named % "b", **capabilities)
+        self.assertEqual(self.settled("named"), "UPDATE_ROLLBACK_COMPLETE")
+        reasons = [e.get("ResourceStatusReason") for e in self.cfn.describe_stack_events(StackName="named")["StackEvents"]]
+        self.assertIn("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename mine and update the stack again.", reasons)
+        policies = self.kiln.client("iam").list_policies(Scope="Local")["Policies"]
+        self.assertEqual([policy["PolicyName"] for policy in policies], ["mine"])
+
+
+if __name__ == "__main__":
+    unittest.main()
