@@ -7,6 +7,10 @@ use std::process::Command;
 
 /// Plays the scripts named, or all.
 pub fn run(root: &Path, arguments: &[&str]) -> Result<()> {
+    // Cargo is run in the repository's top folder; a script is named from where the caller stands.
+    let here = std::env::current_dir().map_err(|e| format!("failed to read the current folder: {e}"))?;
+    let arguments =
+        arguments.iter().map(|a| if a.starts_with("--") { a.into() } else { here.join(a).into_os_string() });
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(["run", "--quiet", "--package", "kiln-sim", "--"])
