@@ -92,14 +92,11 @@ macro_rules! operation {
         Ok::<(), $crate::Error>(())
     }) };
     ($name:ident: $handler:ident($input:ty), on $resources:path) => { $crate::operation!(@row $name, $handler, $input, |cx, input| {
-        cx.authorize(&$crate::operation!(@action $input), &$resources(cx, input), &[])
+        cx.authorize_on::<$input>(input, $resources(cx, input), &[]).await
     }) };
     ($name:ident: $handler:ident($input:ty), on $resources:path, given $keys:path) => { $crate::operation!(@row $name, $handler, $input, |cx, input| {
-        cx.authorize(&$crate::operation!(@action $input), &$resources(cx, input), &$keys(cx, input))
+        cx.authorize_on::<$input>(input, $resources(cx, input), &$keys(cx, input)).await
     }) };
-    (@action $input:ty) => {
-        format!("{}:{}", <$input as $crate::Request>::SERVICE.signing_name, <$input as $crate::Request>::OPERATION)
-    };
     (@row $name:ident, $handler:ident, $input:ty, |$cx:ident, $in:ident| $authorize:expr) => { {
         const _: () = assert!($crate::__same(stringify!($name), <$input as $crate::Request>::OPERATION), "the row's name is not the operation's");
         $crate::Operation {

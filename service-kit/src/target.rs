@@ -16,6 +16,7 @@ pub struct Target {
     /// Another action that the call needs as well, e.g. `ec2:CreateTags` to launch with tags; the
     /// call's own otherwise.
     pub action: Option<&'static str>,
+    /// Empty: whatever the operation's row names.
     pub arn: String,
     /// Condition keys of this resource; a key given several times has several values.
     pub keys: Vec<(String, String)>,
@@ -67,18 +68,48 @@ impl Cx {
         if !self.platform().judges(self.caller()) {
             return Ok(());
         }
-        let action = format!("{}:{}", R::SERVICE.signing_name, R::OPERATION);
-        let targets = match self.platform().targets(R::SERVICE.name) {
-            Some(targets) => targets(self, R::OPERATION, &stored::to_json(request)).await?,
-            None => vec![],
-        };
+        let mut targets = self.touched(request).await?;
         if targets.is_empty() {
-            return self.authorize(&action, &["*".to_owned()], &[]);
+            targets.push(Target::new("*"));
         }
+        self.judge::<R>(&targets, &[])
+    }
+
+    /// The same for the resources that an operation's row names, with the condition keys that the
+    /// service knows of each.
+    #[doc(hidden)]
+    pub async fn authorize_on<R: Request + Shape>(
+        &self,
+        request: &R,
+        arns: Vec<String>,
+        keys: &[(&str, String)],
+    ) -> Result<(), Error> {
+        if !self.platform().judges(self.caller()) {
+            return Ok(());
+        }
+        let known = self.touched(request).await?;
+        let keys_of = |arn: &str| {
+            let of_it = known.iter().filter(|target| target.arn == arn || target.arn.is_empty());
+            of_it.flat_map(|target| target.keys.clone()).collect()
+        };
+        let with_keys = |arn: String| Target { action: None, keys: keys_of(&arn), arn };
+        let targets: Vec<Target> = arns.into_iter().map(with_keys).collect();
+        self.judge::<R>(&targets, keys)
+    }
+
+    async fn touched<R: Request + Shape>(&self, request: &R) -> Touched {
+        match self.platform().targets(R::SERVICE.name) {
+            Some(targets) => targets(self, R::OPERATION, &stored::to_json(request)).await,
+            None => Ok(vec![]),
+        }
+    }
+
+    fn judge<R: Request>(&self, targets: &[Target], more: &[(&str, String)]) -> Result<(), Error> {
+        let action = format!("{}:{}", R::SERVICE.signing_name, R::OPERATION);
         for target in targets {
-            let keys: Vec<(&str, String)> =
-                target.keys.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
-            self.authorize(target.action.unwrap_or(&action), &[target.arn], &keys)?;
+            let own = target.keys.iter().map(|(key, value)| (key.as_str(), value.clone()));
+            let keys: Vec<(&str, String)> = more.iter().cloned().chain(own).collect();
+            self.authorize(target.action.unwrap_or(&action), std::slice::from_ref(&target.arn), &keys)?;
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ class Resources(unittest.TestCase):
         with self.assertRaises(botocore.exceptions.ClientError) as caught:
             call(**arguments)
         error = caught.exception.response["Error"]
-        self.assertIn(error["Code"], ("UnauthorizedOperation", "AccessDenied"), error["Message"])
+        self.assertIn(error["Code"], ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException"), error["Message"])
         return error["Message"]
 
     def arn(self, kind, name):
@@ -109,6 +109,36 @@ class Resources(unittest.TestCase):
         self.refused(ec2.create_vpc, CidrBlock="10.0.0.0/16")
         made = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tags("vpc", team="a"))["Vpc"]["VpcId"]
         self.refused(ec2.create_tags, Resources=[made], Tags=[{"Key": "a", "Value": "b"}])
+
+    def test_tags_of_parameters_and_roles_decide(self):
+        own = self.kiln.client("ssm")
+        for team in "ab":
+            tagged = [{"Key": "team", "Value": team}]
+            own.put_parameter(Name=f"/tagged/{team}", Value=team, Type="String", Tags=tagged)
+            self.iam.create_user(UserName=f"tagged-{team}", Tags=tagged)
+        ssm = self.client(
+            "param",
+            allow("ssm:GetParameter*", **equals("aws:ResourceTag/team", "a")),
+            allow("ssm:PutParameter", **equals("aws:RequestTag/team", "a")),
+            allow("ssm:GetParameter", f"arn:aws:ssm:{self.kiln.info['region']}::parameter/aws/service/*"),
+            service="ssm",
+        )
+        self.assertEqual(ssm.get_parameter(Name="/tagged/a")["Parameter"]["Value"], "a")
+        self.refused(ssm.get_parameter, Name="/tagged/b")
+        self.refused(ssm.get_parameters, Names=["/tagged/a", "/tagged/b"])
+        ssm.put_parameter(Name="/tagged/c", Value="c", Type="String", Tags=[{"Key": "team", "Value": "a"}])
+        self.refused(ssm.put_parameter, Name="/tagged/d", Value="d", Type="String")
+        ssm.get_parameter(Name="/aws/service/debian/release/12/latest/amd64")
+        iam = self.client(
+            "people",
+            allow("iam:GetUser", **equals("iam:ResourceTag/team", "a")),
+            allow("iam:TagUser", **{"Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": ["note"]}}}),
+            service="iam",
+        )
+        iam.get_user(UserName="tagged-a")
+        self.refused(iam.get_user, UserName="tagged-b")
+        iam.tag_user(UserName="tagged-b", Tags=[{"Key": "note", "Value": "x"}])
+        self.refused(iam.tag_user, UserName="tagged-b", Tags=[{"Key": "team", "Value": "a"}])
 
     def test_groups_have_arns_and_tags(self):
         data = {"ImageId": self.image, "InstanceType": "t3.micro"}

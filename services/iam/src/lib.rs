@@ -14,6 +14,7 @@ mod records;
 mod resources;
 mod rights;
 mod tags;
+mod targets;
 
 use kiln_service_kit::Service;
 
@@ -41,6 +42,7 @@ pub fn service() -> Service {
         ],
     );
     service.resources = resources::all();
+    service.targets = Some(targets::of);
     service.start.push(access::start);
     service
 }

@@ -45,6 +45,11 @@ pub fn none_below(path: &str) -> Error {
     ))
 }
 
+/// A public parameter's ARN: it belongs to no account.
+pub fn arn(cx: &Cx, name: &str) -> String {
+    format!("arn:aws:ssm:{}::parameter{name}", cx.region())
+}
+
 /// The image that a public parameter means; ParameterNotFound with advice where there is none.
 pub async fn resolve(cx: &Cx, name: &str) -> Result<Alias, Error> {
     let tagged = images(cx, &format!("tag:{ALIAS_TAG}"), name).await?;

@@ -8,6 +8,7 @@ mod operations;
 mod records;
 mod resources;
 mod seal;
+mod targets;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub fn service() -> Service {
             operations::tags::OPERATIONS,
         ],
     );
+    service.targets = Some(targets::of);
     service.resources = vec![Arc::new(resources::parameter::Parameter)];
     service
 }

@@ -146,7 +146,7 @@ fn shown(cx: &Cx, kept: &Kept, version: &Version, selector: Option<String>, decr
 
 fn public(cx: &Cx, alias: Alias, selector: Option<String>) -> Parameter {
     Parameter {
-        arn: Some(format!("arn:aws:ssm:{}::parameter{}", cx.region(), alias.name)),
+        arn: Some(images::arn(cx, &alias.name)),
         name: Some(alias.name),
         r#type: Some("String".to_owned()),
         value: Some(alias.image_id),
