@@ -153,6 +153,23 @@ class Ec2(unittest.TestCase):
         pages = list(self.ec2.get_paginator("describe_instances").paginate(Filters=mine, PaginationConfig={"PageSize": 5}))
         ids = [i["InstanceId"] for page in pages for r in page["Reservations"] for i in r["Instances"]]
         self.assertEqual((len(pages), sorted(ids)), (2, sorted(made)))
+        self.wait("instance_running", InstanceIds=made)
+        one = self.show(made[0])
+        interface = one["NetworkInterfaces"][0]
+        for name, value, count in [
+            ("private-ip-address", one["PrivateIpAddress"], 1),
+            ("network-interface.association.public-ip", one["PublicIpAddress"], 1),
+            ("network-interface.attachment.attachment-id", interface["Attachment"]["AttachmentId"], 1),
+            ("block-device-mapping.volume-id", one["BlockDeviceMappings"][0]["Ebs"]["VolumeId"], 1),
+            ("launch-time", one["LaunchTime"].strftime("%Y-%m-%dT*"), 7),
+            ("reservation-id", "r-*", 7),
+            ("metadata-options.http-endpoint", "enabled", 7),
+            ("instance-state-name", "stopped", 0),
+            ("host-id", "*", 0),
+        ]:
+            with self.subTest(filter=name):
+                found = self.ec2.describe_instances(Filters=[mine[0], {"Name": name, "Values": [value]}])["Reservations"]
+                self.assertEqual(sum(len(r["Instances"]) for r in found), count)
         self.refusals(
             [
                 ("describe_instances", dict(MaxResults=4), "InvalidParameterValue",

@@ -12,6 +12,7 @@ mod dns;
 mod errors;
 mod filters;
 mod image_lookup;
+mod instance_filters;
 mod instance_shown;
 mod instance_types;
 mod interfaces;

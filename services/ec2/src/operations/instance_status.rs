@@ -19,12 +19,21 @@ pub const OPERATIONS: &[Operation] =
     &[operation!(DescribeInstanceStatus: describe_instance_status(DescribeInstanceStatusRequest))];
 
 const FILTERS: &[&str] = &[
+    "attached-ebs-status.status",
     "availability-zone",
     "availability-zone-id",
+    "event.code",
+    "event.description",
+    "event.instance-event-id",
+    "event.not-after",
+    "event.not-before",
+    "event.not-before-deadline",
     "instance-state-code",
     "instance-state-name",
     "instance-status.reachability",
     "instance-status.status",
+    "operator.managed",
+    "operator.principal",
     "system-status.reachability",
     "system-status.status",
 ];

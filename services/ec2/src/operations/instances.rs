@@ -4,6 +4,7 @@
 use crate::defaults::ensure_defaults;
 use crate::errors::bad_token;
 use crate::filters::Filters;
+use crate::instance_filters::{self, Look};
 use crate::instance_shown::{self as shown, Around};
 use crate::interfaces::renew_public;
 use crate::kinds;
@@ -90,12 +91,15 @@ fn answer(cx: &Cx, made: &[Instance]) -> Result<RunInstancesResponse, Error> {
 
 async fn describe_instances(cx: &Cx, request: DescribeInstancesRequest) -> Result<DescribeInstancesResponse, Error> {
     lookup::check_page("instancesSet", &request.instance_ids, request.max_results, 5..=1000)?;
-    let filters = Filters::read(&request.filters, shown::FILTERS)?;
+    let known = if request.filters.is_empty() { vec![] } else { instance_filters::names() };
+    let filters = Filters::read(&request.filters, &known)?;
     let mut chosen: Vec<(Arc<Instance>, Around)> = vec![];
     for (_, instance) in lookup::selected::<Instance>(cx, &request.instance_ids)? {
         let around = Around::of(cx, &instance)?;
         if filters.is_empty()
-            || filters.accept(&instance.tags, |name| shown::filter_values(cx, &instance, &around, name))
+            || filters.accept(&instance.tags, |name| {
+                instance_filters::values(&Look { cx, record: &instance, around: &around }, name)
+            })
         {
             chosen.push((instance, around));
         }

@@ -274,11 +274,17 @@ async fn describe_launch_templates(
 const VERSION_FILTERS: &[&str] = &[
     "create-time",
     "ebs-optimized",
+    "host-resource-group-arn",
+    "http-endpoint",
+    "http-protocol-ipv4",
+    "http-tokens",
     "iam-instance-profile",
     "image-id",
     "instance-type",
     "is-default-version",
     "kernel-id",
+    "license-configuration-arn",
+    "network-card-index",
     "ram-disk-id",
 ];
 
@@ -325,7 +331,7 @@ async fn describe_launch_template_versions(
             }
             let version = &template.versions[&number];
             let data = &version.data;
-            let profile = data.iam_instance_profile.as_ref();
+            let (profile, metadata) = (data.iam_instance_profile.as_ref(), data.metadata_options.as_ref());
             let passes = filters.accept(&template.tags, |name| match name {
                 "create-time" => one(version.created),
                 "ebs-optimized" => flag(data.ebs_optimized == Some(true)),
@@ -333,6 +339,8 @@ async fn describe_launch_template_versions(
                 "image-id" => maybe(data.image_id.as_ref()),
                 "instance-type" => maybe(data.instance_type.as_ref()),
                 "is-default-version" => flag(number == template.default_version),
+                "http-endpoint" | "http-protocol-ipv4" => maybe(metadata.and_then(|m| m.http_endpoint.as_ref())),
+                "http-tokens" => maybe(metadata.and_then(|m| m.http_tokens.as_ref())),
                 "kernel-id" => maybe(data.kernel_id.as_ref()),
                 "ram-disk-id" => maybe(data.ram_disk_id.as_ref()),
                 _ => vec![],

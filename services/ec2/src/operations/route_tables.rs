@@ -436,10 +436,15 @@ const FILTERS: &[&str] = &[
     "route-table-id",
     "route.destination-cidr-block",
     "route.destination-ipv6-cidr-block",
+    "route.destination-prefix-list-id",
+    "route.egress-only-internet-gateway-id",
     "route.gateway-id",
+    "route.instance-id",
     "route.nat-gateway-id",
     "route.origin",
     "route.state",
+    "route.transit-gateway-id",
+    "route.vpc-peering-connection-id",
     "vpc-id",
 ];
 

@@ -27,6 +27,7 @@ const FILTERS: &[&str] = &[
     "start-time",
     "status",
     "storage-tier",
+    "transfer-type",
     "volume-id",
     "volume-size",
 ];
