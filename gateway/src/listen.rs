@@ -133,7 +133,8 @@ impl Gateway {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Response<Body> {
+    /// Answers one request, whoever took the connection.
+    pub async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Response<Body> {
         let host = host_of(&request);
         if let Some(handler) = self.shared.hosts.iter().find(|h| h.takes(&host)) {
             return handler.handle(request, client).await;

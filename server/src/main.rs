@@ -10,6 +10,7 @@ mod base_image;
 mod credentials;
 mod explain;
 mod hosts;
+mod inside;
 mod logging;
 mod machines;
 mod services;

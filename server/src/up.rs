@@ -1,7 +1,7 @@
 //! `kiln up`: builds the parts in order, serves until told to stop, and ends in the reverse order.
 
 use crate::base_image::BaseImage;
-use crate::{admin, credentials, hosts, logging, machines, services};
+use crate::{admin, credentials, hosts, inside, logging, machines, services};
 use kiln_cli::{Auth, SOCKET, UpArguments};
 use kiln_clock::Clock;
 use kiln_gateway::{Gateway, Limits};
@@ -88,6 +88,9 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
     };
     tokio::spawn(admin::serve(socket, Arc::new(control)));
     let gateway = Gateway::new(platform.clone(), hosts::handlers(&platform)?, Limits::default());
+    if arguments.machines == kiln_cli::Machines::Local {
+        tokio::spawn(inside::serve(platform.clone(), driver.clone(), gateway.clone(), closed.clone()));
+    }
     let serving = tokio::spawn(async move { gateway.serve(listener, closed).await });
     tracing::info!(%endpoint, pid = std::process::id(), "kiln answers");
 

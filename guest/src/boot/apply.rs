@@ -210,6 +210,8 @@ impl<'a> Application<'a> {
         }
         let mut command = Command::new(&path);
         command.current_dir(self.machine.path("/")).env("INSTANCE_ID", &self.seed.instance_id);
+        // AWS's tools find the region and the API by these.
+        command.envs(&self.seed.environment);
         match self.output.run(&mut command) {
             Ok(status) if status.success() => {}
             Ok(status) => {

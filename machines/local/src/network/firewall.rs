@@ -32,6 +32,8 @@ use std::net::Ipv4Addr;
 
 /// Where machines find the metadata service.
 pub const METADATA_IP: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+/// At which port of that address machines find the platform's API; the metadata is at 80.
+const API_PORT: u16 = 4566;
 /// Where machines find DNS, beside the address in the VPC itself.
 pub const DNS_IP: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
 
@@ -170,7 +172,7 @@ fn groups(out: &mut String, vpc: &VpcSpec, cut: &BTreeSet<ZoneName>, host: &BTre
     type filter hook input priority 0; policy drop;
     iifname \"lo\" accept
     ip saddr @cut drop
-    iifname != \"{TAP}\" ip daddr {METADATA_IP} tcp dport 80 accept
+    iifname != \"{TAP}\" ip daddr {METADATA_IP} tcp dport {{ 80, {API_PORT} }} accept
     iifname != \"{TAP}\" ip daddr {{ {dns} }} meta l4proto {{ tcp, udp }} th dport 53 accept
     iifname \"{TAP}\" ct direction original drop
     goto check

@@ -37,6 +37,9 @@ const TERMINATE_GRACE: Duration = Duration::from_secs(5);
 /// Tries to launch or start before giving up: 0.2 + 0.4 + … + 6.4 s ≈ 13 s of waiting.
 const MOST_TRIES: u32 = 7;
 
+/// Where a machine finds the AWS API. The server listens there in each network.
+const API_INSIDE: &str = "http://169.254.169.254:4566";
+
 /// The controller; it has no state.
 pub struct Instances;
 
@@ -463,7 +466,10 @@ fn spec(cx: &Cx, i: &Instance) -> Result<MachineSpec, Error> {
         user_data,
         ssh_authorized_keys: i.ssh_keys.clone(),
         files: vec![],
-        environment: BTreeMap::from([("AWS_REGION".to_owned(), cx.region().to_owned())]),
+        environment: BTreeMap::from([
+            ("AWS_REGION".to_owned(), cx.region().to_owned()),
+            ("AWS_ENDPOINT_URL".to_owned(), API_INSIDE.to_owned()),
+        ]),
         labels: BTreeMap::from([
             ("account".to_owned(), cx.account().to_owned()),
             ("region".to_owned(), cx.region().to_owned()),

@@ -1,0 +1,281 @@
+//! The AWS API as machines reach it: at 169.254.169.254:4566 inside every network.
+//!
+//! ```text
+//! signed call ────────────────────────────────► gateway, as from anywhere
+//! unsigned SignalResource, DescribeStackResource ─► whose address is it? ─► of that stack? ─► the call
+//! ```
+//!
+//! CloudFormation's programs (cfn-signal, cfn-init) have no keys; on AWS the instance's identity
+//! document stands in for them. Here it is the address: the bridge filter lets no packet pass with
+//! an address that is not its sender's. A machine may read and signal resources of the stack that
+//! made it or its group, and nothing else.
+//!
+//! Different from AWS: no way to the internet and no egress rule is needed. With `--auth open`,
+//! where any keys do, signed calls from inside are refused: open mode is for the host's loopback.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use kiln_cloudformation_shapes::{
+    DescribeStackResourceRequest, DescribeStackResourcesRequest, SignalResourceRequest, StackResource,
+};
+use kiln_ec2_shapes::{DescribeTagsRequest, Filter};
+use kiln_gateway::{Body, Gateway, HostHandler, Limits};
+use kiln_machines_spec::{MachineDriver, VpcId};
+use kiln_service_kit::{Cx, Error, Fault, Platform, Scope};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Where, in each network. `kiln-ec2` tells machines of it as `AWS_ENDPOINT_URL`.
+const ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(169, 254, 169, 254), 4566);
+/// A listener that could not be made is tried again after this.
+const RETRY: Duration = Duration::from_secs(1);
+/// The largest body of an unsigned call: a signal's few words.
+const MOST_BYTES: usize = 64 << 10;
+/// Records of this kind change when a network came, changed or went.
+const NETWORK_STATUS: &str = "ec2/network-status";
+
+/// Keeps one listener in each network that is on the host, until `stop` turns true.
+pub async fn serve(
+    platform: Arc<Platform>,
+    driver: Arc<dyn MachineDriver>,
+    gateway: Gateway,
+    mut stop: watch::Receiver<bool>,
+) {
+    // Subscribed before the networks are looked at, so nothing falls between the two.
+    let mut feed = platform.store().feed();
+    let mut open: BTreeMap<VpcId, Listening> = BTreeMap::new();
+    loop {
+        let complete = listen_everywhere(&platform, &driver, &gateway, &stop, &mut open).await;
+        let again = async {
+            match complete {
+                true => std::future::pending().await,
+                false => tokio::time::sleep(RETRY).await,
+            }
+        };
+        tokio::select! {
+            () = again => {}
+            gone = next_change(&mut feed) => match gone {
+                // Its socket belongs to the network that went, even if there is another by now.
+                Some(gone) => open.retain(|vpc, _| !gone.contains(vpc.as_str())),
+                None => return,
+            },
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+/// A listener's task; it ends with it.
+struct Listening(JoinHandle<()>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Opens what is missing and drops what is gone; whether all is as it should be.
+async fn listen_everywhere(
+    platform: &Arc<Platform>,
+    driver: &Arc<dyn MachineDriver>,
+    gateway: &Gateway,
+    stop: &watch::Receiver<bool>,
+    open: &mut BTreeMap<VpcId, Listening>,
+) -> bool {
+    let networks: BTreeSet<VpcId> = match driver.networks().await {
+        Ok(networks) => networks.into_iter().map(|network| network.id).collect(),
+        Err(error) => {
+            tracing::warn!(error = error.chain(), "cannot see which networks need the API");
+            return false;
+        }
+    };
+    open.retain(|vpc, _| networks.contains(vpc));
+    let mut complete = true;
+    for vpc in networks {
+        if open.contains_key(&vpc) {
+            continue;
+        }
+        match driver.listen(&vpc, ADDRESS).await {
+            Ok(listener) => {
+                let inside = Inside {
+                    platform: platform.clone(),
+                    driver: driver.clone(),
+                    gateway: gateway.clone(),
+                    vpc: vpc.clone(),
+                };
+                let door = Gateway::new(platform.clone(), vec![Arc::new(inside)], Limits::default());
+                let stop = stop.clone();
+                open.insert(vpc, Listening(tokio::spawn(async move { door.serve(listener, stop).await })));
+            }
+            Err(error) => {
+                tracing::warn!(%vpc, error = error.chain(), "the API cannot listen in a network; trying again");
+                complete = false;
+            }
+        }
+    }
+    complete
+}
+
+/// The networks that went, once any came, changed or went; none when the store is closed.
+async fn next_change(
+    feed: &mut tokio::sync::broadcast::Receiver<Arc<kiln_service_kit::Commit>>,
+) -> Option<BTreeSet<String>> {
+    loop {
+        match feed.recv().await {
+            Ok(commit) => {
+                let of_networks = commit.changes.iter().filter(|change| &*change.kind == NETWORK_STATUS);
+                let of_networks: Vec<_> = of_networks.collect();
+                if !of_networks.is_empty() {
+                    let gone = of_networks.iter().filter(|change| change.op == kiln_service_kit::Op::Delete);
+                    return Some(gone.map(|change| change.id.to_string()).collect());
+                }
+            }
+            Err(RecvError::Lagged(_)) => return Some(BTreeSet::new()),
+            Err(RecvError::Closed) => return None,
+        }
+    }
+}
+
+/// Who answers in one network.
+struct Inside {
+    platform: Arc<Platform>,
+    driver: Arc<dyn MachineDriver>,
+    gateway: Gateway,
+    vpc: VpcId,
+}
+
+impl HostHandler for Inside {
+    fn takes(&self, _: &str) -> bool {
+        true
+    }
+
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        let signed = request.headers().contains_key(AUTHORIZATION)
+            || request.uri().query().is_some_and(|query| query.contains("X-Amz-Signature"));
+        if signed && self.platform.is_open() {
+            // Any keys would do: the machine would be root of every account.
+            let text = "kiln runs with --auth open, where any keys do, so machines are not let in. Use --auth enforced";
+            let (status, xml) = refusal(&denied(text.to_owned()));
+            return Box::pin(std::future::ready(answer(status, xml)));
+        }
+        if signed || request.method() != Method::POST {
+            let gateway = self.gateway.clone();
+            return Box::pin(async move { gateway.answer(request, client).await });
+        }
+        let (platform, driver, vpc) = (self.platform.clone(), self.driver.clone(), self.vpc.clone());
+        Box::pin(async move {
+            let done = unsigned(&platform, &*driver, &vpc, request, client.ip()).await;
+            let (status, xml) = done.unwrap_or_else(|error| refusal(&error));
+            let mut response =
+                Response::new(Full::new(Bytes::from(xml)).map_err(|never| match never {}).boxed_unsync());
+            *response.status_mut() = status;
+            response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("text/xml"));
+            response
+        })
+    }
+}
+
+fn answer(status: StatusCode, xml: String) -> Response<Body> {
+    let mut response = Response::new(Full::new(Bytes::from(xml)).map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("text/xml"));
+    response
+}
+
+/// A call of CloudFormation's programs.
+async fn unsigned(
+    platform: &Arc<Platform>,
+    driver: &dyn MachineDriver,
+    vpc: &VpcId,
+    request: Request<Incoming>,
+    client: IpAddr,
+) -> Result<(StatusCode, String), Error> {
+    let body = Limited::new(request.into_body(), MOST_BYTES).collect().await;
+    let body = body.map_err(|e| Error::sender("RequestEntityTooLarge", format!("the body cannot be taken: {e}")))?;
+    let form: BTreeMap<String, String> = form_urlencoded::parse(&body.to_bytes()).into_owned().collect();
+    let field = |name: &str| {
+        let value = form.get(name).cloned();
+        value.ok_or_else(|| Error::sender("ValidationError", format!("The request lacks {name}.")))
+    };
+    let action = field("Action")?;
+    if !["SignalResource", "DescribeStackResource"].contains(&action.as_str()) {
+        return Err(denied(format!("{action} needs a signature.")));
+    }
+    let (stack_name, logical_resource_id) = (field("StackName")?, field("LogicalResourceId")?);
+    let cx = caller(platform, driver, vpc, client, &stack_name).await?;
+    if action == "SignalResource" {
+        let (unique_id, status) = (field("UniqueId")?, field("Status")?);
+        cx.call(SignalResourceRequest { stack_name, logical_resource_id, unique_id, status }).await?;
+        return Ok((StatusCode::OK, "<SignalResourceResponse/>".to_owned()));
+    }
+    let found = cx.call(DescribeStackResourceRequest { stack_name, logical_resource_id }).await?;
+    let metadata = found.stack_resource_detail.and_then(|detail| detail.metadata);
+    let metadata = metadata.map_or_else(String::new, |text| format!("<Metadata>{}</Metadata>", escaped(&text)));
+    Ok((StatusCode::OK, format!("<DescribeStackResourceResponse>{metadata}</DescribeStackResourceResponse>")))
+}
+
+/// What a machine may do with a stack, if the stack made it or its group.
+async fn caller(
+    platform: &Arc<Platform>,
+    driver: &dyn MachineDriver,
+    vpc: &VpcId,
+    client: IpAddr,
+    stack: &str,
+) -> Result<Cx, Error> {
+    let machines = driver.list().await.map_err(|e| Error::internal(e.chain()))?;
+    let here = machines.iter().find(|m| m.spec.vpc == *vpc && IpAddr::V4(m.spec.private_ip) == client);
+    let spec = &here.ok_or_else(|| denied(format!("No machine has the address {client}.")))?.spec;
+    let label = |name: &str| {
+        let value = spec.labels.get(name).cloned();
+        value.ok_or_else(|| Error::internal(format!("{} has no label {name}", spec.id)))
+    };
+    let scope = Scope::new(label("account")?, label("region")?);
+    let cx = Cx::for_service(platform.clone(), scope, "cloudformation.amazonaws.com");
+    let mut made_as = vec![spec.id.to_string()];
+    let only = |name: &str, value: &str| Filter { name: Some(name.to_owned()), values: vec![value.to_owned()] };
+    let tags = DescribeTagsRequest {
+        filters: vec![only("resource-id", spec.id.as_str()), only("key", "aws:autoscaling:groupName")],
+        ..Default::default()
+    };
+    made_as.extend(cx.call(tags).await?.tags.into_iter().filter_map(|tag| tag.value));
+    for physical in made_as {
+        let asked = DescribeStackResourcesRequest { physical_resource_id: Some(physical), ..Default::default() };
+        // That no stack made it is one of the answers.
+        let resources = match cx.call(asked).await {
+            Ok(answer) => answer.stack_resources,
+            Err(error) if error.fault == Fault::Sender => vec![],
+            Err(error) => return Err(error),
+        };
+        let named = |r: &StackResource| [&r.stack_name, &r.stack_id].iter().any(|name| name.as_deref() == Some(stack));
+        if resources.iter().any(named) {
+            return Ok(cx);
+        }
+    }
+    Err(denied(format!("{} is not of stack {stack}.", spec.id)))
+}
+
+fn denied(text: String) -> Error {
+    Error::sender("AccessDenied", text).with_status(403)
+}
+
+fn refusal(error: &Error) -> (StatusCode, String) {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let (code, message) = (escaped(&error.code), escaped(&error.message));
+    (status, format!("<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
