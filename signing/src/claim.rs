@@ -14,6 +14,8 @@ use crate::{
 
 /// The longest a presigned URL may be good for: 7 days × 86,400 = 604,800 s.
 const LONGEST_EXPIRY: i64 = 604_800;
+/// AWS's longest region has 14 characters.
+const LONGEST_REGION: usize = 64;
 /// No real client signs near as many; keeps a hostile list short.
 const MOST_SIGNED_HEADERS: usize = 128;
 
@@ -264,6 +266,12 @@ fn build(raw: Raw<'_>) -> Result<Claim, SigError> {
             "Credential should be scoped with a valid terminator: 'aws4_request', not '{}'.",
             shortened(terminator)
         )));
+    }
+    // It becomes a part of names and keys.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if region.is_empty() || region.len() > LONGEST_REGION || !region.bytes().all(plain) {
+        let shown = shortened(region);
+        return Err(SigError::WrongScope(format!("Credential should be scoped to a valid region, not '{shown}'.")));
     }
     let amz_date = format_amz_date(raw.signed_at);
     if day != &amz_date[..8] {

@@ -253,3 +253,17 @@ fn the_key_cache_is_bounded_and_never_outlives_a_secret() {
         assert!(verifier.cached_keys() <= 1024);
     }
 }
+
+#[test]
+fn a_region_is_a_plain_name() {
+    let (_, request) = named("sts query post");
+    let authorization = request.headers["authorization"].to_str().expect("text").to_owned();
+    let region = parse(&request.parts()).expect("parses").region;
+    let long = "a".repeat(65);
+    for bad in ["", "..", "a b", "a_b", "*", &long] {
+        let mut copy = request.clone();
+        copy.set("authorization", &authorization.replace(&format!("/{region}/"), &format!("/{bad}/")));
+        let refused = parse(&copy.parts()).expect_err(bad);
+        assert!(matches!(&refused, SigError::WrongScope(text) if text.contains("valid region")), "{bad}: {refused}");
+    }
+}
