@@ -12,8 +12,12 @@ pub fn failure_delay(failures: u32) -> Duration {
     (Duration::from_millis(200) * 2u32.pow(doublings)).min(Duration::from_secs(30))
 }
 
-/// Passes that acted are followed by another at once, up to 50 in a row; then one a second, so
-/// that a controller which never comes to rest cannot eat the machine.
+/// How many different steps count as getting on: a stack of 500 resources takes three each, and as many back.
+pub const MOST_DIFFERENT: usize = 10 * 500;
+
+/// Passes that acted are followed by another at once, up to 50 in a row that did nothing new; then
+/// one a second, so that a controller which never comes to rest cannot eat the machine. A long
+/// piece of work, each step of which is another, is not held up.
 pub fn progress_delay(passes: u32) -> Option<Duration> {
     (passes > 50).then_some(Duration::from_secs(1))
 }

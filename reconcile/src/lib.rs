@@ -235,7 +235,7 @@ fn after(shared: &Shared, task: &Task, controller: &Arc<dyn AnyController>, pass
     };
     if !pass.steps.is_empty() {
         tracing::info!(controller = controller.name(), id = %task.1.id, steps = ?pass.steps);
-        let passes = queue.acted(task);
+        let passes = queue.acted(task, &pass.steps);
         return match progress_delay(passes) {
             None => Next::AtOnce,
             Some(delay) => Next::Calm(delay),

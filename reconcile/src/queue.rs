@@ -1,8 +1,10 @@
 //! Which names are being looked at, which must be looked at again, and which timers still count.
 
-use crate::backoff::LEAST_CALM;
+use crate::backoff::{LEAST_CALM, MOST_DIFFERENT};
 use kiln_service_kit::Name;
-use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,7 +20,10 @@ struct Slot {
     /// After a failure: not looked at before.
     calm_until: Option<Instant>,
     failures: u32,
+    /// Passes in a row that acted and did nothing new.
     acted: u32,
+    /// Hashes of the steps taken since it last rested.
+    done: HashSet<u64>,
     /// The newest timer; older ones are void.
     ticket: u64,
 }
@@ -105,11 +110,15 @@ impl Queue {
         })
     }
 
-    /// Counts a pass that acted; how many in a row.
-    pub fn acted(&mut self, task: &Task) -> u32 {
+    /// Counts a pass that acted; how many in a row took only steps that were taken before.
+    pub fn acted(&mut self, task: &Task, steps: &[String]) -> u32 {
         self.slots.get_mut(task).map_or(1, |slot| {
             slot.failures = 0;
-            slot.acted += 1;
+            let mut new = false;
+            for step in steps.iter().map(hash) {
+                new |= slot.done.len() < MOST_DIFFERENT && slot.done.insert(step);
+            }
+            slot.acted = if new { 0 } else { slot.acted + 1 };
             slot.acted
         })
     }
@@ -119,6 +128,7 @@ impl Queue {
         if let Some(slot) = self.slots.get_mut(task) {
             slot.failures = 0;
             slot.acted = 0;
+            slot.done.clear();
         }
     }
 
@@ -139,10 +149,29 @@ impl Queue {
     }
 }
 
+fn hash(step: &String) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    step.hash(&mut hasher);
+    hasher.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use kiln_service_kit::Scope;
+
+    #[test]
+    fn only_passes_that_do_nothing_new_are_counted() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let task = (0, Name::new(&Scope::new("1", "r"), "stack-1"));
+        queue.wake(&task, now);
+        let step = |n: usize| vec![format!("make {n}")];
+        assert!((0..MOST_DIFFERENT).all(|n| queue.acted(&task, &step(n)) == 0), "a long piece of work");
+        assert_eq!((queue.acted(&task, &step(7)), queue.acted(&task, &step(8))), (1, 2), "the same again and again");
+        assert_eq!(queue.acted(&task, &step(MOST_DIFFERENT)), 3, "there is an end to new ones too");
+        queue.forget_counts(&task);
+        assert_eq!(queue.acted(&task, &step(7)), 0);
+    }
 
     #[test]
     fn a_wake_during_a_pass_asks_for_another_and_voids_old_timers() {

@@ -231,3 +231,17 @@ async fn attributes_are_what_a_thing_has_and_never_a_promise() {
     assert!(story.iter().any(|line| line.contains("The outputs [It] refer to attributes")), "{story:?}");
     assert_eq!(given.world.ids().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_long_chain_is_not_held_up() {
+    let given = given();
+    let mut body = "Resources:\n  G0: {Type: AWS::EC2::InternetGateway}\n".to_owned();
+    for n in 1..200 {
+        body += &format!("  G{n}: {{Type: AWS::EC2::InternetGateway, DependsOn: G{}}}\n", n - 1);
+    }
+    let start = given.cx.now();
+    assert_eq!(given.create("s", &body).await.unwrap(), "CREATE_COMPLETE");
+    assert_eq!(given.delete("s").await.unwrap(), "DELETE_COMPLETE");
+    let took = given.cx.now().since(start);
+    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+}
