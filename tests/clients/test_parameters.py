@@ -1,6 +1,8 @@
 """The parameter store by boto3 and the AWS CLI."""
+import itertools
 import json
 import subprocess
+import threading
 import unittest
 
 import botocore.exceptions
@@ -45,6 +47,40 @@ class Parameters(unittest.TestCase):
         self.kiln.start()
         opened = self.ssm.get_parameter(Name="/db/password", WithDecryption=True)["Parameter"]["Value"]
         self.assertEqual(opened, "correct-horse-battery")
+
+    def test_what_was_answered_outlives_kill_in_the_middle_of_writing(self):
+        """Eight clients write while kiln is killed: whatever was answered is there, whole."""
+        answered, stop = {}, threading.Event()
+
+        def write(writer):
+            ssm = self.kiln.client("ssm")
+            for n in itertools.count():
+                name = f"/busy/{writer}/{n}"
+                try:
+                    ssm.put_parameter(Name=name, Value=name * 20, Type="String")
+                except (botocore.exceptions.ClientError, botocore.exceptions.HTTPClientError):
+                    return
+                answered[name] = name * 20
+                if stop.is_set():
+                    return
+
+        writers = [threading.Thread(target=write, args=(n,)) for n in range(8)]
+        for writer in writers:
+            writer.start()
+        try:
+            wait_for("some writes", lambda: len(answered) >= 100)
+            self.kiln.kill()
+        finally:
+            stop.set()
+            for writer in writers:
+                writer.join()
+            self.kiln.start()
+        pages = self.ssm.get_paginator("get_parameters_by_path").paginate(Path="/busy", Recursive=True)
+        found = {each["Name"]: each["Value"] for page in pages for each in page["Parameters"]}
+        missing = {name for name, value in answered.items() if found.get(name) != value}
+        self.assertEqual(missing, set())
+        # At most the one write of each client whose answer was lost came on top.
+        self.assertLessEqual(len(found) - len(answered), len(writers))
 
     def test_public_aliases_name_images(self):
         name = "/aws/service/debian/release/12/latest/amd64"
