@@ -3,9 +3,11 @@
 
 use crate::name::Call;
 use http::request::Parts;
+use http::{HeaderMap, Uri};
 use kiln_protocol::{Error, Protocol};
 use kiln_service_kit::{Caller, Platform};
 use kiln_signing::{Body, Claim, Family, RequestParts, SigError, Verifier};
+use std::net::IpAddr;
 use time::OffsetDateTime;
 
 /// A caller and the region the request is for.
@@ -37,6 +39,7 @@ impl Authenticator {
         let family = family(call.protocol);
         let refuse = |error: SigError| refusal(error, family);
         if platform.is_open() {
+            refuse_other_sites(&head.headers)?;
             return open(platform, kiln_signing::parse(&request).ok());
         }
         let claim = kiln_signing::parse(&request).map_err(refuse)?;
@@ -60,6 +63,24 @@ impl Authenticator {
         let mut caller = credential.caller;
         caller.access_key = claim.access_key_id;
         Ok(Who { caller, region: claim.region })
+    }
+}
+
+/// In open mode nothing proves who asks, and any web page that somebody looks at on this machine can
+/// send forms to its loopback address. Browsers say then where the page is from.
+fn refuse_other_sites(headers: &HeaderMap) -> Result<(), Error> {
+    let Some(origin) = headers.get(http::header::ORIGIN) else { return Ok(()) };
+    let uri = origin.to_str().ok().and_then(|text| text.parse::<Uri>().ok());
+    let host = uri.as_ref().and_then(Uri::host).unwrap_or("").trim_matches(['[', ']']);
+    let is_here = host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    match is_here {
+        true => Ok(()),
+        false => {
+            let text = "In open mode kiln does not answer to web pages of other hosts.";
+            Err(Error::sender("AccessDenied", text).with_status(403))
+        }
     }
 }
 

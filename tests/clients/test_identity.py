@@ -159,6 +159,19 @@ class OpenMode(unittest.TestCase):
             who = kiln.client("sts", **there, aws_session_token=given["SessionToken"]).get_caller_identity()
             self.assertEqual(who["Arn"], "arn:aws:sts::210987654321:assumed-role/there/s1")
 
+    def test_web_pages_of_other_hosts_get_nothing(self):
+        with Kiln(machines="sim", auth="open") as kiln:
+            form = b"Action=GetCallerIdentity&Version=2011-06-15"
+            for origin, status in (("http://localhost:8080", 200), ("http://127.0.0.1", 200), ("https://example.com", 403), ("null", 403)):
+                headers = {"Origin": origin, "Content-Type": "application/x-www-form-urlencoded"}
+                request = urllib.request.Request(kiln.info["endpoint"] + "/", data=form, headers=headers)
+                try:
+                    with urllib.request.urlopen(request, timeout=20) as answer:
+                        found = answer.status
+                except urllib.error.HTTPError as error:
+                    found = error.code
+                self.assertEqual(found, status, origin)
+
     def test_open_mode_listens_on_loopback_only(self):
         import subprocess
         import tempfile
