@@ -252,6 +252,21 @@ class Ec2(unittest.TestCase):
         self.addCleanup(self.ec2.terminate_instances, InstanceIds=[made["InstanceId"]])
         self.assertEqual(made["InstanceType"], "m1.small")
 
+    def test_attributes_with_one_possible_value(self):
+        (small,) = self.launch()
+        (large,) = self.launch(InstanceType="m5.large")
+        done = self.ec2.modify_instance_credit_specification(
+            InstanceCreditSpecifications=[{"InstanceId": i, "CpuCredits": "unlimited"} for i in (small, large)]
+        )
+        self.assertEqual([i["InstanceId"] for i in done["SuccessfulInstanceCreditSpecifications"]], [small])
+        failed = done["UnsuccessfulInstanceCreditSpecifications"]
+        self.assertEqual([(i["InstanceId"], i["Error"]["Code"]) for i in failed], [(large, "InstanceCreditSpecification.NotSupported")])
+        shown = self.ec2.describe_instance_credit_specifications(InstanceIds=[small, large])["InstanceCreditSpecifications"]
+        self.assertEqual(shown, [{"InstanceId": small, "CpuCredits": "unlimited"}])
+        self.ec2.modify_instance_maintenance_options(InstanceId=small, AutoRecovery="disabled")
+        self.assertEqual(self.show(small)["MaintenanceOptions"]["AutoRecovery"], "disabled")
+        self.assertEqual(self.ec2.get_password_data(InstanceId=small)["PasswordData"], "")
+
     def test_what_would_have_no_effect_is_refused_by_name(self):
         (instance,) = self.launch()
         self.wait("instance_running", InstanceIds=[instance])

@@ -86,9 +86,11 @@ rows! {
     DisassociateVpcCidrBlock(AssociationId: VPC);
     GetConsoleOutput(InstanceId: INSTANCE);
     GetLaunchTemplateData(InstanceId: INSTANCE);
+    GetPasswordData(InstanceId: INSTANCE);
     ImportKeyPair(KeyName: KEY_PAIR);
     ModifyImageAttribute(ImageId: IMAGE);
     ModifyInstanceAttribute(InstanceId: INSTANCE, Groups: SECURITY_GROUP);
+    ModifyInstanceMaintenanceOptions(InstanceId: INSTANCE);
     ModifyInstanceMetadataOptions(InstanceId: INSTANCE);
     ModifyLaunchTemplate(LaunchTemplateId: LAUNCH_TEMPLATE, LaunchTemplateName: LAUNCH_TEMPLATE);
     ModifyNetworkInterfaceAttribute(NetworkInterfaceId: NETWORK_INTERFACE, Groups: SECURITY_GROUP);

@@ -105,6 +105,8 @@ pub const INSTANCE_METADATA_ENDPOINT_STATE: &[&str] = &["disabled", "enabled"];
 pub const INSTANCE_METADATA_PROTOCOL_STATE: &[&str] = &["disabled", "enabled"];
 /// Values of `InstanceMetadataTagsState`.
 pub const INSTANCE_METADATA_TAGS_STATE: &[&str] = &["disabled", "enabled"];
+/// Values of `InstanceRebootMigrationState`.
+pub const INSTANCE_REBOOT_MIGRATION_STATE: &[&str] = &["disabled", "default"];
 /// Values of `InstanceType`.
 pub const INSTANCE_TYPE: &[&str] = &[
     "a1.medium",

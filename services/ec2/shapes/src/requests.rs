@@ -683,6 +683,10 @@ shape! {
         dry_run: Option<bool> = member("DryRun"),
         instance_id: String = member("InstanceId").required(),
     }
+    pub struct GetPasswordDataRequest {
+        instance_id: String = member("InstanceId").required(),
+        dry_run: Option<bool> = member("DryRun").element("dryRun"),
+    }
     pub struct ImportKeyPairRequest {
         tag_specifications: Vec<TagSpecification> = member("TagSpecifications").named("TagSpecification").item("item"),
         dry_run: Option<bool> = member("DryRun").element("dryRun"),
@@ -722,6 +726,17 @@ shape! {
         ebs_optimized: Option<AttributeBooleanValue> = member("EbsOptimized").element("ebsOptimized"),
         sriov_net_support: Option<AttributeValue> = member("SriovNetSupport").element("sriovNetSupport"),
         ena_support: Option<AttributeBooleanValue> = member("EnaSupport").element("enaSupport"),
+    }
+    pub struct ModifyInstanceCreditSpecificationRequest {
+        dry_run: Option<bool> = member("DryRun"),
+        client_token: Option<String> = member("ClientToken"),
+        instance_credit_specifications: Vec<InstanceCreditSpecificationRequest> = member("InstanceCreditSpecifications").named("InstanceCreditSpecification").item("item").required(),
+    }
+    pub struct ModifyInstanceMaintenanceOptionsRequest {
+        instance_id: String = member("InstanceId").required(),
+        auto_recovery: Option<String> = member("AutoRecovery").one_of(enums::INSTANCE_AUTO_RECOVERY_STATE),
+        reboot_migration: Option<String> = member("RebootMigration").one_of(enums::INSTANCE_REBOOT_MIGRATION_STATE),
+        dry_run: Option<bool> = member("DryRun"),
     }
     pub struct ModifyInstanceMetadataOptionsRequest {
         instance_id: String = member("InstanceId").required(),

@@ -410,6 +410,11 @@ shape! {
     pub struct GetLaunchTemplateDataResponse {
         launch_template_data: Option<ResponseLaunchTemplateData> = member("LaunchTemplateData").element("launchTemplateData"),
     }
+    pub struct GetPasswordDataResponse {
+        instance_id: Option<String> = member("InstanceId").element("instanceId"),
+        timestamp: Option<Timestamp> = member("Timestamp").element("timestamp"),
+        password_data: Option<String> = member("PasswordData").element("passwordData").sensitive(),
+    }
     pub struct ImportKeyPairResponse {
         key_fingerprint: Option<String> = member("KeyFingerprint").element("keyFingerprint"),
         key_name: Option<String> = member("KeyName").element("keyName"),
@@ -418,6 +423,15 @@ shape! {
     }
     pub struct ModifyImageAttributeResponse {}
     pub struct ModifyInstanceAttributeResponse {}
+    pub struct ModifyInstanceCreditSpecificationResponse {
+        successful_instance_credit_specifications: Vec<SuccessfulInstanceCreditSpecificationItem> = member("SuccessfulInstanceCreditSpecifications").key("SuccessfulInstanceCreditSpecificationSet").element("successfulInstanceCreditSpecificationSet").item("item"),
+        unsuccessful_instance_credit_specifications: Vec<UnsuccessfulInstanceCreditSpecificationItem> = member("UnsuccessfulInstanceCreditSpecifications").key("UnsuccessfulInstanceCreditSpecificationSet").element("unsuccessfulInstanceCreditSpecificationSet").item("item"),
+    }
+    pub struct ModifyInstanceMaintenanceOptionsResponse {
+        instance_id: Option<String> = member("InstanceId").element("instanceId"),
+        auto_recovery: Option<String> = member("AutoRecovery").element("autoRecovery"),
+        reboot_migration: Option<String> = member("RebootMigration").element("rebootMigration"),
+    }
     pub struct ModifyInstanceMetadataOptionsResponse {
         instance_id: Option<String> = member("InstanceId").element("instanceId"),
         instance_metadata_options: Option<InstanceMetadataOptionsResponse> = member("InstanceMetadataOptions").element("instanceMetadataOptions"),

@@ -876,9 +876,12 @@ operations! {
     "DisassociateVpcCidrBlock": DisassociateVpcCidrBlockRequest => DisassociateVpcCidrBlockResponse, "POST" "/" 200, [];
     "GetConsoleOutput": GetConsoleOutputRequest => GetConsoleOutputResponse, "POST" "/" 200, [];
     "GetLaunchTemplateData": GetLaunchTemplateDataRequest => GetLaunchTemplateDataResponse, "POST" "/" 200, [];
+    "GetPasswordData": GetPasswordDataRequest => GetPasswordDataResponse, "POST" "/" 200, [];
     "ImportKeyPair": ImportKeyPairRequest => ImportKeyPairResponse, "POST" "/" 200, [];
     "ModifyImageAttribute": ModifyImageAttributeRequest => ModifyImageAttributeResponse, "POST" "/" 200, [];
     "ModifyInstanceAttribute": ModifyInstanceAttributeRequest => ModifyInstanceAttributeResponse, "POST" "/" 200, [];
+    "ModifyInstanceCreditSpecification": ModifyInstanceCreditSpecificationRequest => ModifyInstanceCreditSpecificationResponse, "POST" "/" 200, [];
+    "ModifyInstanceMaintenanceOptions": ModifyInstanceMaintenanceOptionsRequest => ModifyInstanceMaintenanceOptionsResponse, "POST" "/" 200, [];
     "ModifyInstanceMetadataOptions": ModifyInstanceMetadataOptionsRequest => ModifyInstanceMetadataOptionsResponse, "POST" "/" 200, [];
     "ModifyLaunchTemplate": ModifyLaunchTemplateRequest => ModifyLaunchTemplateResponse, "POST" "/" 200, [];
     "ModifyNetworkInterfaceAttribute": ModifyNetworkInterfaceAttributeRequest => ModifyNetworkInterfaceAttributeResponse, "POST" "/" 200, [];

@@ -1,15 +1,28 @@
-//! What a machine wrote to its console.
+//! What a machine wrote to its console, and the password that Windows would have put there.
 
 use crate::kinds;
+use crate::lookup;
 use crate::records::{ConsoleOutput, Instance};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use kiln_ec2_shapes::{GetConsoleOutputRequest, GetConsoleOutputResponse};
+use kiln_ec2_shapes::{
+    GetConsoleOutputRequest, GetConsoleOutputResponse, GetPasswordDataRequest, GetPasswordDataResponse,
+};
 use kiln_ids::InstanceId;
 use kiln_machines_spec::{MachineDriver, MachineId};
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::sync::Arc;
 
-pub const OPERATIONS: &[Operation] = &[operation!(GetConsoleOutput: get_console_output(GetConsoleOutputRequest))];
+pub const OPERATIONS: &[Operation] = &[
+    operation!(GetConsoleOutput: get_console_output(GetConsoleOutputRequest)),
+    operation!(GetPasswordData: get_password_data(GetPasswordDataRequest)),
+];
+
+/// Machines run Linux, which has none: the answer is empty, as AWS's is for Linux.
+async fn get_password_data(cx: &Cx, request: GetPasswordDataRequest) -> Result<GetPasswordDataResponse, Error> {
+    let id = request.instance_id;
+    lookup::selected::<Instance>(cx, std::slice::from_ref(&id))?;
+    Ok(GetPasswordDataResponse { instance_id: Some(id), timestamp: Some(cx.now()), password_data: Some(String::new()) })
+}
 
 /// The driver keeps the last 64 KiB, as EC2 does; always the latest, so `Latest` changes nothing.
 async fn get_console_output(cx: &Cx, request: GetConsoleOutputRequest) -> Result<GetConsoleOutputResponse, Error> {

@@ -1,7 +1,7 @@
 //! Attributes of an instance: read and change. Type and user data change while it is stopped and
 //! reach the machine at its next start.
 
-use crate::errors::{invalid_combination, invalid_value, refuse};
+use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
 use crate::instance_shown::{self as shown, Around};
 use crate::instance_types;
 use crate::interfaces::groups_for;
@@ -12,8 +12,8 @@ use crate::records::{Instance, InstanceState, NetworkInterface, Subnet};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kiln_ec2_shapes::{
     AttributeBooleanValue, AttributeValue, DescribeInstanceAttributeRequest, DescribeInstanceAttributeResponse,
-    DescribeInstanceCreditSpecificationsRequest, DescribeInstanceCreditSpecificationsResponse, EnclaveOptions,
-    InstanceCreditSpecification, ModifyInstanceAttributeRequest, ModifyInstanceAttributeResponse,
+    EnclaveOptions, ModifyInstanceAttributeRequest, ModifyInstanceAttributeResponse,
+    ModifyInstanceMaintenanceOptionsRequest, ModifyInstanceMaintenanceOptionsResponse,
     ModifyInstanceMetadataOptionsRequest, ModifyInstanceMetadataOptionsResponse, ResetInstanceAttributeRequest,
     ResetInstanceAttributeResponse,
 };
@@ -21,8 +21,8 @@ use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeInstanceAttribute: describe_instance_attribute(DescribeInstanceAttributeRequest)),
-    operation!(DescribeInstanceCreditSpecifications: describe_credits(DescribeInstanceCreditSpecificationsRequest)),
     operation!(ModifyInstanceAttribute: modify_instance_attribute(ModifyInstanceAttributeRequest)),
+    operation!(ModifyInstanceMaintenanceOptions: modify_maintenance_options(ModifyInstanceMaintenanceOptionsRequest)),
     operation!(ModifyInstanceMetadataOptions: modify_metadata_options(ModifyInstanceMetadataOptionsRequest)),
     operation!(ResetInstanceAttribute: reset_instance_attribute(ResetInstanceAttributeRequest)),
 ];
@@ -310,27 +310,27 @@ async fn modify_metadata_options(
     })
 }
 
-async fn describe_credits(
+/// There is no other host to recover on, so both values do the same: nothing.
+async fn modify_maintenance_options(
     cx: &Cx,
-    request: DescribeInstanceCreditSpecificationsRequest,
-) -> Result<DescribeInstanceCreditSpecificationsResponse, Error> {
-    let filters = crate::filters::Filters::read(&request.filters, &["instance-id"])?;
-    let mut chosen = vec![];
-    for (id, instance) in lookup::selected::<Instance>(cx, &request.instance_ids)? {
-        if !instance_types::find(&instance.instance_type).is_some_and(|kind| kind.family.burstable) {
-            continue;
-        }
-        // Nobody is slowed down when credits run out, as there are none to run out.
-        let credits = "unlimited".to_owned();
-        if !instance.is_terminated() && filters.accept(&instance.tags, |_| vec![id.to_string()]) {
-            let specification =
-                InstanceCreditSpecification { instance_id: Some(id.to_string()), cpu_credits: Some(credits) };
-            chosen.push((id, specification));
-        }
-    }
-    let page = lookup::page(chosen, request.next_token.as_deref(), request.max_results)?;
-    Ok(DescribeInstanceCreditSpecificationsResponse {
-        instance_credit_specifications: page.items,
-        next_token: page.next_token,
+    request: ModifyInstanceMaintenanceOptionsRequest,
+) -> Result<ModifyInstanceMaintenanceOptionsResponse, Error> {
+    refuse("ModifyInstanceMaintenanceOptions", &[("RebootMigration", request.reboot_migration.is_some())])?;
+    let wanted = request.auto_recovery.ok_or_else(|| missing_parameter("AutoRecovery"))?;
+    cx.store()
+        .write(|tx| {
+            let mut instance = Instance::clone(&*lookup::need::<Instance>(tx, cx.scope(), &request.instance_id)?);
+            if matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated) {
+                return Err(wrong_state(&instance, "modified"));
+            }
+            instance.options.auto_recovery = wanted.clone();
+            tx.put_if_changed(cx.scope(), &request.instance_id, instance)?;
+            Ok(())
+        })
+        .await?;
+    Ok(ModifyInstanceMaintenanceOptionsResponse {
+        instance_id: Some(request.instance_id),
+        auto_recovery: Some(wanted),
+        ..Default::default()
     })
 }

@@ -6,6 +6,7 @@ mod group_rules;
 mod image_attributes;
 pub mod images;
 mod instance_attributes;
+mod instance_credits;
 mod instance_status;
 mod instance_types;
 mod instances;
@@ -36,6 +37,7 @@ pub const ROWS: &[&[Operation]] = &[
     image_attributes::OPERATIONS,
     images::OPERATIONS,
     instance_attributes::OPERATIONS,
+    instance_credits::OPERATIONS,
     instance_status::OPERATIONS,
     instance_types::OPERATIONS,
     instances::OPERATIONS,

@@ -165,6 +165,10 @@ shape! {
         instance_id: Option<String> = member("InstanceId").element("instanceId"),
         cpu_credits: Option<String> = member("CpuCredits").element("cpuCredits"),
     }
+    pub struct InstanceCreditSpecificationRequest {
+        instance_id: String = member("InstanceId").required(),
+        cpu_credits: Option<String> = member("CpuCredits"),
+    }
     pub struct InstanceIpv4Prefix {
         ipv4_prefix: Option<String> = member("Ipv4Prefix").element("ipv4Prefix"),
     }

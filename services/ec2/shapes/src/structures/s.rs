@@ -136,4 +136,7 @@ shape! {
         ipv6_address_attribute: Option<String> = member("Ipv6AddressAttribute").element("ipv6AddressAttribute"),
         ip_source: Option<String> = member("IpSource").element("ipSource"),
     }
+    pub struct SuccessfulInstanceCreditSpecificationItem {
+        instance_id: Option<String> = member("InstanceId").element("instanceId"),
+    }
 }

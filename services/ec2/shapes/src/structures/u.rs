@@ -5,6 +5,14 @@ use crate::*;
 use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 
 shape! {
+    pub struct UnsuccessfulInstanceCreditSpecificationItem {
+        instance_id: Option<String> = member("InstanceId").element("instanceId"),
+        error: Option<UnsuccessfulInstanceCreditSpecificationItemError> = member("Error").element("error"),
+    }
+    pub struct UnsuccessfulInstanceCreditSpecificationItemError {
+        code: Option<String> = member("Code").element("code"),
+        message: Option<String> = member("Message").element("message"),
+    }
     pub struct UserIdGroupPair {
         description: Option<String> = member("Description").element("description"),
         user_id: Option<String> = member("UserId").element("userId"),
