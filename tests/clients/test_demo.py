@@ -1,9 +1,11 @@
 """The demo on real machines: alone, two at the same time, and with parts of it failing."""
+import http.client
 import os
 import re
 import subprocess
 import sys
 import unittest
+from urllib.parse import urlencode, urlsplit
 
 from kiln import BINARY, ROOT, Kiln, wait_for
 
@@ -19,7 +21,40 @@ def finish(demo):
     return demo.returncode, text
 
 
+class Visitor:
+    """Asks by a new connection each time, so that any machine may answer, and keeps the cart's cookie."""
+
+    def __init__(self, url):
+        self.host, self.cookie, self.served_by = urlsplit(url).netloc, "", set()
+
+    def ask(self, method, path, **fields):
+        link = http.client.HTTPConnection("127.0.0.1", int(self.host.rsplit(":", 1)[1]), timeout=10)
+        headers = {"Host": self.host, "Cookie": self.cookie, "Content-Type": "application/x-www-form-urlencoded"}
+        link.request(method, path, urlencode(fields) if fields else None, headers)
+        answer = link.getresponse()
+        page = answer.read().decode()
+        link.close()
+        self.cookie = (answer.getheader("Set-Cookie") or self.cookie).split(";")[0]
+        self.served_by.update(re.findall(r"SecureCart 1\.0\.0 · served by (i-[0-9a-f]{17}) in us-east-1", page))
+        return answer.status, page
+
+
 class Demo(unittest.TestCase):
+    def shops(self, url):
+        """Search, cart and checkout, each request at another machine."""
+        visitor = Visitor(url)
+        self.assertIn("Calm Mug", visitor.ask("GET", "/?q=mug")[1])
+        self.assertEqual(visitor.ask("POST", "/cart", slug="calm-mug", add="1")[0], 303)
+        self.assertEqual(visitor.ask("POST", "/cart", slug="lantern-key", add="1")[0], 303)
+        self.assertIn("Cart (2)", visitor.ask("GET", "/cart")[1])
+        form = re.search(r'name="form" value="([0-9a-f]{32})"', visitor.ask("GET", "/checkout")[1])[1]
+        status, page = visitor.ask("POST", "/checkout", form=form, name="Ada Byron", email="ada@example.com", address="1 Lane, London")
+        self.assertEqual(status, 201, page)
+        self.assertRegex(page, r'id="order">SC-[2-9A-Z]{8}<')
+        self.assertIn("Your cart is empty", visitor.ask("GET", "/cart")[1])
+        self.assertGreater(len(visitor.served_by), 1, "the load balancer spreads requests")
+        self.assertEqual(visitor.ask("GET", "/healthz")[0], 200)
+
     def heals(self, demo):
         status, text = finish(demo)
         self.assertEqual(status, 0, text)
@@ -40,6 +75,7 @@ class Demo(unittest.TestCase):
             self.assertEqual(sum("nothing changed since the last bake" in text for text in both), 1, both)
             url = re.search(r"The shop: +(\S+)", both[0])[1]
             self.assertIn(url, kiln.cli("status").stdout)
+            self.shops(url)
             self.assertIn(f'export KILN_STATE_DIR="{kiln.state}"', both[0])
 
             # What does not happen is not told as done.
