@@ -90,6 +90,7 @@ rows! {
     ImportKeyPair(KeyName: KEY_PAIR);
     ModifyImageAttribute(ImageId: IMAGE);
     ModifyInstanceAttribute(InstanceId: INSTANCE, Groups: SECURITY_GROUP);
+    ModifyInstanceCreditSpecification(InstanceCreditSpecifications: INSTANCE);
     ModifyInstanceMaintenanceOptions(InstanceId: INSTANCE);
     ModifyInstanceMetadataOptions(InstanceId: INSTANCE);
     ModifyLaunchTemplate(LaunchTemplateId: LAUNCH_TEMPLATE, LaunchTemplateName: LAUNCH_TEMPLATE);
@@ -175,11 +176,13 @@ fn by_row(cx: &Cx, row: &Row, request: &Json) -> Result<Vec<Target>, Error> {
     Ok(targets)
 }
 
-/// The texts of a member: one, or a list of them.
+/// The texts of a member: one, or a list of them, or of structures with an instance each.
 fn texts(value: &Json) -> Vec<&str> {
     match value {
         Json::String(text) => vec![text],
-        Json::Array(items) => items.iter().filter_map(Json::as_str).collect(),
+        Json::Array(items) => {
+            items.iter().filter_map(|item| item.as_str().or_else(|| item["InstanceId"].as_str())).collect()
+        }
         _ => vec![],
     }
 }
@@ -343,4 +346,27 @@ async fn launching(cx: &Cx, request: &Json) -> Result<Vec<Target>, Error> {
     }
     targets.extend(tagged_on_creation(cx, "RunInstances", &merged));
     Ok(targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Without their row, calls that change something would be judged as calls about nothing.
+    #[test]
+    fn every_call_that_is_no_listing_says_what_it_touches() {
+        // The first two are of no resource; the others have functions of their own.
+        let elsewhere = ["CreateDefaultSubnet", "CreateDefaultVpc", "CreateTags", "DeleteTags", "RunInstances"];
+        let rows: BTreeSet<&str> = ROWS.iter().map(|row| row.operation).collect();
+        assert_eq!(rows.len(), ROWS.len(), "an operation has two rows");
+        for operation in crate::operations::ROWS.iter().flat_map(|rows| rows.iter()) {
+            let is_listing = operation.name.starts_with("Describe");
+            let known = rows.contains(operation.name) || elsewhere.contains(&operation.name);
+            assert!(is_listing || known, "what does {} touch?", operation.name);
+            for (member, _) in ROWS.iter().filter(|row| row.operation == operation.name).flat_map(|row| row.uses) {
+                assert!(operation.input.find(member).is_some(), "{} has no {member}", operation.name);
+            }
+        }
+    }
 }
