@@ -1,7 +1,7 @@
 # Two commands do all: `make demo` and `make test`. Both install what they need (as root).
+# KILN_STATE_DIR and KILN_PORT choose another place than /var/lib/kiln and another port than 4566.
 SHELL := /bin/bash
 export CARGO_TERM_COLOR ?= auto
-STATE ?= /var/lib/kiln
 KILN := target/release/kiln
 
 .PHONY: help demo test check build bench setup down clean

@@ -5,6 +5,10 @@ cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 step() { echo; echo "== $*"; SECONDS=0; "$@"; echo "== ${SECONDS} s: $*"; }
 
+for part in fmt:rustfmt clippy:clippy; do
+    cargo "${part%%:*}" --version >/dev/null 2>&1 ||
+        { echo "test: cargo ${part%%:*} is not there. Install it: rustup component add ${part##*:}" >&2; exit 1; }
+done
 step cargo xtask check
 step cargo test --workspace --quiet -- --test-threads=4
 step cargo build -p kiln-protocol --example wire
