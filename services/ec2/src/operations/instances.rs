@@ -12,11 +12,10 @@ use crate::launch;
 use crate::lookup;
 use crate::records::{Instance, InstanceState, Reason, Wanted};
 use kiln_ec2_shapes::{
-    DescribeInstancesRequest, DescribeInstancesResponse, InstanceMonitoring, InstanceStateChange,
-    MonitorInstancesRequest, MonitorInstancesResponse, Monitoring, RebootInstancesRequest, RebootInstancesResponse,
-    Reservation, RunInstancesRequest, RunInstancesResponse, StartInstancesRequest, StartInstancesResponse,
-    StopInstancesRequest, StopInstancesResponse, TerminateInstancesRequest, TerminateInstancesResponse,
-    UnmonitorInstancesRequest, UnmonitorInstancesResponse,
+    DescribeInstancesRequest, DescribeInstancesResponse, InstanceMonitoring, InstanceStateChange, Monitoring,
+    RebootInstancesRequest, RebootInstancesResponse, Reservation, RunInstancesRequest, RunInstancesResponse,
+    StartInstancesRequest, StartInstancesResponse, StopInstancesRequest, StopInstancesResponse,
+    TerminateInstancesRequest, TerminateInstancesResponse, UnmonitorInstancesRequest, UnmonitorInstancesResponse,
 };
 use kiln_ids::InstanceId;
 use kiln_service_kit::{Cx, Error, Operation, Remembered, Timestamp, Tx, operation, paginate, request_hash};
@@ -24,7 +23,6 @@ use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeInstances: describe_instances(DescribeInstancesRequest)),
-    operation!(MonitorInstances: monitor_instances(MonitorInstancesRequest)),
     operation!(RebootInstances: reboot_instances(RebootInstancesRequest)),
     operation!(RunInstances: run_instances(RunInstancesRequest)),
     operation!(StartInstances: start_instances(StartInstancesRequest)),
@@ -281,13 +279,7 @@ async fn change_all<T>(
         .await
 }
 
-/// There are no metrics that could be taken more often.
-async fn monitor_instances(cx: &Cx, request: MonitorInstancesRequest) -> Result<MonitorInstancesResponse, Error> {
-    change_all(cx, &request.instance_ids, |_, _| Ok(())).await?;
-    Err(Error::not_built("ec2:MonitorInstances (there are no metrics)"))
-}
-
-/// Detailed monitoring is off already.
+/// Detailed monitoring is off already; there are no metrics, so MonitorInstances is not served.
 async fn unmonitor_instances(cx: &Cx, request: UnmonitorInstancesRequest) -> Result<UnmonitorInstancesResponse, Error> {
     let instance_monitorings = change_all(cx, &request.instance_ids, |_, instance| {
         let monitoring = Some(Monitoring { state: Some(shown::MONITORING.to_owned()) });

@@ -12,9 +12,8 @@ use crate::records::*;
 use crate::{tags, zones};
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
-    AttachNetworkInterfaceRequest, AttachNetworkInterfaceResponse, AttributeBooleanValue, AttributeValue,
-    CreateNetworkInterfaceRequest, CreateNetworkInterfaceResponse, DeleteNetworkInterfaceRequest,
-    DeleteNetworkInterfaceResponse, DescribeNetworkInterfaceAttributeRequest,
+    AttributeBooleanValue, AttributeValue, CreateNetworkInterfaceRequest, CreateNetworkInterfaceResponse,
+    DeleteNetworkInterfaceRequest, DeleteNetworkInterfaceResponse, DescribeNetworkInterfaceAttributeRequest,
     DescribeNetworkInterfaceAttributeResponse, DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResponse,
     DetachNetworkInterfaceRequest, DetachNetworkInterfaceResponse, GroupIdentifier,
     ModifyNetworkInterfaceAttributeRequest, ModifyNetworkInterfaceAttributeResponse, NetworkInterfaceAssociation,
@@ -24,7 +23,6 @@ use kiln_service_kit::{CallerKind, Cx, Error, Operation, Remembered, operation, 
 use std::net::Ipv4Addr;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AttachNetworkInterface: attach_network_interface(AttachNetworkInterfaceRequest)),
     operation!(CreateNetworkInterface: create_network_interface(CreateNetworkInterfaceRequest)),
     operation!(DeleteNetworkInterface: delete_network_interface(DeleteNetworkInterfaceRequest)),
     operation!(DescribeNetworkInterfaceAttribute:
@@ -133,15 +131,7 @@ async fn delete_network_interface(
     Ok(DeleteNetworkInterfaceResponse::default())
 }
 
-/// Machines have one interface, given to them at launch.
-async fn attach_network_interface(
-    cx: &Cx,
-    request: AttachNetworkInterfaceRequest,
-) -> Result<AttachNetworkInterfaceResponse, Error> {
-    selected::<NetworkInterface>(cx, &[request.network_interface_id])?;
-    Err(Error::not_built("ec2:AttachNetworkInterface (a machine has one interface, which RunInstances can be given)"))
-}
-
+/// Machines have one interface, given to them at launch; AttachNetworkInterface is not served.
 async fn detach_network_interface(
     cx: &Cx,
     request: DetachNetworkInterfaceRequest,
