@@ -7,7 +7,7 @@
 
 use crate::{Cx, Error};
 use futures_util::future::BoxFuture;
-use kiln_protocol::{Request, Shape, stored};
+use kiln_protocol::{Protocol, Request, Shape, stored};
 use serde_json::Value as Json;
 
 /// One thing that a call touches.
@@ -109,8 +109,19 @@ impl Cx {
         for target in targets {
             let own = target.keys.iter().map(|(key, value)| (key.as_str(), value.clone()));
             let keys: Vec<(&str, String)> = more.iter().cloned().chain(own).collect();
-            self.authorize(target.action.unwrap_or(&action), std::slice::from_ref(&target.arn), &keys)?;
+            let asked = target.action.unwrap_or(&action);
+            let judged = self.authorize(asked, std::slice::from_ref(&target.arn), &keys);
+            judged.map_err(|error| in_words_of::<R>(error))?;
         }
         Ok(())
     }
+}
+
+/// EC2 words every refusal in its own way, also one of another service's action (`iam:PassRole`).
+fn in_words_of<R: Request>(error: Error) -> Error {
+    if R::SERVICE.protocol != Protocol::Ec2 || !error.is("AccessDenied") {
+        return error;
+    }
+    let text = format!("You are not authorized to perform this operation. {}", error.message);
+    Error::sender("UnauthorizedOperation", text).with_status(403)
 }

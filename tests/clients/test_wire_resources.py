@@ -100,6 +100,28 @@ class Resources(unittest.TestCase):
         alias = "resolve:ssm:/aws/service/debian/release/12/latest/amd64"
         self.assertIn(image, self.refused(ec2.run_instances, **RUN, ImageId=alias))
 
+    def test_nobody_gets_a_role_by_launching(self):
+        trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        role = self.iam.create_role(RoleName="strong", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        self.iam.create_instance_profile(InstanceProfileName="strong")
+        self.iam.add_role_to_instance_profile(InstanceProfileName="strong", RoleName="strong")
+        data = {"ImageId": self.image, "InstanceType": "t3.micro", "IamInstanceProfile": {"Name": "strong"}}
+        self.ec2.create_launch_template(LaunchTemplateName="strong", LaunchTemplateData=data)
+        template = {"LaunchTemplate": {"LaunchTemplateName": "strong"}}
+        group = {"MinSize": 0, "MaxSize": 1, "AvailabilityZones": [self.kiln.info["region"] + "a"], **template}
+        may = allow(["ec2:*", "autoscaling:*"])
+        ec2, asg = self.client("launcher", may), self.client("scaler", may, service="autoscaling")
+        run = {"MinCount": 1, "MaxCount": 1, **template}
+        for dry in (True, False):
+            self.assertIn("iam:PassRole", self.refused(ec2.run_instances, **run, DryRun=dry))
+        message = self.refused(asg.create_auto_scaling_group, AutoScalingGroupName="strong", **group)
+        self.assertTrue(message.startswith("You are not authorized to use launch template: lt-"), message)
+        asg = self.client("scaler-2", may, allow("iam:PassRole", role), service="autoscaling")
+        asg.create_auto_scaling_group(AutoScalingGroupName="strong", **group)
+        asg = self.client("scaler-3", allow(["autoscaling:*", "ec2:Describe*"]), service="autoscaling")
+        self.refused(asg.create_auto_scaling_group, AutoScalingGroupName="no-launch", **group)
+
     def test_tags_asked_for_decide(self):
         ec2 = self.client(
             "asked",

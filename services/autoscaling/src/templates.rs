@@ -3,7 +3,7 @@
 use crate::errors::validation;
 use crate::records::{Interface, Template};
 use kiln_autoscaling_shapes::LaunchTemplateSpecification;
-use kiln_ec2_shapes::{DescribeLaunchTemplateVersionsRequest, LaunchTemplateVersion};
+use kiln_ec2_shapes::{DescribeLaunchTemplateVersionsRequest, LaunchTemplateVersion, RunInstancesRequest};
 use kiln_service_kit::{Cx, Error};
 
 /// Checks what a caller names and completes id and name; the version stays as given.
@@ -33,8 +33,39 @@ pub async fn check(cx: &Cx, given: &LaunchTemplateSpecification) -> Result<Templ
         ));
     }
     match (found.launch_template_id, found.launch_template_name) {
-        (Some(id), Some(name)) => Ok(Template { id, name, version }),
+        (Some(id), Some(name)) => {
+            let template = Template { id, name, version };
+            may_launch(cx, &template).await?;
+            Ok(template)
+        }
         _ => Err(Error::internal("EC2 described a launch template without id or name")),
+    }
+}
+
+/// Instances are launched by Auto Scaling itself later; whoever says so must be allowed to launch
+/// them, and to pass them their role. Asked by a dry run.
+async fn may_launch(cx: &Cx, template: &Template) -> Result<(), Error> {
+    if !cx.platform().judges(cx.caller()) {
+        return Ok(());
+    }
+    let request = RunInstancesRequest {
+        launch_template: Some(kiln_ec2_shapes::LaunchTemplateSpecification {
+            launch_template_id: Some(template.id.clone()),
+            version: Some(template.version.clone()),
+            ..Default::default()
+        }),
+        min_count: 1,
+        max_count: 1,
+        dry_run: Some(true),
+        ..Default::default()
+    };
+    match cx.call(request).await {
+        Err(error) if error.is("UnauthorizedOperation") => {
+            let text = format!("You are not authorized to use launch template: {}. {}", template.id, error.message);
+            Err(Error::sender("AccessDenied", text).with_status(403))
+        }
+        // Whether the launch would work is found out by launching.
+        _ => Ok(()),
     }
 }
 

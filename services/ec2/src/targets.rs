@@ -11,6 +11,7 @@ use crate::operations::launch_templates;
 use crate::records::*;
 use crate::tags::{Tagged, Tags, is_reserved};
 use kiln_ec2_shapes::RunInstancesRequest;
+use kiln_iam_shapes::GetInstanceProfileRequest;
 use kiln_protocol::stored;
 use kiln_service_kit::{BoxFuture, Cx, Error, Target, Touched};
 use serde_json::Value as Json;
@@ -345,7 +346,27 @@ async fn launching(cx: &Cx, request: &Json) -> Result<Vec<Target>, Error> {
         targets.push(existing(cx, &kinds::LAUNCH_TEMPLATE, text)?);
     }
     targets.extend(tagged_on_creation(cx, "RunInstances", &merged));
+    targets.extend(passed(cx, &merged["IamInstanceProfile"]).await?);
     Ok(targets)
+}
+
+/// The role that a launch hands to its instance: whoever launches must be allowed to pass it.
+async fn passed(cx: &Cx, profile: &Json) -> Result<Vec<Target>, Error> {
+    let Some(given) = profile["Name"].as_str().or(profile["Arn"].as_str()) else { return Ok(vec![]) };
+    let name = given.rsplit('/').next().unwrap_or(given).to_owned();
+    let request = GetInstanceProfileRequest { instance_profile_name: name };
+    let found = match cx.as_service("ec2.amazonaws.com").call(request).await {
+        Ok(answer) => answer.instance_profile,
+        // A profile that is not there is refused by the call itself.
+        Err(error) if error.status < 500 => None,
+        Err(error) => return Err(error),
+    };
+    let roles = found.map(|profile| profile.roles).unwrap_or_default().into_iter().filter_map(|role| role.arn);
+    let target = |arn: String| Target {
+        action: Some("iam:PassRole"),
+        ..Target::new(arn).with("iam:PassedToService", "ec2.amazonaws.com")
+    };
+    Ok(roles.map(target).collect())
 }
 
 #[cfg(test)]
