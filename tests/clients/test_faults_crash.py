@@ -195,6 +195,24 @@ class Crashes(unittest.TestCase):
         self.terminate([instance, copy])
         self.nothing_is_left()
 
+    def test_machines_that_are_stopped_with_kiln(self):
+        """`kiln down --stop-machines` leaves their files and nothing else; the next kiln says what happened."""
+        [instance] = self.launch(1)
+        self.all_are([instance], "running")
+        self.answer([instance])
+        self.kiln.cli("down", "--stop-machines")
+        self.kiln.process.wait(30)
+        self.assertEqual(set(leftovers.all_of(self.state)), {"folders"})
+        self.kiln.start()
+        self.all_are([instance], "stopped")
+        reason = self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["StateReason"]["Message"]
+        self.assertIn("kiln down --stop-machines", reason)
+        self.ec2.start_instances(InstanceIds=[instance])
+        self.all_are([instance], "running")
+        self.answer([instance])
+        self.terminate([instance])
+        self.nothing_is_left()
+
     def test_what_is_left_is_seen(self):
         """The counting itself can fail: a running machine is counted, and so is a planted leftover."""
         [instance] = self.launch(1)

@@ -282,7 +282,7 @@ fn stopped_by_somebody(now: Timestamp) -> ExitInfo {
     ExitInfo {
         cause: ExitCause::Unknown,
         at_ms: u64::try_from(now.millis()).unwrap_or(0),
-        text: "the machine was stopped outside of Kiln's calls".to_owned(),
+        text: "the machine was stopped together with kiln (kiln down --stop-machines), not by a call".to_owned(),
     }
 }
 
