@@ -5,6 +5,7 @@ What a kiln holds on the host is counted from outside (leftovers.py). Each kill 
 the work's progress is seen, not after a time.
 """
 import contextlib
+import json
 import pathlib
 import time
 import unittest
@@ -90,7 +91,17 @@ class Crashes(unittest.TestCase):
         self.all_are([instance], "running")
         runtime = self.state / "machines/run/crun" / instance
         boots = lambda: next(m["boots"] for m in self.kiln.status()["machines"] if m["id"] == instance)  # noqa: E731
-        for expected, (what, sign) in enumerate({"its end": lambda: not runtime.exists(), "its next boot": (runtime / "exec.fifo").exists}.items(), 2):
+        record = self.state / "machines/machines" / instance / "machine.json"
+
+        def made():
+            """When the runtime's folder was made; none while there is none."""
+            return runtime.stat().st_ctime_ns if runtime.exists() else None
+
+        def next_boot(number):
+            return lambda: json.loads(record.read_text())["boots"] == number
+
+        first = made()
+        for expected, (what, sign) in enumerate({"its end": lambda: made() != first, "its next boot": next_boot(3)}.items(), 2):
             with self.subTest(reboot_killed_at=what):
                 self.ec2.reboot_instances(InstanceIds=[instance])
                 as_soon_as(what, sign)
@@ -99,7 +110,7 @@ class Crashes(unittest.TestCase):
                 self.answer([instance])
                 # Not rebooted twice for one call, and nobody says that it failed.
                 self.assertEqual((boots(), self.states([instance])), (expected, {instance: "running"}))
-        for what, sign in {"its control group": lambda: leftovers.cgroups(self.state), "its runtime": (runtime / "exec.fifo").exists}.items():
+        for what, sign in {"its control group": lambda: leftovers.cgroups(self.state), "its runtime": runtime.exists}.items():
             with self.subTest(start_killed_at=what):
                 self.ec2.stop_instances(InstanceIds=[instance])
                 self.all_are([instance], "stopped")
