@@ -9,7 +9,7 @@ use crate::records::{Target, TargetGroup, TargetHealth, TargetType};
 use crate::{PRINCIPAL, arns, health};
 use kiln_balancer as lb;
 use kiln_service_kit::{
-    Change, Controller, Cx, Error, Name, Plan, Platform, Record, Report, Store, Timestamp, async_trait,
+    Change, Controller, Cx, Error, Name, Plan, Platform, Record, Report, Store, Timestamp, Waiting, async_trait,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -140,6 +140,7 @@ impl Controller for Health {
         let put: Vec<TargetHealth> =
             wanted.iter().filter(|(id, h)| seen.written.get(*id) != Some(h)).map(|(_, h)| h.clone()).collect();
         let remove: Vec<String> = seen.written.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
+        let waiting_for = live.and_then(|_| waits(wanted.values()));
         let count = |state: &str| wanted.values().filter(|h| h.state == state).count();
         let sees = match live {
             None => format!("{} targets, used by no load balancer", wanted.len()),
@@ -156,8 +157,8 @@ impl Controller for Health {
         if !put.is_empty() || !remove.is_empty() {
             steps.push(Step::Write { put, remove });
         }
-        let wants = "what is written to be what the checks say".to_owned();
-        Plan::new(steps, Report { sees, wants, ..Report::default() })
+        let wants = "every target healthy, and what its checks say written down".to_owned();
+        Plan::new(steps, Report { sees, wants, waiting_for, ..Report::default() })
     }
 
     async fn act(&self, cx: &Cx, name: &Name, step: &Step) -> Result<(), Error> {
@@ -236,6 +237,21 @@ fn leaves(group: &TargetGroup, target: &Target, seen: &Seen) -> bool {
     let terminated = group.target_type == TargetType::Instance
         && seen.instances.get(&target.id).is_none_or(|i| i.state == "terminated");
     terminated || health::is_drained(target, seen.live.as_deref())
+}
+
+/// Which targets are on their way to another state, and why they are not there.
+fn waits<'a>(targets: impl Iterator<Item = &'a TargetHealth>) -> Option<Waiting> {
+    let of = |h: &TargetHealth| {
+        let what = match h.state.as_str() {
+            "initial" | "unhealthy" => "to be healthy",
+            "draining" => "to be drained",
+            _ => return None,
+        };
+        let why = h.description.as_deref().or(h.reason.as_deref()).map(|why| format!(" ({why})"));
+        Some(format!("{}:{} {what}{}", h.target, h.port, why.unwrap_or_default()))
+    };
+    let what: Vec<String> = targets.filter_map(of).collect();
+    (!what.is_empty()).then(|| Waiting { what: what.join("; "), until: None })
 }
 
 /// Wakes the controller when the balancer sees a target change.
@@ -343,5 +359,18 @@ mod tests {
             let steps: Vec<String> = plan.steps.iter().map(|step| format!("{step:?}")).collect();
             assert_eq!(steps, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_target_that_is_not_healthy_is_waited_for_and_says_why() {
+        let waits = |state, reason| {
+            let plan = Health.plan(&seen(false, Some("running"), Some((state, reason))), Timestamp::from_millis(0));
+            plan.report.waiting_for.map(|w| w.what)
+        };
+        assert_eq!(waits(lb::HealthState::Healthy, None), None);
+        let text = waits(lb::HealthState::Unhealthy, Some(lb::Reason::Timeout)).expect("waits");
+        assert_eq!(text, "i-1:80 to be healthy (Request timed out)");
+        let text = waits(lb::HealthState::Draining, Some(lb::Reason::DeregistrationInProgress)).expect("waits");
+        assert!(text.starts_with("i-1:80 to be drained ("), "{text}");
     }
 }
