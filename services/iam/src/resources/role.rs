@@ -50,7 +50,7 @@ impl ResourceType for RoleType {
             let max = request.integer("MaxSessionDuration").and_then(|n| i32::try_from(n).ok()).or(Some(3600));
             cx.call(UpdateRoleRequest {
                 role_name: name.to_owned(),
-                description: Some(request.text("Description").unwrap_or_default()),
+                description: request.changed("Description").then(|| request.text("Description").unwrap_or_default()),
                 max_session_duration: max,
             })
             .await?;

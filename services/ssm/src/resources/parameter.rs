@@ -32,7 +32,11 @@ impl ResourceType for Parameter {
     }
 
     async fn update(&self, cx: &Cx, physical_id: &str, request: &ResourceRequest) -> Result<(), Error> {
-        cx.call(PutParameterRequest { overwrite: Some(true), ..put(request, physical_id) }).await?;
+        // What the template no longer says is taken away, where leaving it out would keep it.
+        let gone = |name: &str| (request.changed(name) && request.text(name).is_none()).then(String::new);
+        let new = put(request, physical_id);
+        let description = new.description.clone().or_else(|| gone("Description"));
+        cx.call(PutParameterRequest { overwrite: Some(true), description, ..new }).await?;
         let wanted = tags(request);
         let kept = cx.call(list_tags(physical_id)).await?.tag_list;
         let gone: Vec<String> =
