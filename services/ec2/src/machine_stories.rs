@@ -383,6 +383,7 @@ fn what_is_not_built_or_not_there_is_said() {
         let provisioned = EbsBlockDevice { volume_type: Some("io2".into()), ..Default::default() };
         let watched = Some(RunInstancesMonitoringEnabled { enabled: true });
         let slowed = Some(CreditSpecificationRequest { cpu_credits: "standard".into() });
+        let nowhere = Placement { availability_zone: Some("us-east-1z".into()), ..Default::default() };
         let host = Placement { host_id: Some("h-1".into()), ..Default::default() };
         let table: Vec<(RunInstancesRequest, &str)> = vec![
             (RunInstancesRequest { image_id: Some("ami-1".into()), ..good.clone() }, "InvalidAMIID.Malformed"),
@@ -393,6 +394,7 @@ fn what_is_not_built_or_not_there_is_said() {
             (RunInstancesRequest { instance_type: Some("p5.48xlarge".into()), ..good.clone() }, "NotImplemented"),
             (RunInstancesRequest { block_device_mappings: vec![disk], ..good.clone() }, "NotImplemented"),
             (RunInstancesRequest { placement: Some(host), ..good.clone() }, "NotImplemented"),
+            (RunInstancesRequest { placement: Some(nowhere), ..good.clone() }, "InvalidParameterValue"),
             (RunInstancesRequest { block_device_mappings: root(fast), ..good.clone() }, "NotImplemented"),
             (RunInstancesRequest { block_device_mappings: root(provisioned), ..good.clone() }, "NotImplemented"),
             (RunInstancesRequest { monitoring: watched, ..good.clone() }, "NotImplemented"),

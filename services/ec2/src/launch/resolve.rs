@@ -296,7 +296,11 @@ fn place(cx: &Cx, request: &RunInstancesRequest) -> Result<Place, Error> {
         cx.region(),
         placement.availability_zone.as_deref().filter(|zone| !zone.is_empty()),
         placement.availability_zone_id.as_deref(),
-    )?;
+    )
+    .map_err(|_| {
+        let zone = placement.availability_zone.as_ref().or(placement.availability_zone_id.as_ref());
+        invalid_value(format!("Invalid availability zone: [{}]", zone.map_or("", String::as_str)))
+    })?;
     Ok(match request.network_interfaces.first() {
         None => Place {
             subnet: request.subnet_id.clone().filter(|id| !id.is_empty()),
