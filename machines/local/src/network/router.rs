@@ -2,9 +2,10 @@
 
 use super::firewall::{self, DNS_IP, METADATA_IP, cable_name};
 use super::internet::{Internet, TAP};
+use crate::host::child::{self, Surroundings};
 use crate::host::netlink::{Counters, Link, Netlink, Veth};
 use crate::host::netns::{self, SocketKind, SocketMaker};
-use crate::host::{child, files, mounts};
+use crate::host::{files, mounts};
 use kiln_machines_spec::{
     Cidr, DriverError, DriverResult, InterfaceOwner, MacAddr, SubnetId, SubnetSpec, VpcId, VpcSpec, ZoneName,
 };
@@ -227,6 +228,9 @@ impl Router {
     fn load(&self, rules: &str) -> DriverResult<()> {
         let mut nft = child::command("nft")?;
         nft.args(["-f", "-"]);
+        // What a killed kiln still had to load must not come after what the next one loads.
+        let around = Surroundings { dies_with_kiln: true, ..Surroundings::default() };
+        around.apply(&mut nft);
         let doing = format!("load the security groups of {}", self.id);
         let (text, context) = (rules.to_owned(), doing.clone());
         let result = netns::inside(&self.ns, move || Ok(child::run(&mut nft, &context, text.as_bytes())));
