@@ -14,6 +14,9 @@ import string
 import unittest
 import urllib.parse
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import botocore.serialize
 import botocore.session
 
@@ -298,6 +301,38 @@ Outputs: {O: {Value: !Join ['', !Split [',', !Select [0, [a, b]]]], Export: {Nam
             for path in ("/", "/?", "/?Action", "/?Action=%ff%", "/%00", "//a//b", "/?X-Amz-Algorithm=a&X-Amz-Credential=%2f%2f%2f", "/service/A/operation/B"):
                 self.send({}, b"", method, path)
         self.settle(before)
+
+
+class Judged(unittest.TestCase):
+    """The same requests, signed by a user: policies are asked about whatever they name."""
+
+    def test_every_served_operation(self):
+        with Kiln(machines="sim") as kiln:
+            iam = kiln.client("iam")
+            iam.create_user(UserName="u")
+            every = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+            # With a condition on a resource's tag each resource is looked at.
+            odd = {**every, "Effect": "Deny", "Condition": {"StringEquals": {"aws:ResourceTag/none": "none"}}}
+            document = json.dumps({"Version": "2012-10-17", "Statement": [every, odd]})
+            iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=document)
+            key = iam.create_access_key(UserName="u")["AccessKey"]
+            test = Broken("test_every_served_operation")
+            test.kiln, test.rng, test.session = kiln, random.Random(SEED), botocore.session.get_session()
+            test.connection = http.client.HTTPConnection("127.0.0.1", kiln.port, timeout=HANG)
+            keys = botocore.credentials.Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+            def signed(headers, body):
+                service = headers["Authorization"].split("/")[3]
+                request = botocore.awsrequest.AWSRequest("POST", kiln.info["endpoint"] + "/", data=body)
+                for name in ("Content-Type", "X-Amz-Target"):
+                    if name in headers:
+                        request.headers[name] = headers[name]
+                botocore.auth.SigV4Auth(keys, service, "us-east-1").add_auth(request)
+                return dict(request.headers)
+
+            plain = test.send
+            test.send = lambda headers, body: plain(signed(headers, body), body)
+            test.test_every_served_operation()
 
 
 if __name__ == "__main__":
