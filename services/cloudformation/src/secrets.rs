@@ -3,6 +3,7 @@
 //! A secret may be anywhere in a property (`Fn::Sub`, `Fn::Base64` of user data), so texts are not searched for it:
 //! the resource is worked out once more with `****` in the secret's place, and that is what events show.
 
+use crate::records::Stack;
 use crate::records::stack::Parameters;
 use kiln_template::{Evaluator, ParameterValues};
 use serde_json::{Map, Value as Json};
@@ -38,4 +39,16 @@ pub fn shown(evaluator: &Evaluator<'_>, hidden: &ParameterValues, logical_id: &s
             Json::Object(names.map(|name| (name, Json::from(HIDDEN))).collect::<Map<String, Json>>())
         }
     }
+}
+
+/// A reason as callers may read it: a refusal may quote the value it refuses. Secrets of fewer than four characters
+/// are in too many texts by chance to be looked for.
+pub fn told(reason: String, stack: &Stack) -> String {
+    let versions = stack.target.iter().chain(&stack.current);
+    let secrets = versions.flat_map(|version| {
+        let texts = version.parameters.given.iter().chain(&version.parameters.resolved);
+        texts.filter(|(name, _)| version.parameters.no_echo.contains(*name)).map(|(_, text)| text.as_str())
+    });
+    let words = secrets.flat_map(|text| std::iter::once(text).chain(text.split(','))).filter(|word| word.len() >= 4);
+    words.fold(reason, |reason, word| reason.replace(word, HIDDEN))
 }

@@ -16,6 +16,8 @@ pub struct World {
     pub log: Mutex<Vec<String>>,
     /// `create Vpc`: refused.
     pub refuse: Mutex<BTreeSet<String>>,
+    /// `create Vpc`: refused with its properties.
+    quoted: Mutex<BTreeSet<String>>,
     /// `delete Vpc`: refused because something uses it.
     pub busy: Mutex<BTreeSet<String>>,
     /// `Vpc`: how often it says "not yet".
@@ -39,6 +41,10 @@ impl World {
 
     pub fn refuse(&self, what: &str) {
         self.refuse.lock().insert(what.to_owned());
+    }
+
+    pub fn quote(&self, what: &str) {
+        self.quoted.lock().insert(what.to_owned());
     }
 
     pub fn allow(&self, what: &str) {
@@ -69,6 +75,10 @@ impl ResourceType for Fake {
     async fn create(&self, _: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         let world = &self.1;
         world.ask("create", &request.logical_id)?;
+        if world.quoted.lock().contains(&format!("create {}", request.logical_id)) {
+            let text = request.text("GroupDescription").unwrap_or_default();
+            return Err(Error::sender("Quoted", format!("the description cannot be {text}")));
+        }
         if let Some(id) = world.tokens.lock().get(&request.token) {
             return Ok(id.clone());
         }

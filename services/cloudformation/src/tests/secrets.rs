@@ -39,3 +39,12 @@ async fn the_thing_has_the_secret_and_no_answer_has() {
     assert!(told.contains("seen ****"), "{told}");
     assert!(told.contains(r#"{"GroupDescription":"****"}"#), "what cannot be worked out is hidden whole: {told}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_quotes_a_secret_is_told_without_it() {
+    let given = given();
+    given.world.quote("create Group");
+    assert_eq!(given.create("s", BODY).await.unwrap(), "ROLLBACK_COMPLETE");
+    let story = given.story("s").await.join("\n");
+    assert!(story.contains("cannot be seen ****") && !story.contains("hunter"), "{story}");
+}

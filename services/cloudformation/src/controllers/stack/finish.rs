@@ -2,6 +2,7 @@
 
 use super::{Act, verb};
 use crate::records::{Action, Live, Progress, Resource, Work};
+use crate::secrets::told;
 use crate::{schemas, signals};
 use kiln_service_kit::{Error, Stability};
 use serde_json::Value as Json;
@@ -74,7 +75,7 @@ impl Act<'_> {
             work.progress = Progress::Failed;
             let verb = verb(stack, work);
             resource.status = format!("{verb}_FAILED");
-            resource.reason = Some(reason);
+            resource.reason = Some(told(reason, stack));
             true
         })
         .await?;
