@@ -80,6 +80,13 @@ impl Runner {
         Runner { stop, shared }
     }
 
+    /// Begins no pass any more and waits until those in hand are done; whether they were in time.
+    pub async fn finish(&self, patience: Duration) -> bool {
+        self.stop.send_replace(true);
+        let all = self.shared.slots.acquire_many(CONCURRENT_PASSES as u32);
+        tokio::time::timeout(patience, all).await.is_ok()
+    }
+
     /// Whether no pass runs or is queued (timers may still wait).
     pub fn is_idle(&self) -> bool {
         self.shared.queue.lock().is_idle()
@@ -173,6 +180,10 @@ async fn run(shared: Arc<Shared>, task: Task) {
             return;
         }
         let Ok(slot) = shared.slots.acquire().await else { return };
+        // It may have waited for its slot while the runner was stopped.
+        if *shared.stopped.borrow() {
+            return;
+        }
         shared.queue.lock().begin(&task);
         let cx = Cx::for_service(shared.platform.clone(), task.1.scope.clone(), controller.acts_as());
         let chaos = |step: &str| match &shared.hooks.chaos {

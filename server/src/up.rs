@@ -17,6 +17,9 @@ use tokio::sync::watch;
 /// How long the children of a kiln that was killed may take to let go of what it had open.
 const CHILDREN_GO_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// How long the controllers' steps in hand may take at the end: the longest is an orderly stop, 30 s.
+const STEPS_END_WITHIN: std::time::Duration = std::time::Duration::from_secs(40);
+
 /// Runs kiln in the foreground. `Err` is one line for the terminal.
 pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String> {
     if arguments.auth == Auth::Open && !arguments.listen.is_loopback() {
@@ -96,6 +99,10 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
 
     let keep_machines = wait_for_stop(stopped).await?;
     close.send_replace(true);
+    // What a controller is just making would stay behind if its machines were stopped meanwhile.
+    if !keep_machines && !runner.finish(STEPS_END_WITHIN).await {
+        tracing::warn!("a controller's step takes too long; what it makes may be left");
+    }
     drop(runner);
     let _ = serving.await;
     driver

@@ -224,6 +224,23 @@ class Crashes(unittest.TestCase):
         self.terminate([instance])
         self.nothing_is_left()
 
+    def test_machines_that_are_being_made_when_kiln_is_to_stop_them(self):
+        signs = {
+            "its router": lambda ids: list((self.state / "machines/run/mnt/netns").glob("vpc-*")),
+            "its control group": lambda ids: leftovers.cgroups(self.state),
+            "both machines' folders": lambda ids: len(list((self.state / "machines/machines").iterdir())) == 2,
+        }
+        for what, sign in signs.items():
+            with self.subTest(stopped_at=what):
+                ids = self.launch(2)
+                as_soon_as(what, lambda: sign(ids))
+                self.kiln.cli("down", "--stop-machines")
+                self.kiln.process.wait(60)
+                self.assertLessEqual(set(leftovers.all_of(self.state)), {"folders"}, leftovers.all_of(self.state))
+                self.kiln.start()
+                self.terminate(ids)
+                self.nothing_is_left()
+
     def test_what_is_left_is_seen(self):
         """The counting itself can fail: a running machine is counted, and so is a planted leftover."""
         [instance] = self.launch(1)

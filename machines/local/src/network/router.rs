@@ -44,6 +44,9 @@ struct State {
     /// Bridges by subnet.
     #[serde(skip)]
     bridges: BTreeMap<SubnetId, i32>,
+    /// It was taken down; whoever still holds it must not build it up again.
+    #[serde(skip)]
+    removed: bool,
 }
 
 /// What plugs a machine in.
@@ -111,6 +114,7 @@ impl Router {
                 cut: BTreeSet::new(),
                 loaded: String::new(),
                 bridges: BTreeMap::new(),
+                removed: false,
             }),
         })
     }
@@ -135,6 +139,9 @@ impl Router {
     /// Makes it be so.
     pub fn apply(&self, spec: &VpcSpec, cut: Option<&BTreeSet<ZoneName>>) -> DriverResult<()> {
         let mut state = self.state.lock();
+        if state.removed {
+            return Err(DriverError::not_found("network", &self.id));
+        }
         let cut = cut.unwrap_or(&state.cut).clone();
         check(spec)?;
         let doing = |what: &str| format!("{what} of {}", self.id);
@@ -394,6 +401,8 @@ impl Router {
     /// Takes it down; with `forget` its record goes too.
     pub fn remove(&self, forget: bool) -> DriverResult<()> {
         let failed = |e: io::Error| DriverError::failed(format!("take down {}", self.id), e);
+        let mut state = self.state.lock();
+        state.removed = true;
         self.internet.stop()?;
         // Its links go now, not when the last socket of the namespace is closed.
         for link in self.netlink.links().map_err(failed)? {
