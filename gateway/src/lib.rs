@@ -4,7 +4,8 @@
 //! listen -> take the body (bounded) -> name the call -> authenticate -> decode -> invoke -> encode
 //!                                        |                                (validate, authorize,
 //!                                        |                                 handle, log: service-kit)
-//!                                        +-- Host: *.elb.localhost -> HostHandler (load balancers)
+//!                                        +-- a host or path that is no API's -> HostHandler
+//!                                            (load balancers, wait conditions)
 //! ```
 //!
 //! Every phase that can refuse does so with an AWS error in the protocol the caller speaks.

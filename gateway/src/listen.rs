@@ -21,10 +21,11 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// Takes over requests by their Host header: load balancers on the main port.
+/// Takes over requests that are no API calls, by their Host header or path: load balancers on the
+/// main port, URLs that the platform gave out.
 pub trait HostHandler: Send + Sync {
-    /// Whether this host name (without port, lower case) is its own.
-    fn takes(&self, host: &str) -> bool;
+    /// Whether this host name (without port, lower case) or this path is its own.
+    fn takes(&self, host: &str, path: &str) -> bool;
     /// Answers the request.
     fn handle(
         &self,
@@ -136,7 +137,7 @@ impl Gateway {
     /// Answers one request, whoever took the connection.
     pub async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Response<Body> {
         let host = host_of(&request);
-        if let Some(handler) = self.shared.hosts.iter().find(|h| h.takes(&host)) {
+        if let Some(handler) = self.shared.hosts.iter().find(|h| h.takes(&host, request.uri().path())) {
             return handler.handle(request, client).await;
         }
         let (head, body) = request.into_parts();

@@ -4,6 +4,7 @@
 //! 80, or else by the one on its lowest port: the main port stands for one listener only. Each load
 //! balancer also has a loopback address of its own, with every listener at its own port.
 
+use crate::wait_conditions::WaitConditions;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -31,7 +32,7 @@ pub fn install(builder: PlatformBuilder, driver: &Arc<dyn MachineDriver>) -> Res
 pub fn handlers(platform: &Arc<Platform>) -> Result<Vec<Arc<dyn HostHandler>>, String> {
     let plane = platform.part::<Arc<DataPlane>>().map_err(|e| e.to_string())?;
     let names = Arc::new(Names { platform: platform.clone(), known: Mutex::default() });
-    Ok(vec![Arc::new(LoadBalancers { plane, names })])
+    Ok(vec![Arc::new(LoadBalancers { plane, names }), Arc::new(WaitConditions { platform: platform.clone() })])
 }
 
 struct LoadBalancers {
@@ -59,7 +60,7 @@ impl Names {
 }
 
 impl HostHandler for LoadBalancers {
-    fn takes(&self, host: &str) -> bool {
+    fn takes(&self, host: &str, _: &str) -> bool {
         host.ends_with(SUFFIX)
     }
 

@@ -153,7 +153,7 @@ struct Inside {
 }
 
 impl HostHandler for Inside {
-    fn takes(&self, _: &str) -> bool {
+    fn takes(&self, _: &str, _: &str) -> bool {
         true
     }
 

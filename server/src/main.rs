@@ -16,6 +16,7 @@ mod machines;
 mod services;
 mod status;
 mod up;
+mod wait_conditions;
 
 use clap::Parser;
 use kiln_cli::{Cli, Command};

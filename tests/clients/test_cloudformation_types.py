@@ -1,4 +1,5 @@
 """A template as people write them, with every resource type: made, changed, gone back, removed."""
+import http.client
 import json
 import unittest
 
@@ -239,6 +240,30 @@ class EveryType(unittest.TestCase):
         stack = self.cfn.describe_stacks(StackName="attributes")["Stacks"][0]["StackId"]
         self.cfn.delete_stack(StackName="attributes")
         self.assertEqual(self.settled(stack), "DELETE_COMPLETE", self.failures(stack))
+
+    def test_a_wait_condition_is_signaled_from_the_host(self):
+        body = """
+        Resources:
+          Handle: {Type: AWS::CloudFormation::WaitConditionHandle}
+          Wait: {Type: AWS::CloudFormation::WaitCondition, Properties: {Handle: !Ref Handle, Timeout: "120"}}
+        """
+        self.cfn.create_stack(StackName="waits", TemplateBody=body)
+        url = wait_for("the handle", lambda: self.ids("waits").get("Handle"))
+        path = url[url.index("/cloudformation-waitcondition/"):]
+        signal = json.dumps({"Status": "SUCCESS", "Reason": "done", "UniqueId": "1", "Data": "d"})
+
+        def ask(method, path, body):
+            link = http.client.HTTPConnection("127.0.0.1", self.kiln.port, timeout=20)
+            self.addCleanup(link.close)
+            link.request(method, path, body=body)
+            return link.getresponse().status
+
+        self.assertEqual(ask("PUT", path + "0", signal), 403)
+        self.assertEqual(ask("GET", path, None), 405)
+        self.assertEqual(ask("PUT", path, "not JSON"), 400)
+        self.assertEqual(ask("PUT", path, "x" * (1 << 20)), 413)
+        self.assertEqual(ask("PUT", path, signal), 200)
+        self.assertEqual(self.settled("waits"), "CREATE_COMPLETE", self.failures("waits"))
 
     def test_what_still_uses_a_thing_is_told_and_does_not_hang(self):
         body = "Resources: {Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}}"

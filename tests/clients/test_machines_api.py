@@ -87,6 +87,21 @@ class Inside(unittest.TestCase):
             self.assertIn("<Code>AccessDenied</Code>", self.sh(stranger, asked))
         self.assertIn("<Code>AccessDenied</Code>", self.sh(one, f"curl -s -d 'Action=DeleteStack&StackName=signals' {ENDPOINT}/"))
 
+    def test_a_machine_signals_a_wait_condition_by_its_url(self):
+        script = "#!/bin/sh\n/opt/aws/bin/cfn-signal --exit-code 0 --data from-inside '${Handle}'\n"
+        self.deploy(
+            "waits",
+            {
+                "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+                "One": {"Type": "AWS::EC2::Instance", "Properties": {"ImageId": self.base, "InstanceType": "t3.micro", "UserData": {"Fn::Base64": {"Fn::Sub": script}}}},
+                "Wait": {"Type": "AWS::CloudFormation::WaitCondition", "DependsOn": "One", "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "60"}},
+                "Note": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/waits", "Type": "String", "Value": {"Fn::GetAtt": ["Wait", "Data"]}}},
+            },
+        )
+        one = self.cfn.describe_stack_resource(StackName="waits", LogicalResourceId="One")["StackResourceDetail"]["PhysicalResourceId"]
+        said = KILN.client("ssm").get_parameter(Name="/waits")["Parameter"]["Value"]
+        self.assertEqual(json.loads(said), {one: "from-inside"})
+
     def test_a_signed_call_with_the_keys_of_the_role(self):
         iam = KILN.client("iam")
         trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}

@@ -15,15 +15,35 @@ pub fn check(id: &str, resource: &ResolvedResource) -> Result<(), TemplateError>
     if let Some(policy) = &resource.update_policy {
         update_policy(id, policy)?;
     }
-    let signalled = resource.creation_policy.as_ref().is_some_and(|policy| policy.get("ResourceSignal").is_some());
-    if resource.resource_type == WAIT_CONDITION && !signalled {
-        let what = format!(
-            "{WAIT_CONDITION} {id} without a ResourceSignal in its CreationPolicy is not built in Kiln: the URL of a \
-             handle needs s3"
-        );
-        return Err(refuse(id, "CreationPolicy", ErrorKind::NotBuilt, what));
+    if resource.resource_type == WAIT_CONDITION {
+        wait_condition(id, resource)?;
     }
     Ok(())
+}
+
+/// A wait condition waits either for a handle's signals or for those of its creation policy.
+fn wait_condition(id: &str, resource: &ResolvedResource) -> Result<(), TemplateError> {
+    let signalled = resource.creation_policy.as_ref().is_some_and(|policy| policy.get("ResourceSignal").is_some());
+    let given = |name: &str| resource.properties.get(name).is_some();
+    let wrong = |what: String| Err(refuse(id, "Properties", ErrorKind::Validation, what));
+    let timeout = resource.properties.get("Timeout").and_then(whole);
+    if timeout.is_some_and(|seconds| seconds > LONGEST.as_secs()) {
+        return wrong(format!("{id}: Timeout of a WaitCondition is at most {} seconds", LONGEST.as_secs()));
+    }
+    match (signalled, given("Handle")) {
+        (true, false) if given("Count") || given("Timeout") => wrong(format!(
+            "{id}: Count and Timeout of a WaitCondition belong to a Handle; a CreationPolicy has its own"
+        )),
+        (true, false) => Ok(()),
+        (false, true) if given("Timeout") => Ok(()),
+        (false, true) => {
+            wrong(format!("Property validation failure: [Encountered missing required properties in {id}: Timeout]"))
+        }
+        (true, true) => wrong(format!("{id}: a WaitCondition has either a Handle or a CreationPolicy, not both")),
+        (false, false) => {
+            wrong(format!("{id}: a WaitCondition needs a Handle, or a ResourceSignal in its CreationPolicy"))
+        }
+    }
 }
 
 fn refuse(id: &str, path: &str, kind: ErrorKind, message: String) -> TemplateError {

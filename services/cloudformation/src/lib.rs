@@ -18,6 +18,7 @@ mod role;
 mod schemas;
 mod secrets;
 mod signals;
+mod wait_url;
 mod world;
 
 #[cfg(test)]
@@ -26,6 +27,8 @@ mod tests;
 use controllers::stack::StackController;
 use kiln_service_kit::Service;
 use std::sync::Arc;
+
+pub use wait_url::{PATH as WAIT_CONDITION_PATH, signal as signal_wait_condition};
 
 /// The service.
 pub fn service() -> Service {
@@ -44,6 +47,9 @@ pub fn service() -> Service {
         ],
     );
     service.controllers = vec![Arc::new(StackController::default())];
-    service.resources = vec![Arc::new(resources::wait_condition::WaitCondition)];
+    service.resources = vec![
+        Arc::new(resources::wait_condition::WaitConditionType),
+        Arc::new(resources::wait_condition_handle::WaitConditionHandleType),
+    ];
     service
 }

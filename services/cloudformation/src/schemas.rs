@@ -62,9 +62,6 @@ pub fn not_built(name: &str) -> Option<String> {
     let why = match name {
         "AWS::CloudFormation::Stack" => " (nested stacks: their TemplateURL needs s3)",
         "AWS::CloudFormation::CustomResource" => " (custom resources: they need lambda or sns)",
-        "AWS::CloudFormation::WaitConditionHandle" => {
-            " (its URL needs s3: give the AWS::CloudFormation::WaitCondition a CreationPolicy and use SignalResource)"
-        }
         name if name.starts_with("Custom::") => " (custom resources: they need lambda or sns)",
         name if name.ends_with("::MODULE") => " (modules: they need the registry)",
         name if kiln_template::facts::is_aws_type(name) => "",

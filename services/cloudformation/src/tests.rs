@@ -8,4 +8,5 @@ mod faults;
 mod refusals;
 mod secrets;
 mod update;
+mod wait_conditions;
 mod wishes;

@@ -5,8 +5,10 @@ pub mod change_set;
 pub mod event;
 pub mod resource;
 pub mod stack;
+pub mod wait;
 
 pub use change_set::ChangeSet;
 pub use event::{Event, log};
 pub use resource::{Action, Live, Progress, Resource, Undo, Work};
 pub use stack::{Operation, OperationKind, Output, Stack, Status, Version};
+pub use wait::{WaitCondition, WaitHandle, WaitSignal};

@@ -1,3 +1,4 @@
 //! CloudFormation's own resource types.
 
 pub mod wait_condition;
+pub mod wait_condition_handle;

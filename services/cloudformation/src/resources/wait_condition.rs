@@ -1,29 +1,55 @@
-//! `AWS::CloudFormation::WaitCondition` with a creation policy: nothing is made, the engine counts
-//! the signals that SignalResource brings. With a Handle it would need a URL that takes signals by
-//! HTTP from inside machines; that is not built, and creation says so.
+//! `AWS::CloudFormation::WaitCondition`: nothing is made; the stack waits for signals.
+//!
+//! With a creation policy the engine counts what SignalResource brings. With a handle, what came to
+//! the handle's URL counts; signals that came before the condition began count too, as on AWS.
 
+use crate::records::{WaitCondition, WaitHandle, WaitSignal};
+use crate::wait_url::{HandleUrl, find};
 use async_trait::async_trait;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
-use serde_json::Value as Json;
+use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, Timestamp};
+use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-pub struct WaitCondition;
+/// The longest a condition may wait: 12 hours.
+const LONGEST: i64 = 43_200;
+
+pub struct WaitConditionType;
 
 #[async_trait]
-impl ResourceType for WaitCondition {
+impl ResourceType for WaitConditionType {
     fn type_name(&self) -> &'static str {
         "AWS::CloudFormation::WaitCondition"
     }
 
-    async fn create(&self, _: &Cx, request: &ResourceRequest) -> Result<String, Error> {
-        for name in ["Handle", "Count", "Timeout"] {
-            if request.properties.get(name).is_some() {
-                return Err(Error::not_built(format!(
-                    "AWS::CloudFormation::WaitCondition with {name} (use CreationPolicy and SignalResource)"
-                )));
-            }
+    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
+        let id = format!("{}/{}", request.stack_id, request.physical_name);
+        if request.properties.get("Handle").is_none() {
+            return Ok(id);
         }
-        Ok(format!("{}/{}", request.stack_id, request.physical_name))
+        handle(cx, request)?;
+        Wanted::of(request)?;
+        cx.store()
+            .write::<_, Error>(|tx| {
+                if tx.get::<WaitCondition>(cx.scope(), &id)?.is_none() {
+                    let since = tx.now();
+                    tx.put(cx.scope(), &id, WaitCondition { since })?;
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(id)
+    }
+
+    async fn stability(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<Stability, Error> {
+        if request.properties.get("Handle").is_none() {
+            return Ok(Stability::Ready);
+        }
+        let handle = handle(cx, request)?;
+        let condition = cx.store().get::<WaitCondition>(cx.scope(), id)?;
+        let condition = condition.ok_or_else(|| Error::internal(format!("the wait condition {id} has no record")))?;
+        Ok(judge(&handle.signals, &Wanted::of(request)?, condition.since, cx.now()))
     }
 
     async fn update(&self, _: &Cx, _: &str, _: &ResourceRequest) -> Result<(), Error> {
@@ -33,14 +59,76 @@ impl ResourceType for WaitCondition {
         ))
     }
 
-    async fn delete(&self, _: &Cx, _: &str, _: &ResourceRequest) -> Result<Stability, Error> {
+    async fn delete(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
+        cx.store()
+            .write::<_, Error>(|tx| {
+                tx.delete::<WaitCondition>(cx.scope(), id);
+                Ok(())
+            })
+            .await?;
         Ok(Stability::Ready)
     }
 
-    async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
+    async fn attributes(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
+        let mut data = Map::new();
+        if request.properties.get("Handle").is_some() {
+            let signals = &handle(cx, request)?.signals;
+            data.extend(signals.iter().map(|(id, signal)| (id.clone(), Json::String(signal.data.clone()))));
+        }
         Ok(BTreeMap::from([
-            ("Data".to_owned(), Json::String("{}".to_owned())),
+            ("Data".to_owned(), Json::String(Json::Object(data).to_string())),
             ("Id".to_owned(), Json::String(id.to_owned())),
         ]))
+    }
+}
+
+/// The handle that the properties name.
+fn handle(cx: &Cx, request: &ResourceRequest) -> Result<Arc<WaitHandle>, Error> {
+    let wrong =
+        || Error::sender("ValidationError", "Handle must be the Ref of an AWS::CloudFormation::WaitConditionHandle");
+    let url = request.text("Handle").as_deref().and_then(HandleUrl::read).ok_or_else(wrong)?;
+    if url.scope != *cx.scope() {
+        return Err(wrong());
+    }
+    find(cx.platform(), &url)?.ok_or_else(wrong)
+}
+
+/// What a condition waits for.
+struct Wanted {
+    count: u64,
+    timeout: Duration,
+}
+
+impl Wanted {
+    fn of(request: &ResourceRequest) -> Result<Wanted, Error> {
+        let wrong = |text: String| Error::sender("ValidationError", text);
+        let timeout = request.integer("Timeout").filter(|seconds| (0..=LONGEST).contains(seconds));
+        let timeout = timeout.ok_or_else(|| {
+            wrong(format!("Timeout of a WaitCondition with a Handle must be a number of seconds from 0 to {LONGEST}"))
+        })?;
+        let count = match request.properties.get("Count") {
+            None => Some(1),
+            Some(_) => request.integer("Count").filter(|count| *count > 0),
+        };
+        let count = count.ok_or_else(|| wrong("Count of a WaitCondition must be a whole number above 0".to_owned()))?;
+        Ok(Wanted { count: count.unsigned_abs(), timeout: Duration::from_secs(timeout.unsigned_abs()) })
+    }
+}
+
+/// Whether what has come is enough. One failure fails it.
+fn judge(signals: &BTreeMap<String, WaitSignal>, wanted: &Wanted, since: Timestamp, now: Timestamp) -> Stability {
+    if let Some((id, failure)) = signals.iter().find(|(_, signal)| !signal.success) {
+        let reason = &failure.reason;
+        return Stability::Failed(format!("WaitCondition received failed message: '{reason}' for uniqueId: {id}"));
+    }
+    let (received, count) = (signals.len() as u64, wanted.count);
+    if received >= count {
+        return Stability::Ready;
+    }
+    match now >= since + wanted.timeout {
+        true => {
+            Stability::Failed(format!("WaitCondition timed out. Received {received} conditions when expecting {count}"))
+        }
+        false => Stability::Pending(format!("{received} of {count} signals")),
     }
 }

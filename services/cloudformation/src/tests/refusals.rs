@@ -12,7 +12,6 @@ async fn types_that_are_not_built_are_told_from_types_that_do_not_exist() {
     for (resource_type, expected) in [
         ("AWS::S3::Bucket", "the resource type AWS::S3::Bucket"),
         ("AWS::CloudFormation::Stack", "nested stacks"),
-        ("AWS::CloudFormation::WaitConditionHandle", "SignalResource"),
         ("AWS::CloudFormation::CustomResource", "custom resources"),
         ("Custom::Thing", "custom resources"),
         ("My::Own::Thing::MODULE", "modules"),
@@ -61,8 +60,8 @@ async fn policies_that_are_not_carried_out_are_refused_behind_functions_too() {
         assert!(message.starts_with("UpdatePolicy.AutoScalingRollingUpdate of resource A"), "{message}");
     }
     let (code, message) = refused("Resources: {W: {Type: AWS::CloudFormation::WaitCondition}}").await;
-    assert_eq!(code, "NotImplemented");
-    assert!(message.contains("CreationPolicy"), "it would wait for nothing: {message}");
+    assert_eq!(code, "ValidationError");
+    assert!(message.contains("needs a Handle"), "it would wait for nothing: {message}");
     for (policy, expected) in [
         ("{Signals: 1}", "Signals must be an object"),
         ("{Signals: {}}", "unsupported CreationPolicy property Signals"),
