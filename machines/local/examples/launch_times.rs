@@ -79,6 +79,7 @@ fn network() -> VpcSpec {
         groups: vec!["all".into()],
         source_dest_check: true,
         internet: true,
+        secondary: vec![],
     };
     VpcSpec {
         id: VPC.into(),
@@ -119,6 +120,8 @@ fn spec(n: u32, image: &ImageId) -> MachineSpec {
         subnet: "subnet".into(),
         private_ip: address(n),
         mac: MacAddr::from_ip(address(n)),
+        secondary_ips: vec![],
+        interfaces: vec![],
         user_data: None,
         ssh_authorized_keys: vec![],
         files: vec![],

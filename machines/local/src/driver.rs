@@ -2,7 +2,7 @@
 
 use crate::host::mounts;
 use crate::machines::adopt;
-use crate::machines::{capture, exec, life};
+use crate::machines::{Interfaces, capture, exec, interfaces, life};
 use crate::network::Router;
 use crate::state::{Host, LocalConfig};
 use async_trait::async_trait;
@@ -121,6 +121,18 @@ impl MachineDriver for LocalDriver {
         self.blocking(move |host| m.update(host, |record| record.spec.user_data = user_data)).await
     }
 
+    async fn set_interfaces(
+        &self,
+        id: &MachineId,
+        secondary_ips: Vec<Ipv4Addr>,
+        interfaces: Vec<ExtraInterface>,
+    ) -> DriverResult<()> {
+        let machine = self.host.machine(id)?;
+        let _turn = machine.turn.lock().await;
+        let (m, wanted) = (machine.clone(), Interfaces { secondary_ips, interfaces });
+        self.blocking(move |host| interfaces::set(host, &m, &wanted)).await
+    }
+
     async fn exec(&self, id: &MachineId, request: ExecRequest) -> DriverResult<ExecOutput> {
         exec::exec(&self.host, id, request).await
     }
@@ -206,7 +218,8 @@ impl MachineDriver for LocalDriver {
         let id = vpc.clone();
         self.blocking(move |host| {
             let machines: Vec<_> = host.machines.lock().values().cloned().collect();
-            let runs_in = |m: &crate::machines::Machine| m.running.lock().is_some() && m.record.lock().spec.vpc == id;
+            let uses = |m: &crate::machines::Machine| m.record.lock().cabled().iter().any(|i| i.vpc == id);
+            let runs_in = |m: &crate::machines::Machine| m.running.lock().is_some() && uses(m);
             if let Some(machine) = machines.iter().find(|m| runs_in(m)) {
                 return Err(DriverError::Conflict {
                     kind: "network",

@@ -118,6 +118,7 @@ pub fn with(mut vpc: VpcSpec, address: &str, groups: &[&str], owner: InterfaceOw
         groups: groups.iter().map(|g| GroupId::from(*g)).collect(),
         source_dest_check: true,
         internet: true,
+        secondary: vec![],
     });
     vpc
 }
@@ -143,6 +144,8 @@ pub fn spec_of(image: &ImageId, id: &str, address: &str) -> MachineSpec {
         subnet: subnet.id.clone(),
         private_ip: address,
         mac: MacAddr::from_ip(address),
+        secondary_ips: vec![],
+        interfaces: vec![],
         user_data: None,
         ssh_authorized_keys: vec![],
         files: vec![],

@@ -4,5 +4,6 @@ mod crash;
 mod given;
 mod groups;
 mod images;
+mod interfaces;
 mod life;
 mod systemd;

@@ -189,6 +189,7 @@ impl MachineDriver for SimDriver {
             if network.subnet(&spec.subnet).is_none() {
                 return Err(DriverError::not_found("subnet", &spec.subnet));
             }
+            world.reachable(&spec.interfaces)?;
             let state = MachineState::Stopped { since_ms: self.now() };
             let machine = Machine { spec, state, boots: 0, console: String::new(), answer: Answer::Status(200) };
             world.machines.insert(id.clone(), machine);
@@ -251,6 +252,19 @@ impl MachineDriver for SimDriver {
 
     async fn set_user_data(&self, id: &MachineId, user_data: Option<Vec<u8>>) -> DriverResult<()> {
         self.world.lock().machine(id)?.spec.user_data = user_data;
+        Ok(())
+    }
+
+    async fn set_interfaces(
+        &self,
+        id: &MachineId,
+        secondary_ips: Vec<Ipv4Addr>,
+        interfaces: Vec<ExtraInterface>,
+    ) -> DriverResult<()> {
+        let mut world = self.world.lock();
+        world.reachable(&interfaces)?;
+        let spec = &mut world.machine(id)?.spec;
+        (spec.secondary_ips, spec.interfaces) = (secondary_ips, interfaces);
         Ok(())
     }
 
@@ -364,7 +378,7 @@ impl MachineDriver for SimDriver {
             let world = self.world.lock();
             let network = world.networks.get(vpc).ok_or_else(|| DriverError::not_found("network", vpc))?;
             let near = from.unwrap_or(Ipv4Addr::UNSPECIFIED);
-            let machine = world.machines.values().find(|m| &m.spec.vpc == vpc && m.spec.private_ip == *to.ip());
+            let machine = world.machines.values().find(|m| m.spec.has_address(vpc, *to.ip()));
             match machine {
                 Some(m) if world.is_cut(vpc, &m.spec.subnet) => Outcome::Silence,
                 _ if !allows_tcp(network, near, *to.ip(), to.port()) => Outcome::Silence,
@@ -441,6 +455,8 @@ mod tests {
             subnet: SubnetId::new("subnet-1"),
             private_ip: ip,
             mac: MacAddr::from_ip(ip),
+            secondary_ips: vec![],
+            interfaces: vec![],
             user_data: None,
             ssh_authorized_keys: vec![],
             files: vec![],

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 /// Whether TCP from `from` to `to`:`port` is allowed: the far end's ingress, and the near end's
 /// egress where the near end is an interface of the network.
 pub fn allows_tcp(network: &VpcSpec, from: Ipv4Addr, to: Ipv4Addr, port: u16) -> bool {
-    let interface = |ip| network.interfaces.iter().find(|i| i.ip == ip);
+    let interface = |ip| network.interfaces.iter().find(|i| i.has(ip));
     let Some(target) = interface(to) else { return false };
     let inwards = passes(network, target, Direction::Ingress, from, port);
     let outwards = interface(from).is_none_or(|near| passes(network, near, Direction::Egress, to, port));
@@ -23,7 +23,7 @@ fn passes(network: &VpcSpec, member: &InterfaceSpec, direction: Direction, peer:
         };
         let peered = match &rule.peer {
             Peer::Cidr { cidr } => cidr.contains(peer),
-            Peer::Group { group } => network.interfaces.iter().any(|i| i.ip == peer && i.groups.contains(group)),
+            Peer::Group { group } => network.interfaces.iter().any(|i| i.has(peer) && i.groups.contains(group)),
         };
         rule.direction == direction && covers && peered
     })
@@ -53,6 +53,7 @@ mod tests {
             groups: vec![GroupId::new(id)],
             source_dest_check: true,
             internet: true,
+            secondary: vec![],
         };
         let network = VpcSpec {
             id: VpcId::new("v"),

@@ -51,6 +51,17 @@ impl World {
         })
     }
 
+    /// Fails when the subnet of one of the interfaces is not there.
+    pub fn reachable(&self, interfaces: &[ExtraInterface]) -> DriverResult<()> {
+        for interface in interfaces {
+            let vpc = &interface.vpc;
+            let network = self.networks.get(vpc).ok_or_else(|| DriverError::not_found("network", vpc))?;
+            let subnet = &interface.subnet;
+            network.subnet(subnet).ok_or_else(|| DriverError::not_found("subnet", subnet))?;
+        }
+        Ok(())
+    }
+
     /// Whether the machine's zone is cut off.
     pub fn is_cut(&self, vpc: &VpcId, subnet: &SubnetId) -> bool {
         self.zone(vpc, subnet).is_some_and(|zone| self.cut.contains(&(vpc.clone(), zone.clone())))

@@ -45,6 +45,14 @@ pub trait MachineDriver: Send + Sync + 'static {
     async fn resize(&self, id: &MachineId, cpus: f64, memory_bytes: u64, pids_max: u32) -> DriverResult<()>;
     /// Replaces the user data a stopped machine is given at its next boot.
     async fn set_user_data(&self, id: &MachineId, user_data: Option<Vec<u8>>) -> DriverResult<()>;
+    /// Replaces the further addresses of its first interface, and its other interfaces; a running
+    /// machine's change at once. Their networks must have been applied.
+    async fn set_interfaces(
+        &self,
+        id: &MachineId,
+        secondary_ips: Vec<Ipv4Addr>,
+        interfaces: Vec<ExtraInterface>,
+    ) -> DriverResult<()>;
     /// Runs a command inside a running machine, as its root.
     async fn exec(&self, id: &MachineId, request: ExecRequest) -> DriverResult<ExecOutput>;
     /// The command that opens a shell inside a running machine when it is run

@@ -29,11 +29,12 @@ pub use driver::{ExitEvents, Leftovers, MachineDriver};
 pub use error::{DriverError, DriverResult};
 pub use image::{BaseRecipe, Entry, ImageManifest, ImageSource, LayerRef, NoProgress, Program, Progress};
 pub use machine::{
-    ExecOutput, ExecRequest, ExitCause, ExitInfo, InjectedFile, MachineEvent, MachineSpec, MachineState, MachineStats,
-    MachineStatus,
+    ExecOutput, ExecRequest, ExitCause, ExitInfo, ExtraInterface, InjectedFile, MachineEvent, MachineSpec,
+    MachineState, MachineStats, MachineStatus,
 };
 pub use names::{GroupId, ImageId, LayerDigest, MachineId, SubnetId, VpcId, ZoneName};
 pub use network::{
-    Direction, InterfaceOwner, InterfaceSpec, Peer, PortRange, Protocol, Rule, SecurityGroupSpec, SubnetSpec, VpcSpec,
+    Direction, InterfaceOwner, InterfaceSpec, Peer, PortRange, Protocol, Rule, SecondaryAddress, SecurityGroupSpec,
+    SubnetSpec, VpcSpec,
 };
 pub use seed::{SEED_DIR, SEED_FILE, Seed};

@@ -32,6 +32,12 @@ pub struct MachineSpec {
     pub private_ip: Ipv4Addr,
     /// Its hardware address.
     pub mac: MacAddr,
+    /// More addresses of its first interface.
+    #[serde(default)]
+    pub secondary_ips: Vec<Ipv4Addr>,
+    /// Its interfaces beside the first one.
+    #[serde(default)]
+    pub interfaces: Vec<ExtraInterface>,
     /// Handed to the guest, which runs it once in the machine's life.
     #[serde(default)]
     pub user_data: Option<Vec<u8>>,
@@ -47,6 +53,34 @@ pub struct MachineSpec {
     /// Labels kept with the machine; the driver does not read them.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+}
+
+impl MachineSpec {
+    /// Whether one of its interfaces has this address of this network.
+    pub fn has_address(&self, vpc: &VpcId, ip: Ipv4Addr) -> bool {
+        let first = self.vpc == *vpc && (self.private_ip == ip || self.secondary_ips.contains(&ip));
+        first || self.interfaces.iter().any(|i| i.vpc == *vpc && (i.ip == ip || i.secondary_ips.contains(&ip)))
+    }
+}
+
+/// A second, third, … interface of a machine. Inside it is `eth` and its device number.
+///
+/// Packets that leave with one of its addresses leave by it: the driver gives it a routing table
+/// of its own, as cloud images do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtraInterface {
+    /// From 1 on.
+    pub device: u32,
+    /// Its network; it need not be that of the first interface.
+    pub vpc: VpcId,
+    /// Its subnet in that network.
+    pub subnet: SubnetId,
+    /// Its address in that subnet.
+    pub ip: Ipv4Addr,
+    /// Its hardware address.
+    pub mac: MacAddr,
+    /// More addresses of it.
+    pub secondary_ips: Vec<Ipv4Addr>,
 }
 
 /// A file put into a machine before its first boot.

@@ -161,6 +161,29 @@ pub struct InterfaceSpec {
     /// internet gateway that takes a public address.
     #[serde(default)]
     pub internet: bool,
+    /// More addresses of the same interface; what its groups allow counts for them too.
+    #[serde(default)]
+    pub secondary: Vec<SecondaryAddress>,
+}
+
+/// A further address of an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondaryAddress {
+    /// The address, of the interface's subnet.
+    pub ip: Ipv4Addr,
+    /// As [`InterfaceSpec::internet`].
+    pub internet: bool,
+}
+
+impl InterfaceSpec {
+    /// Every address of it, and whether it may go the way to the internet.
+    pub fn addresses(&self) -> impl Iterator<Item = (Ipv4Addr, bool)> + '_ {
+        std::iter::once((self.ip, self.internet)).chain(self.secondary.iter().map(|s| (s.ip, s.internet)))
+    }
+    /// Whether it has the address.
+    pub fn has(&self, ip: Ipv4Addr) -> bool {
+        self.addresses().any(|(own, _)| own == ip)
+    }
 }
 
 /// Whose an address is.

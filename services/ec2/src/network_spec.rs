@@ -118,6 +118,7 @@ fn interface(interface: &NetworkInterface, records: &VpcRecords) -> InterfaceSpe
         groups: interface.groups.iter().map(|id| host::GroupId::new(id.as_str())).collect(),
         source_dest_check: interface.source_dest_check,
         internet: interface.public.is_some() || behind_nat(interface, records),
+        secondary: vec![],
     }
 }
 

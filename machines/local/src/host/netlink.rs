@@ -22,6 +22,12 @@ const VETH_INFO_PEER: u16 = 1;
 const NLMSG_HEADER: usize = 16;
 const IFINFO: usize = 16;
 const IFADDR: usize = 8;
+const RULE: usize = 12;
+// linux/fib_rules.h
+const FRA_SRC: u16 = 2;
+const FRA_PRIORITY: u16 = 6;
+const FRA_TABLE: u16 = 15;
+const FR_ACT_TO_TBL: u8 = 1;
 
 /// A netlink socket of one network namespace.
 pub struct Netlink {
@@ -35,6 +41,8 @@ pub struct Link {
     pub index: i32,
     /// Its name.
     pub name: String,
+    /// Its hardware address, if it has one of six bytes.
+    pub mac: Option<[u8; 6]>,
     /// What it carried.
     pub counters: Counters,
 }
@@ -210,6 +218,55 @@ impl Netlink {
         self.acked(m)
     }
 
+    /// Makes a routing table lead to `block` by a link, and everywhere else by `gateway` on it.
+    pub fn own_table(&self, table: u32, index: i32, block: (Ipv4Addr, u8), gateway: Ipv4Addr) -> io::Result<()> {
+        let route = |prefix: u8, scope: u8| {
+            let mut m = Message::new(libc::RTM_NEWROUTE, ACK | REPLACE);
+            let (family, protocol, kind) = (libc::AF_INET as u8, libc::RTPROT_STATIC, libc::RTN_UNICAST);
+            // The table's number is too big for the header; the attribute has it.
+            m.raw(&[family, prefix, 0, 0, libc::RT_TABLE_UNSPEC, protocol, scope, kind, 0, 0, 0, 0]);
+            m.attr(libc::RTA_TABLE, &table.to_ne_bytes());
+            m.attr(libc::RTA_OIF, &index.to_ne_bytes());
+            m
+        };
+        let mut near = route(block.1, libc::RT_SCOPE_LINK);
+        near.attr(libc::RTA_DST, &block.0.octets());
+        self.acked(near)?;
+        let mut far = route(0, libc::RT_SCOPE_UNIVERSE);
+        far.attr(libc::RTA_GATEWAY, &gateway.octets());
+        self.acked(far)
+    }
+
+    /// Sends what comes from exactly these addresses by that table, and nothing else.
+    pub fn set_sources(&self, table: u32, wanted: &[Ipv4Addr]) -> io::Result<()> {
+        let has = self.sources(table)?;
+        for ip in has.iter().filter(|ip| !wanted.contains(ip)) {
+            self.acked(rule(libc::RTM_DELRULE, ACK, table, *ip))?;
+        }
+        for ip in wanted.iter().filter(|ip| !has.contains(ip)) {
+            self.acked(rule(libc::RTM_NEWRULE, ACK | CREATE, table, *ip))?;
+        }
+        Ok(())
+    }
+
+    /// What comes from these addresses is sent by that table.
+    fn sources(&self, table: u32) -> io::Result<Vec<Ipv4Addr>> {
+        let mut m = Message::new(libc::RTM_GETRULE, DUMP);
+        m.raw(&[libc::AF_INET as u8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let mut found = Vec::new();
+        self.exchange(m, true, |kind, body| {
+            let attribute = |wanted: u16| attributes(body.get(RULE..)?).find(|(k, _)| *k == wanted).map(|(_, v)| v);
+            let of_table = || attribute(FRA_TABLE) == Some(&table.to_ne_bytes()[..]);
+            if kind == libc::RTM_NEWRULE
+                && of_table()
+                && let Some(&[a, b, c, d]) = attribute(FRA_SRC)
+            {
+                found.push(Ipv4Addr::new(a, b, c, d));
+            }
+        })?;
+        Ok(found)
+    }
+
     fn acked(&self, message: Message) -> io::Result<()> {
         self.exchange(message, false, |_, _| {})
     }
@@ -249,6 +306,18 @@ impl Netlink {
             }
         }
     }
+}
+
+/// The rule that sends what comes from `ip` by a table. Its priority is the table's number: before
+/// the main table's 32766.
+fn rule(kind: u16, flags: u16, table: u32, ip: Ipv4Addr) -> Message {
+    let mut m = Message::new(kind, flags);
+    // family, destination and source lengths, tos, table, two spare bytes, action, flags
+    m.raw(&[libc::AF_INET as u8, 0, 32, 0, libc::RT_TABLE_UNSPEC, 0, 0, FR_ACT_TO_TBL, 0, 0, 0, 0]);
+    m.attr(FRA_SRC, &ip.octets());
+    m.attr(FRA_TABLE, &table.to_ne_bytes());
+    m.attr(FRA_PRIORITY, &table.to_ne_bytes());
+    m
 }
 
 struct Message {
@@ -319,6 +388,8 @@ fn read_link(body: &[u8]) -> Option<Link> {
         if kind == libc::IFLA_IFNAME {
             let text = value.split(|b| *b == 0).next()?;
             link.name = String::from_utf8_lossy(text).into_owned();
+        } else if kind == libc::IFLA_ADDRESS {
+            link.mac = value.try_into().ok();
         } else if kind == libc::IFLA_STATS64 {
             let number = |n: usize| -> Option<u64> {
                 let bytes = value.get(n * 8..n * 8 + 8)?;

@@ -140,8 +140,8 @@ fn sweep(host: &Host, alive: &Alive) -> DriverResult<()> {
     let routers: Vec<_> = host.routers.lock().values().cloned().collect();
     for router in routers {
         let spec = router.spec();
-        let of_vpc = alive.iter().filter(|(m, _)| m.record.lock().spec.vpc == spec.id);
-        let ips: BTreeSet<_> = of_vpc.map(|(m, _)| m.record.lock().spec.private_ip).collect();
+        let cabled = alive.iter().flat_map(|(m, _)| m.record.lock().cabled());
+        let ips: BTreeSet<_> = cabled.filter(|i| i.vpc == spec.id).map(|i| i.ip).collect();
         router.unplug_except(&ips)?;
     }
     Router::remove_unknown(&host.dirs.netns, |name| host.routers.lock().keys().any(|id| id.as_str() == name))?;

@@ -4,6 +4,7 @@ use super::inject::inject;
 use super::record::{Machine, Phase, Running};
 use crate::host::pidfd::{Process, Stat};
 use crate::host::{files, mounts, netns, userns};
+use crate::network::cables::first;
 use crate::runtime::{Bundle, Paths, numbers_of};
 use crate::state::{Host, walk_only};
 use kiln_machines_spec::{DriverError, DriverResult, Entry, SEED_DIR, SEED_FILE, Seed};
@@ -34,21 +35,25 @@ pub fn boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
 pub fn clear(host: &Host, machine: &Machine) -> DriverResult<()> {
     machine.group(host).remove()?;
     host.crun.forget(machine.id.as_str())?;
-    let (vpc, ip) = {
-        let record = machine.record.lock();
-        (record.spec.vpc.clone(), record.spec.private_ip)
-    };
-    match host.router(&vpc) {
-        Ok(router) => router.unplug(ip),
-        Err(_) => Ok(()),
+    let cabled = machine.record.lock().cabled();
+    for interface in cabled {
+        // Without a router there are no cables.
+        if let Ok(router) = host.router(&interface.vpc) {
+            router.unplug(interface.ip)?;
+        }
     }
+    Ok(())
 }
 
 fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     let record = machine.record.lock().clone();
     let spec = &record.spec;
     let router = host.router(&spec.vpc)?;
-    router.attachment(&spec.subnet, spec.private_ip)?;
+    let mut interfaces = vec![first(spec)];
+    interfaces.extend(spec.interfaces.iter().cloned());
+    for interface in &interfaces {
+        host.router(&interface.vpc)?.has_place_for(interface)?;
+    }
     let dir = machine.dir(host);
     let boot = record.boots + 1;
     prepare_dirs(&dir, record.ids)?;
@@ -89,7 +94,9 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     let failed = |what: &str, e: io::Error| DriverError::failed(format!("{what} {id}"), e);
     let process = Process::open(pid).map_err(|e| failed("hold the process of", e))?;
     let ns = netns::of_process(pid).map_err(|e| failed("find the network of", e))?;
-    router.plug(&spec.subnet, spec.private_ip, spec.mac, &ns)?;
+    for interface in &interfaces {
+        host.router(&interface.vpc)?.plug(interface, &[], &ns)?;
+    }
     if boot == 1 {
         inject(pid, record.ids, &spec.files)?;
     }

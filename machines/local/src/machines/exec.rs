@@ -2,6 +2,7 @@
 
 use super::record::Machine;
 use crate::host::files;
+use crate::network::cables::first;
 use crate::state::Host;
 use kiln_machines_spec::{DriverError, DriverResult, ExecOutput, ExecRequest, MachineId, MachineStats};
 use nix::libc;
@@ -180,14 +181,13 @@ pub fn stats(host: &Host, id: &MachineId) -> DriverResult<MachineStats> {
     let machine = host.machine(id)?;
     machine.running()?;
     let mut stats = machine.group(host).stats();
-    let (vpc, ip) = {
-        let record = machine.record.lock();
-        (record.spec.vpc.clone(), record.spec.private_ip)
-    };
-    let net = host.router(&vpc)?.counters(ip)?;
-    stats.net_rx_bytes = net.rx_bytes;
-    stats.net_tx_bytes = net.tx_bytes;
-    stats.net_rx_packets = net.rx_packets;
-    stats.net_tx_packets = net.tx_packets;
+    let spec = machine.record.lock().spec.clone();
+    for interface in std::iter::once(&first(&spec)).chain(&spec.interfaces) {
+        let net = host.router(&interface.vpc)?.counters(interface.ip)?;
+        stats.net_rx_bytes += net.rx_bytes;
+        stats.net_tx_bytes += net.tx_bytes;
+        stats.net_rx_packets += net.rx_packets;
+        stats.net_tx_packets += net.tx_packets;
+    }
     Ok(stats)
 }

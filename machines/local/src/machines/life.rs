@@ -96,6 +96,7 @@ fn find_or_reserve(host: &Host, spec: MachineSpec) -> DriverResult<Arc<Machine>>
         ids,
         boots: 0,
         phase: Phase::Launching,
+        unfinished: Vec::new(),
         spec,
     }));
     files::make_dir(&machine.dir(host))?;

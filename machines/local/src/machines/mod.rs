@@ -16,8 +16,9 @@ mod boot;
 pub mod capture;
 pub mod exec;
 mod inject;
+pub mod interfaces;
 pub mod life;
 mod record;
 mod watch;
 
-pub use record::Machine;
+pub use record::{Interfaces, Machine};

@@ -3,12 +3,15 @@
 use crate::host::cgroup::{Group, Limits};
 use crate::host::files;
 use crate::host::pidfd::Process;
+use crate::network::cables::first;
 use crate::state::Host;
 use kiln_machines_spec::{
-    DriverError, DriverResult, Entry, ExitInfo, LayerDigest, MachineId, MachineSpec, MachineState, MachineStatus,
+    DriverError, DriverResult, Entry, ExitInfo, ExtraInterface, LayerDigest, MachineId, MachineSpec, MachineState,
+    MachineStatus,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -44,6 +47,29 @@ pub struct Record {
     pub ids: u32,
     pub boots: u32,
     pub phase: Phase,
+    /// Interfaces that were wanted beside those of the spec, and may be plugged in or not: what
+    /// was begun and not finished.
+    #[serde(default)]
+    pub unfinished: Vec<Interfaces>,
+}
+
+/// What can change of a machine's interfaces.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interfaces {
+    pub secondary_ips: Vec<Ipv4Addr>,
+    pub interfaces: Vec<ExtraInterface>,
+}
+
+impl Record {
+    /// Every interface that may have a cable now: the first, the spec's, and unfinished ones.
+    pub fn cabled(&self) -> Vec<ExtraInterface> {
+        let mut all = vec![first(&self.spec)];
+        let begun = self.unfinished.iter().map(|i| &i.secondary_ips);
+        all[0].secondary_ips.extend(begun.flatten());
+        let begun = self.unfinished.iter().flat_map(|i| &i.interfaces);
+        all.extend(self.spec.interfaces.iter().chain(begun).cloned());
+        all
+    }
 }
 
 /// Where it is in its life.

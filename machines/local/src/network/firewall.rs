@@ -76,9 +76,9 @@ fn cables(out: &mut String, vpc: &VpcSpec) {
         if !matches!(interface.owner, InterfaceOwner::Machine { .. }) {
             continue;
         }
-        let (cable, mac, ip) = (cable_name(interface.ip), interface.mac, interface.ip);
+        let (cable, mac) = (cable_name(interface.ip), interface.mac);
         if interface.source_dest_check {
-            checked.push(format!("\"{cable}\" . {mac} . {ip}"));
+            checked.extend(interface.addresses().map(|(ip, _)| format!("\"{cable}\" . {mac} . {ip}")));
         } else {
             free.push(format!("\"{cable}\" . {mac}"));
         }
@@ -103,7 +103,7 @@ fn groups(out: &mut String, vpc: &VpcSpec, cut: &BTreeSet<ZoneName>, host: &BTre
     out.push_str("table inet groups {\n");
     for (group, n) in &numbers {
         let members = vpc.interfaces.iter().filter(|i| i.groups.contains(group));
-        let ips: Vec<String> = members.map(|i| i.ip.to_string()).collect();
+        let ips: Vec<String> = members.flat_map(|i| i.addresses().map(|(ip, _)| ip.to_string())).collect();
         set(out, &format!("group_{n}"), "ipv4_addr", &ips);
     }
     let subnets = |keep: &dyn Fn(&kiln_machines_spec::SubnetSpec) -> bool| -> Vec<String> {
@@ -111,8 +111,9 @@ fn groups(out: &mut String, vpc: &VpcSpec, cut: &BTreeSet<ZoneName>, host: &BTre
         kept.map(|s| s.cidr.to_string()).collect()
     };
     interval_set(out, "cut", &subnets(&|s| cut.contains(&s.zone)));
-    let leads_out = |i: &&InterfaceSpec| i.internet && vpc.subnet(&i.subnet).is_some_and(|s| s.internet);
-    let outward: Vec<String> = vpc.interfaces.iter().filter(leads_out).map(|i| i.ip.to_string()).collect();
+    let leads_out = |i: &&InterfaceSpec| vpc.subnet(&i.subnet).is_some_and(|s| s.internet);
+    let public = vpc.interfaces.iter().filter(leads_out).flat_map(InterfaceSpec::addresses);
+    let outward: Vec<String> = public.filter(|(_, internet)| *internet).map(|(ip, _)| ip.to_string()).collect();
     set(out, "internet", "ipv4_addr", &outward);
     let blocks: Vec<String> = vpc.cidrs.iter().map(ToString::to_string).collect();
     interval_set(out, "vpc", &blocks);
@@ -127,7 +128,7 @@ fn groups(out: &mut String, vpc: &VpcSpec, cut: &BTreeSet<ZoneName>, host: &BTre
         let mut key: Vec<usize> = known.copied().collect();
         key.sort_unstable();
         key.dedup();
-        chains.entry(key).or_default().push(interface.ip);
+        chains.entry(key).or_default().extend(interface.addresses().map(|(ip, _)| ip));
     }
     let (mut egress, mut ingress) = (Vec::new(), Vec::new());
     for (n, (key, ips)) in chains.iter().enumerate() {
@@ -320,6 +321,7 @@ mod tests {
                 groups: vec![group.into()],
                 source_dest_check: true,
                 internet: ip.octets()[3] == 10,
+                secondary: vec![],
             }
         };
         let machine = |id: &str| InterfaceOwner::Machine { machine: id.into() };

@@ -11,6 +11,7 @@
 //! The host's own network is not touched: no routes, no addresses, no rules.
 //! Two VPCs may use the same addresses.
 
+pub mod cables;
 mod firewall;
 mod internet;
 mod router;

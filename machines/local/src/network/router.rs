@@ -1,13 +1,13 @@
 //! One VPC's router: its namespace, bridges, addresses, rules and sockets.
 
-use super::firewall::{self, DNS_IP, METADATA_IP, cable_name};
+use super::firewall::{self, DNS_IP, METADATA_IP};
 use super::internet::{Internet, TAP};
 use crate::host::child::{self, Surroundings};
-use crate::host::netlink::{Counters, Link, Netlink, Veth};
+use crate::host::netlink::{Link, Netlink};
 use crate::host::netns::{self, SocketKind, SocketMaker};
 use crate::host::{files, mounts};
 use kiln_machines_spec::{
-    Cidr, DriverError, DriverResult, InterfaceOwner, MacAddr, SubnetId, SubnetSpec, VpcId, VpcSpec, ZoneName,
+    DriverError, DriverResult, InterfaceOwner, MacAddr, SubnetId, SubnetSpec, VpcId, VpcSpec, ZoneName,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -23,38 +23,30 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
 /// A VPC's router.
 pub struct Router {
-    id: VpcId,
+    pub(super) id: VpcId,
     record: PathBuf,
     namespace: PathBuf,
     ns: Arc<OwnedFd>,
-    netlink: Netlink,
+    pub(super) netlink: Netlink,
     sockets: SocketMaker,
     internet: Internet,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
 }
 
 /// What was applied last; kept in a file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct State {
-    spec: VpcSpec,
+pub(super) struct State {
+    pub(super) spec: VpcSpec,
     cut: BTreeSet<ZoneName>,
     /// The rule set that is loaded; empty after a restart.
     #[serde(skip)]
     loaded: String,
     /// Bridges by subnet.
     #[serde(skip)]
-    bridges: BTreeMap<SubnetId, i32>,
+    pub(super) bridges: BTreeMap<SubnetId, i32>,
     /// It was taken down; whoever still holds it must not build it up again.
     #[serde(skip)]
     removed: bool,
-}
-
-/// What plugs a machine in.
-pub struct Attachment {
-    /// The subnet's router: the machine's way out.
-    pub gateway: Ipv4Addr,
-    /// The subnet's block.
-    pub block: Cidr,
 }
 
 /// Switches of the router's namespace.
@@ -71,10 +63,6 @@ const SYSCTLS: [(&str, &str); 10] = [
     ("net/ipv6/conf/all/disable_ipv6", "1"),
     ("net/ipv6/conf/default/disable_ipv6", "1"),
 ];
-
-fn is_cable(link: &&Link) -> bool {
-    link.name.len() == 9 && link.name.starts_with('m')
-}
 
 fn is_bridge(link: &&Link) -> bool {
     link.name.len() == 9 && link.name.starts_with('b')
@@ -245,72 +233,6 @@ impl Router {
         Ok(())
     }
 
-    /// How a machine of that subnet and address is to be plugged in.
-    pub fn attachment(&self, subnet: &SubnetId, ip: Ipv4Addr) -> DriverResult<Attachment> {
-        let state = self.state.lock();
-        let found = state.spec.subnet(subnet);
-        let subnet = found.ok_or_else(|| DriverError::not_found("subnet", subnet))?;
-        if !subnet.cidr.contains(ip) {
-            return Err(DriverError::Invalid(format!("the address {ip} is not in {} ({})", subnet.id, subnet.cidr)));
-        }
-        Ok(Attachment { gateway: subnet.cidr.nth(1), block: subnet.cidr })
-    }
-
-    /// Plugs a machine's namespace in and gives it its address.
-    pub fn plug(&self, subnet: &SubnetId, ip: Ipv4Addr, mac: MacAddr, machine: &OwnedFd) -> DriverResult<()> {
-        let attachment = self.attachment(subnet, ip)?;
-        let bridge = self.state.lock().bridges.get(subnet).copied();
-        let bridge = bridge.ok_or_else(|| DriverError::not_found("subnet", subnet))?;
-        self.plug_in(&attachment, bridge, ip, mac, machine)
-            .map_err(|e| DriverError::failed(format!("plug {ip} into {subnet}"), e))
-    }
-
-    fn plug_in(
-        &self,
-        attachment: &Attachment,
-        bridge: i32,
-        ip: Ipv4Addr,
-        mac: MacAddr,
-        machine: &OwnedFd,
-    ) -> io::Result<()> {
-        let name = cable_name(ip);
-        let veth = Veth { name: &name, bridge, peer: "eth0", peer_mac: mac.0, peer_ns: machine.as_raw_fd() };
-        match self.netlink.add_veth(&veth) {
-            // Left from the machine's former boot; the kernel was not done with it.
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                self.netlink.delete_link(&name)?;
-                self.netlink.add_veth(&veth)?;
-            }
-            other => other?,
-        }
-        let (prefix, gateway) = (attachment.block.prefix(), attachment.gateway);
-        netns::inside(machine, move || {
-            let inside = Netlink::open()?;
-            inside.switch_on(inside.link("lo")?.index)?;
-            let eth0 = inside.link("eth0")?.index;
-            inside.add_address(eth0, ip, prefix)?;
-            inside.switch_on(eth0)?;
-            inside.default_route(gateway)
-        })
-    }
-
-    /// Takes a machine's cable away. Fine if there is none.
-    pub fn unplug(&self, ip: Ipv4Addr) -> DriverResult<()> {
-        self.netlink.delete_link(&cable_name(ip)).map_err(|e| DriverError::failed(format!("unplug {ip}"), e))
-    }
-
-    /// Takes away every cable but those of these addresses.
-    pub fn unplug_except(&self, keep: &BTreeSet<Ipv4Addr>) -> DriverResult<()> {
-        let failed = |e| DriverError::failed(format!("clear the cables of {}", self.id), e);
-        let keep: BTreeSet<String> = keep.iter().map(|ip| cable_name(*ip)).collect();
-        for link in self.netlink.links().map_err(failed)?.iter().filter(is_cable) {
-            if !keep.contains(&link.name) {
-                self.netlink.delete_link(&link.name).map_err(failed)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Lets go of namespaces that belong to no known VPC.
     pub fn remove_unknown(namespaces: &Path, is_known: impl Fn(&str) -> bool) -> DriverResult<()> {
         for name in files::names_in(namespaces)? {
@@ -326,28 +248,6 @@ impl Router {
             files::remove_all(&at)?;
         }
         Ok(())
-    }
-
-    /// What a machine's cable carried, seen from the machine.
-    pub fn counters(&self, ip: Ipv4Addr) -> DriverResult<Counters> {
-        let link = self
-            .netlink
-            .link(&cable_name(ip))
-            .map_err(|e| DriverError::failed(format!("read the counters of {ip}"), e))?;
-        let router = link.counters;
-        Ok(Counters {
-            rx_packets: router.tx_packets,
-            tx_packets: router.rx_packets,
-            rx_bytes: router.tx_bytes,
-            tx_bytes: router.rx_bytes,
-        })
-    }
-
-    /// How many cables are plugged in.
-    pub fn cables(&self) -> DriverResult<usize> {
-        let links = self.netlink.links();
-        let links = links.map_err(|e| DriverError::failed("list the links", e))?;
-        Ok(links.iter().filter(is_cable).count())
     }
 
     /// The process that leads to the internet, if it runs.
@@ -461,13 +361,14 @@ fn check(spec: &VpcSpec) -> DriverResult<()> {
     }
     let mut seen = BTreeSet::new();
     for interface in &spec.interfaces {
-        let ip = interface.ip;
         let subnet = spec.subnet(&interface.subnet);
-        if !subnet.is_some_and(|s| s.cidr.contains(ip)) {
-            return wrong(format!("the address {ip} is not in {}", interface.subnet));
-        }
-        if !seen.insert(ip) {
-            return wrong(format!("the address {ip} is used twice"));
+        for (ip, _) in interface.addresses() {
+            if !subnet.is_some_and(|s| s.cidr.contains(ip)) {
+                return wrong(format!("the address {ip} is not in {}", interface.subnet));
+            }
+            if !seen.insert(ip) {
+                return wrong(format!("the address {ip} is used twice"));
+            }
         }
     }
     Ok(())
