@@ -235,7 +235,8 @@ async fn caller(
     stack: &str,
 ) -> Result<Cx, Error> {
     let machines = driver.list().await.map_err(|e| Error::internal(e.chain()))?;
-    let here = machines.iter().find(|m| m.spec.vpc == *vpc && IpAddr::V4(m.spec.private_ip) == client);
+    let IpAddr::V4(ip) = client else { return Err(denied(format!("No machine has the address {client}."))) };
+    let here = machines.iter().find(|m| m.spec.has_address(vpc, ip));
     let spec = &here.ok_or_else(|| denied(format!("No machine has the address {client}.")))?.spec;
     let label = |name: &str| {
         let value = spec.labels.get(name).cloned();

@@ -162,7 +162,7 @@ pub struct InterfaceSpec {
     #[serde(default)]
     pub internet: bool,
     /// More addresses of the same interface; what its groups allow counts for them too.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secondary: Vec<SecondaryAddress>,
 }
 

@@ -222,7 +222,7 @@ async fn own_name(cx: &Cx, vpc: &str, question: &Question) -> Result<Option<Vec<
         if let Some(wanted) = host.strip_prefix("ip-").and_then(|text| text.replace('-', ".").parse::<Ipv4Addr>().ok())
         {
             let all = cx.store().list::<NetworkInterface>(cx.scope())?;
-            let found = all.iter().filter(|(_, i)| of_vpc(i) && i.ip == wanted).map(|(_, i)| i.ip);
+            let found = all.iter().filter(|(_, i)| of_vpc(i) && i.has(wanted)).map(|_| wanted);
             return Ok(Some(found.take(1).collect()));
         }
         let instance = cx.store().get::<crate::records::Instance>(cx.scope(), host)?;
@@ -265,10 +265,13 @@ fn public_address(region: &str, name: &str) -> Option<Ipv4Addr> {
 /// neighbour, else the public one; `None` if nobody here holds it.
 fn holder(cx: &Cx, vpc: &str, ip: Ipv4Addr) -> Result<Option<Vec<Ipv4Addr>>, Error> {
     let all = cx.store().list::<NetworkInterface>(cx.scope())?;
-    let holder = all.into_iter().find(|(_, i)| i.public.as_ref().is_some_and(|public| public.ip == ip));
-    let Some((_, holder)) = holder else { return Ok(None) };
+    let private = |i: &NetworkInterface| {
+        i.addresses().find(|(_, public)| public.is_some_and(|public| public.ip == ip)).map(|(ip, _)| ip)
+    };
+    let holder = all.into_iter().find_map(|(_, i)| private(&i).map(|ip| (i, ip)));
+    let Some((holder, private)) = holder else { return Ok(None) };
     let named = cx.store().get::<Vpc>(cx.scope(), &holder.vpc)?.is_some_and(|vpc| vpc.gives_public_names());
-    Ok(named.then(|| vec![if *holder.vpc == *vpc { holder.ip } else { ip }]))
+    Ok(named.then(|| vec![if *holder.vpc == *vpc { private } else { ip }]))
 }
 
 /// The addresses in this VPC of the load balancer with that name.
@@ -286,7 +289,7 @@ async fn balancer(cx: &Cx, name: &str, of_vpc: impl Fn(&NetworkInterface) -> boo
 /// Whether the subnet of the machine that asks leads to the internet, as the host has it now.
 async fn leads_out(cx: &Cx, vpc: &str, from: IpAddr) -> Result<bool, Error> {
     let all = cx.store().list::<NetworkInterface>(cx.scope())?;
-    let asking = all.into_iter().find(|(_, i)| *i.vpc == *vpc && IpAddr::V4(i.ip) == from);
+    let asking = all.into_iter().find(|(_, i)| *i.vpc == *vpc && i.addresses().any(|(ip, _)| IpAddr::V4(ip) == from));
     let Some((_, interface)) = asking else { return Ok(false) };
     let driver = cx.part::<Arc<dyn MachineDriver>>()?;
     let networks = driver.networks().await.map_err(|e| Error::internal(format!("networks: {}", e.chain())))?;

@@ -1,10 +1,12 @@
 //! What DescribeInstances' filters look at: every name AWS documents, with what an instance has
 //! under it. What no instance here can have (a host, an IPv6 address) is known and never matches.
 
+use crate::dns::public_dns_name;
 use crate::filters::{flag, maybe, one};
-use crate::instance_shown::{Around, MONITORING};
+use crate::instance_shown::{Around, MONITORING, attachment_status, private_name};
 use crate::records::{Attachment, Instance, NetworkInterface, PublicAddress};
 use kiln_service_kit::Cx;
+use std::net::Ipv4Addr;
 
 /// One instance under the eyes of a filter.
 pub struct Look<'a> {
@@ -29,23 +31,36 @@ impl Look<'_> {
     fn interface(&self) -> Option<&NetworkInterface> {
         self.around.interface.as_deref()
     }
-    fn attachment(&self) -> Option<&Attachment> {
-        self.interface()?.attachment.as_ref()
+    /// What each interface has.
+    fn each<T: ToString>(&self, has: impl Fn(&NetworkInterface) -> Option<T>) -> Vec<String> {
+        self.around.interfaces().filter_map(|(i, _)| has(i)).map(|value| value.to_string()).collect()
     }
-    fn public(&self) -> Option<&PublicAddress> {
-        self.interface()?.public.as_ref()
+    fn each_attachment<T: ToString>(&self, has: impl Fn(&Attachment) -> T) -> Vec<String> {
+        self.each(|i| i.attachment.as_ref().map(&has))
+    }
+    fn each_address(&self, has: impl Fn(&NetworkInterface, Ipv4Addr) -> String) -> Vec<String> {
+        let all = self.around.interfaces().flat_map(|(i, _)| i.addresses().map(move |(ip, _)| (i, ip)));
+        all.map(|(i, ip)| has(i, ip)).collect()
+    }
+    fn each_public(&self, has: impl Fn(&PublicAddress) -> Option<String>) -> Vec<String> {
+        let all = self.around.interfaces().flat_map(|(i, _)| i.addresses().filter_map(|(_, public)| public));
+        all.filter_map(has).collect()
+    }
+    fn groups(&self, part: impl Fn(&(String, String)) -> String) -> Vec<String> {
+        self.around.interfaces().flat_map(|(_, groups)| groups).map(part).collect()
+    }
+    fn owner(&self, public: &PublicAddress) -> String {
+        if public.elastic.is_some() { self.cx.account() } else { "amazon" }.to_owned()
+    }
+    fn public_dns(&self, public: &PublicAddress) -> Option<String> {
+        self.around.dns_hostnames.then(|| public_dns_name(self.cx.region(), public.ip))
+    }
+    fn name(&self, interface: &NetworkInterface, ip: Ipv4Addr) -> String {
+        private_name(self.cx.region(), self.record, interface, ip)
     }
     /// A terminated instance has left its network.
     fn alive<T: ToString>(&self, value: T) -> Vec<String> {
         if self.record.is_terminated() { vec![] } else { vec![value.to_string()] }
-    }
-    fn public_owner(&self) -> Option<String> {
-        self.public()
-            .map(|public| if public.elastic.is_some() { self.cx.account().to_owned() } else { "amazon".to_owned() })
-    }
-    fn elastic(&self) -> Option<(String, String)> {
-        let (allocation, association) = self.public()?.elastic.as_ref()?;
-        Some((allocation.to_string(), association.to_string()))
     }
     fn group_ids(&self) -> Vec<String> {
         self.around.groups.iter().map(|(id, _)| id.clone()).collect()
@@ -57,7 +72,8 @@ impl Look<'_> {
         if self.record.launched { "attached" } else { "attaching" }
     }
     fn attach_time(&self) -> Vec<String> {
-        maybe(self.attachment().map(|attachment| attachment.at.iso8601_millis()))
+        let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
+        maybe(attachment.map(|attachment| attachment.at.iso8601_millis()))
     }
 }
 
@@ -109,46 +125,52 @@ const TABLE: &[(&str, Values)] = &[
     ("metadata-options.instance-metadata-tags", |l| on(l.record.metadata.tags_enabled)),
     ("metadata-options.state", |_| one("applied")),
     ("monitoring-state", |_| one(MONITORING)),
-    ("network-interface.addresses.association.allocation-id", |l| maybe(l.elastic().map(|(allocation, _)| allocation))),
-    ("network-interface.addresses.association.association-id", |l| {
-        maybe(l.elastic().map(|(_, association)| association))
+    ("network-interface.addresses.association.allocation-id", |l| {
+        l.each_public(|p| p.elastic.as_ref().map(|(allocation, _)| allocation.to_string()))
     }),
-    ("network-interface.addresses.association.ip-owner-id", |l| maybe(l.public_owner())),
-    ("network-interface.addresses.association.public-dns-name", |l| maybe(l.around.public_dns(l.cx.region()))),
-    ("network-interface.addresses.association.public-ip", |l| maybe(l.around.public_ip())),
-    ("network-interface.addresses.primary", |l| maybe(l.interface().map(|_| true))),
-    ("network-interface.addresses.private-dns-name", |l| l.alive(l.record.private_dns_name(l.cx.region()))),
-    ("network-interface.addresses.private-ip-address", |l| maybe(l.interface().map(|i| i.ip))),
-    ("network-interface.association.allocation-id", |l| maybe(l.elastic().map(|(allocation, _)| allocation))),
-    ("network-interface.association.association-id", |l| maybe(l.elastic().map(|(_, association)| association))),
-    ("network-interface.association.ip-owner-id", |l| maybe(l.public_owner())),
-    ("network-interface.association.public-dns-name", |l| maybe(l.around.public_dns(l.cx.region()))),
-    ("network-interface.association.public-ip", |l| maybe(l.around.public_ip())),
-    ("network-interface.attachment.attach-time", |l| l.attach_time()),
-    ("network-interface.attachment.attachment-id", |l| maybe(l.attachment().map(|a| &a.id))),
-    ("network-interface.attachment.delete-on-termination", |l| maybe(l.attachment().map(|a| a.delete_on_termination))),
-    ("network-interface.attachment.device-index", |l| maybe(l.attachment().map(|a| a.device_index))),
-    ("network-interface.attachment.instance-id", |l| maybe(l.attachment().map(|a| &a.instance))),
-    ("network-interface.attachment.instance-owner-id", |l| maybe(l.attachment().map(|_| l.cx.account()))),
-    ("network-interface.attachment.network-card-index", |l| maybe(l.attachment().map(|_| 0))),
-    ("network-interface.attachment.status", |l| l.alive(l.attached())),
-    ("network-interface.availability-zone", |l| maybe(l.interface().map(|i| &i.zone))),
-    ("network-interface.description", |l| maybe(l.interface().map(|i| &i.description))),
-    ("network-interface.group-id", |l| l.group_ids()),
-    ("network-interface.group-name", |l| l.group_names()),
-    ("network-interface.mac-address", |l| maybe(l.interface().map(|i| i.mac))),
-    ("network-interface.network-interface-id", |l| maybe(l.interface().map(|i| &i.id))),
-    ("network-interface.owner-id", |l| maybe(l.interface().map(|_| l.cx.account()))),
-    ("network-interface.private-dns-name", |l| l.alive(l.record.private_dns_name(l.cx.region()))),
-    ("network-interface.private-ip-address", |l| maybe(l.interface().map(|i| i.ip))),
-    ("network-interface.requester-id", |l| maybe(l.interface().and_then(|i| i.managed_by.as_ref()))),
-    ("network-interface.requester-managed", |l| maybe(l.interface().map(|i| i.managed_by.is_some()))),
-    ("network-interface.source-dest-check", |l| maybe(l.interface().map(|i| i.source_dest_check))),
-    ("network-interface.status", |l| l.alive("in-use")),
-    ("network-interface.subnet-id", |l| l.alive(&l.record.subnet)),
-    ("network-interface.tag-key", |l| l.interface().map_or_else(Vec::new, |i| i.tags.keys().cloned().collect())),
-    ("network-interface.tag-value", |l| l.interface().map_or_else(Vec::new, |i| i.tags.values().cloned().collect())),
-    ("network-interface.vpc-id", |l| l.alive(&l.record.vpc)),
+    ("network-interface.addresses.association.association-id", |l| {
+        l.each_public(|p| p.elastic.as_ref().map(|(_, association)| association.to_string()))
+    }),
+    ("network-interface.addresses.association.ip-owner-id", |l| l.each_public(|p| Some(l.owner(p)))),
+    ("network-interface.addresses.association.public-dns-name", |l| l.each_public(|p| l.public_dns(p))),
+    ("network-interface.addresses.association.public-ip", |l| l.each_public(|p| Some(p.ip.to_string()))),
+    ("network-interface.addresses.primary", |l| l.each_address(|i, ip| (i.ip == ip).to_string())),
+    ("network-interface.addresses.private-dns-name", |l| l.each_address(|i, ip| l.name(i, ip))),
+    ("network-interface.addresses.private-ip-address", |l| l.each_address(|_, ip| ip.to_string())),
+    ("network-interface.association.allocation-id", |l| {
+        l.each(|i| i.public.as_ref()?.elastic.as_ref().map(|(allocation, _)| allocation.to_string()))
+    }),
+    ("network-interface.association.association-id", |l| {
+        l.each(|i| i.public.as_ref()?.elastic.as_ref().map(|(_, association)| association.to_string()))
+    }),
+    ("network-interface.association.ip-owner-id", |l| l.each(|i| i.public.as_ref().map(|p| l.owner(p)))),
+    ("network-interface.association.public-dns-name", |l| l.each(|i| l.public_dns(i.public.as_ref()?))),
+    ("network-interface.association.public-ip", |l| l.each(|i| i.public.as_ref().map(|p| p.ip))),
+    ("network-interface.attachment.attach-time", |l| l.each_attachment(|a| a.at.iso8601_millis())),
+    ("network-interface.attachment.attachment-id", |l| l.each_attachment(|a| a.id.to_string())),
+    ("network-interface.attachment.delete-on-termination", |l| l.each_attachment(|a| a.delete_on_termination)),
+    ("network-interface.attachment.device-index", |l| l.each_attachment(|a| a.device_index)),
+    ("network-interface.attachment.instance-id", |l| l.each_attachment(|a| a.instance.to_string())),
+    ("network-interface.attachment.instance-owner-id", |l| l.each_attachment(|_| l.cx.account().to_owned())),
+    ("network-interface.attachment.network-card-index", |l| l.each_attachment(|_| 0)),
+    ("network-interface.attachment.status", |l| l.each_attachment(|a| attachment_status(l.record, a))),
+    ("network-interface.availability-zone", |l| l.each(|i| Some(i.zone.clone()))),
+    ("network-interface.description", |l| l.each(|i| Some(i.description.clone()))),
+    ("network-interface.group-id", |l| l.groups(|(id, _)| id.clone())),
+    ("network-interface.group-name", |l| l.groups(|(_, name)| name.clone())),
+    ("network-interface.mac-address", |l| l.each(|i| Some(i.mac))),
+    ("network-interface.network-interface-id", |l| l.each(|i| Some(i.id.to_string()))),
+    ("network-interface.owner-id", |l| l.each(|_| Some(l.cx.account().to_owned()))),
+    ("network-interface.private-dns-name", |l| l.each(|i| Some(l.name(i, i.ip)))),
+    ("network-interface.private-ip-address", |l| l.each(|i| Some(i.ip))),
+    ("network-interface.requester-id", |l| l.each(|i| i.managed_by.clone())),
+    ("network-interface.requester-managed", |l| l.each(|i| Some(i.managed_by.is_some()))),
+    ("network-interface.source-dest-check", |l| l.each(|i| Some(i.source_dest_check))),
+    ("network-interface.status", |l| l.each(|_| Some("in-use"))),
+    ("network-interface.subnet-id", |l| l.each(|i| Some(i.subnet.to_string()))),
+    ("network-interface.tag-key", |l| l.around.interfaces().flat_map(|(i, _)| i.tags.keys().cloned()).collect()),
+    ("network-interface.tag-value", |l| l.around.interfaces().flat_map(|(i, _)| i.tags.values().cloned()).collect()),
+    ("network-interface.vpc-id", |l| l.each(|i| Some(i.vpc.to_string()))),
     ("owner-id", |l| one(l.cx.account())),
     ("platform-details", |_| one("Linux/UNIX")),
     ("private-dns-name", |l| l.alive(l.record.private_dns_name(l.cx.region()))),

@@ -5,7 +5,10 @@
 
 use crate::dns::public_dns_name;
 use crate::instance_types;
-use crate::records::{Instance, InstanceState, MetadataOptions, NetworkInterface, SecurityGroup, Vpc};
+use crate::records::{
+    Attachment, Instance, InstanceState, MetadataOptions, NetworkInterface, PublicAddress, SecurityGroup, Vpc, ip_host,
+    private_domain,
+};
 use crate::tags;
 use kiln_ec2_shapes::{
     self as shapes, CapacityReservationSpecificationResponse, CpuOptions, EbsInstanceBlockDevice, EnclaveOptions,
@@ -20,9 +23,12 @@ use std::sync::Arc;
 
 /// What stands around an instance.
 pub struct Around {
+    /// The one at device index 0.
     pub interface: Option<Arc<NetworkInterface>>,
-    /// Id and name.
+    /// Its groups, id and name.
     pub groups: Vec<(String, String)>,
+    /// The others with theirs, by device index.
+    pub more: Vec<(Arc<NetworkInterface>, Vec<(String, String)>)>,
     pub dns_hostnames: bool,
 }
 
@@ -34,13 +40,25 @@ impl Around {
             true => None,
             false => store.get::<NetworkInterface>(scope, &instance.interface)?,
         };
-        let mut groups = vec![];
-        for id in interface.iter().flat_map(|interface| &interface.groups) {
-            let name = store.get::<SecurityGroup>(scope, id)?.map_or_else(String::new, |group| group.name.clone());
-            groups.push((id.to_string(), name));
+        let groups_of = |interface: &NetworkInterface| -> Result<Vec<(String, String)>, Error> {
+            let mut groups = vec![];
+            for id in &interface.groups {
+                let name = store.get::<SecurityGroup>(scope, id)?.map_or_else(String::new, |group| group.name.clone());
+                groups.push((id.to_string(), name));
+            }
+            Ok(groups)
+        };
+        let groups = interface.as_deref().map_or(Ok(vec![]), groups_of)?;
+        let mut more = vec![];
+        for id in instance.more_interfaces.iter().filter(|_| !instance.is_terminated()) {
+            if let Some(interface) = store.get::<NetworkInterface>(scope, id)? {
+                let groups = groups_of(&interface)?;
+                more.push((interface, groups));
+            }
         }
+        more.sort_by_key(|(interface, _)| interface.attachment.as_ref().map(|a| a.device_index));
         let dns_hostnames = store.get::<Vpc>(scope, &instance.vpc)?.is_some_and(|vpc| vpc.gives_public_names());
-        Ok(Around { interface, groups, dns_hostnames })
+        Ok(Around { interface, groups, more, dns_hostnames })
     }
 
     pub fn public_ip(&self) -> Option<Ipv4Addr> {
@@ -54,11 +72,28 @@ impl Around {
     }
 
     pub fn group_identifiers(&self) -> Vec<GroupIdentifier> {
-        let one = |(id, name): &(String, String)| GroupIdentifier {
-            group_id: Some(id.clone()),
-            group_name: Some(name.clone()),
-        };
-        self.groups.iter().map(one).collect()
+        identifiers(&self.groups)
+    }
+
+    /// Every interface with its groups, the first one first.
+    pub fn interfaces(&self) -> impl Iterator<Item = (&NetworkInterface, &[(String, String)])> {
+        let first = self.interface.iter().map(|first| (&**first, &*self.groups));
+        first.chain(self.more.iter().map(|(interface, groups)| (&**interface, &**groups)))
+    }
+}
+
+fn identifiers(groups: &[(String, String)]) -> Vec<GroupIdentifier> {
+    let one =
+        |(id, name): &(String, String)| GroupIdentifier { group_id: Some(id.clone()), group_name: Some(name.clone()) };
+    groups.iter().map(one).collect()
+}
+
+/// AWS's status of an attachment to this instance.
+pub fn attachment_status(record: &Instance, attachment: &Attachment) -> &'static str {
+    match (attachment.detaching, attachment.plugged && record.launched) {
+        (true, _) => "detaching",
+        (false, true) => "attached",
+        (false, false) => "attaching",
     }
 }
 
@@ -103,7 +138,7 @@ pub fn instance(cx: &Cx, record: &Instance, around: &Around) -> shapes::Instance
             .profile
             .as_ref()
             .map(|profile| IamInstanceProfile { arn: Some(profile.arn.clone()), id: Some(profile.id.clone()) }),
-        network_interfaces: around.interface.iter().map(|i| interface(cx, record, i, around)).collect(),
+        network_interfaces: around.interfaces().map(|(i, groups)| interface(cx, record, i, groups, around)).collect(),
         root_device_name: Some(record.root_device.clone()),
         root_device_type: Some("ebs".to_owned()),
         security_groups: around.group_identifiers(),
@@ -182,38 +217,59 @@ pub fn root_device(record: &Instance, around: &Around) -> InstanceBlockDeviceMap
     }
 }
 
-fn interface(cx: &Cx, record: &Instance, interface: &NetworkInterface, around: &Around) -> InstanceNetworkInterface {
-    let association = interface.public.as_ref().map(|public| InstanceNetworkInterfaceAssociation {
+/// The private name of an address: the instance's own for its first one.
+pub fn private_name(region: &str, record: &Instance, interface: &NetworkInterface, ip: Ipv4Addr) -> String {
+    match ip == record.ip && interface.id == record.interface {
+        true => record.private_dns_name(region),
+        false => format!("{}.{}", ip_host(ip), private_domain(region)),
+    }
+}
+
+fn interface(
+    cx: &Cx,
+    record: &Instance,
+    interface: &NetworkInterface,
+    groups: &[(String, String)],
+    around: &Around,
+) -> InstanceNetworkInterface {
+    let region = cx.region();
+    let name = |ip| private_name(region, record, interface, ip);
+    let association = |public: &PublicAddress| InstanceNetworkInterfaceAssociation {
         ip_owner_id: Some(if public.elastic.is_some() { cx.account() } else { "amazon" }.to_owned()),
-        public_dns_name: Some(around.public_dns(cx.region()).unwrap_or_default()),
+        public_dns_name: Some(match around.dns_hostnames {
+            true => public_dns_name(region, public.ip),
+            false => String::new(),
+        }),
         public_ip: Some(public.ip.to_string()),
         ..InstanceNetworkInterfaceAssociation::default()
-    });
-    let private_dns = record.private_dns_name(cx.region());
+    };
     InstanceNetworkInterface {
-        association: association.clone(),
+        association: interface.public.as_ref().map(association),
         attachment: interface.attachment.as_ref().map(|attachment| InstanceNetworkInterfaceAttachment {
             attach_time: Some(attachment.at),
             attachment_id: Some(attachment.id.to_string()),
             delete_on_termination: Some(attachment.delete_on_termination),
             device_index: Some(attachment.device_index),
-            status: Some(if record.launched { "attached" } else { "attaching" }.to_owned()),
+            status: Some(attachment_status(record, attachment).to_owned()),
             network_card_index: Some(0),
             ..InstanceNetworkInterfaceAttachment::default()
         }),
         description: Some(interface.description.clone()),
-        groups: around.group_identifiers(),
+        groups: identifiers(groups),
         mac_address: Some(interface.mac.to_string()),
         network_interface_id: Some(interface.id.to_string()),
         owner_id: Some(cx.account().to_owned()),
-        private_dns_name: Some(private_dns.clone()),
+        private_dns_name: Some(name(interface.ip)),
         private_ip_address: Some(interface.ip.to_string()),
-        private_ip_addresses: vec![InstancePrivateIpAddress {
-            association,
-            primary: Some(true),
-            private_dns_name: Some(private_dns),
-            private_ip_address: Some(interface.ip.to_string()),
-        }],
+        private_ip_addresses: interface
+            .addresses()
+            .map(|(ip, public)| InstancePrivateIpAddress {
+                association: public.map(association),
+                primary: Some(ip == interface.ip),
+                private_dns_name: Some(name(ip)),
+                private_ip_address: Some(ip.to_string()),
+            })
+            .collect(),
         source_dest_check: Some(interface.source_dest_check),
         status: Some("in-use".to_owned()),
         subnet_id: Some(interface.subnet.to_string()),

@@ -186,6 +186,27 @@ impl InstanceType {
         let wanted = (self.memory_mib.unsigned_abs() * 4).clamp(2_048, 32_768);
         u32::try_from(wanted).unwrap_or(32_768)
     }
+    /// Most network interfaces, and most private addresses of each.
+    pub fn interface_limits(&self) -> (i32, i32) {
+        match (self.family.name, self.size) {
+            ("m1", "small") => (2, 4),
+            ("m1", "medium") => (2, 6),
+            ("t3a", "small") => (2, 4),
+            ("t2", "xlarge" | "2xlarge") => (3, 15),
+            (family, size) if family.starts_with('t') => match size {
+                "nano" | "micro" => (2, 2),
+                "small" => (3, 4),
+                "medium" => (3, 6),
+                "large" => (3, 12),
+                _ => (4, 15),
+            },
+            (_, "medium") => (2, 4),
+            (_, "large") => (3, 10),
+            (_, "xlarge" | "2xlarge") => (4, 15),
+            (_, "4xlarge" | "8xlarge" | "9xlarge" | "12xlarge") => (8, 30),
+            _ => (15, 50),
+        }
+    }
     pub fn cores(&self) -> i32 {
         (self.vcpus / self.family.threads).max(1)
     }
@@ -199,6 +220,8 @@ mod tests {
     fn types_are_found_by_name() {
         let micro = find("t3.micro").expect("in the table");
         assert_eq!((micro.vcpus, micro.memory_bytes(), micro.cores()), (2, 1 << 30, 1));
+        assert_eq!(micro.interface_limits(), (2, 2));
+        assert_eq!(find("m5.24xlarge").map(|t| t.interface_limits()), Some((15, 50)));
         assert_eq!(find("m6g.medium").map(|t| t.architecture()), Some("arm64"));
         assert_eq!(find("t3.huge"), None);
         let names: std::collections::BTreeSet<String> = all().map(|t| t.name()).collect();

@@ -24,8 +24,8 @@ const PUBLIC_BLOCKS: &[(Ipv4Addr, u32)] = &[
 pub struct NewInterface<'a> {
     pub subnet: &'a Subnet,
     pub groups: Vec<SecurityGroupId>,
-    /// A certain address, or any free one.
-    pub private_ip: Option<Ipv4Addr>,
+    /// Certain addresses, or any free ones.
+    pub addresses: WantedAddresses,
     pub description: String,
     pub source_dest_check: bool,
     pub attachment: Option<Attachment>,
@@ -36,13 +36,23 @@ pub struct NewInterface<'a> {
     pub tags: Tags,
 }
 
+/// The private addresses that an interface is to have.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct WantedAddresses {
+    /// A certain one, or any.
+    pub primary: Option<Ipv4Addr>,
+    pub secondary: Vec<Ipv4Addr>,
+    /// So many more, whichever are free.
+    pub more: usize,
+}
+
 impl<'a> NewInterface<'a> {
     /// An ordinary interface with nothing special.
     pub fn of(subnet: &'a Subnet, groups: Vec<SecurityGroupId>) -> Self {
         Self {
             subnet,
             groups,
-            private_ip: None,
+            addresses: WantedAddresses::default(),
             description: String::new(),
             source_dest_check: true,
             attachment: None,
@@ -66,14 +76,16 @@ impl InterfaceAllocator {
     pub fn new(tx: &Tx, scope: &Scope) -> Result<Self, Error> {
         let mut private: BTreeMap<String, BTreeSet<Ipv4Addr>> = BTreeMap::new();
         for (_, interface) in tx.list::<NetworkInterface>(scope)? {
-            private.entry(interface.subnet.to_string()).or_default().insert(interface.ip);
+            let of_subnet = private.entry(interface.subnet.to_string()).or_default();
+            of_subnet.extend(interface.addresses().map(|(ip, _)| ip));
         }
         Ok(Self { private, public: None })
     }
 
     /// Makes one interface and keeps it.
     pub fn allocate(&mut self, tx: &mut Tx, cx: &Cx, new: NewInterface<'_>) -> Result<NetworkInterface, Error> {
-        let ip = self.private_ip(cx, new.subnet, new.private_ip)?;
+        let ip = self.private_ip(cx, new.subnet, new.addresses.primary)?;
+        let secondary = self.secondary(cx, new.subnet, &new.addresses)?;
         let public = match new.public {
             true => Some(PublicAddress { ip: self.public_ip(tx)?, elastic: None }),
             false => None,
@@ -90,6 +102,7 @@ impl InterfaceAllocator {
             source_dest_check: new.source_dest_check,
             attachment: new.attachment,
             public,
+            secondary: secondary.into_iter().map(|ip| SecondaryIp { ip, public: None }).collect(),
             auto_public: new.public,
             managed_by: new.managed_by,
             interface_type: new.interface_type.to_owned(),
@@ -98,6 +111,18 @@ impl InterfaceAllocator {
         };
         tx.put(cx.scope(), &interface.id, interface.clone())?;
         Ok(interface)
+    }
+
+    /// Takes the further addresses.
+    pub fn secondary(&mut self, cx: &Cx, subnet: &Subnet, wanted: &WantedAddresses) -> Result<Vec<Ipv4Addr>, Error> {
+        let mut taken = vec![];
+        for ip in &wanted.secondary {
+            taken.push(self.private_ip(cx, subnet, Some(*ip))?);
+        }
+        for _ in 0..wanted.more {
+            taken.push(self.private_ip(cx, subnet, None)?);
+        }
+        Ok(taken)
     }
 
     /// A free address of the subnet. Any means: the next free one after a random start, so that an
@@ -142,7 +167,7 @@ impl InterfaceAllocator {
             none => {
                 let interfaces = tx.list_everywhere::<NetworkInterface>()?;
                 let addresses = tx.list_everywhere::<Address>()?;
-                let held = interfaces.iter().filter_map(|(_, _, i)| i.public.as_ref().map(|p| p.ip));
+                let held = interfaces.iter().flat_map(|(_, _, i)| i.addresses().filter_map(|(_, p)| p.map(|p| p.ip)));
                 none.insert(held.chain(addresses.iter().map(|(_, _, a)| a.ip)).collect())
             }
         };
@@ -194,39 +219,53 @@ pub fn renew_public(tx: &mut Tx, scope: &Scope, id: &str) -> Result<(), Error> {
 pub fn leave_instance(tx: &mut Tx, scope: &Scope, id: &str) -> Result<(), Error> {
     let Some(interface) = tx.get::<NetworkInterface>(scope, id)? else { return Ok(()) };
     match &interface.attachment {
-        Some(attachment) if attachment.delete_on_termination => release_interface(tx, scope, id),
-        _ => {
-            let mut free = NetworkInterface::clone(&interface);
-            free.attachment = None;
-            free.auto_public = false;
-            free.public = free.public.filter(|public| public.elastic.is_some());
-            Ok(tx.put(scope, id, free)?)
+        Some(attachment) if attachment.delete_on_termination && !attachment.detaching => {
+            release_interface(tx, scope, id)
         }
+        _ => free(tx, scope, &interface),
     }
 }
 
+/// An interface that nobody uses any more; an Elastic IP stays with it, another public address goes.
+pub fn free(tx: &mut Tx, scope: &Scope, interface: &NetworkInterface) -> Result<(), Error> {
+    let mut free = interface.clone();
+    free.attachment = None;
+    free.auto_public = false;
+    free.public = free.public.filter(|public| public.elastic.is_some());
+    Ok(tx.put(scope, &interface.id, free)?)
+}
+
 fn drop_elastic(tx: &mut Tx, scope: &Scope, interface: &NetworkInterface) -> Result<(), Error> {
-    let Some((allocation, _)) = interface.public.as_ref().and_then(|public| public.elastic.as_ref()) else {
-        return Ok(());
-    };
-    if let Some(address) = tx.get::<Address>(scope, allocation)? {
-        let mut address = Address::clone(&address);
-        address.association = None;
-        tx.put(scope, allocation, address)?;
+    let elastic = interface.addresses().filter_map(|(_, public)| public?.elastic.as_ref());
+    for (allocation, _) in elastic {
+        if let Some(address) = tx.get::<Address>(scope, allocation)? {
+            tx.put(scope, allocation, Address { association: None, ..Address::clone(&address) })?;
+        }
     }
     Ok(())
 }
 
 /// The interfaces of an instance, first device first.
-pub fn of_instance(tx: &Tx, scope: &Scope, instance: &str) -> Result<Vec<Arc<NetworkInterface>>, Error> {
-    let mut found: Vec<_> = tx
-        .list::<NetworkInterface>(scope)?
-        .into_iter()
-        .map(|(_, interface)| interface)
-        .filter(|i| i.attachment.as_ref().is_some_and(|a| a.instance == *instance))
-        .collect();
+pub fn of_instance(tx: &Tx, scope: &Scope, instance: &Instance) -> Result<Vec<Arc<NetworkInterface>>, Error> {
+    let ids = std::iter::once(&instance.interface).chain(&instance.more_interfaces);
+    let mut found = vec![];
+    for id in ids {
+        found.extend(tx.get::<NetworkInterface>(scope, id)?);
+    }
+    found.retain(|i| i.attachment.as_ref().is_some_and(|a| a.instance == instance.id));
     found.sort_by_key(|i| i.attachment.as_ref().map(|a| a.device_index));
     Ok(found)
+}
+
+/// An operation on the one interface of an instance that has several.
+pub fn several(instance: &str) -> Error {
+    Error::sender(
+        "InvalidInstanceID",
+        format!(
+            "There are multiple interfaces attached to instance '{instance}'. \
+             Please specify an interface ID for the operation instead."
+        ),
+    )
 }
 
 /// The groups a new interface gets: those named by id, all of the subnet's VPC, or its default one.
@@ -263,6 +302,7 @@ pub fn groups_for(tx: &Tx, scope: &Scope, subnet: &Subnet, ids: &[String]) -> Re
 
 /// How many addresses of each subnet are free.
 pub fn free_addresses(interfaces: &[(Arc<str>, Arc<NetworkInterface>)], subnet: &Subnet) -> u32 {
-    let used = interfaces.iter().filter(|(_, i)| i.subnet == subnet.id).count();
+    let used: usize =
+        interfaces.iter().filter(|(_, i)| i.subnet == subnet.id).map(|(_, i)| i.addresses().count()).sum();
     subnet.usable().saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
 }

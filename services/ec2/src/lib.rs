@@ -15,6 +15,8 @@ mod image_lookup;
 mod instance_filters;
 mod instance_shown;
 mod instance_types;
+#[cfg(test)]
+mod interface_stories;
 mod interfaces;
 mod kinds;
 mod launch;

@@ -110,6 +110,7 @@ fn interface(interface: &NetworkInterface, records: &VpcRecords) -> InterfaceSpe
         Some(attachment) => InterfaceOwner::Machine { machine: host::MachineId::new(attachment.instance.as_str()) },
         None => InterfaceOwner::Router,
     };
+    let behind_nat = behind_nat(interface, records);
     InterfaceSpec {
         ip: interface.ip,
         subnet: host::SubnetId::new(interface.subnet.as_str()),
@@ -117,8 +118,12 @@ fn interface(interface: &NetworkInterface, records: &VpcRecords) -> InterfaceSpe
         owner,
         groups: interface.groups.iter().map(|id| host::GroupId::new(id.as_str())).collect(),
         source_dest_check: interface.source_dest_check,
-        internet: interface.public.is_some() || behind_nat(interface, records),
-        secondary: vec![],
+        internet: interface.public.is_some() || behind_nat,
+        secondary: interface
+            .secondary
+            .iter()
+            .map(|more| host::SecondaryAddress { ip: more.ip, internet: more.public.is_some() || behind_nat })
+            .collect(),
     }
 }
 

@@ -35,6 +35,7 @@ macro_rules! rows {
 
 rows! {
     AllocateAddress() makes ADDRESS;
+    AssignPrivateIpAddresses(NetworkInterfaceId: NETWORK_INTERFACE);
     AssociateAddress(AllocationId: ADDRESS, PublicIp: ADDRESS, InstanceId: INSTANCE, NetworkInterfaceId: NETWORK_INTERFACE);
     AssociateIamInstanceProfile(InstanceId: INSTANCE);
     AssociateRouteTable(RouteTableId: ROUTE_TABLE, SubnetId: SUBNET);
@@ -107,11 +108,13 @@ rows! {
     ReplaceRoute(RouteTableId: ROUTE_TABLE);
     ReplaceRouteTableAssociation(AssociationId: ROUTE_TABLE, RouteTableId: ROUTE_TABLE);
     ResetInstanceAttribute(InstanceId: INSTANCE);
+    ResetNetworkInterfaceAttribute(NetworkInterfaceId: NETWORK_INTERFACE);
     RevokeSecurityGroupEgress(GroupId: SECURITY_GROUP);
     RevokeSecurityGroupIngress(GroupId: SECURITY_GROUP, GroupName: SECURITY_GROUP);
     StartInstances(InstanceIds: INSTANCE);
     StopInstances(InstanceIds: INSTANCE);
     TerminateInstances(InstanceIds: INSTANCE);
+    UnassignPrivateIpAddresses(NetworkInterfaceId: NETWORK_INTERFACE);
     UnmonitorInstances(InstanceIds: INSTANCE);
     UpdateSecurityGroupRuleDescriptionsEgress(GroupId: SECURITY_GROUP, GroupName: SECURITY_GROUP);
     UpdateSecurityGroupRuleDescriptionsIngress(GroupId: SECURITY_GROUP, GroupName: SECURITY_GROUP);
@@ -323,7 +326,7 @@ async fn launching(cx: &Cx, request: &Json) -> Result<Vec<Target>, Error> {
     for id in &attached {
         targets.push(existing(cx, &kinds::NETWORK_INTERFACE, id)?);
     }
-    if attached.is_empty() {
+    if attached.is_empty() || attached.len() < interfaces.len() {
         targets.push(made(cx, &merged, &kinds::NETWORK_INTERFACE));
         let inside = |member: &str| interfaces.iter().flat_map(|each| texts(&each[member])).collect::<Vec<_>>();
         let subnets = [texts(&merged["SubnetId"]), inside("SubnetId")].concat();

@@ -15,6 +15,14 @@ shape! {
         ipam_pool_id: Option<String> = member("IpamPoolId"),
         dry_run: Option<bool> = member("DryRun").element("dryRun"),
     }
+    pub struct AssignPrivateIpAddressesRequest {
+        ipv4_prefixes: Vec<String> = member("Ipv4Prefixes").named("Ipv4Prefix").item("item"),
+        ipv4_prefix_count: Option<i32> = member("Ipv4PrefixCount"),
+        network_interface_id: String = member("NetworkInterfaceId").element("networkInterfaceId").required(),
+        private_ip_addresses: Vec<String> = member("PrivateIpAddresses").key("PrivateIpAddress").element("privateIpAddress").item("PrivateIpAddress"),
+        secondary_private_ip_address_count: Option<i32> = member("SecondaryPrivateIpAddressCount").element("secondaryPrivateIpAddressCount"),
+        allow_reassignment: Option<bool> = member("AllowReassignment").element("allowReassignment"),
+    }
     pub struct AssociateAddressRequest {
         allocation_id: Option<String> = member("AllocationId"),
         instance_id: Option<String> = member("InstanceId"),
@@ -859,6 +867,11 @@ shape! {
         instance_id: String = member("InstanceId").element("instanceId").required(),
         attribute: String = member("Attribute").element("attribute").required().one_of(enums::INSTANCE_ATTRIBUTE_NAME),
     }
+    pub struct ResetNetworkInterfaceAttributeRequest {
+        dry_run: Option<bool> = member("DryRun").element("dryRun"),
+        network_interface_id: String = member("NetworkInterfaceId").element("networkInterfaceId").required(),
+        source_dest_check: Option<String> = member("SourceDestCheck").element("sourceDestCheck"),
+    }
     pub struct RevokeSecurityGroupEgressRequest {
         security_group_rule_ids: Vec<String> = member("SecurityGroupRuleIds").named("SecurityGroupRuleId").item("item"),
         dry_run: Option<bool> = member("DryRun").element("dryRun"),
@@ -947,6 +960,11 @@ shape! {
         force: Option<bool> = member("Force"),
         skip_os_shutdown: Option<bool> = member("SkipOsShutdown"),
         dry_run: Option<bool> = member("DryRun").element("dryRun"),
+    }
+    pub struct UnassignPrivateIpAddressesRequest {
+        ipv4_prefixes: Vec<String> = member("Ipv4Prefixes").named("Ipv4Prefix").item("item"),
+        network_interface_id: String = member("NetworkInterfaceId").element("networkInterfaceId").required(),
+        private_ip_addresses: Vec<String> = member("PrivateIpAddresses").key("PrivateIpAddress").element("privateIpAddress").item("PrivateIpAddress"),
     }
     pub struct UnmonitorInstancesRequest {
         instance_ids: Vec<String> = member("InstanceIds").named("InstanceId").item("InstanceId").required(),

@@ -15,6 +15,11 @@ shape! {
         carrier_ip: Option<String> = member("CarrierIp").element("carrierIp"),
         public_ip: Option<String> = member("PublicIp").element("publicIp"),
     }
+    pub struct AssignPrivateIpAddressesResponse {
+        network_interface_id: Option<String> = member("NetworkInterfaceId").element("networkInterfaceId"),
+        assigned_private_ip_addresses: Vec<AssignedPrivateIpAddress> = member("AssignedPrivateIpAddresses").key("AssignedPrivateIpAddressesSet").element("assignedPrivateIpAddressesSet").item("item"),
+        assigned_ipv4_prefixes: Vec<Ipv4PrefixSpecification> = member("AssignedIpv4Prefixes").key("AssignedIpv4PrefixSet").element("assignedIpv4PrefixSet").item("item"),
+    }
     pub struct AssociateAddressResponse {
         association_id: Option<String> = member("AssociationId").element("associationId"),
     }
@@ -462,6 +467,7 @@ shape! {
         association_state: Option<RouteTableAssociationState> = member("AssociationState").element("associationState"),
     }
     pub struct ResetInstanceAttributeResponse {}
+    pub struct ResetNetworkInterfaceAttributeResponse {}
     pub struct RevokeSecurityGroupEgressResponse {
         r#return: Option<bool> = member("Return").element("return"),
         unknown_ip_permissions: Vec<IpPermission> = member("UnknownIpPermissions").key("UnknownIpPermissionSet").element("unknownIpPermissionSet").item("item"),
@@ -488,6 +494,7 @@ shape! {
     pub struct TerminateInstancesResponse {
         terminating_instances: Vec<InstanceStateChange> = member("TerminatingInstances").key("InstancesSet").element("instancesSet").item("item"),
     }
+    pub struct UnassignPrivateIpAddressesResponse {}
     pub struct UnmonitorInstancesResponse {
         instance_monitorings: Vec<InstanceMonitoring> = member("InstanceMonitorings").key("InstancesSet").element("instancesSet").item("item"),
     }

@@ -785,6 +785,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
 operations! {
     SERVICE;
     "AllocateAddress": AllocateAddressRequest => AllocateAddressResponse, "POST" "/" 200, [];
+    "AssignPrivateIpAddresses": AssignPrivateIpAddressesRequest => AssignPrivateIpAddressesResponse, "POST" "/" 200, [];
     "AssociateAddress": AssociateAddressRequest => AssociateAddressResponse, "POST" "/" 200, [];
     "AssociateIamInstanceProfile": AssociateIamInstanceProfileRequest => AssociateIamInstanceProfileResponse, "POST" "/" 200, [];
     "AssociateRouteTable": AssociateRouteTableRequest => AssociateRouteTableResponse, "POST" "/" 200, [];
@@ -896,12 +897,14 @@ operations! {
     "ReplaceRoute": ReplaceRouteRequest => ReplaceRouteResponse, "POST" "/" 200, [];
     "ReplaceRouteTableAssociation": ReplaceRouteTableAssociationRequest => ReplaceRouteTableAssociationResponse, "POST" "/" 200, [];
     "ResetInstanceAttribute": ResetInstanceAttributeRequest => ResetInstanceAttributeResponse, "POST" "/" 200, [];
+    "ResetNetworkInterfaceAttribute": ResetNetworkInterfaceAttributeRequest => ResetNetworkInterfaceAttributeResponse, "POST" "/" 200, [];
     "RevokeSecurityGroupEgress": RevokeSecurityGroupEgressRequest => RevokeSecurityGroupEgressResponse, "POST" "/" 200, [];
     "RevokeSecurityGroupIngress": RevokeSecurityGroupIngressRequest => RevokeSecurityGroupIngressResponse, "POST" "/" 200, [];
     "RunInstances": RunInstancesRequest => RunInstancesResponse, "POST" "/" 200, [];
     "StartInstances": StartInstancesRequest => StartInstancesResponse, "POST" "/" 200, [];
     "StopInstances": StopInstancesRequest => StopInstancesResponse, "POST" "/" 200, [];
     "TerminateInstances": TerminateInstancesRequest => TerminateInstancesResponse, "POST" "/" 200, [];
+    "UnassignPrivateIpAddresses": UnassignPrivateIpAddressesRequest => UnassignPrivateIpAddressesResponse, "POST" "/" 200, [];
     "UnmonitorInstances": UnmonitorInstancesRequest => UnmonitorInstancesResponse, "POST" "/" 200, [];
     "UpdateSecurityGroupRuleDescriptionsEgress": UpdateSecurityGroupRuleDescriptionsEgressRequest => UpdateSecurityGroupRuleDescriptionsEgressResponse, "POST" "/" 200, [];
     "UpdateSecurityGroupRuleDescriptionsIngress": UpdateSecurityGroupRuleDescriptionsIngressRequest => UpdateSecurityGroupRuleDescriptionsIngressResponse, "POST" "/" 200, [];

@@ -13,18 +13,23 @@
 //! and its status check is impaired. (On EC2 a crashed system stays `running` with failed checks;
 //! here there is no machine left that could be said to run.)
 
+use crate::controllers::instance_interfaces::{self, Interfaces, Settled};
 use crate::instance_types;
 use crate::interfaces::{leave_instance, release_public};
 use crate::launch;
-use crate::records::{ConsoleOutput, Impaired, Instance, InstanceState, NetworkStatus, Reason, Volume, Wanted};
+use crate::records::{
+    ConsoleOutput, Impaired, Instance, InstanceState, NetworkInterface, NetworkStatus, Reason, Volume, Wanted,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kiln_machines_spec::{
-    self as host, DriverError, ExitCause, ExitInfo, MachineDriver, MachineId, MachineSpec, MachineState, MachineStatus,
+    self as host, DriverError, ExitCause, ExitInfo, ExtraInterface, MachineDriver, MachineId, MachineSpec,
+    MachineState, MachineStatus,
 };
 use kiln_service_kit::{
     Change, Controller, Cx, Error, Name, Plan, Record, Report, Store, Timestamp, Tx, Waiting, async_trait,
 };
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,8 +52,7 @@ pub struct Instances;
 pub struct Seen {
     pub record: Instance,
     pub machine: Option<MachineStatus>,
-    /// Whether its address works on the host.
-    pub network_ready: bool,
+    pub interfaces: Interfaces,
 }
 
 /// One thing to do.
@@ -63,6 +67,12 @@ pub enum Step {
         boots: u32,
     },
     RecordStopped,
+    /// The machine's further addresses and interfaces.
+    SetInterfaces {
+        secondary_ips: Vec<Ipv4Addr>,
+        interfaces: Vec<ExtraInterface>,
+    },
+    RecordInterfaces(Settled),
     RecordRebooted,
     RecordTerminated,
     RecordExit(ExitInfo),
@@ -82,18 +92,8 @@ impl Controller for Instances {
     fn wakes(&self, store: &Store, change: &Change) -> Vec<Name> {
         match &*change.kind {
             Instance::KIND => vec![Name::new(&change.scope, change.id.clone())],
-            NetworkStatus::KIND => {
-                let waits = |i: &Instance| *i.vpc == *change.id && i.state == InstanceState::Pending;
-                match store.list::<Instance>(&change.scope) {
-                    Ok(all) => {
-                        all.into_iter().filter(|(_, i)| waits(i)).map(|(id, _)| Name::new(&change.scope, id)).collect()
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "cannot see which instances wait for a network");
-                        vec![]
-                    }
-                }
-            }
+            NetworkStatus::KIND => known(instance_interfaces::waiting_for(store, change)),
+            NetworkInterface::KIND => known(instance_interfaces::holder(store, change)),
             _ => vec![],
         }
     }
@@ -110,9 +110,8 @@ impl Controller for Instances {
             Err(error) if error.is_not_found() => None,
             Err(error) => return Err(failed("look at", &name.id, &error)),
         };
-        let network = cx.store().get::<NetworkStatus>(cx.scope(), &record.vpc)?;
-        let network_ready = network.is_some_and(|network| network.interfaces.contains(record.interface.as_str()));
-        Ok(Some(Seen { record: Instance::clone(&record), machine, network_ready }))
+        let interfaces = Interfaces::of(cx.store(), cx.scope(), &record)?;
+        Ok(Some(Seen { record: Instance::clone(&record), machine, interfaces }))
     }
 
     fn plan(&self, seen: &Seen, now: Timestamp) -> Plan<Step> {
@@ -162,6 +161,13 @@ impl Controller for Instances {
                     }
                 })
                 .await
+            }
+            Step::SetInterfaces { secondary_ips, interfaces } => driver
+                .set_interfaces(&machine, secondary_ips.clone(), interfaces.clone())
+                .await
+                .map_err(|error| failed("change the interfaces of", &name.id, &error)),
+            Step::RecordInterfaces(settled) => {
+                cx.store().write(|tx| instance_interfaces::record(tx, cx.scope(), &name.id, settled)).await
             }
             Step::RecordRebooted => change(cx, name, |_, i, _| i.reboot_wanted = false).await,
             Step::RecordExit(exit) => change(cx, name, |_, i, now| record_exit(i, exit, now)).await,
@@ -218,6 +224,7 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
         Plan::rest(Report { waiting_for, at_rest: true, ..report.clone() })
     };
     let take = |steps: Vec<Step>| Plan::new(steps, report.clone());
+    let interfaces = &seen.interfaces;
 
     if let Some(image) = &i.captured_by {
         return wait(&format!("the image {image}, which is being made of it"), None);
@@ -238,16 +245,25 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
 
         (Wanted::Stopped, _) if running => take(vec![Step::Stop, Step::RecordStopped]),
         (Wanted::Stopped, _) if i.state != InstanceState::Stopped => take(vec![Step::RecordStopped]),
-        (Wanted::Stopped, _) => rest("a call to start or terminate it", None),
+        (Wanted::Stopped, machine) => match interfaces.steps(machine.as_ref()) {
+            Some(steps) => take(steps),
+            None => rest("a call to start or terminate it", None),
+        },
 
         (Wanted::Running, None) if i.launched => take(vec![Step::RecordLost]),
         (Wanted::Running, Some(m)) if running => {
             if i.state == InstanceState::Pending || i.boots != m.boots || !i.launched {
                 return take(vec![Step::RecordRunning { boots: m.boots }]);
             }
-            match i.reboot_wanted {
-                true => take(vec![Step::Reboot, Step::RecordRebooted]),
-                false => rest("its machine to end, or a call", None),
+            if i.reboot_wanted {
+                return take(vec![Step::Reboot, Step::RecordRebooted]);
+            }
+            match interfaces.steps(Some(m)) {
+                None => rest("its machine to end, or a call", None),
+                Some(steps) => match &interfaces.missing {
+                    Some(missing) => wait(&format!("{missing} to be on the host"), None),
+                    None => take(steps),
+                },
             }
         }
         (Wanted::Running, machine) => {
@@ -269,8 +285,8 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
             if let Some(at) = i.retry_at.filter(|at| *at > now) {
                 return wait(&format!("the next try, as it failed {} times", i.launch_failures), Some(at));
             }
-            if !seen.network_ready {
-                return wait(&format!("{} to be on the host with {}", i.vpc, i.interface), None);
+            if let Some(missing) = &interfaces.missing {
+                return wait(&format!("{} to be on the host with {missing}", i.vpc), None);
             }
             take(vec![if machine.is_some() { Step::Start } else { Step::Launch }])
         }
@@ -385,9 +401,21 @@ async fn start(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId) -> Result<Re
         if size(&machine.spec) != size(&spec) {
             driver.resize(id, spec.cpus, spec.memory_bytes, spec.pids_max).await?;
         }
+        let network = |s: &MachineSpec| (s.secondary_ips.clone(), s.interfaces.clone());
+        if network(&machine.spec) != network(&spec) {
+            driver.set_interfaces(id, spec.secondary_ips.clone(), spec.interfaces.clone()).await?;
+        }
         driver.start(id).await.map(|_| ())
     };
     Ok(steps.await)
+}
+
+/// What could be seen; what could not is logged, and a later look finds it.
+fn known(names: Result<Vec<Name>, Error>) -> Vec<Name> {
+    names.unwrap_or_else(|error| {
+        tracing::error!(%error, "cannot see which instances a change of a network touches");
+        vec![]
+    })
 }
 
 /// How long the system may take to shut down.
@@ -423,7 +451,9 @@ async fn record_terminated(cx: &Cx, name: &Name) -> Result<(), Error> {
         if i.wanted != Wanted::Terminated || i.is_terminated() {
             return Ok(());
         }
-        leave_instance(tx, cx.scope(), &i.interface)?;
+        for interface in std::mem::take(&mut i.more_interfaces).iter().chain([&i.interface]) {
+            leave_instance(tx, cx.scope(), interface)?;
+        }
         tx.delete::<Volume>(cx.scope(), &i.volume);
         enter(&mut i, InstanceState::Terminated, tx.now());
         Ok(tx.put(cx.scope(), &name.id, i)?)
@@ -451,6 +481,7 @@ fn spec(cx: &Cx, i: &Instance) -> Result<MachineSpec, Error> {
     let kind = instance_types::find(&i.instance_type)
         .ok_or_else(|| Error::internal(format!("{} has the unknown type {}", i.id, i.instance_type)))?;
     let user_data = i.user_data.as_deref().map(launch::user_data).transpose()?;
+    let network = Interfaces::of(cx.store(), cx.scope(), i)?;
     Ok(MachineSpec {
         id: MachineId::new(i.id.as_str()),
         image: host::ImageId::new(i.machine_image.as_str()),
@@ -463,8 +494,8 @@ fn spec(cx: &Cx, i: &Instance) -> Result<MachineSpec, Error> {
         subnet: host::SubnetId::new(i.subnet.as_str()),
         private_ip: i.ip,
         mac: i.mac,
-        secondary_ips: vec![],
-        interfaces: vec![],
+        secondary_ips: network.secondary_ips,
+        interfaces: network.interfaces,
         user_data,
         ssh_authorized_keys: i.ssh_keys.clone(),
         files: vec![],
@@ -501,7 +532,6 @@ mod tests {
     use super::*;
     use crate::records::{InstanceOptions, MetadataOptions};
     use kiln_machines_spec::MacAddr;
-    use std::net::Ipv4Addr;
 
     const NOW: Timestamp = Timestamp::from_epoch_seconds(1_800_000_000);
 
@@ -527,6 +557,7 @@ mod tests {
             ip,
             mac: MacAddr::from_ip(ip),
             interface: id("eni-").parse().expect("an id"),
+            more_interfaces: vec![],
             volume: id("vol-").parse().expect("an id"),
             root_device: "/dev/xvda".to_owned(),
             profile: None,
@@ -647,7 +678,9 @@ mod tests {
             ("its image is taken", captured, stopped(1), true, vec![]),
         ];
         for (what, record, machine, network_ready, steps) in table {
-            let plan = plan(&Seen { record, machine, network_ready }, NOW);
+            let missing = (!network_ready).then(|| "eni-1".to_owned());
+            let interfaces = Interfaces { missing, ..Interfaces::default() };
+            let plan = plan(&Seen { record, machine, interfaces }, NOW);
             assert_eq!(plan.steps, steps, "{what}");
             assert_eq!(plan.steps.is_empty(), plan.report.waiting_for.is_some(), "{what} says what it waits for");
         }

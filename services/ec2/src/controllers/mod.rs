@@ -3,6 +3,7 @@
 mod discarded_images;
 mod dns;
 mod images;
+mod instance_interfaces;
 mod instances;
 mod machine_events;
 mod network;

@@ -1,12 +1,16 @@
 //! What a launch may ask for: members that Kiln does not serve but that would change what the
 //! instance is are refused by name; hints that change nothing here are let through.
 
-use crate::errors::{invalid_combination, invalid_value, refuse};
+use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
 use kiln_ec2_shapes::{InstanceNetworkInterfaceSpecification, RunInstancesRequest};
 use kiln_service_kit::Error;
+use std::collections::BTreeSet;
 
 /// Most instances that one call may ask for.
 const MOST: i32 = 1_000;
+
+/// The greatest device index.
+const MOST_DEVICES: i32 = 31;
 
 /// Refuses what is not built.
 pub fn check(request: &RunInstancesRequest) -> Result<(), Error> {
@@ -65,12 +69,7 @@ pub fn check(request: &RunInstancesRequest) -> Result<(), Error> {
             ),
         ],
     )?;
-    if request.network_interfaces.len() > 1 {
-        return Err(Error::not_built("ec2:RunInstances with more than one network interface"));
-    }
-    if let Some(interface) = request.network_interfaces.first() {
-        check_interface(request, interface)?;
-    }
+    check_interfaces(request)?;
     check_hop_limit(request.metadata_options.as_ref().and_then(|m| m.http_put_response_hop_limit))?;
     check_counts(request.min_count, request.max_count)
 }
@@ -108,8 +107,6 @@ fn check_interface(
             ("NetworkInterfaces.Ipv6Prefixes", !interface.ipv6_prefixes.is_empty()),
             ("NetworkInterfaces.Ipv6PrefixCount", more(interface.ipv6_prefix_count)),
             ("NetworkInterfaces.PrimaryIpv6", interface.primary_ipv6 == Some(true)),
-            ("NetworkInterfaces.SecondaryPrivateIpAddressCount", more(interface.secondary_private_ip_address_count)),
-            ("NetworkInterfaces.PrivateIpAddresses", interface.private_ip_addresses.len() > 1),
             ("NetworkInterfaces.AssociateCarrierIpAddress", interface.associate_carrier_ip_address == Some(true)),
             ("NetworkInterfaces.NetworkCardIndex", more(interface.network_card_index)),
             ("NetworkInterfaces.InterfaceType", kind.is_some_and(|kind| kind != "interface")),
@@ -136,20 +133,62 @@ fn check_interface(
             "Network interfaces and an instance-level private IP address may not be specified on the same request",
         ));
     }
-    if interface.device_index.is_some_and(|index| index != 0) {
-        return Err(invalid_value("The first network interface's device index must be 0."));
-    }
     if interface.network_interface_id.is_some() {
         if request.max_count > 1 {
             return Err(invalid_combination("A network interface can be given to one instance only."));
         }
-        if interface.subnet_id.is_some() || !interface.groups.is_empty() || interface.private_ip_address.is_some() {
+        if interface.associate_public_ip_address.is_some() {
+            return Err(invalid_combination(
+                "The associatePublicIPAddress parameter cannot be specified for a network interface with an ID.",
+            ));
+        }
+        let addresses = interface.private_ip_address.is_some()
+            || !interface.private_ip_addresses.is_empty()
+            || interface.secondary_private_ip_address_count.is_some();
+        if interface.subnet_id.is_some() || !interface.groups.is_empty() || addresses {
             return Err(invalid_combination(
                 "A network interface ID cannot be combined with a subnet, security groups or a private IP address.",
             ));
         }
     }
     Ok(())
+}
+
+/// Each on its own, then what they are to each other.
+fn check_interfaces(request: &RunInstancesRequest) -> Result<(), Error> {
+    let all = &request.network_interfaces;
+    for interface in all {
+        check_interface(request, interface)?;
+    }
+    let mut indices = BTreeSet::new();
+    for interface in all {
+        let index = match interface.device_index {
+            Some(index) => index,
+            None if all.len() == 1 => 0,
+            None => return Err(missing_parameter("NetworkInterfaces.DeviceIndex")),
+        };
+        check_device_index(index)?;
+        if !indices.insert(index) {
+            return Err(invalid_value(format!("Each network interface requires a unique device index. ({index})")));
+        }
+    }
+    if !all.is_empty() && !indices.contains(&0) {
+        return Err(invalid_value("The first network interface's device index must be 0."));
+    }
+    if all.len() > 1 && all.iter().any(|interface| interface.associate_public_ip_address == Some(true)) {
+        return Err(invalid_combination(
+            "The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces.",
+        ));
+    }
+    Ok(())
+}
+
+/// What can be a device's index at all.
+pub fn check_device_index(index: i32) -> Result<(), Error> {
+    match (0..=MOST_DEVICES).contains(&index) {
+        true => Ok(()),
+        false => Err(invalid_value(format!("Invalid device index: {index}. It must be between 0 and {MOST_DEVICES}."))),
+    }
 }
 
 fn check_counts(least: i32, most: i32) -> Result<(), Error> {

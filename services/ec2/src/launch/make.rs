@@ -1,79 +1,137 @@
 //! The transaction of a launch: interfaces, volumes and instances, all or none.
 
-use super::resolve::{Place, Resolved};
+use super::resolve::{PlacedInterface, Resolved};
 use crate::defaults;
 use crate::errors::invalid_combination;
 use crate::interfaces::{InterfaceAllocator, NewInterface, groups_for};
 use crate::kinds;
 use crate::lookup;
+use crate::operations::interface_attachments::{check_address_limit, check_interface_limit};
 use crate::records::{Attachment, Instance, InstanceState, NetworkInterface, SecurityGroup, Subnet, Volume, Wanted};
 use kiln_ids::{AttachmentId, InstanceId, ReservationId, SecurityGroupId, VolumeId};
 use kiln_service_kit::{CallerKind, Cx, Error, Tx};
 use std::sync::Arc;
 
+/// A place for one interface of each instance: one that exists, or where new ones go.
+struct Spot<'a> {
+    place: &'a PlacedInterface,
+    taken: Option<Arc<NetworkInterface>>,
+    subnet: Arc<Subnet>,
+    groups: Vec<SecurityGroupId>,
+}
+
 /// Makes the instances of one launch; they share a reservation.
 pub fn make(tx: &mut Tx, cx: &Cx, launch: &Resolved) -> Result<Vec<Instance>, Error> {
-    let place = &launch.place;
-    let taken = match &place.interface {
-        Some(id) => Some(free_interface(tx, cx, id)?),
-        None => None,
-    };
-    let subnet = match &taken {
-        Some(interface) => lookup::need::<Subnet>(tx, cx.scope(), &interface.subnet)?,
-        None => subnet_of(tx, cx, place)?,
-    };
-    if let Some(zone) = place.zone.as_ref().filter(|zone| **zone != subnet.zone) {
-        return Err(crate::errors::invalid_value(format!(
-            "The availability zone '{zone}' is not that of the subnet '{}': {}.",
-            subnet.id, subnet.zone
-        )));
-    }
-    let groups = match &taken {
-        Some(interface) => interface.groups.clone(),
-        None => groups_of(tx, cx, place, &subnet)?,
-    };
+    let spots = spots(tx, cx, launch)?;
     let reservation = ReservationId::new(cx.ids());
     let mut allocator = InterfaceAllocator::new(tx, cx.scope())?;
     let mut made = vec![];
     for index in 0..launch.max {
         let id = InstanceId::new(cx.ids());
-        let attachment = Attachment {
-            id: AttachmentId::new(cx.ids()),
-            instance: id.clone(),
-            device_index: 0,
-            delete_on_termination: place.delete_interface,
-            at: tx.now(),
-        };
-        let interface = match &taken {
-            Some(interface) => {
-                let mut interface = NetworkInterface::clone(interface);
-                interface.attachment = Some(attachment);
-                tx.put(cx.scope(), &interface.id.clone(), interface.clone())?;
-                interface
-            }
-            None => {
-                let new = NewInterface {
-                    private_ip: place.private_ip,
-                    description: place.interface_description.clone(),
-                    attachment: Some(attachment),
-                    public: place.public_ip.unwrap_or(subnet.map_public_ip_on_launch),
-                    tags: launch.interface_tags.clone(),
-                    ..NewInterface::of(&subnet, groups.clone())
-                };
-                match allocator.allocate(tx, cx, new) {
-                    Ok(interface) => interface,
-                    // As many as there is room for, when that is enough.
-                    Err(error) if error.is("InsufficientFreeAddressesInSubnet") && index >= launch.min => break,
-                    Err(error) => return Err(error),
+        let mut interfaces = vec![];
+        for spot in &spots {
+            match interface(tx, cx, launch, &mut allocator, &id, spot, spots.len() == 1) {
+                Ok(interface) => interfaces.push(interface),
+                // As many as there is room for, when that is enough.
+                Err(error) if error.is("InsufficientFreeAddressesInSubnet") && index >= launch.min => {
+                    for interface in &interfaces {
+                        tx.delete::<NetworkInterface>(cx.scope(), &interface.id);
+                    }
+                    return Ok(made);
                 }
+                Err(error) => return Err(error),
             }
-        };
-        let volume = volume(tx, cx, launch, &id, &subnet)?;
-        let instance = instance(tx, cx, launch, id, index, &reservation, &subnet, &interface, &volume);
+        }
+        let subnet = &spots[0].subnet;
+        let volume = volume(tx, cx, launch, &id, subnet)?;
+        let instance = instance(tx, cx, launch, id, index, &reservation, subnet, &interfaces, &volume);
         tx.put(cx.scope(), &instance.id.clone(), instance.clone())?;
         made.push(instance);
     }
     Ok(made)
+}
+
+fn spots<'a>(tx: &Tx, cx: &Cx, launch: &'a Resolved) -> Result<Vec<Spot<'a>>, Error> {
+    let mut zone = launch.place.zone.clone();
+    let mut spots: Vec<Spot<'a>> = vec![];
+    for place in &launch.place.interfaces {
+        let taken = match &place.interface {
+            Some(id) => Some(free_interface(tx, cx, id)?),
+            None => None,
+        };
+        let subnet = match &taken {
+            Some(interface) => lookup::need::<Subnet>(tx, cx.scope(), &interface.subnet)?,
+            None => subnet_of(tx, cx, place, zone.as_deref())?,
+        };
+        if let Some(first) = spots.first() {
+            if first.subnet.zone != subnet.zone {
+                return Err(invalid_combination(
+                    "You may not attach a network interface to an instance if they are not in the same availability zone",
+                ));
+            }
+            if first.subnet.vpc != subnet.vpc {
+                return Err(invalid_combination("Network interfaces of one launch must be in the same VPC."));
+            }
+        }
+        if let Some(zone) = zone.as_ref().filter(|zone| **zone != subnet.zone) {
+            return Err(crate::errors::invalid_value(format!(
+                "The availability zone '{zone}' is not that of the subnet '{}': {}.",
+                subnet.id, subnet.zone
+            )));
+        }
+        zone = Some(subnet.zone.clone());
+        let groups = match &taken {
+            Some(interface) => interface.groups.clone(),
+            None => groups_of(tx, cx, place, &subnet)?,
+        };
+        let addresses = match &taken {
+            Some(interface) => interface.addresses().count(),
+            None => 1 + place.addresses.secondary.len() + place.addresses.more,
+        };
+        check_address_limit(&launch.instance_type, addresses)?;
+        spots.push(Spot { place, taken, subnet, groups });
+    }
+    check_interface_limit(&launch.instance_type, spots.len())?;
+    Ok(spots)
+}
+
+/// Makes one interface of an instance, or gives it one that exists.
+fn interface(
+    tx: &mut Tx,
+    cx: &Cx,
+    launch: &Resolved,
+    allocator: &mut InterfaceAllocator,
+    instance: &InstanceId,
+    spot: &Spot<'_>,
+    alone: bool,
+) -> Result<NetworkInterface, Error> {
+    let Spot { place, taken, subnet, groups } = spot;
+    let attachment = Attachment {
+        id: AttachmentId::new(cx.ids()),
+        instance: instance.clone(),
+        device_index: place.device_index,
+        delete_on_termination: place.delete,
+        at: tx.now(),
+        // The first one is there as soon as the machine is.
+        plugged: place.device_index == 0,
+        detaching: false,
+    };
+    if let Some(interface) = taken {
+        let mut interface = NetworkInterface::clone(interface);
+        interface.attachment = Some(attachment);
+        tx.put(cx.scope(), &interface.id.clone(), interface.clone())?;
+        return Ok(interface);
+    }
+    let new = NewInterface {
+        addresses: place.addresses.clone(),
+        description: place.description.clone(),
+        attachment: Some(attachment),
+        // An instance with several interfaces gets no public address by its subnet's habit.
+        public: place.public_ip.unwrap_or(alone && subnet.map_public_ip_on_launch),
+        tags: launch.interface_tags.clone(),
+        ..NewInterface::of(subnet, groups.clone())
+    };
+    allocator.allocate(tx, cx, new)
 }
 
 fn volume(tx: &mut Tx, cx: &Cx, launch: &Resolved, id: &InstanceId, subnet: &Subnet) -> Result<Volume, Error> {
@@ -105,9 +163,10 @@ fn instance(
     index: i32,
     reservation: &ReservationId,
     subnet: &Subnet,
-    interface: &NetworkInterface,
+    interfaces: &[NetworkInterface],
     volume: &Volume,
 ) -> Instance {
+    let (interface, more) = interfaces.split_first().expect("a launch has a place for one interface at least");
     let mut options = launch.options.clone();
     if !launch.dns_options_given {
         options.hostname_type = subnet.hostname_type.clone();
@@ -135,6 +194,7 @@ fn instance(
         ip: interface.ip,
         mac: interface.mac,
         interface: interface.id.clone(),
+        more_interfaces: more.iter().map(|interface| interface.id.clone()).collect(),
         volume: volume.id.clone(),
         root_device: volume.device.clone(),
         profile: launch.profile.clone().map(|mut profile| {
@@ -172,7 +232,7 @@ fn free_interface(tx: &Tx, cx: &Cx, id: &str) -> Result<Arc<NetworkInterface>, E
 }
 
 /// The subnet named, or the default one of the zone (of the first zone that has one).
-fn subnet_of(tx: &Tx, cx: &Cx, place: &Place) -> Result<Arc<Subnet>, Error> {
+fn subnet_of(tx: &Tx, cx: &Cx, place: &PlacedInterface, zone: Option<&str>) -> Result<Arc<Subnet>, Error> {
     if let Some(id) = &place.subnet {
         if !place.group_names.is_empty() {
             return Err(invalid_combination("The parameter groupName cannot be used with the parameter subnet"));
@@ -194,8 +254,8 @@ fn subnet_of(tx: &Tx, cx: &Cx, place: &Place) -> Result<Arc<Subnet>, Error> {
         .filter(|s| s.vpc == vpc && s.default_for_az)
         .collect();
     subnets.sort_by(|a, b| a.zone.cmp(&b.zone));
-    let found = match &place.zone {
-        Some(zone) => subnets.into_iter().find(|subnet| subnet.zone == *zone),
+    let found = match zone {
+        Some(zone) => subnets.into_iter().find(|subnet| subnet.zone == zone),
         None => subnets.into_iter().next(),
     };
     found.ok_or_else(|| {
@@ -203,7 +263,7 @@ fn subnet_of(tx: &Tx, cx: &Cx, place: &Place) -> Result<Arc<Subnet>, Error> {
     })
 }
 
-fn groups_of(tx: &Tx, cx: &Cx, place: &Place, subnet: &Subnet) -> Result<Vec<SecurityGroupId>, Error> {
+fn groups_of(tx: &Tx, cx: &Cx, place: &PlacedInterface, subnet: &Subnet) -> Result<Vec<SecurityGroupId>, Error> {
     if place.group_names.is_empty() {
         return groups_for(tx, cx.scope(), subnet, &place.groups);
     }

@@ -11,7 +11,7 @@ mod make;
 mod merge;
 mod resolve;
 
-pub use check::{check_hop_limit, not_ebs_optimized};
+pub use check::{check_device_index, check_hop_limit, not_ebs_optimized};
 pub use make::make;
 pub use merge::with_template;
 pub use resolve::{profile, resolve};

@@ -6,14 +6,15 @@ use super::check::check;
 use crate::errors::{invalid_value, missing_parameter};
 use crate::image_lookup;
 use crate::instance_types::{self, InstanceType};
+use crate::interfaces::WantedAddresses;
 use crate::kinds;
 use crate::operations::key_pairs;
+use crate::operations::private_addresses::wanted as addresses;
 use crate::records::{Image, InstanceOptions, MetadataOptions, ProfileAssociation};
 use crate::tags::{self, Tags};
 use kiln_ec2_shapes::{BlockDeviceMapping, IamInstanceProfileSpecification, RunInstancesRequest};
 use kiln_iam_shapes::GetInstanceProfileRequest;
 use kiln_service_kit::{Cx, Error};
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// All that a launch needs to know, besides addresses.
@@ -40,18 +41,26 @@ pub struct Resolved {
 
 /// Where instances go.
 pub struct Place {
-    pub subnet: Option<String>,
     /// The zone's name, for launches into the default VPC.
     pub zone: Option<String>,
+    /// By device index; the first is at 0.
+    pub interfaces: Vec<PlacedInterface>,
+}
+
+/// One interface of each instance.
+#[derive(Default)]
+pub struct PlacedInterface {
+    pub device_index: i32,
+    pub subnet: Option<String>,
     /// Security groups by id, or by name for the default VPC.
     pub groups: Vec<String>,
     pub group_names: Vec<String>,
-    pub private_ip: Option<Ipv4Addr>,
+    pub addresses: WantedAddresses,
     pub public_ip: Option<bool>,
     /// An interface that exists.
     pub interface: Option<String>,
-    pub interface_description: String,
-    pub delete_interface: bool,
+    pub description: String,
+    pub delete: bool,
 }
 
 /// The root disk.
@@ -285,12 +294,6 @@ fn root_disk(mappings: &[BlockDeviceMapping], image: &Image) -> Result<RootDisk,
 }
 
 fn place(cx: &Cx, request: &RunInstancesRequest) -> Result<Place, Error> {
-    let address = |text: &Option<String>| match text.as_deref() {
-        None | Some("") => Ok(None),
-        Some(text) => {
-            text.parse::<Ipv4Addr>().map(Some).map_err(|_| invalid_value(format!("Invalid IPv4 address: '{text}'")))
-        }
-    };
     let placement = request.placement.clone().unwrap_or_default();
     let zone = crate::zones::wanted(
         cx.region(),
@@ -301,32 +304,35 @@ fn place(cx: &Cx, request: &RunInstancesRequest) -> Result<Place, Error> {
         let zone = placement.availability_zone.as_ref().or(placement.availability_zone_id.as_ref());
         invalid_value(format!("Invalid availability zone: [{}]", zone.map_or("", String::as_str)))
     })?;
-    Ok(match request.network_interfaces.first() {
-        None => Place {
+    let mut interfaces = vec![];
+    for given in &request.network_interfaces {
+        interfaces.push(PlacedInterface {
+            device_index: given.device_index.unwrap_or(0),
+            subnet: given.subnet_id.clone(),
+            groups: given.groups.clone(),
+            group_names: vec![],
+            addresses: addresses(
+                given.private_ip_address.as_deref(),
+                &given.private_ip_addresses,
+                given.secondary_private_ip_address_count,
+            )?,
+            public_ip: given.associate_public_ip_address,
+            interface: given.network_interface_id.clone(),
+            description: given.description.clone().unwrap_or_default(),
+            // An interface that existed before the instance outlives it unless told otherwise.
+            delete: given.delete_on_termination.unwrap_or(given.network_interface_id.is_none()),
+        });
+    }
+    interfaces.sort_by_key(|interface| interface.device_index);
+    if interfaces.is_empty() {
+        interfaces.push(PlacedInterface {
             subnet: request.subnet_id.clone().filter(|id| !id.is_empty()),
-            zone,
             groups: request.security_group_ids.clone(),
             group_names: request.security_groups.clone(),
-            private_ip: address(&request.private_ip_address)?,
-            public_ip: None,
-            interface: None,
-            interface_description: String::new(),
-            delete_interface: true,
-        },
-        Some(given) => {
-            let listed = given.private_ip_addresses.first().and_then(|p| p.private_ip_address.clone());
-            Place {
-                subnet: given.subnet_id.clone(),
-                zone,
-                groups: given.groups.clone(),
-                group_names: vec![],
-                private_ip: address(&given.private_ip_address.clone().or(listed))?,
-                public_ip: given.associate_public_ip_address,
-                interface: given.network_interface_id.clone(),
-                interface_description: given.description.clone().unwrap_or_default(),
-                // An interface that existed before the instance outlives it unless told otherwise.
-                delete_interface: given.delete_on_termination.unwrap_or(given.network_interface_id.is_none()),
-            }
-        }
-    })
+            addresses: addresses(request.private_ip_address.as_deref(), &[], None)?,
+            delete: true,
+            ..PlacedInterface::default()
+        });
+    }
+    Ok(Place { zone, interfaces })
 }

@@ -41,6 +41,7 @@ fn given() -> World {
         ip,
         mac: MacAddr::from_ip(ip),
         interface: interface.clone(),
+        more_interfaces: vec![],
         volume: VolumeId::new(&ids),
         root_device: "/dev/xvda".to_owned(),
         profile: Some(ProfileAssociation {
@@ -97,8 +98,11 @@ fn given() -> World {
             device_index: 0,
             delete_on_termination: true,
             at,
+            plugged: true,
+            detaching: false,
         }),
         public: Some(PublicAddress { ip: public, elastic: None }),
+        secondary: vec![],
         auto_public: true,
         managed_by: None,
         interface_type: "interface".to_owned(),
@@ -183,6 +187,7 @@ fn the_tree_is_what_the_listings_say() {
     wanted.extend([
         of("device-number = 0"),
         of("ipv4-associations/203.0.113.7 = 172.31.0.9"),
+        of("local-hostname = ip-172-31-0-9.ec2.internal"),
         of("local-ipv4s = 172.31.0.9"),
         of(&format!("mac = {mac}")),
         of("public-ipv4s = 203.0.113.7"),

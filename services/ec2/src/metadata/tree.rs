@@ -59,7 +59,9 @@ pub fn leaves(world: &World) -> Leaves {
         let device = record.attachment.as_ref().map_or(0, |attachment| attachment.device_index);
         of("device-number", device.to_string());
         of("interface-id", record.id.to_string());
-        of("local-ipv4s", record.ip.to_string());
+        of("local-hostname", crate::instance_shown::private_name(region, instance, record, record.ip));
+        let addresses: Vec<String> = record.addresses().map(|(ip, _)| ip.to_string()).collect();
+        of("local-ipv4s", lines(addresses.iter()));
         of("mac", record.mac.to_string());
         of("owner-id", world.scope.account.to_string());
         of("security-group-ids", lines(interface.groups.iter().map(|(id, _)| id)));
@@ -73,9 +75,12 @@ pub fn leaves(world: &World) -> Leaves {
             of("vpc-ipv4-cidr-block", primary.clone());
             of("vpc-ipv4-cidr-blocks", lines(interface.vpc_cidrs.iter()));
         }
-        if let Some(public) = &record.public {
-            of("public-ipv4s", public.ip.to_string());
-            of(&format!("ipv4-associations/{}", public.ip), record.ip.to_string());
+        let public: Vec<_> = record.addresses().filter_map(|(ip, public)| Some((public?.ip.to_string(), ip))).collect();
+        if !public.is_empty() {
+            of("public-ipv4s", lines(public.iter().map(|(public, _)| public)));
+        }
+        for (public, ip) in public {
+            of(&format!("ipv4-associations/{public}"), ip.to_string());
         }
     }
     if let Some(primary) = world.interfaces.iter().find(|i| i.record.id == instance.interface) {

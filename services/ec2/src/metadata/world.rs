@@ -32,7 +32,7 @@ impl World {
         let store = platform.store();
         // VPC ids are unique over all accounts and regions.
         let everywhere = store.list_everywhere::<NetworkInterface>()?;
-        let Some((scope, _, caller)) = everywhere.iter().find(|(_, _, i)| i.vpc == *vpc && i.ip == ip) else {
+        let Some((scope, _, caller)) = everywhere.iter().find(|(_, _, i)| i.vpc == *vpc && i.has(ip)) else {
             return Ok(None);
         };
         let Some(attachment) = &caller.attachment else { return Ok(None) };

@@ -4,7 +4,7 @@
 use crate::defaults::ensure_defaults;
 use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
 use crate::filters::{Filters, maybe, one};
-use crate::interfaces::{InterfaceAllocator, of_instance, renew_public};
+use crate::interfaces::{InterfaceAllocator, of_instance, renew_public, several};
 use crate::kinds;
 use crate::lookup::{need, page};
 use crate::operations::network_interfaces::address;
@@ -19,6 +19,7 @@ use kiln_ec2_shapes::{
 };
 use kiln_ids::{AllocationId, AssociationId};
 use kiln_service_kit::{Cx, Error, Operation, Scope, Tx, operation};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -117,7 +118,7 @@ async fn associate_address(cx: &Cx, request: AssociateAddressRequest) -> Result<
                 (Some(id), None) => need::<NetworkInterface>(tx, cx.scope(), id)?,
                 (None, Some(id)) => {
                     let instance = need::<Instance>(tx, cx.scope(), id)?;
-                    let interfaces = of_instance(tx, cx.scope(), &instance.id)?;
+                    let interfaces = of_instance(tx, cx.scope(), &instance)?;
                     let usable = matches!(
                         instance.state,
                         InstanceState::Pending
@@ -125,6 +126,9 @@ async fn associate_address(cx: &Cx, request: AssociateAddressRequest) -> Result<
                             | InstanceState::Stopped
                             | InstanceState::Stopping
                     );
+                    if interfaces.len() > 1 {
+                        return Err(several(&instance.id));
+                    }
                     interfaces.into_iter().next().filter(|_| usable).ok_or_else(|| {
                         Error::sender(
                             "InvalidInstanceID",
@@ -138,10 +142,12 @@ async fn associate_address(cx: &Cx, request: AssociateAddressRequest) -> Result<
                     ));
                 }
             };
-            if let Some(ip) = &request.private_ip_address
-                && address(ip)? != interface.ip
-            {
-                return Err(invalid_value(format!("{ip} is not an address of the interface {}", interface.id)));
+            let private = request.private_ip_address.as_deref().map(address).transpose()?.unwrap_or(interface.ip);
+            if !interface.has(private) {
+                return Err(invalid_value(format!(
+                    "The private IP address {private} is not assigned to the network interface '{}'",
+                    interface.id
+                )));
             }
             let has_gateway = |(_, gateway): &(_, Arc<InternetGateway>)| gateway.vpc.as_ref() == Some(&interface.vpc);
             if !tx.list::<InternetGateway>(cx.scope())?.iter().any(has_gateway) {
@@ -150,23 +156,24 @@ async fn associate_address(cx: &Cx, request: AssociateAddressRequest) -> Result<
                     format!("Network {} is not attached to any internet gateway", interface.vpc),
                 ));
             }
-            associate(tx, cx, &found, &interface, request.allow_reassociation != Some(false))
+            associate(tx, cx, &found, &interface, private, request.allow_reassociation != Some(false))
         })
         .await?;
     Ok(AssociateAddressResponse { association_id: Some(id.to_string()) })
 }
 
-/// Gives an address to an interface. The interface loses the one it had: an address of its own goes
-/// back to the pool, as AWS does it, an Elastic IP stays allocated.
+/// Gives an address to a private address of an interface. That loses the one it had: an address of
+/// its own goes back to the pool, as AWS does it, an Elastic IP stays allocated.
 pub fn associate(
     tx: &mut Tx,
     cx: &Cx,
     address: &Address,
     interface: &NetworkInterface,
+    private: Ipv4Addr,
     may_move: bool,
 ) -> Result<AssociationId, Error> {
     if let Some((association, holder)) = &address.association {
-        if *holder == interface.id {
+        if *holder == interface.id && interface.behind(&address.id) == Some(private) {
             return Ok(association.clone());
         }
         if !may_move {
@@ -174,7 +181,8 @@ pub fn associate(
         }
         disassociate(tx, cx.scope(), address)?;
     }
-    if let Some((other, association)) = interface.public.as_ref().and_then(|public| public.elastic.clone()) {
+    let public = interface.addresses().find(|(ip, _)| *ip == private).and_then(|(_, public)| public);
+    if let Some((other, association)) = public.and_then(|public| public.elastic.clone()) {
         if !may_move {
             return Err(already(&interface.id, &association));
         }
@@ -183,7 +191,11 @@ pub fn associate(
     }
     let association = AssociationId::new(cx.ids());
     let mut interface = NetworkInterface::clone(&*need::<NetworkInterface>(tx, cx.scope(), &interface.id)?);
-    interface.public = Some(PublicAddress { ip: address.ip, elastic: Some((address.id.clone(), association.clone())) });
+    let public = PublicAddress { ip: address.ip, elastic: Some((address.id.clone(), association.clone())) };
+    let Some(place) = interface.public_of(private) else {
+        return Err(Error::internal(format!("{} has no address {private}", interface.id)));
+    };
+    *place = Some(public);
     let mut address = address.clone();
     address.association = Some((association.clone(), interface.id.clone()));
     tx.put(cx.scope(), &interface.id.clone(), interface)?;
@@ -203,8 +215,11 @@ fn already(resource: &str, association: &AssociationId) -> Error {
 pub fn disassociate(tx: &mut Tx, scope: &Scope, address: &Address) -> Result<(), Error> {
     let Some((_, holder)) = &address.association else { return Ok(()) };
     if let Some(interface) = tx.get::<NetworkInterface>(scope, holder)? {
+        let private = interface.behind(&address.id);
         let mut interface = NetworkInterface::clone(&interface);
-        interface.public = None;
+        if let Some(place) = private.and_then(|ip| interface.public_of(ip)) {
+            *place = None;
+        }
         tx.put(scope, holder, interface)?;
     }
     let mut free = address.clone();
@@ -310,7 +325,7 @@ fn shown(cx: &Cx, address: &Address) -> Result<shapes::Address, Error> {
         domain: Some("vpc".to_owned()),
         network_interface_id: interface.as_ref().map(|i| i.id.to_string()),
         network_interface_owner_id: interface.as_ref().map(|_| cx.account().to_owned()),
-        private_ip_address: interface.as_ref().map(|i| i.ip.to_string()),
+        private_ip_address: interface.as_ref().and_then(|i| i.behind(&address.id)).map(|ip| ip.to_string()),
         tags: tags::shown(&address.tags),
         public_ipv4_pool: Some("amazon".to_owned()),
         network_border_group: Some(cx.region().to_owned()),

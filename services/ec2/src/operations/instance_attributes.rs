@@ -4,7 +4,7 @@
 use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
 use crate::instance_shown::{self as shown, Around};
 use crate::instance_types;
-use crate::interfaces::groups_for;
+use crate::interfaces::{groups_for, several};
 use crate::kinds;
 use crate::launch;
 use crate::lookup;
@@ -227,6 +227,9 @@ async fn modify_instance_attribute(
 }
 
 fn change_interface(tx: &mut Tx, cx: &Cx, instance: &Instance, wanted: &Wanted) -> Result<(), Error> {
+    if !instance.more_interfaces.is_empty() {
+        return Err(several(&instance.id));
+    }
     let found = lookup::need::<NetworkInterface>(tx, cx.scope(), &instance.interface)?;
     let mut interface = NetworkInterface::clone(&found);
     interface.source_dest_check = wanted.source_dest_check.unwrap_or(interface.source_dest_check);

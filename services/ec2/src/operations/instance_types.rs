@@ -103,9 +103,9 @@ async fn describe_instance_types(
                 | "network-info.ipv6-supported" => flag(false),
                 "ebs-info.ebs-optimized-support" => one(t.ebs_optimized()),
                 "ebs-info.encryption-support" | "ebs-info.nvme-support" => one("unsupported"),
-                "network-info.ipv4-addresses-per-interface"
-                | "network-info.maximum-network-cards"
-                | "network-info.maximum-network-interfaces" => one(1),
+                "network-info.ipv4-addresses-per-interface" => one(t.interface_limits().1),
+                "network-info.maximum-network-cards" => one(1),
+                "network-info.maximum-network-interfaces" => one(t.interface_limits().0),
                 "network-info.ipv6-addresses-per-interface" => one(0),
                 "processor-info.sustained-clock-speed-in-ghz" => maybe(t.family.clock_ghz),
                 "supported-root-device-type" => one("ebs"),
@@ -169,10 +169,10 @@ fn info(name: &str, t: &InstanceType) -> InstanceTypeInfo {
         }),
         placement_group_info: Some(PlacementGroupInfo::default()),
         network_info: Some(NetworkInfo {
-            maximum_network_interfaces: Some(1),
+            maximum_network_interfaces: Some(t.interface_limits().0),
             maximum_network_cards: Some(1),
             default_network_card_index: Some(0),
-            ipv4_addresses_per_interface: Some(1),
+            ipv4_addresses_per_interface: Some(t.interface_limits().1),
             ipv6_addresses_per_interface: Some(0),
             ipv6_supported: Some(false),
             efa_supported: Some(false),

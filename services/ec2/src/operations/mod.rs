@@ -10,6 +10,7 @@ mod instance_credits;
 mod instance_status;
 mod instance_types;
 mod instances;
+pub mod interface_attachments;
 mod internet_gateways;
 pub mod key_pairs;
 pub mod launch_templates;
@@ -17,6 +18,7 @@ mod nat_gateways;
 mod network_acls;
 mod network_interfaces;
 mod never_made;
+pub mod private_addresses;
 mod profiles;
 mod route_tables;
 mod security_groups;
@@ -41,6 +43,7 @@ pub const ROWS: &[&[Operation]] = &[
     instance_status::OPERATIONS,
     instance_types::OPERATIONS,
     instances::OPERATIONS,
+    interface_attachments::OPERATIONS,
     internet_gateways::OPERATIONS,
     key_pairs::OPERATIONS,
     launch_templates::OPERATIONS,
@@ -48,6 +51,7 @@ pub const ROWS: &[&[Operation]] = &[
     network_acls::OPERATIONS,
     network_interfaces::OPERATIONS,
     never_made::OPERATIONS,
+    private_addresses::OPERATIONS,
     profiles::OPERATIONS,
     route_tables::OPERATIONS,
     security_groups::OPERATIONS,

@@ -4,7 +4,7 @@
 use crate::defaults::ensure_defaults;
 use crate::errors::{invalid_combination, missing_parameter, refuse};
 use crate::filters::{Filters, one};
-use crate::interfaces::{NewInterface, allocate_interface, release_interface};
+use crate::interfaces::{NewInterface, WantedAddresses, allocate_interface, release_interface};
 use crate::kinds;
 use crate::lookup::{need, page, selected};
 use crate::operations::{addresses, network_interfaces};
@@ -68,7 +68,7 @@ async fn create_nat_gateway(cx: &Cx, request: CreateNatGatewayRequest) -> Result
             }
             let id = NatGatewayId::new(cx.ids());
             let new = NewInterface {
-                private_ip,
+                addresses: WantedAddresses { primary: private_ip, ..WantedAddresses::default() },
                 description: format!("Interface for NAT Gateway {id}"),
                 source_dest_check: false,
                 managed_by: Some("ec2.amazonaws.com".to_owned()),
@@ -76,7 +76,7 @@ async fn create_nat_gateway(cx: &Cx, request: CreateNatGatewayRequest) -> Result
                 ..NewInterface::of(&subnet, vec![])
             };
             let interface = allocate_interface(tx, cx, new)?;
-            addresses::associate(tx, cx, &address, &interface, false)?;
+            addresses::associate(tx, cx, &address, &interface, interface.ip, false)?;
             let nat = NatGateway {
                 id,
                 vpc: subnet.vpc.clone(),

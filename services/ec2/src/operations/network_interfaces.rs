@@ -15,9 +15,9 @@ use kiln_ec2_shapes::{
     AttributeBooleanValue, AttributeValue, CreateNetworkInterfaceRequest, CreateNetworkInterfaceResponse,
     DeleteNetworkInterfaceRequest, DeleteNetworkInterfaceResponse, DescribeNetworkInterfaceAttributeRequest,
     DescribeNetworkInterfaceAttributeResponse, DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResponse,
-    DetachNetworkInterfaceRequest, DetachNetworkInterfaceResponse, GroupIdentifier,
-    ModifyNetworkInterfaceAttributeRequest, ModifyNetworkInterfaceAttributeResponse, NetworkInterfaceAssociation,
-    NetworkInterfaceAttachment, NetworkInterfacePrivateIpAddress,
+    GroupIdentifier, ModifyNetworkInterfaceAttributeRequest, ModifyNetworkInterfaceAttributeResponse,
+    NetworkInterfaceAssociation, NetworkInterfaceAttachment, NetworkInterfacePrivateIpAddress,
+    ResetNetworkInterfaceAttributeRequest, ResetNetworkInterfaceAttributeResponse,
 };
 use kiln_service_kit::{CallerKind, Cx, Error, Operation, Remembered, operation, request_hash};
 use std::net::Ipv4Addr;
@@ -28,9 +28,10 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeNetworkInterfaceAttribute:
         describe_network_interface_attribute(DescribeNetworkInterfaceAttributeRequest)),
     operation!(DescribeNetworkInterfaces: describe_network_interfaces(DescribeNetworkInterfacesRequest)),
-    operation!(DetachNetworkInterface: detach_network_interface(DetachNetworkInterfaceRequest)),
     operation!(ModifyNetworkInterfaceAttribute:
         modify_network_interface_attribute(ModifyNetworkInterfaceAttributeRequest)),
+    operation!(ResetNetworkInterfaceAttribute:
+        reset_network_interface_attribute(ResetNetworkInterfaceAttributeRequest)),
 ];
 
 /// The service that calls, if it is one.
@@ -52,16 +53,17 @@ async fn create_network_interface(
             ("Ipv6Prefixes", !request.ipv6_prefixes.is_empty() || request.ipv6_prefix_count.is_some_and(|n| n > 0)),
             ("Ipv6Addresses", !request.ipv6_addresses.is_empty() || request.ipv6_address_count.is_some_and(|n| n > 0)),
             ("EnablePrimaryIpv6", request.enable_primary_ipv6 == Some(true)),
-            ("SecondaryPrivateIpAddressCount", request.secondary_private_ip_address_count.is_some_and(|n| n > 0)),
-            ("more than one private address", request.private_ip_addresses.len() > 1),
             ("InterfaceType", request.interface_type.as_deref().is_some_and(|t| t != "interface")),
             ("ConnectionTrackingSpecification", request.connection_tracking_specification.is_some()),
             ("Operator", request.operator.is_some()),
         ],
     )?;
     ensure_defaults(cx).await?;
-    let listed = request.private_ip_addresses.first().and_then(|one| one.private_ip_address.as_ref());
-    let private_ip = request.private_ip_address.as_ref().or(listed).map(|text| address(text)).transpose()?;
+    let addresses = super::private_addresses::wanted(
+        request.private_ip_address.as_deref(),
+        &request.private_ip_addresses,
+        request.secondary_private_ip_address_count,
+    )?;
     let tags = tags::specified(cx, &request.tag_specifications, &kinds::NETWORK_INTERFACE)?;
     let token = request.client_token.clone();
     let hash = request_hash(&CreateNetworkInterfaceRequest { client_token: None, ..request.clone() });
@@ -77,7 +79,7 @@ async fn create_network_interface(
             let subnet = need::<Subnet>(tx, cx.scope(), &request.subnet_id)?;
             let groups = groups_for(tx, cx.scope(), &subnet, &request.groups)?;
             let new = NewInterface {
-                private_ip,
+                addresses: addresses.clone(),
                 description: request.description.clone().unwrap_or_default(),
                 managed_by: calling_service(cx),
                 tags,
@@ -104,7 +106,7 @@ pub fn address(text: &str) -> Result<Ipv4Addr, Error> {
 }
 
 /// A service's interface belongs to that service.
-fn check_owner(cx: &Cx, interface: &NetworkInterface) -> Result<(), Error> {
+pub fn check_owner(cx: &Cx, interface: &NetworkInterface) -> Result<(), Error> {
     if interface.managed_by.is_some() && interface.managed_by != calling_service(cx) {
         return Err(Error::sender(
             "OperationNotPermitted",
@@ -129,24 +131,6 @@ async fn delete_network_interface(
         })
         .await?;
     Ok(DeleteNetworkInterfaceResponse::default())
-}
-
-/// Machines have one interface, given to them at launch; AttachNetworkInterface is not served.
-async fn detach_network_interface(
-    cx: &Cx,
-    request: DetachNetworkInterfaceRequest,
-) -> Result<DetachNetworkInterfaceResponse, Error> {
-    kinds::ATTACHMENT.check(&request.attachment_id)?;
-    let interfaces = cx.store().list::<NetworkInterface>(cx.scope())?;
-    let found = interfaces.iter().any(|(_, i)| i.attachment.as_ref().is_some_and(|a| a.id == *request.attachment_id));
-    if !found {
-        return Err(Error::sender(
-            kinds::ATTACHMENT.not_found,
-            format!("The networkInterface attachment ID '{}' does not exist", request.attachment_id),
-        ));
-    }
-    // Every attachment is at device index 0.
-    Err(Error::sender("OperationNotPermitted", "The network interface at device index 0 cannot be detached."))
 }
 
 async fn modify_network_interface_attribute(
@@ -186,16 +170,32 @@ async fn modify_network_interface_attribute(
                             attachment.delete_on_termination = delete;
                         }
                     }
-                    None => {
-                        let message = format!("The networkInterface attachment ID '{id}' does not exist");
-                        return Err(Error::sender(kinds::ATTACHMENT.not_found, message));
-                    }
+                    None => return Err(super::interface_attachments::no_attachment(id)),
                 }
             }
             Ok(tx.put_if_changed(cx.scope(), &request.network_interface_id, interface)?)
         })
         .await?;
     Ok(ModifyNetworkInterfaceAttributeResponse::default())
+}
+
+/// The one attribute that has a default to go back to.
+async fn reset_network_interface_attribute(
+    cx: &Cx,
+    request: ResetNetworkInterfaceAttributeRequest,
+) -> Result<ResetNetworkInterfaceAttributeResponse, Error> {
+    if let Some(other) = request.source_dest_check.as_deref().filter(|name| *name != "sourceDestCheck") {
+        return Err(invalid_value(format!("Value ({other}) for parameter sourceDestCheck is invalid.")));
+    }
+    cx.store()
+        .write(|tx| -> Result<_, Error> {
+            let found = need::<NetworkInterface>(tx, cx.scope(), &request.network_interface_id)?;
+            check_owner(cx, &found)?;
+            let reset = NetworkInterface { source_dest_check: true, ..NetworkInterface::clone(&found) };
+            Ok(tx.put_if_changed(cx.scope(), &found.id, reset)?)
+        })
+        .await?;
+    Ok(ResetNetworkInterfaceAttributeResponse::default())
 }
 
 async fn describe_network_interface_attribute(
@@ -284,15 +284,16 @@ async fn describe_network_interfaces(
 fn filter_value(i: &shapes::NetworkInterface, name: &str) -> Vec<String> {
     let association = i.association.as_ref();
     let attachment = i.attachment.as_ref();
+    let addresses = &i.private_ip_addresses;
+    let associations = || addresses.iter().filter_map(|a| a.association.as_ref());
     match name {
-        "addresses.association.owner-id" | "association.ip-owner-id" => {
-            maybe(association.and_then(|a| a.ip_owner_id.as_ref()))
-        }
-        "addresses.association.public-ip" | "association.public-ip" => {
-            maybe(association.and_then(|a| a.public_ip.as_ref()))
-        }
-        "addresses.primary" => flag(true),
-        "addresses.private-ip-address" | "private-ip-address" => maybe(i.private_ip_address.as_ref()),
+        "addresses.association.owner-id" => associations().filter_map(|a| a.ip_owner_id.clone()).collect(),
+        "addresses.association.public-ip" => associations().filter_map(|a| a.public_ip.clone()).collect(),
+        "addresses.primary" => addresses.iter().flat_map(|a| flag(a.primary == Some(true))).collect(),
+        "addresses.private-ip-address" => addresses.iter().filter_map(|a| a.private_ip_address.clone()).collect(),
+        "association.ip-owner-id" => maybe(association.and_then(|a| a.ip_owner_id.as_ref())),
+        "association.public-ip" => maybe(association.and_then(|a| a.public_ip.as_ref())),
+        "private-ip-address" => maybe(i.private_ip_address.as_ref()),
         "association.allocation-id" => maybe(association.and_then(|a| a.allocation_id.as_ref())),
         "association.association-id" => maybe(association.and_then(|a| a.association_id.as_ref())),
         "attachment.attach-time" => maybe(attachment.and_then(|a| a.attach_time).map(|t| t.iso8601_millis())),
@@ -353,9 +354,8 @@ fn around(cx: &Cx, interface: &NetworkInterface) -> Result<Around, Error> {
 }
 
 /// The public address of an interface as answers show it.
-fn shown_association(cx: &Cx, interface: &NetworkInterface, named: bool) -> Option<NetworkInterfaceAssociation> {
-    let public = interface.public.as_ref()?;
-    Some(NetworkInterfaceAssociation {
+fn shown_association(cx: &Cx, public: &PublicAddress, named: bool) -> NetworkInterfaceAssociation {
+    NetworkInterfaceAssociation {
         allocation_id: public.elastic.as_ref().map(|(allocation, _)| allocation.to_string()),
         association_id: public.elastic.as_ref().map(|(_, association)| association.to_string()),
         ip_owner_id: Some(match public.elastic {
@@ -365,11 +365,17 @@ fn shown_association(cx: &Cx, interface: &NetworkInterface, named: bool) -> Opti
         public_dns_name: Some(if named { public_dns_name(cx.region(), public.ip) } else { String::new() }),
         public_ip: Some(public.ip.to_string()),
         ..Default::default()
-    })
+    }
 }
 
 fn shown(cx: &Cx, i: &NetworkInterface, names: &[(String, String)], around: &Around) -> shapes::NetworkInterface {
-    let status = Some(if around.applied { "attached" } else { "attaching" }.to_owned());
+    let (plugged, detaching) = i.attachment.as_ref().map_or((true, false), |a| (a.plugged, a.detaching));
+    let status = match (detaching, plugged && around.applied) {
+        (true, _) => "detaching",
+        (false, true) => "attached",
+        (false, false) => "attaching",
+    };
+    let status = Some(status.to_owned());
     let attachment = match (&i.attachment, &i.managed_by) {
         (Some(attachment), _) => Some(NetworkInterfaceAttachment {
             attach_time: Some(attachment.at),
@@ -392,10 +398,10 @@ fn shown(cx: &Cx, i: &NetworkInterface, names: &[(String, String)], around: &Aro
         }),
         (None, None) => None,
     };
-    let dns = format!("{}.{}", ip_host(i.ip), private_domain(cx.region()));
-    let association = shown_association(cx, i, around.named);
+    let dns = |ip| format!("{}.{}", ip_host(ip), private_domain(cx.region()));
+    let association = |public: &PublicAddress| shown_association(cx, public, around.named);
     shapes::NetworkInterface {
-        association: association.clone(),
+        association: i.public.as_ref().map(association),
         attachment,
         availability_zone: Some(i.zone.clone()),
         availability_zone_id: zones::zone_id(cx.region(), &i.zone),
@@ -405,14 +411,17 @@ fn shown(cx: &Cx, i: &NetworkInterface, names: &[(String, String)], around: &Aro
         mac_address: Some(i.mac.to_string()),
         network_interface_id: Some(i.id.to_string()),
         owner_id: Some(cx.account().to_owned()),
-        private_dns_name: Some(dns.clone()),
+        private_dns_name: Some(dns(i.ip)),
         private_ip_address: Some(i.ip.to_string()),
-        private_ip_addresses: vec![NetworkInterfacePrivateIpAddress {
-            association,
-            primary: Some(true),
-            private_dns_name: Some(dns),
-            private_ip_address: Some(i.ip.to_string()),
-        }],
+        private_ip_addresses: i
+            .addresses()
+            .map(|(ip, public)| NetworkInterfacePrivateIpAddress {
+                association: public.map(association),
+                primary: Some(ip == i.ip),
+                private_dns_name: Some(dns(ip)),
+                private_ip_address: Some(ip.to_string()),
+            })
+            .collect(),
         requester_id: i.managed_by.clone(),
         requester_managed: Some(i.managed_by.is_some()),
         source_dest_check: Some(i.source_dest_check),

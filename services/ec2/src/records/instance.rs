@@ -42,6 +42,9 @@ pub struct Instance {
     pub ip: Ipv4Addr,
     pub mac: MacAddr,
     pub interface: NetworkInterfaceId,
+    /// The interfaces attached beside the first one.
+    #[serde(default)]
+    pub more_interfaces: Vec<NetworkInterfaceId>,
     pub volume: VolumeId,
     pub root_device: String,
     pub profile: Option<ProfileAssociation>,

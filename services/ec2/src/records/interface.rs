@@ -24,6 +24,9 @@ pub struct NetworkInterface {
     pub attachment: Option<Attachment>,
     /// The public address it answers to, if any.
     pub public: Option<PublicAddress>,
+    /// Its further addresses, in the order in which they were assigned.
+    #[serde(default)]
+    pub secondary: Vec<SecondaryIp>,
     /// Whether it was to have a public address of its own from its launch on: it gets another when
     /// its instance is started again or its Elastic IP is taken away.
     #[serde(default)]
@@ -44,6 +47,24 @@ pub struct Attachment {
     pub device_index: i32,
     pub delete_on_termination: bool,
     pub at: Timestamp,
+    /// Whether the machine has it, or, at rest, will have it at its next boot.
+    #[serde(default = "yes")]
+    pub plugged: bool,
+    /// It is to leave the machine; the attachment ends when it has.
+    #[serde(default)]
+    pub detaching: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A further private address of an interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SecondaryIp {
+    pub ip: Ipv4Addr,
+    /// Its Elastic IP, if any.
+    pub public: Option<PublicAddress>,
 }
 
 /// A public address of an interface. Inside Kiln it is a name: no packet is sent to it.
@@ -58,6 +79,31 @@ impl NetworkInterface {
     /// Whether somebody uses it: the host must know its address.
     pub fn in_use(&self) -> bool {
         self.attachment.is_some() || self.managed_by.is_some()
+    }
+
+    /// Every private address, the primary one first, with its public one.
+    pub fn addresses(&self) -> impl Iterator<Item = (Ipv4Addr, Option<&PublicAddress>)> {
+        let more = self.secondary.iter().map(|secondary| (secondary.ip, secondary.public.as_ref()));
+        std::iter::once((self.ip, self.public.as_ref())).chain(more)
+    }
+
+    /// Whether it has the private address.
+    pub fn has(&self, ip: Ipv4Addr) -> bool {
+        self.addresses().any(|(own, _)| own == ip)
+    }
+
+    /// The private address that an Elastic IP leads to.
+    pub fn behind(&self, allocation: &str) -> Option<Ipv4Addr> {
+        let is = |public: &PublicAddress| public.elastic.as_ref().is_some_and(|(id, _)| *id == *allocation);
+        self.addresses().find(|(_, public)| public.is_some_and(is)).map(|(ip, _)| ip)
+    }
+
+    /// The place for the public address of a private one; none if the interface does not have it.
+    pub fn public_of(&mut self, ip: Ipv4Addr) -> Option<&mut Option<PublicAddress>> {
+        if self.ip == ip {
+            return Some(&mut self.public);
+        }
+        self.secondary.iter_mut().find(|secondary| secondary.ip == ip).map(|secondary| &mut secondary.public)
     }
 }
 

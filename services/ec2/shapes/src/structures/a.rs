@@ -52,6 +52,9 @@ shape! {
         ptr_record: Option<String> = member("PtrRecord").element("ptrRecord"),
         ptr_record_update: Option<PtrUpdateStatus> = member("PtrRecordUpdate").element("ptrRecordUpdate"),
     }
+    pub struct AssignedPrivateIpAddress {
+        private_ip_address: Option<String> = member("PrivateIpAddress").element("privateIpAddress"),
+    }
     pub struct AttachmentEnaSrdSpecification {
         ena_srd_enabled: Option<bool> = member("EnaSrdEnabled").element("enaSrdEnabled"),
         ena_srd_udp_specification: Option<AttachmentEnaSrdUdpSpecification> = member("EnaSrdUdpSpecification").element("enaSrdUdpSpecification"),
