@@ -9,6 +9,7 @@ mod launch_template;
 mod modelled;
 mod nat_gateway;
 mod network_interface;
+mod network_interface_attachment;
 mod properties;
 mod route_table;
 mod security_group;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Arc<dyn ResourceType>> {
         Arc::new(internet_gateway::VpcGatewayAttachmentType),
         Arc::new(nat_gateway::NatGatewayType),
         Arc::new(network_interface::NetworkInterfaceType),
+        Arc::new(network_interface_attachment::NetworkInterfaceAttachmentType),
         Arc::new(route_table::RouteTableType),
         Arc::new(route_table::RouteType),
         Arc::new(route_table::SubnetRouteTableAssociationType),

@@ -56,7 +56,8 @@ async fn a_stack_of_networks_is_made_once_and_removed() {
     let rule = json!({"GroupId": group, "IpProtocol": "tcp", "FromPort": 81, "ToPort": 81, "CidrIp": "10.0.0.0/8"});
     make("AWS::EC2::SecurityGroupIngress", "Ingress", rule.clone()).await;
     make("AWS::EC2::SecurityGroupEgress", "Egress", rule).await;
-    let card = json!({"SubnetId": subnet, "GroupSet": [group], "PrivateIpAddress": "10.0.0.9"});
+    let card = json!({"SubnetId": subnet, "GroupSet": [group], "PrivateIpAddress": "10.0.0.9",
+        "SecondaryPrivateIpAddressCount": "1"});
     let interface = make("AWS::EC2::NetworkInterface", "Card", card).await;
     let ip = make("AWS::EC2::EIP", "Address", json!({"Domain": "vpc"})).await;
     let found = w.call(DescribeAddressesRequest { public_ips: vec![ip], ..Default::default() }).await.addresses;
