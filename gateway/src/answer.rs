@@ -26,8 +26,13 @@ static NAMELESS: ServiceModel = ServiceModel {
 
 /// A successful answer.
 pub fn success(call: &Call<'_>, operation: &Operation, value: &Value, request_id: &str) -> Response<Body> {
-    let encoded =
+    let mut encoded =
         kiln_protocol::encode_response(call.protocol, call.model, operation.name, operation.output, value, request_id);
+    if encoded.status == 200 && matches!(call.protocol, Protocol::RestJson | Protocol::RestXml) {
+        // No model says it: a part of an object is told by where it lies in the whole.
+        let part = encoded.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-range"));
+        encoded.status = if part { 206 } else { operation.http.status };
+    }
     response(encoded, request_id)
 }
 
@@ -41,9 +46,15 @@ fn response(encoded: Encoded, request_id: &str) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(encoded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));
+    if !encoded.content_type.is_empty() {
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));
+    }
     for (name, value) in encoded.headers {
         match (http::HeaderName::try_from(&*name), HeaderValue::try_from(value)) {
+            // A member may say it better than the protocol does.
+            (Ok(name), Ok(value)) if name == http::header::CONTENT_TYPE => {
+                headers.insert(name, value);
+            }
             (Ok(name), Ok(value)) => {
                 headers.append(name, value);
             }

@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderMap, Uri};
 use kiln_protocol::{Error, Protocol};
 use kiln_service_kit::{Caller, Platform};
-use kiln_signing::{Body, Claim, Family, RequestParts, SigError, Verifier};
+use kiln_signing::{Body, ChunkSignatures, Claim, Family, Payload, RequestParts, SigError, Verifier};
 use std::net::IpAddr;
 use time::OffsetDateTime;
 
@@ -14,6 +14,8 @@ use time::OffsetDateTime;
 pub struct Who {
     pub caller: Caller,
     pub region: String,
+    /// What checks the chunks of a body that comes in signed ones.
+    pub chunks: Option<ChunkSignatures>,
 }
 
 /// Verifies signatures; remembers derived keys.
@@ -27,14 +29,20 @@ impl Authenticator {
     }
 
     /// Names the caller, or refuses in the words of the service's family.
-    pub fn authenticate(&self, platform: &Platform, call: &Call<'_>, head: &Parts, body: &[u8]) -> Result<Who, Error> {
+    pub fn authenticate(
+        &self,
+        platform: &Platform,
+        call: &Call<'_>,
+        head: &Parts,
+        body: Body<'_>,
+    ) -> Result<Who, Error> {
         let request = RequestParts {
             method: head.method.as_str(),
             path: head.uri.path(),
             query: head.uri.query().unwrap_or(""),
             headers: &head.headers,
             authority: head.uri.authority().map(|a| a.as_str()),
-            body: Body::Bytes(body),
+            body,
         };
         let family = family(call.protocol);
         let refuse = |error: SigError| refusal(error, family);
@@ -60,9 +68,11 @@ impl Authenticator {
         if credential.expires.is_some_and(|end| end <= now) {
             return Err(refuse(SigError::ExpiredToken));
         }
+        let streamed = matches!(claim.payload, Payload::Streaming(_));
+        let chunks = streamed.then(|| self.verifier.chunk_signatures(&claim, &credential.secret));
         let mut caller = credential.caller;
         caller.access_key = claim.access_key_id;
-        Ok(Who { caller, region: claim.region })
+        Ok(Who { caller, region: claim.region, chunks })
     }
 }
 
@@ -99,7 +109,7 @@ fn open(platform: &Platform, claim: Option<Claim>) -> Result<Who, Error> {
     };
     let mut caller = known.unwrap_or_else(|| Caller::root(if is_account { &key } else { &home.account }));
     caller.access_key = key;
-    Ok(Who { caller, region })
+    Ok(Who { caller, region, chunks: None })
 }
 
 fn family(protocol: Protocol) -> Family {

@@ -8,14 +8,18 @@
 //!                                            (load balancers, wait conditions)
 //! ```
 //!
+//! REST calls, whose bodies may be too large to take, go their own way (`rest`).
+//!
 //! Every phase that can refuse does so with an AWS error in the protocol the caller speaks.
 
 mod answer;
 mod authenticate;
 mod body;
+mod chunked;
 mod decode;
 mod listen;
 mod name;
+mod rest;
 
 pub use answer::Body;
 pub use listen::{Gateway, HostHandler, Limits};

@@ -3,6 +3,7 @@
 use crate::answer::{self, Body};
 use crate::authenticate::Authenticator;
 use crate::body::{Bodies, Taken};
+use crate::rest::{self, RestCall};
 use crate::{decode, name};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -12,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use kiln_protocol::{Error, Protocol};
 use kiln_service_kit::{Cx, Platform, Scope, invoke};
+use kiln_signing::Body as SignedBody;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -79,6 +81,16 @@ impl Gateway {
         Self { shared: Arc::new(Shared { authenticator, platform, hosts, limits, bodies }) }
     }
 
+    pub(crate) fn platform(&self) -> &Arc<Platform> {
+        &self.shared.platform
+    }
+    pub(crate) fn authenticator(&self) -> &Authenticator {
+        &self.shared.authenticator
+    }
+    pub(crate) fn limits(&self) -> Limits {
+        self.shared.limits
+    }
+
     /// Serves connections until `stop` turns true.
     pub async fn serve(&self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         loop {
@@ -142,6 +154,13 @@ impl Gateway {
         }
         let (head, body) = request.into_parts();
         let request_id = self.shared.platform.ids().uuid();
+        if let Some(service) = rest::service(&self.shared.platform, &head, &host) {
+            let rest = RestCall { service, head, host: &host, client, request_id: &request_id };
+            let call = AssertUnwindSafe(self.rest(rest, body));
+            return call.catch_unwind().await.unwrap_or_else(|_| {
+                answer::error(service.model.protocol, Some(service.model), &broke_off(), &request_id)
+            });
+        }
         match self.shared.bodies.take(body).await {
             // The room is given back when the call is done.
             Ok(Taken { bytes, room: _room }) => {
@@ -149,8 +168,7 @@ impl Gateway {
                 let call = AssertUnwindSafe(self.call(head, bytes, &host, client, &request_id));
                 call.catch_unwind().await.unwrap_or_else(|_| {
                     // The panic hook has told the log what and where.
-                    let error = Error::internal("the operation broke off. The log of kiln says why");
-                    answer::error(protocol, None, &error, &request_id)
+                    answer::error(protocol, None, &broke_off(), &request_id)
                 })
             }
             Err(error) => {
@@ -174,7 +192,7 @@ impl Gateway {
             Err(refusal) => return answer::error(refusal.protocol, None, &refusal.error, request_id),
         };
         let refuse = |error: &Error| answer::error(call.protocol, Some(call.model), error, request_id);
-        let who = match self.shared.authenticator.authenticate(platform, &call, &head, &body) {
+        let who = match self.shared.authenticator.authenticate(platform, &call, &head, SignedBody::Bytes(&body)) {
             Ok(who) => who,
             // Some of AWS's operations take no signature: what is not built says so first.
             Err(error) if error.code.starts_with("MissingAuthenticationToken") && is_unserved(platform, &call) => {
@@ -211,6 +229,10 @@ impl Gateway {
     }
 }
 
+fn broke_off() -> Error {
+    Error::internal("the operation broke off. The log of kiln says why")
+}
+
 /// Whether AWS has the operation and Kiln does not.
 fn is_unserved(platform: &Platform, call: &name::Call<'_>) -> bool {
     call.model.operations.contains(&call.operation.as_str())
@@ -222,7 +244,7 @@ fn no_such_operation(operation: &str, version: &str) -> Error {
 }
 
 /// An operation AWS has and Kiln does not, or one nobody has: told apart by the model's list.
-fn not_served(call: &name::Call<'_>) -> Error {
+pub(crate) fn not_served(call: &name::Call<'_>) -> Error {
     let full = format!("{}:{}", call.model.signing_name, call.operation);
     if call.model.operations.contains(&call.operation.as_str()) {
         return Error::not_built(full);

@@ -116,7 +116,7 @@ fn same_api(model: &ServiceModel, version: &Option<String>) -> bool {
 }
 
 /// The service in the credential scope, header or presigned.
-fn scope_service(head: &Parts) -> Option<String> {
+pub(crate) fn scope_service(head: &Parts) -> Option<String> {
     let credential = match head.headers.get("authorization") {
         Some(value) => {
             let text = value.to_str().ok()?;

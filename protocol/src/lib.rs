@@ -20,6 +20,7 @@ mod model;
 pub mod pattern;
 pub mod query;
 pub mod rest;
+mod route;
 mod scalar;
 mod shape;
 pub mod stored;
@@ -31,7 +32,8 @@ mod xml;
 
 pub use error::{Error, Fault};
 pub use json::redact;
-pub use model::{Http, OperationShapes, Protocol, Request, ServiceModel};
+pub use model::{Http, OperationShapes, Protocol, Request, Route, ServiceModel};
+pub use route::route;
 pub use shape::{Kind, Limits, Location, Member, StructShape, TimeFormat, member};
 #[doc(hidden)]
 pub use typed::wrong;

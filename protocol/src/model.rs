@@ -44,6 +44,18 @@ pub struct Http {
     pub status: u16,
 }
 
+/// What a REST request must have to mean an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    pub operation: &'static str,
+    pub method: &'static str,
+    /// With labels and, after `?`, keys that tell it from others (`/{Bucket}?acl`).
+    pub uri: &'static str,
+    /// Query keys without which it would be another operation.
+    pub query: &'static [&'static str],
+    pub headers: &'static [&'static str],
+}
+
 /// The input of an operation; generated for each.
 pub trait Request: StructTyped + Send + 'static {
     type Response: StructTyped + Send + 'static;

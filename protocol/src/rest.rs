@@ -206,7 +206,8 @@ pub(crate) fn encode(
         in_body.push(kept);
     }
     match payload {
-        None => answer.body = body(protocol, model, shape.name, &Value::Struct(in_body), shape),
+        None if protocol == Protocol::RestXml && shape.members.iter().all(|m| m.location != Location::Body) => {}
+        None => answer.body = body(protocol, model, shape.root.unwrap_or(shape.name), &Value::Struct(in_body), shape),
         Some((Value::Absent, _)) => {}
         Some((Value::Blob(bytes), _)) => {
             answer.content_type = Some("application/octet-stream");
@@ -231,7 +232,11 @@ fn body(protocol: Protocol, model: &ServiceModel, root: &str, value: &Value, sha
     }
     let mut writer = xml::Writer::query();
     writer.open_in(root, model.xml_namespace);
-    writer.structure(value, shape);
+    match (value, shape.members) {
+        // One text that is the root itself: `<LocationConstraint>eu-west-1</LocationConstraint>`.
+        (Value::Struct(values), [only]) if only.element == root => writer.text(&values[0], only.time),
+        _ => writer.structure(value, shape),
+    }
     writer.close(root);
     writer.into_bytes()
 }

@@ -192,6 +192,8 @@ impl Member {
 /// A structure: its name in the model and its members, in order.
 pub struct StructShape {
     pub name: &'static str,
+    /// The root element of an XML answer, where it is not called as the structure is.
+    pub root: Option<&'static str>,
     pub members: &'static [Member],
 }
 

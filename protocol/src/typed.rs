@@ -121,6 +121,17 @@ impl<T: Shape> Shape for Map<T> {
     }
 }
 
+#[doc(hidden)]
+#[macro_export]
+macro_rules! root {
+    () => {
+        None
+    };
+    ($root:literal) => {
+        Some($root)
+    };
+}
+
 /// A structure and its table, written down once.
 ///
 /// ```
@@ -134,7 +145,7 @@ impl<T: Shape> Shape for Map<T> {
 /// ```
 #[macro_export]
 macro_rules! shape {
-    ($($(#[$doc:meta])* pub struct $name:ident { $($field:ident: $ty:ty = $member:expr),* $(,)? })*) => { $(
+    ($($(#[$doc:meta])* pub struct $name:ident $(as $root:literal)? { $($field:ident: $ty:ty = $member:expr),* $(,)? })*) => { $(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Default)]
         pub struct $name { $(pub $field: $ty),* }
@@ -153,6 +164,7 @@ macro_rules! shape {
         impl $crate::StructTyped for $name {
             const SHAPE: &'static $crate::StructShape = &$crate::StructShape {
                 name: stringify!($name),
+                root: $crate::root!($($root)?),
                 members: &[$($crate::Member { kind: <$ty as $crate::Shape>::kind, ..$member }),*],
             };
         }

@@ -1,6 +1,6 @@
 //! One way in and one way out for all protocols: what the gateway calls.
 
-use crate::{Error, Fault, Protocol, ServiceModel, StructShape, Value, cbor, ec2, json, query, rest};
+use crate::{Error, Fault, Protocol, ServiceModel, StructShape, Value, cbor, ec2, json, query, rest, xml};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
 
@@ -8,6 +8,7 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
     pub status: u16,
+    /// Empty where there is no body.
     pub content_type: &'static str,
     /// Without the content type.
     pub headers: Vec<(Cow<'static, str>, String)>,
@@ -35,6 +36,12 @@ pub fn encode_response(
             answer.status = rest.status.unwrap_or(answer.status);
             answer.headers.extend(rest.headers);
             answer.content_type = rest.content_type.unwrap_or(answer.content_type);
+            if rest.body.is_empty() && rest.content_type.is_none() {
+                answer.content_type = "";
+            }
+            if is_s3(model) {
+                s3_ids(&mut answer, request_id);
+            }
             rest.body
         }
     };
@@ -45,6 +52,13 @@ pub fn encode_response(
 pub fn encode_error(protocol: Protocol, model: &ServiceModel, error: &Error, request_id: &str) -> Encoded {
     let mut answer = empty(protocol, status(error), request_id);
     answer.body = match protocol {
+        Protocol::RestXml if is_s3(model) => {
+            s3_ids(&mut answer, request_id);
+            if error.status == 304 {
+                return Encoded { content_type: "", ..answer };
+            }
+            s3_error(error, request_id)
+        }
         Protocol::Query | Protocol::RestXml => query::encode_error(model, error, request_id),
         Protocol::Ec2 => ec2::encode_error(error, request_id),
         Protocol::Json10 | Protocol::Json11 => json_error(error),
@@ -63,6 +77,31 @@ fn empty(protocol: Protocol, status: u16, request_id: &str) -> Encoded {
         headers.push(("smithy-protocol".into(), "rpc-v2-cbor".to_owned()));
     }
     Encoded { status, content_type: content_type(protocol), headers, body: vec![] }
+}
+
+/// S3 is older than the other XML services, and is told from them in a few places.
+fn is_s3(model: &ServiceModel) -> bool {
+    model.protocol == Protocol::RestXml && model.name == "s3"
+}
+
+fn s3_ids(answer: &mut Encoded, request_id: &str) {
+    answer.headers.push(("x-amz-request-id".into(), request_id.to_owned()));
+    answer.headers.push(("x-amz-id-2".into(), request_id.to_owned()));
+}
+
+/// An error with nothing around it: `<Error><Code>…</Code>…</Error>`.
+fn s3_error(error: &Error, request_id: &str) -> Vec<u8> {
+    let mut writer = xml::Writer::query();
+    writer.open("Error");
+    writer.leaf("Code", &error.code);
+    writer.leaf("Message", &error.message);
+    for (name, text) in &error.fields {
+        writer.leaf(name, text);
+    }
+    writer.leaf("RequestId", request_id);
+    writer.leaf("HostId", request_id);
+    writer.close("Error");
+    writer.into_bytes()
 }
 
 /// `{"__type":"Code","message":"…"}` and the error's further members.

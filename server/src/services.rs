@@ -8,6 +8,7 @@ pub fn services() -> Vec<Service> {
         kiln_iam::service(),
         kiln_sts::service(),
         kiln_ssm::service(),
+        kiln_s3::service(),
         kiln_ec2::service(),
         kiln_elbv2::service(),
         kiln_autoscaling::service(),

@@ -63,6 +63,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
         .open(arguments.auth == Auth::Open)
         .part::<Arc<dyn MachineDriver>>(driver.clone())
         .part(kiln_ssm::SealingKey::open(state_dir, &secrets)?)
+        .part(kiln_s3::ObjectFiles::open(state_dir, &secrets)?)
         .part(RootCredential { access_key: state.access_key.clone(), secret: state.secret.clone() });
     builder = hosts::install(builder, &driver)?;
     for service in services::services() {

@@ -1,6 +1,6 @@
 //! What a handler or controller is given: who calls, where, when, and the ways to everything else.
 
-use crate::{Caller, Error, Grant, IdSource, Platform, Request, ResourcePolicy, Scope, Store, operation};
+use crate::{Caller, Error, Grant, IdSource, Platform, Request, ResourcePolicy, Scope, Store, Streams, operation};
 use kiln_clock::Timestamp;
 use kiln_protocol::Shape;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ pub struct Cx {
     request_id: Arc<str>,
     source_ip: Option<std::net::IpAddr>,
     request_host: Option<Arc<str>>,
+    streams: Option<Arc<Streams>>,
 }
 
 impl Cx {
@@ -26,6 +27,7 @@ impl Cx {
             request_id: request_id.into(),
             source_ip: None,
             request_host: None,
+            streams: None,
         }
     }
 
@@ -45,6 +47,12 @@ impl Cx {
     /// With the Host header of the request, for answers that contain a URL.
     pub fn via_host(mut self, host: &str) -> Self {
         self.request_host = Some(host.into());
+        self
+    }
+
+    /// With the pipes of a body that is not held in memory.
+    pub fn with_streams(mut self, streams: Arc<Streams>) -> Self {
+        self.streams = Some(streams);
         self
     }
 
@@ -91,6 +99,10 @@ impl Cx {
     }
     pub fn request_host(&self) -> Option<&str> {
         self.request_host.as_deref()
+    }
+    /// The pipes of a call from outside whose body is not held in memory.
+    pub fn streams(&self) -> Option<&Arc<Streams>> {
+        self.streams.as_ref()
     }
     pub fn store(&self) -> &Store {
         self.platform.store()

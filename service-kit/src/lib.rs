@@ -19,6 +19,7 @@ mod paging;
 mod platform;
 mod resource;
 mod service;
+mod streams;
 mod target;
 
 pub use access::{Access, Caller, CallerKind, Credential, Grant, ResourcePolicy, RootCredential};
@@ -30,13 +31,14 @@ pub use futures_util::future::BoxFuture;
 pub use idempotency::{Remembered, request_hash};
 pub use kiln_clock::{Clock, Timestamp};
 pub use kiln_ids::{Arn, IdSource};
-pub use kiln_protocol::{Blob, Error, Fault, Map, Request};
+pub use kiln_protocol::{Blob, Error, Fault, Map, Request, Route};
 pub use kiln_store::{Change, Commit, Op, Record, Scope, Store, StoreError, Tx};
 pub use operation::{Operation, invoke};
 pub use paging::{Page, paginate};
 pub use platform::{CallLog, CallRecord, Platform, PlatformBuilder};
 pub use resource::{ResourceRequest, ResourceType, Stability};
 pub use service::{Service, Start};
+pub use streams::{ByteStream, Streams};
 pub use target::{Target, Targets, Touched};
 
 #[doc(hidden)]

@@ -2,7 +2,7 @@
 
 use crate::{AnyController, Error, Operation, Platform, ResourceType, Targets};
 use futures_util::future::BoxFuture;
-use kiln_protocol::ServiceModel;
+use kiln_protocol::{Route, ServiceModel};
 use std::sync::Arc;
 
 /// Something a service runs beside its controllers, e.g. the metadata servers; called once at start.
@@ -17,12 +17,14 @@ pub struct Service {
     pub start: Vec<Start>,
     /// What its calls touch, for policies; see [`Targets`].
     pub targets: Option<Targets>,
+    /// By which a REST request is told to mean an operation; empty for other protocols.
+    pub routes: &'static [Route],
 }
 
 impl Service {
     /// A service with operations only; push the rest.
     pub fn new(model: &'static ServiceModel, operations: &'static [&'static [Operation]]) -> Self {
-        Self { model, operations, controllers: vec![], resources: vec![], start: vec![], targets: None }
+        Self { model, operations, controllers: vec![], resources: vec![], start: vec![], targets: None, routes: &[] }
     }
 
     /// The row of that name.

@@ -16,6 +16,7 @@
 //! dependencies along for about 300 lines of work.
 
 mod canonical;
+mod chunks;
 mod claim;
 mod date;
 mod errors;
@@ -27,6 +28,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use chunks::ChunkSignatures;
 pub use claim::{Claim, Kind, Payload, parse};
 pub use date::{format_amz_date, parse_amz_date};
 pub use errors::{Answer, Family, SigError};

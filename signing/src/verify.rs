@@ -4,7 +4,7 @@ use hmac::Mac;
 use time::OffsetDateTime;
 
 use crate::{
-    SigError,
+    ChunkSignatures, SigError,
     canonical::{Inputs, mac_of},
     claim::{Claim, Kind, Payload},
     is_s3,
@@ -39,6 +39,11 @@ impl Verifier {
     ) -> Result<(), SigError> {
         let key = || self.keys.get(&claim.credential, secret, claim.key_scope());
         check(claim, request, now, key)
+    }
+
+    /// What checks the chunks of a streamed body, after the claim of its head was verified.
+    pub fn chunk_signatures(&self, claim: &Claim, secret: &str) -> ChunkSignatures {
+        ChunkSignatures::new(claim, self.keys.get(&claim.credential, secret, claim.key_scope()))
     }
 
     #[cfg(test)]

@@ -33,6 +33,7 @@ const SERVICES: &[(&str, &str)] = &[
     ("ec2", "ec2"),
     ("elbv2", "elbv2"),
     ("iam", "iam"),
+    ("s3", "s3"),
     ("ssm", "ssm"),
     ("sts", "sts"),
 ];

@@ -143,7 +143,8 @@ impl Writer {
         self.close(name);
     }
 
-    fn text(&mut self, value: &Value, time: TimeFormat) {
+    /// A scalar's text.
+    pub(crate) fn text(&mut self, value: &Value, time: TimeFormat) {
         match value {
             Value::Bool(b) => self.out.push_str(if *b { "true" } else { "false" }),
             Value::Int(i) => write!(self.out, "{i}").expect("writing to memory cannot fail"),

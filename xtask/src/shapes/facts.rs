@@ -70,6 +70,9 @@ pub struct Model {
     /// Names of all the model's operations, served or not.
     #[serde(default)]
     pub all_operations: Vec<String>,
+    /// What a request must have to mean an operation; of all operations, REST protocols only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
     pub operations: BTreeMap<String, Operation>,
     pub shapes: BTreeMap<String, Shape>,
 }
@@ -100,6 +103,18 @@ pub struct Operation {
     pub output: Option<Ref>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Ref>,
+    #[serde(default, skip_serializing)]
+    pub deprecated: bool,
+}
+
+/// A REST operation's method and path, and the query keys and headers that it requires.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Route {
+    pub operation: String,
+    pub method: String,
+    pub uri: String,
+    pub query: Vec<String>,
+    pub headers: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -215,6 +230,7 @@ impl Model {
     pub fn keep(mut self, botocore: &str, served: &[&str]) -> Result<Model> {
         self.botocore = botocore.to_string();
         self.all_operations = self.operations.keys().cloned().collect();
+        self.routes = self.all_routes()?;
         for name in served {
             if !self.operations.contains_key(*name) {
                 return Err(format!("operations.txt names {name}, which the model does not have"));
@@ -228,6 +244,31 @@ impl Model {
         Ok(self)
     }
 
+    /// None for protocols whose requests name their operation; none of what only old clients use.
+    fn all_routes(&self) -> Result<Vec<Route>> {
+        let mut routes = vec![];
+        if !self.metadata.protocol.starts_with("rest-") {
+            return Ok(routes);
+        }
+        for (name, operation) in self.operations.iter().filter(|(_, operation)| !operation.deprecated) {
+            let (mut query, mut headers) = (vec![], vec![]);
+            if let Some(input) = &operation.input {
+                let shape = self.shape(&input.shape)?;
+                for (member, of) in shape.members.0.iter().filter(|(member, _)| shape.required.contains(member)) {
+                    let wire = of.location_name.as_ref().unwrap_or(member).clone();
+                    match of.location.as_deref() {
+                        Some("querystring") => query.push(wire),
+                        Some("header") => headers.push(wire),
+                        _ => {}
+                    }
+                }
+            }
+            let Http { method, request_uri, .. } = operation.http.clone();
+            routes.push(Route { operation: name.clone(), method, uri: request_uri, query, headers });
+        }
+        Ok(routes)
+    }
+
     /// The committed form: one line per operation and shape, so that a difference reads well.
     pub fn to_text(&self) -> Result<String> {
         fn json(value: &impl Serialize) -> Result<String> {
@@ -238,8 +279,13 @@ impl Model {
                 map.iter().map(|(k, v)| Ok(format!("    {}: {}", json(k)?, json(v)?))).collect();
             Ok(lines?.join(",\n"))
         }
+        let routes: Result<Vec<String>> = self.routes.iter().map(|route| Ok(format!("    {}", json(route)?))).collect();
+        let routes = match routes?.join(",\n") {
+            none if none.is_empty() => none,
+            routes => format!("  \"routes\": [\n{routes}\n  ],\n"),
+        };
         Ok(format!(
-            "{{\n  \"botocore\": {},\n  \"metadata\": {},\n  \"all_operations\": {},\n  \"operations\": {{\n{}\n  }},\n  \"shapes\": {{\n{}\n  }}\n}}\n",
+            "{{\n  \"botocore\": {},\n  \"metadata\": {},\n  \"all_operations\": {},\n{routes}  \"operations\": {{\n{}\n  }},\n  \"shapes\": {{\n{}\n  }}\n}}\n",
             json(&self.botocore)?,
             json(&self.metadata)?,
             json(&self.all_operations)?,

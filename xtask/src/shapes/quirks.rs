@@ -22,6 +22,9 @@ pub struct Quirk {
     /// Required, though the model does not say so.
     #[serde(default)]
     pub required: bool,
+    /// Of a whole structure (`"ListObjectsV2Response"`): the root element of its XML, which botocore's
+    /// models do not have.
+    pub root: Option<String>,
     /// The proof.
     pub why: String,
 }
@@ -49,6 +52,13 @@ impl Quirks {
         let Some(quirk) = self.by_member.get(&key) else { return Quirk::default() };
         self.used.borrow_mut().insert(key);
         quirk.clone()
+    }
+
+    /// The root element of a structure, where it has one of its own.
+    pub fn root(&self, structure: &str) -> Option<String> {
+        let root = self.by_member.get(structure)?.root.clone();
+        self.used.borrow_mut().insert(structure.to_owned());
+        root
     }
 
     /// Fails for corrections of members that do not exist.

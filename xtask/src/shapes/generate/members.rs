@@ -31,10 +31,11 @@ impl Generator<'_> {
             let table = self.table(name, member, target, input, required, payload)?;
             fields.push_str(&format!("        {field}: {ty} = {table},\n"));
         }
+        let root = self.quirks.root(type_name).map(|root| format!(" as {root:?}")).unwrap_or_default();
         if fields.is_empty() {
-            return Ok(format!("    pub struct {type_name} {{}}\n"));
+            return Ok(format!("    pub struct {type_name}{root} {{}}\n"));
         }
-        Ok(format!("    pub struct {type_name} {{\n{fields}    }}\n"))
+        Ok(format!("    pub struct {type_name}{root} {{\n{fields}    }}\n"))
     }
 
     fn field_type(

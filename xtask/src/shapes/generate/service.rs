@@ -2,6 +2,7 @@
 
 use super::{Generator, HEADER};
 use crate::Result;
+use crate::shapes::facts::Route;
 use std::collections::BTreeMap;
 
 /// Services whose requests and ARNs have no region.
@@ -55,6 +56,17 @@ impl Generator<'_> {
             ));
         }
         text.push_str("}\n");
+        if !self.model.routes.is_empty() {
+            text.push_str("\n/// What a request must have to mean an operation, of all the model's operations.\n");
+            text.push_str("pub static ROUTES: &[kiln_protocol::Route] = &[\n");
+            for route in &self.model.routes {
+                let Route { operation, method, uri, query, headers } = route;
+                text.push_str(&format!(
+                    "    kiln_protocol::Route {{ operation: {operation:?}, method: {method:?}, uri: {uri:?}, query: &{query:?}, headers: &{headers:?} }},\n"
+                ));
+            }
+            text.push_str("];\n");
+        }
         Ok(text)
     }
 }

@@ -1,0 +1,246 @@
+//! Calls whose operation stands in their method, path and query, and whose body may be an object of
+//! gigabytes: so far those of S3.
+//!
+//! ```text
+//! head -> is it S3's? -> route -> authenticate (head only) -> body: a pipe, or taken -> decode
+//!      -> invoke -> encode, with what the operation left in the outgoing pipe as the body
+//! ```
+//!
+//! A bucket is the path's first segment, or stands before the host's name (the
+//! README of `services/s3` says how). The caller is asked for the body only once they are known and allowed:
+//! one that waits for `100 Continue` never sends what would be refused.
+
+use crate::answer::{self, Body};
+use crate::chunked::{self, Form};
+use crate::listen::{Gateway, not_served};
+use crate::name::{self, Call};
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, TryStreamExt};
+use http::request::Parts;
+use http::{Method, Response};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Body as _, Frame, Incoming};
+use kiln_protocol::rest::RestRequest;
+use kiln_protocol::{Error, Kind, Location};
+use kiln_service_kit::{ByteStream, Cx, Operation, Platform, Scope, Service, Streams, invoke};
+use kiln_signing::{Body as SignedBody, ChunkSignatures, SigError};
+use sha2::{Digest, Sha256};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest body of a call that is not an object's: DeleteObjects' thousand keys, and room.
+const MOST_BYTES: usize = 4 << 20;
+/// How long, and how much, to read on after a refusal, so that the sender gets to read it.
+const READ_ON: (Duration, usize) = (Duration::from_secs(1), 16 << 20);
+
+/// The service of a request that belongs here.
+pub fn service<'p>(platform: &'p Platform, head: &Parts, host: &str) -> Option<&'p Service> {
+    let s3 = platform.services().iter().find(|service| service.model.name == "s3" && !service.routes.is_empty())?;
+    if head.headers.contains_key("x-amz-target") {
+        return None;
+    }
+    let is_s3 = match name::scope_service(head) {
+        Some(scope) => scope == s3.model.signing_name,
+        None => has_s3_host(host) || is_plain(head),
+    };
+    is_s3.then_some(s3)
+}
+
+/// Neither signed nor a form: somebody asks for a path, as a browser or curl does for an object.
+fn is_plain(head: &Parts) -> bool {
+    let form = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form"));
+    let named = head.uri.query().is_some_and(|q| form_urlencoded::parse(q.as_bytes()).any(|(key, _)| key == "Action"));
+    let signed = head.headers.contains_key("authorization");
+    matches!(head.method, Method::GET | Method::HEAD) && head.uri.path() != "/" && !form && !named && !signed
+}
+
+/// The host's part that S3 itself answers to: `s3.localhost`, `s3.eu-west-1.amazonaws.com`.
+fn own_labels(host: &str) -> Option<&str> {
+    host.strip_suffix(".localhost").or_else(|| host.strip_suffix(".amazonaws.com"))
+}
+
+fn has_s3_host(host: &str) -> bool {
+    own_labels(host).is_some_and(|labels| labels.split('.').any(|label| label == "s3"))
+}
+
+/// The bucket in a host's name: `docs` of `docs.s3.localhost`, `docs.s3.eu-west-1.localhost` and
+/// `docs.localhost`.
+fn bucket_of(host: &str) -> Option<&str> {
+    let labels = own_labels(host)?;
+    if labels == "s3" || labels.starts_with("s3.") {
+        return None;
+    }
+    if let Some(bucket) = labels.strip_suffix(".s3") {
+        return Some(bucket);
+    }
+    match labels.rsplit_once('.').and_then(|(front, _region)| front.strip_suffix(".s3")) {
+        Some(bucket) => Some(bucket),
+        None => host.ends_with(".localhost").then_some(labels),
+    }
+}
+
+/// The path with its bucket, wherever that was.
+fn full_path(head: &Parts, host: &str) -> String {
+    let path = head.uri.path();
+    let path = match bucket_of(host) {
+        Some(bucket) => format!("/{bucket}{path}"),
+        None => path.to_owned(),
+    };
+    match path.strip_suffix('/') {
+        Some(bucket) if bucket.matches('/').count() == 1 && bucket.len() > 1 => bucket.to_owned(),
+        _ => path,
+    }
+}
+
+/// Whether the operation's body is an object, which is not held in memory.
+fn is_piped(operation: &Operation) -> bool {
+    operation.input.members.iter().any(|m| m.location == Location::Payload && matches!((m.kind)(), Kind::Blob))
+}
+
+/// How the body comes, by its head.
+fn form(head: &Parts, signatures: Option<ChunkSignatures>) -> Result<Form, Error> {
+    let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(stated) = header("x-amz-content-sha256") else { return Ok(Form::Plain(None)) };
+    if let Some(marker) = stated.strip_prefix("STREAMING-") {
+        let signed = marker.starts_with("AWS4-HMAC-SHA256-PAYLOAD");
+        if !signed && marker != "UNSIGNED-PAYLOAD-TRAILER" {
+            return Err(Error::not_built(format!("the payload {stated}")));
+        }
+        let length = header("x-amz-decoded-content-length").and_then(|length| length.parse().ok());
+        if length.is_none() {
+            let text = "You must provide the Content-Length HTTP header.";
+            return Err(Error::sender("MissingContentLength", text).with_status(411));
+        }
+        let trailers = marker.ends_with("-TRAILER");
+        return Ok(Form::Chunked { signed, trailers, signatures: signatures.filter(|_| signed), length });
+    }
+    let mut digest = [0; 32];
+    match hex::decode_to_slice(stated, &mut digest) {
+        Ok(()) => Ok(Form::Plain(Some(digest))),
+        // Checked with the signature, where there is one.
+        Err(_) => Ok(Form::Plain(None)),
+    }
+}
+
+/// A body that is no object's, whole.
+async fn take(mut body: ByteStream) -> Result<Bytes, Error> {
+    let mut taken = BytesMut::new();
+    while let Some(data) = body.next().await {
+        taken.extend_from_slice(&data?);
+        if taken.len() > MOST_BYTES {
+            let text = "Your request was too big.";
+            return Err(
+                Error::sender("MaxMessageLengthExceeded", text).with("MaxMessageLengthBytes", MOST_BYTES.to_string())
+            );
+        }
+    }
+    Ok(taken.freeze())
+}
+
+/// What a call is made of, beside its body.
+pub(crate) struct RestCall<'c> {
+    pub service: &'c Service,
+    pub head: Parts,
+    pub host: &'c str,
+    pub client: SocketAddr,
+    pub request_id: &'c str,
+}
+
+impl Gateway {
+    /// Answers a REST call.
+    pub(crate) async fn rest(&self, call: RestCall<'_>, body: Incoming) -> Response<Body> {
+        let model = call.service.model;
+        let mut body = Some(body);
+        let answered = self.rest_call(&call, &mut body).await;
+        // One that waits for `100 Continue` sends nothing now. Another may be sending, and would see a
+        // broken pipe instead of the refusal.
+        if let Some(body) = body.as_mut().filter(|_| !call.head.headers.contains_key("expect")) {
+            read_on(body).await;
+        }
+        answered.unwrap_or_else(|error| {
+            if error.status >= 500 && error.status != 501 {
+                tracing::error!(service = model.name, %error, "an operation failed");
+            }
+            answer::error(model.protocol, Some(model), &error, call.request_id)
+        })
+    }
+
+    async fn rest_call(&self, rest: &RestCall<'_>, body: &mut Option<Incoming>) -> Result<Response<Body>, Error> {
+        let RestCall { service, head, host, client, request_id } = rest;
+        let (model, platform) = (service.model, self.platform());
+        let path = full_path(head, host);
+        let query = head.uri.query().unwrap_or("");
+        let has_header = |name: &str| head.headers.contains_key(name);
+        let method = head.method.as_str();
+        let Some((route, labels)) = kiln_protocol::route(service.routes, method, &path, query, has_header) else {
+            let text = "The specified method is not allowed against this resource.";
+            return Err(Error::sender("MethodNotAllowed", text).with_status(405).with("Method", method));
+        };
+        let call = Call { model, operation: route.operation.to_owned(), protocol: model.protocol, version: None };
+        let who = self.authenticator().authenticate(platform, &call, head, SignedBody::NotRead)?;
+        let operation = platform.operation(model.name, route.operation).ok_or_else(|| not_served(&call))?;
+        let form = form(head, who.chunks)?;
+        let streams = Arc::new(Streams::default());
+        if let Some(name) = head.headers.get("x-amz-trailer").and_then(|name| name.to_str().ok()) {
+            streams.announce(name);
+        }
+        let mut bytes = Bytes::new();
+        if let Some(body) = body.take_if(|body| !body.is_end_stream()) {
+            let piped = chunked::read(body, form, self.limits().body_time, streams.clone());
+            match is_piped(operation) {
+                true => streams.set_incoming(piped),
+                false => bytes = take(piped).await?,
+            }
+        } else {
+            promised_nothing(&form)?;
+        }
+        let headers: Vec<(&str, &str)> =
+            head.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+        let request = RestRequest { path: &path, query, headers: &headers, body: &bytes };
+        let value = kiln_protocol::rest::decode(model.protocol, &request, &labels, operation.input)?;
+        let scope = Scope::new(who.caller.account.as_str(), who.region.as_str());
+        let cx = Cx::new(platform.clone(), scope, who.caller, request_id).from_ip(client.ip()).via_host(host);
+        let answered = invoke(&cx.with_streams(streams.clone()), operation, value).await;
+        if let Some(mut rest) = streams.take_incoming().filter(|_| !head.headers.contains_key("expect")) {
+            let read = async {
+                let mut read = 0;
+                while let Some(Ok(data)) = rest.next().await
+                    && read < READ_ON.1
+                {
+                    read += data.len();
+                }
+            };
+            let _ = tokio::time::timeout(READ_ON.0, read).await;
+        }
+        let mut response = answer::success(&call, operation, &answered?, request_id);
+        if let Some(outgoing) = streams.take_outgoing() {
+            let frames = outgoing.map_ok(Frame::data).map_err(Into::into);
+            *response.body_mut() = BodyExt::boxed_unsync(StreamBody::new(frames));
+        }
+        Ok(response)
+    }
+}
+
+/// A request without a body may still have promised one.
+fn promised_nothing(form: &Form) -> Result<(), Error> {
+    match form {
+        Form::Plain(Some(digest)) if *digest != <[u8; 32]>::from(Sha256::digest([])) => {
+            Err(chunked::refusal(SigError::BodyMismatch))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn read_on(body: &mut Incoming) {
+    let read = async {
+        let mut read = 0;
+        while let Some(Ok(frame)) = body.frame().await
+            && read < READ_ON.1
+        {
+            read += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    // Whether that helps is for the sender to say.
+    let _ = tokio::time::timeout(READ_ON.0, read).await;
+}

@@ -1,0 +1,100 @@
+//! What objects carry beside their bytes, from requests to records to answers. The requests and
+//! answers that have these members are different types with the same fields, hence macros.
+
+use crate::errors;
+use kiln_service_kit::Error;
+use std::collections::BTreeMap;
+
+/// S3's bound of user metadata: names and values together.
+const MOST_METADATA: usize = 2 << 10;
+
+/// The [`Described`](crate::records::Described) of a request.
+macro_rules! described {
+    ($input:expr) => {
+        crate::records::Described {
+            content_type: $input.content_type.clone(),
+            cache_control: $input.cache_control.clone(),
+            content_disposition: $input.content_disposition.clone(),
+            content_encoding: crate::described::without_chunks($input.content_encoding.as_deref()),
+            content_language: $input.content_language.clone(),
+            expires: $input.expires,
+            metadata: $input.metadata.clone(),
+        }
+    };
+}
+pub(crate) use described;
+
+/// `aws-chunked` tells how the body travels, not what it is.
+pub fn without_chunks(encoding: Option<&str>) -> Option<String> {
+    let kept: Vec<&str> = encoding?.split(',').map(str::trim).filter(|e| *e != "aws-chunked").collect();
+    (!kept.is_empty()).then(|| kept.join(","))
+}
+
+/// Refuses the settings of a request that would change how an object is kept and are not built.
+macro_rules! check_settings {
+    ($input:expr) => {{
+        crate::described::check_acl($input.acl.as_deref())?;
+        crate::described::check_encryption($input.server_side_encryption.as_deref())?;
+        crate::described::refuse(&[
+            ("access control grants", $input.grant_full_control.is_some()),
+            ("access control grants", $input.grant_read.is_some() || $input.grant_read_acp.is_some()),
+            ("access control grants", $input.grant_write_acp.is_some()),
+            ("SSECustomerAlgorithm", $input.sse_customer_algorithm.is_some()),
+            ("SSEKMSKeyId", $input.ssekms_key_id.is_some()),
+            ("SSEKMSEncryptionContext", $input.ssekms_encryption_context.is_some()),
+            ("BucketKeyEnabled", $input.bucket_key_enabled == Some(true)),
+            ("a StorageClass other than STANDARD", $input.storage_class.as_deref().is_some_and(|c| c != "STANDARD")),
+            ("WebsiteRedirectLocation", $input.website_redirect_location.is_some()),
+            ("ObjectLockMode", $input.object_lock_mode.is_some()),
+            ("ObjectLockRetainUntilDate", $input.object_lock_retain_until_date.is_some()),
+            ("ObjectLockLegalHoldStatus", $input.object_lock_legal_hold_status.is_some()),
+        ])?;
+        crate::described::check_metadata(&$input.metadata)?;
+    }};
+}
+pub(crate) use check_settings;
+
+/// Refuses, by name, the first thing that was given and is not built.
+pub fn refuse(given: &[(&str, bool)]) -> Result<(), Error> {
+    match given.iter().find(|(_, given)| *given) {
+        Some((what, _)) => Err(Error::not_built(format!("s3: {what}"))),
+        None => Ok(()),
+    }
+}
+
+/// Access control lists are off, as in every new bucket of AWS: only those that say what holds anyway
+/// are taken.
+pub fn check_acl(acl: Option<&str>) -> Result<(), Error> {
+    match acl {
+        None | Some("private" | "bucket-owner-full-control") => Ok(()),
+        Some(_) => Err(Error::sender("AccessControlListNotSupported", "The bucket does not allow ACLs")),
+    }
+}
+
+/// Every object is sealed with AES-256 ([`crate::files`]).
+pub fn check_encryption(asked: Option<&str>) -> Result<(), Error> {
+    match asked {
+        None | Some("AES256") => Ok(()),
+        Some(other) => Err(Error::not_built(format!("s3: server-side encryption by {other}"))),
+    }
+}
+
+pub fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<(), Error> {
+    let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > MOST_METADATA { Err(errors::metadata_too_large()) } else { Ok(()) }
+}
+
+/// Writes a checksum into the member of its algorithm.
+macro_rules! show_checksum {
+    ($into:expr, $checksum:expr) => {{
+        let value = Some($checksum.value.clone());
+        match $checksum.algorithm {
+            crate::checksum::Algorithm::Crc32 => $into.checksum_crc32 = value,
+            crate::checksum::Algorithm::Crc32c => $into.checksum_crc32_c = value,
+            crate::checksum::Algorithm::Crc64Nvme => $into.checksum_crc64_nvme = value,
+            crate::checksum::Algorithm::Sha1 => $into.checksum_sha1 = value,
+            crate::checksum::Algorithm::Sha256 => $into.checksum_sha256 = value,
+        }
+    }};
+}
+pub(crate) use show_checksum;

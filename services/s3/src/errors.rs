@@ -1,0 +1,144 @@
+//! What callers read when something is refused: S3's codes, statuses and words.
+
+use kiln_service_kit::Error;
+
+fn error(status: u16, code: &'static str, message: &str) -> Error {
+    Error::sender(code, message).with_status(status)
+}
+
+pub fn no_such_bucket(bucket: &str) -> Error {
+    error(404, "NoSuchBucket", "The specified bucket does not exist").with("BucketName", bucket)
+}
+
+pub fn no_such_key(key: &str) -> Error {
+    error(404, "NoSuchKey", "The specified key does not exist.").with("Key", key)
+}
+
+pub fn no_such_upload(upload: &str) -> Error {
+    let text = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.";
+    error(404, "NoSuchUpload", text).with("UploadId", upload)
+}
+
+pub fn access_denied() -> Error {
+    error(403, "AccessDenied", "Access Denied")
+}
+
+pub fn invalid_bucket_name(bucket: &str) -> Error {
+    error(400, "InvalidBucketName", "The specified bucket is not valid.").with("BucketName", bucket)
+}
+
+pub fn owned_by_you(bucket: &str) -> Error {
+    let text = "Your previous request to create the named bucket succeeded and you already own it.";
+    error(409, "BucketAlreadyOwnedByYou", text).with("BucketName", bucket)
+}
+
+pub fn already_exists(bucket: &str) -> Error {
+    let text = "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.";
+    error(409, "BucketAlreadyExists", text).with("BucketName", bucket)
+}
+
+pub fn not_empty(bucket: &str) -> Error {
+    error(409, "BucketNotEmpty", "The bucket you tried to delete is not empty").with("BucketName", bucket)
+}
+
+/// The bucket is elsewhere: clients read the region and ask again there.
+pub fn wrong_region(asked: &str, region: &str) -> Error {
+    let text = format!("The authorization header is malformed; the region '{asked}' is wrong; expecting '{region}'");
+    error(400, "AuthorizationHeaderMalformed", &text).with("Region", region)
+}
+
+pub fn invalid_location(region: &str) -> Error {
+    error(400, "InvalidLocationConstraint", "The specified location-constraint is not valid")
+        .with("LocationConstraint", region)
+}
+
+pub fn illegal_location(text: &str) -> Error {
+    error(400, "IllegalLocationConstraintException", text)
+}
+
+pub fn invalid_argument(name: &str, value: &str, message: &str) -> Error {
+    error(400, "InvalidArgument", message).with("ArgumentName", name).with("ArgumentValue", value)
+}
+
+pub fn invalid_request(message: &str) -> Error {
+    error(400, "InvalidRequest", message)
+}
+
+pub fn bad_digest(what: &str) -> Error {
+    error(400, "BadDigest", &format!("The {what} you specified did not match the calculated checksum."))
+}
+
+pub fn invalid_digest() -> Error {
+    error(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
+}
+
+pub fn too_large(most: u64) -> Error {
+    error(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+        .with("MaxSizeAllowed", most.to_string())
+}
+
+pub fn too_small() -> Error {
+    error(400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
+}
+
+pub fn key_too_long() -> Error {
+    error(400, "KeyTooLongError", "Your key is too long").with("MaxSizeAllowed", "1024")
+}
+
+pub fn metadata_too_large() -> Error {
+    let text = "Your metadata headers exceed the maximum allowed metadata size";
+    error(400, "MetadataTooLarge", text).with("MaxSizeAllowed", "2048")
+}
+
+pub fn precondition_failed(condition: &'static str) -> Error {
+    let text = "At least one of the pre-conditions you specified did not hold";
+    error(412, "PreconditionFailed", text).with("Condition", condition)
+}
+
+pub fn not_modified() -> Error {
+    error(304, "NotModified", "Not Modified")
+}
+
+pub fn invalid_range(asked: &str, size: u64) -> Error {
+    error(416, "InvalidRange", "The requested range is not satisfiable")
+        .with("RangeRequested", asked)
+        .with("ActualObjectSize", size.to_string())
+}
+
+pub fn invalid_part_number(asked: i32, parts: usize) -> Error {
+    error(416, "InvalidPartNumber", "The requested partnumber is not satisfiable")
+        .with("PartNumberRequested", asked.to_string())
+        .with("ActualPartCount", parts.to_string())
+}
+
+pub fn invalid_part(upload: &str, number: i32) -> Error {
+    let text = "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.";
+    error(400, "InvalidPart", text).with("UploadId", upload).with("PartNumber", number.to_string())
+}
+
+pub fn invalid_part_order(upload: &str) -> Error {
+    let text =
+        "The list of parts was not in ascending order. The parts list must be specified in order by part number.";
+    error(400, "InvalidPartOrder", text).with("UploadId", upload)
+}
+
+pub fn malformed_xml() -> Error {
+    let text = "The XML you provided was not well-formed or did not validate against our published schema";
+    error(400, "MalformedXML", text)
+}
+
+pub fn invalid_tag(message: &str) -> Error {
+    error(400, "InvalidTag", message)
+}
+
+/// Nothing of that kind was ever set on the bucket, and nothing can be set: codes as AWS has them.
+pub fn not_configured(code: &'static str, message: &str, bucket: &str) -> Error {
+    error(404, code, message).with("BucketName", bucket)
+}
+
+/// One clear answer for a disk that takes no more. Not among AWS's, whose disks do not fill; no status
+/// that clients would try again at.
+pub fn disk_full() -> Error {
+    let text = "The disk under kiln's state directory is full. Nothing was stored. Make room there and try again.";
+    Error::receiver("InsufficientStorage", text).with_status(507)
+}

@@ -1,0 +1,250 @@
+//! The bytes of objects: files in the state directory, each sealed under a key of its own.
+//!
+//! ```text
+//! body ─► s3/staging/ID (hashed and sealed on the way) ─► fsync ─► rename to s3/data/ID ─► the record
+//! ```
+//! A record is written only after the file it names is on the disk, and a file is removed only after
+//! the record that named it is gone. A kiln that dies in between leaves a file that no record names;
+//! the next one removes it ([`ObjectFiles::sweep`]).
+//!
+//! Sealed means AES-256 in counter mode, under a key made from the one in `s3.key` and the file's name:
+//! what AWS calls SSE-S3, and does for every object. As there, it guards the disk, not the API.
+
+use crate::errors;
+use aes::Aes256;
+use aes::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use bytes::Bytes;
+use ctr::Ctr128BE;
+use futures_util::stream::{self, StreamExt};
+use hmac::{Hmac, Mac};
+use kiln_service_kit::{ByteStream, Error, IdSource};
+use std::collections::HashSet;
+use std::io::{ErrorKind, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+
+use crate::records::Piece;
+
+const KEY_FILE: &str = "s3.key";
+/// What is read of a file at a time.
+const READ: usize = 256 << 10;
+
+/// The files and their key; the server installs it as a part.
+#[derive(Clone)]
+pub struct ObjectFiles(Arc<Inner>);
+
+struct Inner {
+    staging: PathBuf,
+    data: PathBuf,
+    key: [u8; 32],
+}
+
+fn failed(what: &str, error: std::io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            tracing::error!(%error, what, "the disk is full");
+            errors::disk_full()
+        }
+        _ => {
+            tracing::error!(%error, what, "cannot use the files of S3");
+            Error::internal(what)
+        }
+    }
+}
+
+impl ObjectFiles {
+    /// The files below a state directory; makes folders and key at the first start. `Err` is a line for
+    /// the terminal.
+    pub fn open(state_dir: &Path, ids: &IdSource) -> Result<Self, String> {
+        let said = |what: &Path, error: std::io::Error| format!("failed to prepare {}: {error}", what.display());
+        let (staging, data) = (state_dir.join("s3/staging"), state_dir.join("s3/data"));
+        for folder in [&staging, &data] {
+            std::fs::create_dir_all(folder).map_err(|e| said(folder, e))?;
+        }
+        let path = state_dir.join(KEY_FILE);
+        let key = match std::fs::read(&path) {
+            Ok(bytes) => bytes.try_into().map_err(|_| {
+                format!("{} is damaged: restore it, or remove it and all objects with it", path.display())
+            })?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let key: [u8; 32] = ids.bytes(32).try_into().expect("32 bytes were asked for");
+                write_key(&path, &key).map_err(|e| said(&path, e))?;
+                key
+            }
+            Err(error) => return Err(said(&path, error)),
+        };
+        Ok(Self(Arc::new(Inner { staging, data, key })))
+    }
+
+    fn cipher(&self, file: &str) -> Ctr128BE<Aes256> {
+        let mac = Hmac::<sha2::Sha256>::new_from_slice(&self.0.key).expect("HMAC takes keys of any length");
+        let key = mac.chain_update(file).finalize().into_bytes();
+        // Each key seals one file, so the counter may begin at zero.
+        Ctr128BE::<Aes256>::new(&key, &[0; 16].into())
+    }
+
+    /// A new file to write to.
+    pub async fn stage(&self, ids: &IdSource) -> Result<Staged, Error> {
+        let name = ids.hex(32);
+        let path = self.0.staging.join(&name);
+        let file = tokio::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).await;
+        let file = file.map_err(|e| failed("opening a file for an object", e))?;
+        let cipher = self.cipher(&name);
+        Ok(Staged { files: self.clone(), file: Some(file), cipher, name, path, size: 0, kept: false })
+    }
+
+    /// The bytes `from..to` of the pieces in a row.
+    pub async fn read(&self, pieces: &[Piece], from: u64, to: u64) -> Result<ByteStream, Error> {
+        let mut spans = vec![];
+        let mut at = 0;
+        for piece in pieces {
+            let (start, end) = (from.max(at), to.min(at + piece.size));
+            if start < end {
+                spans.push((piece.file.clone(), start - at, end - start));
+            }
+            at += piece.size;
+        }
+        let mut spans = spans.into_iter();
+        // Opened before the answer begins: an object that is removed meanwhile is still read.
+        let open = match spans.next() {
+            Some(span) => Some(self.open_piece(span).await?),
+            None => None,
+        };
+        let start = (self.clone(), open, spans);
+        Ok(stream::try_unfold(start, |(files, mut open, mut spans)| async move {
+            loop {
+                let Some(piece) = &mut open else { return Ok(None) };
+                if let Some(data) = piece.next().await? {
+                    return Ok(Some((data, (files, open, spans))));
+                }
+                open = match spans.next() {
+                    Some(span) => Some(files.open_piece(span).await?),
+                    None => None,
+                };
+            }
+        })
+        .boxed())
+    }
+
+    async fn open_piece(&self, (name, from, length): (String, u64, u64)) -> Result<OpenPiece, Error> {
+        let path = self.0.data.join(&name);
+        let mut file = tokio::fs::File::open(&path).await.map_err(|e| failed("opening an object's file", e))?;
+        file.seek(SeekFrom::Start(from)).await.map_err(|e| failed("reading an object's file", e))?;
+        let mut cipher = self.cipher(&name);
+        cipher.seek(from);
+        Ok(OpenPiece { file, cipher, left: length })
+    }
+
+    /// Removes files that no record names any more. One that cannot be removed is left for the next start.
+    pub async fn remove(&self, pieces: &[Piece]) {
+        for piece in pieces {
+            if let Err(error) = tokio::fs::remove_file(self.0.data.join(&piece.file)).await {
+                tracing::warn!(%error, file = piece.file, "cannot remove a file that no object has any more");
+            }
+        }
+    }
+
+    /// Removes what earlier kilns left behind: half-written files, and those that no record names.
+    pub fn sweep(&self, named: &HashSet<String>) -> std::io::Result<usize> {
+        let mut removed = 0;
+        for (folder, all) in [(&self.0.staging, true), (&self.0.data, false)] {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                if all || !entry.file_name().to_str().is_some_and(|name| named.contains(name)) {
+                    std::fs::remove_file(entry.path())?;
+                    removed += 1;
+                }
+            }
+        }
+        Ok(removed)
+    }
+}
+
+fn write_key(path: &Path, key: &[u8]) -> std::io::Result<()> {
+    let next = path.with_extension("key.next");
+    let mut file = std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&next)?;
+    file.write_all(key)?;
+    file.sync_all()?;
+    std::fs::rename(&next, path)
+}
+
+struct OpenPiece {
+    file: tokio::fs::File,
+    cipher: Ctr128BE<Aes256>,
+    left: u64,
+}
+
+impl OpenPiece {
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let mut data = vec![0; READ.min(usize::try_from(self.left).unwrap_or(READ))];
+        let read = self.file.read(&mut data).await.map_err(|e| failed("reading an object's file", e))?;
+        if read == 0 {
+            return Err(Error::internal("an object's file is shorter than its record says"));
+        }
+        data.truncate(read);
+        self.cipher.apply_keystream(&mut data);
+        self.left -= read as u64;
+        Ok(Some(data.into()))
+    }
+}
+
+/// A file on its way; removed when dropped, unless [`Staged::keep`] was called.
+pub struct Staged {
+    files: ObjectFiles,
+    file: Option<tokio::fs::File>,
+    cipher: Ctr128BE<Aes256>,
+    name: String,
+    path: PathBuf,
+    size: u64,
+    kept: bool,
+}
+
+impl Staged {
+    /// Writes more.
+    pub async fn write(&mut self, data: &[u8]) -> Result<(), Error> {
+        let mut sealed = data.to_vec();
+        self.cipher.apply_keystream(&mut sealed);
+        self.size += data.len() as u64;
+        let file = self.file.as_mut().ok_or_else(|| Error::internal("writing to a finished file"))?;
+        file.write_all(&sealed).await.map_err(|e| failed("writing an object's file", e))
+    }
+
+    /// Bytes written.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Puts it on the disk, under the name a record may give.
+    pub async fn finish(&mut self) -> Result<Piece, Error> {
+        let said = |e| failed("writing an object's file", e);
+        let mut file = self.file.take().ok_or_else(|| Error::internal("finishing a file twice"))?;
+        file.flush().await.map_err(said)?;
+        file.sync_all().await.map_err(said)?;
+        let to = self.files.0.data.join(&self.name);
+        tokio::fs::rename(&self.path, &to).await.map_err(said)?;
+        self.path = to;
+        let folder = tokio::fs::File::open(&self.files.0.data).await.map_err(said)?;
+        folder.sync_all().await.map_err(said)?;
+        Ok(Piece { file: self.name.clone(), size: self.size })
+    }
+
+    /// A record names it now.
+    pub fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.kept
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
+            tracing::warn!(%error, file = self.name, "cannot remove a file that no object has");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! S3: buckets and objects, durable, with bodies that stream from the wire to a file and back.
+//!
+//! ```text
+//! PutObject ── authorized by its head ── body ─► file (hashed, sealed, on the disk) ─► record
+//! GetObject ── record ─► file, range by range ─► body
+//! ```
+//! [`files`] says how the two are kept in step, [`records`] what is kept of each thing.
+
+mod checksum;
+mod described;
+mod errors;
+mod files;
+mod operations;
+mod receive;
+mod records;
+mod resources;
+mod targets;
+
+#[cfg(test)]
+mod tests;
+
+pub use files::ObjectFiles;
+
+use kiln_service_kit::{BoxFuture, Error, Platform, Service};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The service.
+pub fn service() -> Service {
+    let mut service = Service::new(
+        &kiln_s3_shapes::SERVICE,
+        &[
+            operations::bucket::OPERATIONS,
+            operations::configuration::OPERATIONS,
+            operations::copy::OPERATIONS,
+            operations::delete::OPERATIONS,
+            operations::get::OPERATIONS,
+            operations::list::OPERATIONS,
+            operations::multipart::OPERATIONS,
+            operations::complete::OPERATIONS,
+            operations::put::OPERATIONS,
+            operations::tags::OPERATIONS,
+        ],
+    );
+    service.routes = kiln_s3_shapes::ROUTES;
+    service.targets = Some(targets::of);
+    service.resources = vec![Arc::new(resources::bucket::Bucket)];
+    service.start = vec![sweep];
+    service
+}
+
+/// Removes files that no record names: what a kiln that was killed left behind.
+fn sweep(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
+    Box::pin(async move {
+        // A platform without a disk (the simulation) keeps no objects.
+        let Ok(files) = platform.part::<ObjectFiles>() else { return Ok(()) };
+        let mut named = HashSet::new();
+        for (_, _, object) in platform.store().list_everywhere::<records::Object>()? {
+            named.extend(object.pieces.iter().map(|piece| piece.file.clone()));
+        }
+        for (_, _, part) in platform.store().list_everywhere::<records::Part>()? {
+            named.insert(part.piece.file.clone());
+        }
+        let removed = files.sweep(&named);
+        let removed = removed.map_err(|e| Error::internal(format!("cannot tidy the files of S3: {e}")))?;
+        if removed > 0 {
+            tracing::info!(removed, "files that no object has were removed");
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,124 @@
+//! CopyObject: the bytes of an object to another file, with its own description or a new one.
+
+use super::{bucket, check_key, check_write, object, quoted, still_there};
+use crate::checksum::Algorithm;
+use crate::described::{check_settings, described, refuse, show_checksum};
+use crate::errors;
+use crate::files::ObjectFiles;
+use crate::operations::get::{Conditions, refuse_versions};
+use crate::receive::{self, LARGEST, Promised};
+use crate::records::{Object, within};
+use kiln_s3_shapes::*;
+use kiln_service_kit::{Cx, Error, Operation, operation};
+use percent_encoding::percent_decode_str;
+use std::sync::Arc;
+
+pub const OPERATIONS: &[Operation] = &[operation!(CopyObject: copy_object(CopyObjectRequest))];
+
+/// Bucket and key of a `x-amz-copy-source`: `/bucket/key`, percent-encoded, maybe with a version.
+pub fn source(text: &str) -> Result<(String, String), Error> {
+    let invalid = || {
+        let message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
+        errors::invalid_argument("x-amz-copy-source", text, message)
+    };
+    if text.starts_with("arn:") {
+        return Err(Error::not_built("s3: access points"));
+    }
+    let (path, query) = text.split_once('?').unwrap_or((text, ""));
+    refuse_versions(query.strip_prefix("versionId="), None)?;
+    let path = percent_decode_str(path).decode_utf8().map_err(|_| invalid())?;
+    let (bucket, key) = path.trim_start_matches('/').split_once('/').ok_or_else(invalid)?;
+    if bucket.is_empty() || key.is_empty() {
+        return Err(invalid());
+    }
+    Ok((bucket.to_owned(), key.to_owned()))
+}
+
+/// The object that a copy is made of; its bucket may be in another region.
+pub fn find_source(
+    cx: &Cx,
+    text: &str,
+    expected_owner: Option<&String>,
+    conditions: Conditions<'_>,
+) -> Result<(String, String, Arc<Object>), Error> {
+    let (name, key) = source(text)?;
+    let found = match bucket(cx, &name, expected_owner) {
+        Err(error) if error.is("AuthorizationHeaderMalformed") => name,
+        found => found?.name.clone(),
+    };
+    let object = object(cx.store(), &found, &key)?;
+    // Unlike a read, a copy that finds nothing new is refused.
+    conditions.check(&object).map_err(|error| match error.status {
+        304 => errors::precondition_failed("x-amz-copy-source-If-None-Match"),
+        _ => error,
+    })?;
+    Ok((found, key, object))
+}
+
+async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResponse, Error> {
+    let to = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    check_key(&input.key)?;
+    check_settings!(input);
+    refuse(&[("CopySourceSSECustomerAlgorithm", input.copy_source_sse_customer_algorithm.is_some())])?;
+    let conditions = Conditions {
+        if_match: input.copy_source_if_match.as_deref(),
+        if_none_match: input.copy_source_if_none_match.as_deref(),
+        modified_since: input.copy_source_if_modified_since,
+        unmodified_since: input.copy_source_if_unmodified_since,
+    };
+    let expected = input.expected_source_bucket_owner.as_ref();
+    let (from, from_key, object) = find_source(cx, &input.copy_source, expected, conditions)?;
+    if object.size > LARGEST {
+        let text = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120";
+        return Err(errors::invalid_request(text));
+    }
+    let replace = input.metadata_directive.as_deref() == Some("REPLACE");
+    let new_tags = input.tagging_directive.as_deref() == Some("REPLACE");
+    if from == to.name && from_key == input.key && !replace && !new_tags {
+        let text = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
+        return Err(errors::invalid_request(text));
+    }
+    let described = if replace { described!(input) } else { object.described.clone() };
+    let tags = if new_tags { super::tags::from_header(input.tagging.as_deref())? } else { object.tags.clone() };
+    // One of its parts' checksums says nothing of the copy, which has no parts.
+    let kept = object.checksum.as_ref().map(|checksum| checksum.algorithm);
+    let algorithm = input.checksum_algorithm.as_deref().and_then(Algorithm::named).or(kept);
+    let files = cx.part::<ObjectFiles>()?;
+    let bytes = files.read(&object.pieces, 0, object.size).await?;
+    let received = receive::receive(cx, bytes, Promised { algorithm, ..Default::default() }).await?;
+    let copy = Object {
+        size: object.size,
+        etag: hex::encode(received.md5),
+        modified: cx.now(),
+        pieces: vec![received.piece],
+        parts: 0,
+        described,
+        checksum: Some(received.checksum.clone()),
+        tags,
+    };
+    let mut result = CopyObjectResult {
+        e_tag: Some(quoted(&copy.etag)),
+        last_modified: Some(copy.modified),
+        checksum_type: Some(received.checksum.kind().to_owned()),
+        ..Default::default()
+    };
+    show_checksum!(result, received.checksum);
+    let before = cx
+        .store()
+        .write(|tx| {
+            still_there(tx, &to.name)?;
+            let there = check_write(tx, &to.name, &input.key, input.if_match.as_ref(), input.if_none_match.as_ref())?;
+            tx.put(&within(&to.name), &input.key, copy)?;
+            Ok::<_, Error>(there)
+        })
+        .await?;
+    received.staged.keep();
+    if let Some(before) = before {
+        files.remove(&before.pieces).await;
+    }
+    Ok(CopyObjectResponse {
+        copy_object_result: Some(result),
+        server_side_encryption: Some("AES256".to_owned()),
+        ..Default::default()
+    })
+}

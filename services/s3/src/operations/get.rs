@@ -1,0 +1,212 @@
+//! GetObject and HeadObject: conditions, ranges, and the bytes.
+
+use super::{bucket, matches, object, quoted};
+use crate::described::{refuse, show_checksum};
+use crate::errors;
+use crate::files::ObjectFiles;
+use crate::records::Object;
+use futures_util::TryStreamExt;
+use kiln_s3_shapes::*;
+use kiln_service_kit::{Blob, Cx, Error, Operation, Timestamp, operation};
+
+pub const OPERATIONS: &[Operation] =
+    &[operation!(GetObject: get_object(GetObjectRequest)), operation!(HeadObject: head_object(HeadObjectRequest))];
+
+/// What another service may hold of an object in memory.
+const MOST_HELD: u64 = 64 << 20;
+
+/// What both operations answer, which are two types with the same fields.
+macro_rules! shown {
+    ($answer:ident, $input:expr, $object:expr, $span:expr) => {{
+        let (object, span): (&Object, &Span) = ($object, $span);
+        let described = &object.described;
+        let mut answer = $answer {
+            accept_ranges: Some("bytes".to_owned()),
+            last_modified: Some(object.modified),
+            content_length: Some((span.to - span.from) as i64),
+            content_range: span.part.then(|| format!("bytes {}-{}/{}", span.from, span.to - 1, object.size)),
+            e_tag: Some(quoted(&object.etag)),
+            cache_control: $input.response_cache_control.clone().or(described.cache_control.clone()),
+            content_disposition: $input.response_content_disposition.clone().or(described.content_disposition.clone()),
+            content_encoding: $input.response_content_encoding.clone().or(described.content_encoding.clone()),
+            content_language: $input.response_content_language.clone().or(described.content_language.clone()),
+            content_type: $input
+                .response_content_type
+                .clone()
+                .or(described.content_type.clone())
+                .or(Some("binary/octet-stream".to_owned())),
+            expires: $input.response_expires.or(described.expires),
+            metadata: described.metadata.clone(),
+            server_side_encryption: Some("AES256".to_owned()),
+            parts_count: $input.part_number.filter(|_| object.parts > 0).map(|_| object.parts as i32),
+            tag_count: (!object.tags.is_empty()).then_some(object.tags.len() as i32),
+            ..Default::default()
+        };
+        if let Some(checksum) = &object.checksum
+            && $input.checksum_mode.as_deref() == Some("ENABLED")
+            && !span.part
+        {
+            show_checksum!(answer, checksum);
+            answer.checksum_type = Some(checksum.kind().to_owned());
+        }
+        answer
+    }};
+}
+
+async fn get_object(cx: &Cx, input: GetObjectRequest) -> Result<GetObjectResponse, Error> {
+    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    let overridden = [&input.response_cache_control, &input.response_content_type, &input.response_content_disposition];
+    if overridden.iter().any(|given| given.is_some()) && is_unsigned(cx) {
+        let text = "Request specific response headers cannot be used for anonymous GET requests.";
+        return Err(errors::invalid_request(text));
+    }
+    refuse_versions(input.version_id.as_deref(), input.sse_customer_algorithm.as_deref())?;
+    let object = object(cx.store(), &bucket.name, &input.key)?;
+    Conditions {
+        if_match: input.if_match.as_deref(),
+        if_none_match: input.if_none_match.as_deref(),
+        modified_since: input.if_modified_since,
+        unmodified_since: input.if_unmodified_since,
+    }
+    .check(&object)?;
+    let span = Span::of(&object, input.range.as_deref(), input.part_number)?;
+    let mut answer = shown!(GetObjectResponse, input, &object, &span);
+    let bytes = cx.part::<ObjectFiles>()?.read(&object.pieces, span.from, span.to).await?;
+    match cx.streams() {
+        Some(streams) => streams.set_outgoing(bytes),
+        None if span.to - span.from > MOST_HELD => return Err(errors::too_large(MOST_HELD)),
+        None => {
+            let add = |mut all: Vec<u8>, data: bytes::Bytes| async move {
+                all.extend_from_slice(&data);
+                Ok(all)
+            };
+            answer.body = Some(Blob(bytes.try_fold(vec![], add).await?));
+        }
+    }
+    Ok(answer)
+}
+
+async fn head_object(cx: &Cx, input: HeadObjectRequest) -> Result<HeadObjectResponse, Error> {
+    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    refuse_versions(input.version_id.as_deref(), input.sse_customer_algorithm.as_deref())?;
+    let object = object(cx.store(), &bucket.name, &input.key)?;
+    Conditions {
+        if_match: input.if_match.as_deref(),
+        if_none_match: input.if_none_match.as_deref(),
+        modified_since: input.if_modified_since,
+        unmodified_since: input.if_unmodified_since,
+    }
+    .check(&object)?;
+    let span = Span::of(&object, input.range.as_deref(), input.part_number)?;
+    Ok(shown!(HeadObjectResponse, input, &object, &span))
+}
+
+fn is_unsigned(cx: &Cx) -> bool {
+    cx.streams().is_some() && cx.caller().access_key.is_empty()
+}
+
+/// Without versioning, an object has the version `null` and no other.
+pub fn refuse_versions(version: Option<&str>, customer_key: Option<&str>) -> Result<(), Error> {
+    refuse(&[("SSECustomerAlgorithm", customer_key.is_some())])?;
+    match version {
+        None | Some("null") => Ok(()),
+        Some(other) => Err(errors::invalid_argument("versionId", other, "Invalid version id specified")),
+    }
+}
+
+/// The conditions of a read.
+#[derive(Default)]
+pub struct Conditions<'c> {
+    pub if_match: Option<&'c str>,
+    pub if_none_match: Option<&'c str>,
+    pub modified_since: Option<Timestamp>,
+    pub unmodified_since: Option<Timestamp>,
+}
+
+impl Conditions<'_> {
+    /// By tag first: where that holds, the time of the same kind is not asked. HTTP's times are whole seconds.
+    pub fn check(&self, object: &Object) -> Result<(), Error> {
+        let changed_after = |time: Timestamp| object.modified.epoch_seconds() > time.epoch_seconds();
+        match (self.if_match, self.unmodified_since) {
+            (Some(wanted), _) if !matches(wanted, &object.etag) => return Err(errors::precondition_failed("If-Match")),
+            (None, Some(time)) if changed_after(time) => {
+                return Err(errors::precondition_failed("If-Unmodified-Since"));
+            }
+            _ => {}
+        }
+        match (self.if_none_match, self.modified_since) {
+            (Some(unwanted), _) if matches(unwanted, &object.etag) => Err(errors::not_modified()),
+            (None, Some(time)) if !changed_after(time) => Err(errors::not_modified()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The bytes that are asked for.
+#[derive(Debug, PartialEq)]
+pub struct Span {
+    pub from: u64,
+    pub to: u64,
+    /// Asked for as a part, even if that is all.
+    pub part: bool,
+}
+
+impl Span {
+    /// By range or by part number. A range that is no range is not looked at, as HTTP wants it.
+    fn of(object: &Object, range: Option<&str>, part: Option<i32>) -> Result<Self, Error> {
+        if let Some(number) = part {
+            if range.is_some() {
+                return Err(errors::invalid_request("Cannot specify both Range header and partNumber query parameter"));
+            }
+            let at = usize::try_from(number - 1).ok().filter(|at| *at < object.parts.max(1));
+            let at = at.ok_or_else(|| errors::invalid_part_number(number, object.parts.max(1)))?;
+            let size = |pieces: &[crate::records::Piece]| pieces.iter().map(|piece| piece.size).sum::<u64>();
+            let (from, to) = (size(&object.pieces[..at]), size(&object.pieces[..=at]));
+            return Ok(Self { from, to, part: object.parts > 0 && from < to });
+        }
+        let whole = Self { from: 0, to: object.size, part: false };
+        match range {
+            Some(text) => Ok(Self::within(text, object.size)?.unwrap_or(whole)),
+            None => Ok(whole),
+        }
+    }
+
+    /// What `bytes=…` asks of so many; nothing where it is no such text.
+    pub fn within(text: &str, size: u64) -> Result<Option<Self>, Error> {
+        let Some((from, to)) = text.strip_prefix("bytes=").and_then(|range| range.trim().split_once('-')) else {
+            return Ok(None);
+        };
+        let (from, to) = match (from.parse::<u64>(), to.parse::<u64>()) {
+            (Ok(from), Ok(to)) if from <= to => (from, size.min(to.saturating_add(1))),
+            (Ok(from), Err(_)) if to.is_empty() => (from, size),
+            (Err(_), Ok(last)) if from.is_empty() => (size.saturating_sub(last), size),
+            _ => return Ok(None),
+        };
+        if from >= to {
+            return Err(errors::invalid_range(text, size));
+        }
+        Ok(Some(Self { from, to, part: true }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        let of = |text| Span::within(text, 10);
+        let part = |from, to| Some(Span { from, to, part: true });
+        assert_eq!(of("bytes=0-3").unwrap(), part(0, 4));
+        assert_eq!(of("bytes=5-99").unwrap(), part(5, 10));
+        assert_eq!(of("bytes=7-").unwrap(), part(7, 10));
+        assert_eq!(of("bytes=-4").unwrap(), part(6, 10));
+        assert_eq!(of("bytes=-99").unwrap(), part(0, 10));
+        for ignored in ["bytes=3-1", "items=0-3", "bytes=0-1,3-4", "bytes=a-b"] {
+            assert_eq!(of(ignored).unwrap(), None, "{ignored}");
+        }
+        for beyond in ["bytes=10-", "bytes=-0", "bytes=99-100"] {
+            assert_eq!(of(beyond).unwrap_err().code, "InvalidRange", "{beyond}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! PutObject: the bytes to a file, then the record.
+
+use super::{bucket, check_key, check_write, quoted, still_there};
+use crate::checksum::Algorithm;
+use crate::described::{check_settings, described, refuse, show_checksum};
+use crate::files::ObjectFiles;
+use crate::receive::{self, Promised, promised};
+use crate::records::{Object, within};
+use kiln_s3_shapes::*;
+use kiln_service_kit::{Cx, Error, Operation, operation};
+
+pub const OPERATIONS: &[Operation] = &[operation!(PutObject: put_object(PutObjectRequest))];
+
+async fn put_object(cx: &Cx, input: PutObjectRequest) -> Result<PutObjectResponse, Error> {
+    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    check_key(&input.key)?;
+    check_settings!(input);
+    refuse(&[("WriteOffsetBytes", input.write_offset_bytes.is_some())])?;
+    let tags = super::tags::from_header(input.tagging.as_deref())?;
+    let wanted = Promised {
+        md5: input.content_md5.clone(),
+        checksum: promised!(input),
+        algorithm: input.checksum_algorithm.as_deref().and_then(Algorithm::named),
+    };
+    let described = described!(input);
+    let received = receive::receive(cx, receive::body(cx, input.body), wanted).await?;
+    let object = Object {
+        size: received.piece.size,
+        etag: hex::encode(received.md5),
+        modified: cx.now(),
+        pieces: vec![received.piece],
+        parts: 0,
+        described,
+        checksum: Some(received.checksum.clone()),
+        tags,
+    };
+    let mut answer = PutObjectResponse {
+        e_tag: Some(quoted(&object.etag)),
+        checksum_type: Some(received.checksum.kind().to_owned()),
+        server_side_encryption: Some("AES256".to_owned()),
+        ..Default::default()
+    };
+    show_checksum!(answer, received.checksum);
+    let before = cx
+        .store()
+        .write(|tx| {
+            still_there(tx, &bucket.name)?;
+            let there =
+                check_write(tx, &bucket.name, &input.key, input.if_match.as_ref(), input.if_none_match.as_ref())?;
+            tx.put(&within(&bucket.name), &input.key, object)?;
+            Ok::<_, Error>(there)
+        })
+        .await?;
+    received.staged.keep();
+    if let Some(before) = before {
+        cx.part::<ObjectFiles>()?.remove(&before.pieces).await;
+    }
+    Ok(answer)
+}

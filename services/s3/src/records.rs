@@ -1,0 +1,110 @@
+//! What is kept of buckets, objects and uploads. The bytes themselves are files ([`crate::files`]); a
+//! record names them.
+//!
+//! Buckets are one list for all accounts and regions, as their names are: each record says whose it is.
+//! What is in a bucket is kept in a scope of the bucket's own, with the key as id, so that a listing
+//! reads that bucket's rows alone, in the order of their keys.
+
+use crate::checksum::Checksum;
+use kiln_service_kit::{Record, Scope, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Where buckets are kept.
+pub fn all_buckets() -> Scope {
+    Scope::new("s3", "")
+}
+
+/// Where a bucket's objects and uploads are kept.
+pub fn within(bucket: &str) -> Scope {
+    Scope::new("s3", bucket)
+}
+
+/// A bucket; its id is its name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Bucket {
+    pub name: String,
+    /// The account it belongs to.
+    pub owner: String,
+    pub region: String,
+    pub created: Timestamp,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Record for Bucket {
+    const KIND: &'static str = "s3/bucket";
+}
+
+/// What a caller says of an object beside its bytes, and reads back with them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Described {
+    pub content_type: Option<String>,
+    pub cache_control: Option<String>,
+    pub content_disposition: Option<String>,
+    pub content_encoding: Option<String>,
+    pub content_language: Option<String>,
+    pub expires: Option<Timestamp>,
+    /// `x-amz-meta-…`.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A file that holds a part of an object, or all of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Piece {
+    pub file: String,
+    pub size: u64,
+}
+
+/// An object; its id is its key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Object {
+    pub size: u64,
+    /// Without quotes.
+    pub etag: String,
+    pub modified: Timestamp,
+    pub pieces: Vec<Piece>,
+    /// How many parts it was uploaded in; 0 when it came in one.
+    pub parts: usize,
+    pub described: Described,
+    pub checksum: Option<Checksum>,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Record for Object {
+    const KIND: &'static str = "s3/object";
+}
+
+/// An upload in parts that is not complete; its id is the upload's.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Upload {
+    pub key: String,
+    pub initiated: Timestamp,
+    pub initiator: String,
+    pub described: Described,
+    pub tags: BTreeMap<String, String>,
+    /// The algorithm of its parts' checksums, and whether the whole is to have one of all its bytes.
+    pub algorithm: Option<crate::checksum::Algorithm>,
+    pub full_object: bool,
+}
+
+impl Record for Upload {
+    const KIND: &'static str = "s3/upload";
+}
+
+/// A part of an upload; its id is the upload's and its number with five digits.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Part {
+    pub piece: Piece,
+    pub etag: String,
+    pub modified: Timestamp,
+    pub checksum: Option<Checksum>,
+}
+
+impl Record for Part {
+    const KIND: &'static str = "s3/part";
+}
+
+/// The id of a part.
+pub fn part_id(upload: &str, number: i32) -> String {
+    format!("{upload}/{number:05}")
+}

@@ -1,0 +1,127 @@
+//! `AWS::S3::Bucket`. Ref gives the name.
+//!
+//! A bucket that an earlier try made is told by its `aws:cloudformation:*` tags: one of the same name
+//! without them was there before, and creation fails.
+
+use async_trait::async_trait;
+use kiln_s3_shapes::*;
+use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+pub struct Bucket;
+
+/// Properties that are carried out; others are refused by name.
+const BUILT: [&str; 5] =
+    ["BucketName", "Tags", "PublicAccessBlockConfiguration", "OwnershipControls", "BucketEncryption"];
+
+#[async_trait]
+impl ResourceType for Bucket {
+    fn type_name(&self) -> &'static str {
+        "AWS::S3::Bucket"
+    }
+
+    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
+        check(request)?;
+        let name = request.text("BucketName").unwrap_or_else(|| request.physical_name.to_ascii_lowercase());
+        if let Some(tags) = tags_of(cx, &name).await? {
+            let has = |key: &str, value: &str| tags.iter().any(|tag| tag.key == key && tag.value == value);
+            let ours = has("aws:cloudformation:stack-id", &request.stack_id)
+                && has("aws:cloudformation:logical-id", &request.logical_id);
+            return match ours {
+                true => Ok(name),
+                false => {
+                    Err(Error::sender("BucketAlreadyOwnedByYou", format!("{name} already exists")).with_status(409))
+                }
+            };
+        }
+        let elsewhere = (cx.region() != "us-east-1").then(|| cx.region().to_owned());
+        let configuration =
+            CreateBucketConfiguration { location_constraint: elsewhere, tags: tags(request), ..Default::default() };
+        cx.call(CreateBucketRequest {
+            bucket: name.clone(),
+            create_bucket_configuration: Some(configuration),
+            ..Default::default()
+        })
+        .await?;
+        Ok(name)
+    }
+
+    async fn update(&self, cx: &Cx, physical_id: &str, request: &ResourceRequest) -> Result<(), Error> {
+        check(request)?;
+        let tagging = Tagging { tag_set: tags(request) };
+        let put = PutBucketTaggingRequest { bucket: physical_id.to_owned(), tagging, ..Default::default() };
+        cx.call(put).await.map(|_| ())
+    }
+
+    async fn delete(&self, cx: &Cx, physical_id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
+        let gone = cx.call(DeleteBucketRequest { bucket: physical_id.to_owned(), ..Default::default() }).await;
+        match gone {
+            Ok(_) => Ok(Stability::Ready),
+            Err(error) if error.is("NoSuchBucket") => Ok(Stability::Ready),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn attributes(
+        &self,
+        cx: &Cx,
+        physical_id: &str,
+        _: &ResourceRequest,
+    ) -> Result<BTreeMap<String, Json>, Error> {
+        cx.call(HeadBucketRequest { bucket: physical_id.to_owned(), ..Default::default() }).await?;
+        let region = cx.region();
+        let all = [
+            ("Arn", format!("arn:aws:s3:::{physical_id}")),
+            ("DomainName", format!("{physical_id}.s3.localhost")),
+            ("RegionalDomainName", format!("{physical_id}.s3.{region}.localhost")),
+        ];
+        Ok(all.into_iter().map(|(name, value)| (name.to_owned(), Json::String(value))).collect())
+    }
+}
+
+/// A bucket's tags, or none when there is no such bucket of the caller's.
+async fn tags_of(cx: &Cx, name: &str) -> Result<Option<Vec<Tag>>, Error> {
+    let asked = cx.call(GetBucketTaggingRequest { bucket: name.to_owned(), ..Default::default() }).await;
+    match asked {
+        Ok(answer) => Ok(Some(answer.tag_set)),
+        Err(error) if error.is("NoSuchTagSet") => Ok(Some(vec![])),
+        Err(error) if error.is("NoSuchBucket") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn tags(request: &ResourceRequest) -> Vec<Tag> {
+    request.all_tags().into_iter().map(|(key, value)| Tag { key, value }).collect()
+}
+
+/// Refuses what is not built. Of the settings that cannot be changed, those that say what holds anyway
+/// are taken.
+fn check(request: &ResourceRequest) -> Result<(), Error> {
+    let Json::Object(properties) = &request.properties else { return Ok(()) };
+    let refused = |what: &str| Err(Error::not_built(format!("AWS::S3::Bucket {what}")));
+    if let Some(other) = properties.keys().find(|name| !BUILT.contains(&name.as_str())) {
+        return refused(other);
+    }
+    let truth = |value: &Json| value.as_bool() == Some(true) || value.as_str() == Some("true");
+    let open = properties.get("PublicAccessBlockConfiguration").and_then(Json::as_object);
+    if open.is_some_and(|settings| !settings.values().all(truth)) {
+        return refused("PublicAccessBlockConfiguration that lets the public in");
+    }
+    let all = |value: Option<&Json>, pointer: &str, wanted: &str| {
+        value
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+            .all(|rule| rule.pointer(pointer).and_then(Json::as_str) == Some(wanted))
+    };
+    let rules = request.properties.pointer("/OwnershipControls/Rules");
+    if !all(rules, "/ObjectOwnership", "BucketOwnerEnforced") {
+        return refused("OwnershipControls other than BucketOwnerEnforced");
+    }
+    let rules = request.properties.pointer("/BucketEncryption/ServerSideEncryptionConfiguration");
+    if !all(rules, "/ServerSideEncryptionByDefault/SSEAlgorithm", "AES256") {
+        return refused("BucketEncryption other than AES256");
+    }
+    Ok(())
+}

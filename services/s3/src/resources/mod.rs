@@ -1,0 +1,3 @@
+//! CloudFormation resource types.
+
+pub mod bucket;
