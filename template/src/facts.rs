@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use crate::schema::ResourceSchema;
 
 /// The facts files: service and text.
-pub const FILES: [(&str, &str); 6] = [
+pub const FILES: [(&str, &str); 7] = [
     ("autoscaling", include_str!("../facts/autoscaling.json")),
     ("cloudformation", include_str!("../facts/cloudformation.json")),
     ("ec2", include_str!("../facts/ec2.json")),
     ("elasticloadbalancingv2", include_str!("../facts/elasticloadbalancingv2.json")),
     ("iam", include_str!("../facts/iam.json")),
+    ("s3", include_str!("../facts/s3.json")),
     ("ssm", include_str!("../facts/ssm.json")),
 ];
 

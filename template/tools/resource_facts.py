@@ -20,6 +20,7 @@ TYPES = {
         NetworkInterface NetworkInterfaceAttachment NatGateway Volume VolumeAttachment VPCCidrBlock""",
     "autoscaling": "AutoScalingGroup LaunchConfiguration ScalingPolicy LifecycleHook ScheduledAction",
     "elasticloadbalancingv2": "LoadBalancer TargetGroup Listener ListenerRule",
+    "s3": "Bucket",
     "iam": """Role InstanceProfile Policy ManagedPolicy User Group AccessKey UserToGroupAddition RolePolicy
         UserPolicy GroupPolicy""",
     "ssm": "Parameter",
@@ -30,6 +31,7 @@ NAMESPACES = {
     "autoscaling": "AutoScaling",
     "elasticloadbalancingv2": "ElasticLoadBalancingV2",
     "iam": "IAM",
+    "s3": "S3",
     "ssm": "SSM",
     "cloudformation": "CloudFormation",
 }

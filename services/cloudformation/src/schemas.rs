@@ -11,7 +11,7 @@ pub static FACTS: LazyLock<BTreeMap<String, ResourceSchema>> = LazyLock::new(fac
 
 /// Types whose things have names of their own, and the property that gives the name. Two things of one name
 /// cannot be there at once, so one that was named cannot be replaced.
-const NAMED: [(&str, &str); 12] = [
+const NAMED: [(&str, &str); 13] = [
     ("AWS::AutoScaling::AutoScalingGroup", "AutoScalingGroupName"),
     ("AWS::AutoScaling::LaunchConfiguration", "LaunchConfigurationName"),
     ("AWS::EC2::KeyPair", "KeyName"),
@@ -23,6 +23,7 @@ const NAMED: [(&str, &str); 12] = [
     ("AWS::IAM::ManagedPolicy", "ManagedPolicyName"),
     ("AWS::IAM::Role", "RoleName"),
     ("AWS::IAM::User", "UserName"),
+    ("AWS::S3::Bucket", "BucketName"),
     ("AWS::SSM::Parameter", "Name"),
 ];
 
