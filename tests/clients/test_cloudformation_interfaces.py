@@ -78,7 +78,9 @@ class Interfaces(unittest.TestCase):
         events = cloudformation.describe_stack_events(StackName="cards")["StackEvents"]
         reasons = [event.get("ResourceStatusReason", "") for event in events if event["LogicalResourceId"] == "Plugged"]
         self.assertTrue(any("already has an interface attached at device index '1'" in reason for reason in reasons), reasons)
-        self.assertEqual(card(out)["Attachment"]["AttachmentId"], out["Plugged"])
+        # The type is replaced by removing the old one first, so what goes back is a new attachment.
+        back = card(out)["Attachment"]
+        self.assertEqual((back["InstanceId"], back["DeviceIndex"], back["Status"]), (out["Machine"], 2, "attached"))
 
         cloudformation.delete_stack(StackName="cards")
         cloudformation.get_waiter("stack_delete_complete").wait(StackName="cards", WaiterConfig=quick)

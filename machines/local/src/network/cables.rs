@@ -63,8 +63,8 @@ fn find(inside: &Netlink, name: &str, mac: [u8; 6]) -> io::Result<Option<i32>> {
 impl Router {
     /// That the network has a place for this interface.
     pub fn has_place_for(&self, interface: &ExtraInterface) -> DriverResult<()> {
-        let all = std::iter::once(&interface.ip).chain(&interface.secondary_ips);
-        all.map(|ip| self.subnet(&interface.subnet, *ip).map(|_| ())).collect()
+        let mut all = std::iter::once(&interface.ip).chain(&interface.secondary_ips);
+        all.try_for_each(|ip| self.subnet(&interface.subnet, *ip).map(|_| ()))
     }
 
     fn subnet(&self, id: &SubnetId, ip: Ipv4Addr) -> DriverResult<Subnet> {
