@@ -74,8 +74,8 @@ fn bucket_of(host: &str) -> Option<&str> {
     if let Some(bucket) = labels.strip_suffix(".s3") {
         return Some(bucket);
     }
-    match labels.rsplit_once('.').and_then(|(front, _region)| front.strip_suffix(".s3")) {
-        Some(bucket) => Some(bucket),
+    match labels.rsplit_once(".s3.") {
+        Some((bucket, _region)) => Some(bucket),
         None => host.ends_with(".localhost").then_some(labels),
     }
 }
@@ -243,4 +243,26 @@ async fn read_on(body: &mut Incoming) {
     };
     // Whether that helps is for the sender to say.
     let _ = tokio::time::timeout(READ_ON.0, read).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_stands_in_the_path_or_before_the_host() {
+        let path = |host: &str, path: &str| {
+            let (head, ()) = http::Request::builder().uri(path).body(()).expect("a good request").into_parts();
+            full_path(&head, host)
+        };
+        assert_eq!(path("127.0.0.1", "/docs/a/b"), "/docs/a/b");
+        assert_eq!(path("localhost", "/docs/"), "/docs");
+        assert_eq!(path("s3.localhost", "/docs/a/"), "/docs/a/");
+        assert_eq!(path("s3.eu-west-1.localhost", "/docs"), "/docs");
+        assert_eq!(path("docs.s3.localhost", "/a/b"), "/docs/a/b");
+        assert_eq!(path("docs.s3.eu-west-1.localhost", "/"), "/docs");
+        assert_eq!(path("my.docs.s3.dualstack.eu-west-1.amazonaws.com", "/a"), "/my.docs/a");
+        assert_eq!(path("docs.localhost", "/a"), "/docs/a");
+        assert_eq!(path("kiln.test", "/"), "/");
+    }
 }
