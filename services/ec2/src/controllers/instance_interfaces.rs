@@ -13,6 +13,7 @@ use crate::interfaces::free;
 use crate::records::{Instance, InstanceState, NetworkInterface, NetworkStatus};
 use kiln_machines_spec::{self as host, ExtraInterface, MachineStatus};
 use kiln_service_kit::{Change, Error, Name, Scope, Store, Tx};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 /// What a pass sees of an instance's interfaces.
@@ -117,14 +118,14 @@ pub fn holder(store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
 
 /// The instances that wait for this network to have an interface of theirs.
 pub fn waiting_for(store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
-    let mut names = vec![];
+    let mut names = BTreeSet::new();
     for (_, interface) in store.list::<NetworkInterface>(&change.scope)? {
         let Some(attachment) = interface.attachment.as_ref().filter(|_| *interface.vpc == *change.id) else { continue };
         let instance = store.get::<Instance>(&change.scope, &attachment.instance)?;
         let starts = instance.is_some_and(|instance| instance.state == InstanceState::Pending);
         if starts || !attachment.plugged {
-            names.push(Name::new(&change.scope, attachment.instance.as_str()));
+            names.insert(Name::new(&change.scope, attachment.instance.as_str()));
         }
     }
-    Ok(names)
+    Ok(names.into_iter().collect())
 }
