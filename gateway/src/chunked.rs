@@ -33,7 +33,7 @@ pub enum Form {
     /// As it is; its digest where that was promised.
     Plain(Option<[u8; 32]>),
     /// In chunks; signed ones where there is something to check them with.
-    Chunked { signed: bool, trailers: bool, signatures: Option<ChunkSignatures>, length: Option<u64> },
+    Chunked { signed: bool, trailers: bool, signatures: Option<Box<ChunkSignatures>>, length: Option<u64> },
 }
 
 /// The body's own bytes. A client that sends nothing for `patience` is given up.
@@ -133,7 +133,7 @@ struct Decoder {
     decoded: u64,
     signed: bool,
     trailers: bool,
-    signatures: Option<ChunkSignatures>,
+    signatures: Option<Box<ChunkSignatures>>,
     /// `x-amz-decoded-content-length`.
     length: Option<u64>,
     streams: Arc<Streams>,

@@ -113,7 +113,7 @@ fn form(head: &Parts, signatures: Option<ChunkSignatures>) -> Result<Form, Error
             return Err(Error::sender("MissingContentLength", text).with_status(411));
         }
         let trailers = marker.ends_with("-TRAILER");
-        return Ok(Form::Chunked { signed, trailers, signatures: signatures.filter(|_| signed), length });
+        return Ok(Form::Chunked { signed, trailers, signatures: signatures.filter(|_| signed).map(Box::new), length });
     }
     let mut digest = [0; 32];
     match hex::decode_to_slice(stated, &mut digest) {
