@@ -15,6 +15,7 @@ mod records;
 mod request;
 mod resources;
 mod role;
+mod s3_url;
 mod schemas;
 mod secrets;
 mod signals;

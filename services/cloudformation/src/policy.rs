@@ -5,8 +5,12 @@
 
 use crate::errors::validation;
 use crate::records::{Action, Stack, Work};
-use kiln_service_kit::Error;
+use crate::s3_url;
+use kiln_service_kit::{Cx, Error};
 use serde_json::Value as Json;
+
+/// The longest policy.
+const MOST_BYTES: usize = 16_384;
 
 /// Why the policy in force denies this work on a resource, if so.
 pub fn denies(stack: &Stack, logical_id: &str, work: &Work) -> Option<String> {
@@ -44,8 +48,26 @@ pub fn denies_action(stack: &Stack, logical_id: &str, resource_type: &str, actio
         .then(|| format!("Action denied by stack policy: no statement allows [{action}] for resource [{logical_id}]"))
 }
 
+/// The policy that a request gives or points at.
+pub async fn given(cx: &Cx, body: Option<&String>, url: Option<&String>) -> Result<Option<String>, Error> {
+    let text = match (body, url) {
+        (Some(_), Some(_)) => {
+            return Err(validation("You cannot specify both Stack Policy Body and Stack Policy URL."));
+        }
+        (body, None) => body.cloned(),
+        (None, Some(url)) => Some(s3_url::fetch(cx, "StackPolicyURL", url, MOST_BYTES).await?),
+    };
+    if let Some(text) = &text {
+        if text.len() > MOST_BYTES {
+            return Err(validation(format!("Stack policy may not exceed {MOST_BYTES} bytes in size.")));
+        }
+        check(text)?;
+    }
+    Ok(text)
+}
+
 /// Refuses what is not a stack policy.
-pub fn check(text: &str) -> Result<(), Error> {
+fn check(text: &str) -> Result<(), Error> {
     let bad = |why: String| validation(format!("Error validating stack policy: {why}"));
     let policy: Json = serde_json::from_str(text).map_err(|e| bad(format!("Invalid stack policy: {e}")))?;
     let found = statements(&policy);

@@ -6,11 +6,11 @@ use crate::errors::{self, validation};
 use crate::records::Version;
 use crate::records::stack::Parameters;
 use crate::world::{Facts, Subject};
-use crate::{attributes, schemas, world};
+use crate::{attributes, s3_url, schemas, world};
 use kiln_cloudformation_shapes::{Parameter, RollbackConfiguration, Tag};
 use kiln_service_kit::{Cx, Error, Fault};
 use kiln_template::{
-    Evaluator, Fact, Graph, Origin, Template, TemplateError, check_properties, resolve_parameters, schema,
+    Evaluator, Fact, Graph, MAX_S3_BODY, Origin, Template, TemplateError, check_properties, resolve_parameters, schema,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,35 +38,38 @@ pub struct Prepared {
     pub imports: BTreeSet<String>,
 }
 
-/// The body a request gives; templates from URLs are not built.
-pub fn body(body: Option<&str>, url: Option<&str>) -> Result<String, Error> {
+/// The body a request gives or points at, and which of the two.
+pub async fn body(cx: &Cx, body: Option<&str>, url: Option<&str>) -> Result<(String, Origin), Error> {
     match (body, url) {
-        (_, Some(_)) => Err(Error::not_built("TemplateURL (it needs s3): give the template as TemplateBody")),
-        (Some(body), None) => Ok(body.to_owned()),
+        (Some(_), Some(_)) => Err(validation("You cannot specify both Template Body and Template URL.")),
+        (None, Some(url)) => Ok((s3_url::fetch(cx, "TemplateURL", url, MAX_S3_BODY).await?, Origin::S3)),
+        (Some(body), None) => Ok((body.to_owned(), Origin::Direct)),
         (None, None) => Err(validation("Either Template URL or Template Body must be specified.")),
     }
 }
 
-/// Reads and checks a template, as far as that can be done without the texts of its parameters.
-pub fn parse(body: &str) -> Result<Template, Error> {
-    Template::parse(body, Origin::Direct).map_err(errors::template)
+/// Reads and checks a template that is given or pointed at, as far as that can be done without the texts of
+/// its parameters.
+pub async fn parse(cx: &Cx, given: Option<&str>, url: Option<&str>) -> Result<Template, Error> {
+    let (body, origin) = body(cx, given, url).await?;
+    Template::parse(&body, origin).map_err(errors::template)
 }
 
 impl Wish {
     /// Checks everything that can be checked before anything is made.
     pub async fn prepare(&self, cx: &Cx, stack: Subject<'_>, before: Option<&Version>) -> Result<Prepared, Error> {
         self.refuse_not_built()?;
-        let body = match (self.use_previous_template, before) {
+        let (body, origin) = match (self.use_previous_template, before) {
             (true, _) if self.template_body.is_some() || self.template_url.is_some() => {
                 return Err(validation(
                     "You cannot specify both usePreviousTemplate and Template Body / Template URL.",
                 ));
             }
-            (true, Some(before)) => before.body.clone(),
+            (true, Some(before)) => (before.body.clone(), Origin::S3),
             (true, None) => return Err(validation("There is no previous template to use.")),
-            (false, _) => body(self.template_body.as_deref(), self.template_url.as_deref())?,
+            (false, _) => body(cx, self.template_body.as_deref(), self.template_url.as_deref()).await?,
         };
-        let template = Template::parse_given(&body, Origin::Direct, &self.texts(before)).map_err(errors::template)?;
+        let template = Template::parse_given(&body, origin, &self.texts(before)).map_err(errors::template)?;
         schemas::check(cx.platform(), &template)?;
         self.check_resource_types(&template)?;
         self.check_capabilities(&template)?;

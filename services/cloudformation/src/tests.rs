@@ -7,6 +7,7 @@ mod create;
 mod faults;
 mod refusals;
 mod secrets;
+mod template_urls;
 mod update;
 mod wait_conditions;
 mod wishes;

@@ -25,12 +25,8 @@ async fn get_stack_policy(cx: &Cx, request: GetStackPolicyRequest) -> Result<Get
 
 async fn set_stack_policy(cx: &Cx, request: SetStackPolicyRequest) -> Result<SetStackPolicyResponse, Error> {
     let stack = stack_of(cx, &request.stack_name)?;
-    let text = match (request.stack_policy_body, request.stack_policy_url) {
-        (_, Some(_)) => return Err(Error::not_built("StackPolicyURL (it needs s3)")),
-        (Some(text), None) => text,
-        (None, None) => return Err(validation("Either StackPolicyBody or StackPolicyURL must be given.")),
-    };
-    policy::check(&text)?;
+    let given = policy::given(cx, request.stack_policy_body.as_ref(), request.stack_policy_url.as_ref()).await?;
+    let text = given.ok_or_else(|| validation("Either StackPolicyBody or StackPolicyURL must be given."))?;
     cx.store()
         .write::<_, Error>(|tx| {
             let mut stack = current(tx.get(cx.scope(), &stack.id)?, &stack.id)?;

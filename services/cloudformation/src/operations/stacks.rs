@@ -37,24 +37,13 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     }
 }
 
-/// A stack policy given with a request.
-fn policy_of(body: Option<&String>, url: Option<&String>) -> Result<Option<String>, Error> {
-    if url.is_some() {
-        return Err(Error::not_built("StackPolicyURL (it needs s3): give the policy as StackPolicyBody"));
-    }
-    if let Some(body) = body {
-        policy::check(body)?;
-    }
-    Ok(body.cloned())
-}
-
 async fn create_stack(cx: &Cx, request: CreateStackRequest) -> Result<CreateStackResponse, Error> {
     check_name(&request.stack_name)?;
     if request.on_failure.is_some() && request.disable_rollback.is_some() {
         return Err(validation("You can specify either DisableRollback or OnFailure, but not both."));
     }
     let hash = request_hash(&request);
-    let policy = policy_of(request.stack_policy_body.as_ref(), request.stack_policy_url.as_ref())?;
+    let policy = policy::given(cx, request.stack_policy_body.as_ref(), request.stack_policy_url.as_ref()).await?;
     role::check(cx, request.role_arn.as_deref()).await?;
     let wish = Wish {
         template_body: request.template_body.clone(),
@@ -114,9 +103,9 @@ async fn update_stack(cx: &Cx, request: UpdateStackRequest) -> Result<UpdateStac
         }
     }
     start::check_updatable(&stack)?;
-    let policy = policy_of(request.stack_policy_body.as_ref(), request.stack_policy_url.as_ref())?;
-    let during =
-        policy_of(request.stack_policy_during_update_body.as_ref(), request.stack_policy_during_update_url.as_ref())?;
+    let policy = policy::given(cx, request.stack_policy_body.as_ref(), request.stack_policy_url.as_ref()).await?;
+    let (during, during_url) = (&request.stack_policy_during_update_body, &request.stack_policy_during_update_url);
+    let during = policy::given(cx, during.as_ref(), during_url.as_ref()).await?;
     role::check(cx, request.role_arn.as_deref()).await?;
     let wish = Wish {
         template_body: request.template_body.clone(),

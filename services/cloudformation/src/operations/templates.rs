@@ -1,7 +1,7 @@
 //! Templates: those of stacks, and what is said of one before it is used.
 
 use super::{arn_of, change_sets, stack_of};
-use crate::request::{body, parse};
+use crate::request::parse;
 use crate::schemas;
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
@@ -69,7 +69,7 @@ async fn get_template_summary(
             Some(version) => version.template().map_err(crate::errors::template)?,
             None => return Err(crate::errors::validation("The stack has no template yet.")),
         },
-        None => parse(&body(request.template_body.as_deref(), request.template_url.as_deref())?)?,
+        None => parse(cx, request.template_body.as_deref(), request.template_url.as_deref()).await?,
     };
     let (capabilities, capabilities_reason) = capabilities(&template);
     let parameters = template.parameters.iter().map(|(name, declared)| ParameterDeclaration {
@@ -112,7 +112,7 @@ async fn get_template_summary(
 }
 
 async fn validate_template(cx: &Cx, request: ValidateTemplateRequest) -> Result<ValidateTemplateResponse, Error> {
-    let template = parse(&body(request.template_body.as_deref(), request.template_url.as_deref())?)?;
+    let template = parse(cx, request.template_body.as_deref(), request.template_url.as_deref()).await?;
     schemas::validate(cx.platform(), &template).map_err(crate::errors::template)?;
     let (capabilities, capabilities_reason) = capabilities(&template);
     let parameters = template.parameters.iter().map(|(name, declared)| TemplateParameter {

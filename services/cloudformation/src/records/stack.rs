@@ -53,9 +53,9 @@ pub struct Version {
 }
 
 impl Version {
-    /// Its template, understood as when it was accepted.
+    /// Its template, understood as when it was accepted; also by its length, wherever it came from.
     pub fn template(&self) -> kiln_template::Result<Template> {
-        Template::parse_given(&self.body, Origin::Direct, &self.parameters.given)
+        Template::parse_given(&self.body, Origin::S3, &self.parameters.given)
     }
 }
 

@@ -3,6 +3,8 @@
 use super::fakes::{Fake, World};
 use kiln_cloudformation_shapes::*;
 use kiln_reconcile::{Hooks, Runner};
+use kiln_s3::ObjectFiles;
+use kiln_s3_shapes::{CreateBucketRequest, PutObjectRequest};
 use kiln_service_kit::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,9 @@ pub struct Given {
     pub cx: Cx,
     pub world: Arc<World>,
     pub runner: Option<Runner>,
+    files: ObjectFiles,
+    /// Where the objects of S3 lie.
+    _folder: tempfile::TempDir,
     store: Store,
     clock: Clock,
     ids: IdSource,
@@ -25,11 +30,20 @@ pub fn given_with(hooks: Hooks) -> Given {
     let ids = IdSource::seeded(1);
     let store = Store::in_memory(clock.clone());
     let world = Arc::new(World::default());
-    let (cx, runner) = start(&store, &clock, &ids, &world, hooks);
-    Given { cx, world, runner: Some(runner), store, clock, ids }
+    let folder = tempfile::tempdir().expect("a folder of the test's own");
+    let files = ObjectFiles::open(folder.path(), &ids).expect("an empty folder");
+    let (cx, runner) = start(&store, &clock, &ids, &files, &world, hooks);
+    Given { cx, world, runner: Some(runner), files, _folder: folder, store, clock, ids }
 }
 
-fn start(store: &Store, clock: &Clock, ids: &IdSource, world: &Arc<World>, hooks: Hooks) -> (Cx, Runner) {
+fn start(
+    store: &Store,
+    clock: &Clock,
+    ids: &IdSource,
+    files: &ObjectFiles,
+    world: &Arc<World>,
+    hooks: Hooks,
+) -> (Cx, Runner) {
     let mut service = crate::service();
     for name in [
         "AWS::EC2::VPC",
@@ -44,6 +58,8 @@ fn start(store: &Store, clock: &Clock, ids: &IdSource, world: &Arc<World>, hooks
     let platform = PlatformBuilder::new(store.clone(), clock.clone(), ids.clone())
         .service(service)
         .service(kiln_ssm::service())
+        .part(files.clone())
+        .service(kiln_s3::service())
         .build();
     let runner = Runner::start(platform.clone(), hooks);
     let cx = Cx::new(platform, Scope::new("000000000000", "us-east-1"), Caller::root("000000000000"), "test");
@@ -54,7 +70,7 @@ impl Given {
     /// The process dies and another one starts on what is on disk.
     pub fn restart(&mut self) {
         self.runner = None;
-        let (cx, runner) = start(&self.store, &self.clock, &self.ids, &self.world, Hooks::default());
+        let (cx, runner) = start(&self.store, &self.clock, &self.ids, &self.files, &self.world, Hooks::default());
         (self.cx, self.runner) = (cx, Some(runner));
     }
 
@@ -68,6 +84,20 @@ impl Given {
         let name = request.stack_name.clone();
         self.cx.call(request).await?;
         Ok(self.settled(&name).await)
+    }
+
+    /// Puts a text into the bucket `templates`; its URL.
+    pub async fn put(&self, key: &str, text: &str) -> String {
+        let bucket = CreateBucketRequest { bucket: "templates".into(), ..Default::default() };
+        self.cx.call(bucket).await.expect("the bucket is made, or is there");
+        let object = PutObjectRequest {
+            bucket: "templates".into(),
+            key: key.into(),
+            body: Some(Blob(text.as_bytes().to_vec())),
+            ..Default::default()
+        };
+        self.cx.call(object).await.expect("the object is stored");
+        format!("https://s3.amazonaws.com/templates/{key}")
     }
 
     pub async fn update(&self, name: &str, body: &str) -> Result<String, Error> {

@@ -10,7 +10,7 @@ async fn refused(body: &str) -> (String, String) {
 #[tokio::test(start_paused = true)]
 async fn types_that_are_not_built_are_told_from_types_that_do_not_exist() {
     for (resource_type, expected) in [
-        ("AWS::S3::Bucket", "the resource type AWS::S3::Bucket"),
+        ("AWS::SQS::Queue", "the resource type AWS::SQS::Queue"),
         ("AWS::CloudFormation::Stack", "nested stacks"),
         ("AWS::CloudFormation::CustomResource", "custom resources"),
         ("Custom::Thing", "custom resources"),
@@ -20,7 +20,7 @@ async fn types_that_are_not_built_are_told_from_types_that_do_not_exist() {
         assert_eq!(code, "NotImplemented", "{message}");
         assert!(message.contains(expected) && message.contains(resource_type), "{message}");
     }
-    let (code, message) = refused("Resources: {A: {Type: AWS::S3::Buckets}, B: {Type: AWS::S3::Bucket}}").await;
+    let (code, message) = refused("Resources: {A: {Type: AWS::S3::Buckets}, B: {Type: AWS::SQS::Queue}}").await;
     assert_eq!(
         (code.as_str(), message.as_str()),
         (
