@@ -2,7 +2,8 @@
 //! carried out, or makes no sense, must not be accepted.
 
 use crate::signals::{duration, whole};
-use kiln_template::{ErrorKind, Place, ResolvedResource, TemplateError};
+use crate::update_policy::{GROUP, UpdatePolicy};
+use kiln_template::{ErrorKind, Place, ResolvedResource, TemplateError, is_unknown};
 use serde_json::{Map, Value as Json};
 
 const WAIT_CONDITION: &str = "AWS::CloudFormation::WaitCondition";
@@ -13,7 +14,7 @@ pub fn check(id: &str, resource: &ResolvedResource) -> Result<(), TemplateError>
         creation_policy(id, policy)?;
     }
     if let Some(policy) = &resource.update_policy {
-        update_policy(id, policy)?;
+        update_policy(id, resource, policy)?;
     }
     if resource.resource_type == WAIT_CONDITION {
         wait_condition(id, resource)?;
@@ -87,27 +88,19 @@ fn creation_policy(id: &str, policy: &Json) -> Result<(), TemplateError> {
 /// Signals are waited for at most 12 hours.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(12 * 3600);
 
-/// Update policies change how a group is updated.
-fn update_policy(id: &str, policy: &Json) -> Result<(), TemplateError> {
-    for (name, value) in object(id, "UpdatePolicy", policy)? {
-        let members = object(id, &format!("UpdatePolicy/{name}"), value)?;
-        let asks_nothing = match name.as_str() {
-            "AutoScalingScheduledAction" => {
-                members.iter().all(|(name, value)| name == "IgnoreUnmodifiedGroupSizeProperties" && is_false(value))
-            }
-            "AutoScalingReplacingUpdate" => {
-                members.iter().all(|(name, value)| name == "WillReplace" && is_false(value))
-            }
-            _ => false,
-        };
-        if !asks_nothing {
-            let what = format!("UpdatePolicy.{name} of resource {id} is not built in Kiln");
-            return Err(refuse(id, &format!("UpdatePolicy/{name}"), ErrorKind::NotBuilt, what));
-        }
+/// Update policies are carried out for groups; those of other types are not built.
+fn update_policy(id: &str, resource: &ResolvedResource, policy: &Json) -> Result<(), TemplateError> {
+    let names = object(id, "UpdatePolicy", policy)?.keys();
+    if let (true, Some(name)) = (resource.resource_type != GROUP, names.into_iter().next()) {
+        let what = format!("UpdatePolicy.{name} of resource {id} is not built in Kiln");
+        return Err(refuse(id, &format!("UpdatePolicy/{name}"), ErrorKind::NotBuilt, what));
     }
-    Ok(())
-}
-
-fn is_false(value: &Json) -> bool {
-    matches!(value, Json::Bool(false)) || value.as_str() == Some("false")
+    // What refers to other resources is known when it is their turn.
+    if is_unknown(policy) {
+        return Ok(());
+    }
+    match UpdatePolicy::read(policy) {
+        Ok(_) => Ok(()),
+        Err(wrong) => Err(refuse(id, &format!("UpdatePolicy/{}", wrong.path), ErrorKind::Validation, wrong.what)),
+    }
 }

@@ -19,6 +19,7 @@ mod s3_url;
 mod schemas;
 mod secrets;
 mod signals;
+mod update_policy;
 mod wait_url;
 mod world;
 

@@ -188,6 +188,10 @@ impl ResourceType for GroupType {
         if in_service == desired {
             return Ok(Stability::Ready);
         }
+        let pending = || format!("{in_service} of {desired} instances are in service, {leaving} are leaving");
+        if in_service > desired {
+            return Ok(Stability::Pending(pending()));
+        }
         let request = DescribeScalingActivitiesRequest {
             auto_scaling_group_name: Some(name.to_owned()),
             max_records: Some(50),
@@ -202,7 +206,7 @@ impl ResourceType for GroupType {
         if reasons.len() >= FAILURES_IN_A_ROW {
             return Ok(Stability::Failed(format!("Group did not stabilize. {}", reasons[0])));
         }
-        Ok(Stability::Pending(format!("{in_service} of {desired} instances are in service, {leaving} are leaving")))
+        Ok(Stability::Pending(pending()))
     }
 
     async fn update(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
@@ -218,8 +222,9 @@ impl ResourceType for GroupType {
             auto_scaling_group_name: group(),
             launch_configuration_name: request.text("LaunchConfigurationName"),
             launch_template: template(request),
-            min_size: Some(required(request, "MinSize")?),
-            max_size: Some(required(request, "MaxSize")?),
+            // Left out where an update policy says that they stay as they are.
+            min_size: small(request, "MinSize"),
+            max_size: small(request, "MaxSize"),
             desired_capacity: small(request, "DesiredCapacity"),
             default_cooldown: Some(usual("Cooldown", 300)),
             availability_zones: request.texts("AvailabilityZones"),

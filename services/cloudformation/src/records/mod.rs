@@ -4,11 +4,13 @@
 pub mod change_set;
 pub mod event;
 pub mod resource;
+pub mod roll;
 pub mod stack;
 pub mod wait;
 
 pub use change_set::ChangeSet;
 pub use event::{Event, log};
 pub use resource::{Action, Live, Progress, Resource, Undo, Work};
+pub use roll::{Batch, Roll, Sizes, Wanted};
 pub use stack::{Operation, OperationKind, Output, Stack, Status, Version};
 pub use wait::{WaitCondition, WaitHandle, WaitSignal};

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::Roll;
 use super::stack::Reads;
 
 /// A resource; its id in the store is `STACK-ARN#LOGICAL-ID`.
@@ -29,6 +30,9 @@ pub struct Resource {
     pub work: Option<Work>,
     /// Signals since the work began: unique id, success.
     pub signals: BTreeMap<String, bool>,
+    /// How far the rolling update has come; what a failed one left to be tidied up by the next.
+    #[serde(default)]
+    pub roll: Option<Roll>,
 }
 
 impl Record for Resource {

@@ -53,11 +53,11 @@ async fn policies_that_are_not_carried_out_are_refused_behind_functions_too() {
              Properties: {{CidrBlock: 10.0.0.0/16}}}}}}"
         )
     };
-    let rolling = "{AutoScalingRollingUpdate: {MinInstancesInService: 1}}";
-    for policy in [rolling.to_owned(), format!("{{\"Fn::If\": [Yes1, {rolling}, !Ref AWS::NoValue]}}")] {
+    let alias = "{CodeDeployLambdaAliasUpdate: {ApplicationName: a}}";
+    for policy in [alias.to_owned(), format!("{{\"Fn::If\": [Yes1, {alias}, !Ref AWS::NoValue]}}")] {
         let (code, message) = refused(&of(&format!("UpdatePolicy: {policy}"))).await;
         assert_eq!(code, "NotImplemented", "{message}");
-        assert!(message.starts_with("UpdatePolicy.AutoScalingRollingUpdate of resource A"), "{message}");
+        assert!(message.starts_with("UpdatePolicy.CodeDeployLambdaAliasUpdate of resource A"), "{message}");
     }
     let (code, message) = refused("Resources: {W: {Type: AWS::CloudFormation::WaitCondition}}").await;
     assert_eq!(code, "ValidationError");

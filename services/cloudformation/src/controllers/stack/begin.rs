@@ -98,6 +98,8 @@ impl Act<'_> {
                     Replacement::True => Action::Replace,
                     // Perhaps replaced: the type says NotUpdatable when it comes to that.
                     _ if tags || !comparison.details.is_empty() => Action::Update,
+                    // A rolling update that failed left sizes and processes that are not the group's own.
+                    _ if found.is_some_and(|resource| resource.roll.is_some()) => Action::Update,
                     _ => Action::Keep,
                 }
             }
@@ -240,6 +242,7 @@ fn blank(stack: &Stack, id: &str, target: &Live) -> Resource {
         undo: None,
         work: None,
         signals: Default::default(),
+        roll: None,
     }
 }
 

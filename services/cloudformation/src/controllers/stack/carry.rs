@@ -1,6 +1,7 @@
 //! The call that makes, changes or replaces a resource. Safe to run twice: the client token is kept
 //! before the call, and a type finds by it what an earlier try made.
 
+use super::roll::{CANNOT_ROLL, Manner};
 use super::{Act, request, verb};
 use crate::records::{Action, Live, Progress, Resource, Stack, Work};
 use crate::request::is_refusal;
@@ -35,6 +36,7 @@ impl Act<'_> {
                     None => self.replace(id, work).await,
                 }
             }
+            Err(error) if error.is(CANNOT_ROLL) => self.fail(id, &work.phase, error.message).await,
             Err(error) => self.call_failed(id, work, error).await,
         }
     }
@@ -53,11 +55,15 @@ impl Act<'_> {
         let physical_id = work.target.physical_id.clone();
         let physical_id = physical_id.ok_or_else(|| Error::internal("an update of what has no physical id"))?;
         let previous = self.previous(stack, resource);
-        if previous.properties == work.target.properties && previous.stack_tags == work.target.stack_tags {
+        let same = previous.properties == work.target.properties && previous.stack_tags == work.target.stack_tags;
+        if same && resource.roll.is_none() {
             // Only metadata or policies differ: nothing to tell the type.
             return Ok(physical_id);
         }
-        let request = request(stack, &resource.logical_id, &work.target, Some(&previous));
+        let mut request = request(stack, &resource.logical_id, &work.target, Some(&previous));
+        if let Manner::Replace = self.apply_policy(stack, resource, work, &mut request).await? {
+            return Err(Error::sender(NOT_UPDATABLE, "its update policy replaces it"));
+        }
         kind.update(&self.as_owner(stack), &physical_id, &request).await?;
         Ok(physical_id)
     }

@@ -18,6 +18,9 @@ impl Act<'_> {
         if work.action == Action::Delete {
             return self.check_removal(&stack, id, work).await;
         }
+        if work.action == Action::Update && !self.roll(&stack, &resource, work).await? {
+            return Ok(());
+        }
         let Some(physical_id) = &work.target.physical_id else { return Ok(()) };
         let (kind, owner) = (self.kind(&work.target.resource_type)?, self.as_owner(&stack));
         let request = self.request_of(&stack, id, &work.target);
@@ -59,6 +62,7 @@ impl Act<'_> {
             resource.live = Some(target);
             resource.status = format!("{verb}_COMPLETE");
             resource.reason = None;
+            resource.roll = None;
             true
         })
         .await?;

@@ -19,6 +19,7 @@ mod memory;
 mod plan;
 mod remove;
 mod restore;
+mod roll;
 mod turn;
 
 pub use begin::deployed;

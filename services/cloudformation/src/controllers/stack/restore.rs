@@ -66,6 +66,7 @@ impl Act<'_> {
                 resource.status = format!("{}_{state}", verb(now, &work));
                 resource.reason = None;
             }
+            resource.signals.clear();
             resource.work = Some(work);
             true
         })
