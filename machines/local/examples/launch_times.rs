@@ -115,6 +115,7 @@ fn spec(n: u32, image: &ImageId) -> MachineSpec {
         cpus: 2.0,
         memory_bytes: 512 << 20,
         pids_max: 512,
+        disk_bytes: 1 << 30,
         hostname: format!("bench-{n}"),
         vpc: VPC.into(),
         subnet: "subnet".into(),

@@ -1,6 +1,6 @@
 //! The driver: the trait's calls, handed to the parts that do them.
 
-use crate::host::mounts;
+use crate::host::{loops, mounts};
 use crate::machines::adopt;
 use crate::machines::{Interfaces, capture, exec, interfaces, life};
 use crate::network::Router;
@@ -314,6 +314,8 @@ impl MachineDriver for LocalDriver {
                 let group = host.trees.group(&host.top_group, &name);
                 processes += usize::from(group.is_populated());
             }
+            let devices = loops::in_use().map_err(failed)?;
+            let ours = devices.iter().filter(|(_, file)| file.starts_with(&host.dirs.machines));
             // The private mount itself is the driver's, not a machine's.
             let own = usize::from(all.contains(&host.dirs.private));
             Ok(Leftovers {
@@ -322,6 +324,7 @@ impl MachineDriver for LocalDriver {
                 cgroups: host.trees.members(&host.top_group)?.len(),
                 links,
                 processes,
+                loops: ours.count(),
             })
         })
         .await

@@ -1,6 +1,7 @@
 //! What this host must have, looked at before the first machine needs it.
 
-use crate::host::child;
+use crate::host::{child, loops};
+use crate::machines::disk;
 use kiln_machines_spec::{DriverError, DriverResult};
 use nix::sys::statfs::{FsType, TMPFS_MAGIC, statfs};
 use std::fs;
@@ -9,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The programs machines are made with, and what for.
-const PROGRAMS: [&str; 6] = ["crun", "mkfs.erofs", "nft", "mmdebstrap", "slirp4netns", "nsenter"];
+const PROGRAMS: [&str; 7] = ["crun", "mkfs.erofs", "mke2fs", "nft", "mmdebstrap", "slirp4netns", "nsenter"];
 /// The first kernel that mounts EROFS straight from a file.
 const OLDEST_KERNEL: (u32, u32) = (6, 12);
 /// Where the kernel shows that frames on a bridge can be filtered.
@@ -30,6 +31,7 @@ pub fn preflight(state: &Path) -> Vec<DriverError> {
     lacks.extend(missing.map(|p| child::missing(p)));
     lacks.extend(kernel().err());
     lacks.extend(filter_bridges().err());
+    lacks.extend(loop_devices().err());
     lacks
 }
 
@@ -61,6 +63,16 @@ fn kernel() -> DriverResult<()> {
 fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// Disks are files behind loop devices; where those are a module, it is loaded.
+pub fn loop_devices() -> DriverResult<()> {
+    if loops::there().is_ok() {
+        return Ok(());
+    }
+    // What modprobe says does not matter, only whether they are there after it.
+    let _ = Command::new("modprobe").arg("loop").output();
+    loops::there().map_err(disk::no_loops)
 }
 
 /// Security groups within a subnet need the kernel's bridge filter; where it is

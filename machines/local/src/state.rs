@@ -3,7 +3,8 @@
 //! ```text
 //! STATE/lock                 held by the one kiln that uses it
 //! STATE/images/              layers and manifests (see `images`)
-//! STATE/machines/ID/         machine.json, upper, work, etc, seed, console, config.json
+//! STATE/disks/               empty disks, to be copied (see `machines/disk`)
+//! STATE/machines/ID/         machine.json, disk, etc, seed, console, config.json
 //! STATE/networks/VPC.json    the VPC as last applied
 //! STATE/guest/               the guest program
 //! STATE/run/crun/            the runtime's own state
@@ -16,6 +17,7 @@ use crate::host::mounts;
 use crate::host::pidfd::boot_id;
 use crate::images::ImageStore;
 use crate::machines::Machine;
+use crate::machines::disk::Disks;
 use crate::network::Router;
 use crate::preflight;
 use crate::runtime::Crun;
@@ -61,6 +63,7 @@ pub struct Host {
     pub top_group: String,
     pub crun: Crun,
     pub images: ImageStore,
+    pub disks: Disks,
     pub guest: Option<PathBuf>,
     pub files_max: u64,
     pub boot_id: String,
@@ -102,6 +105,7 @@ impl Host {
             top_group: format!("kiln-{}", &digest[..8]),
             crun,
             images,
+            disks: Disks::open(dirs.state.join("disks"))?,
             guest,
             trees,
             files_max: files_max()?,

@@ -83,7 +83,8 @@ async fn a_killed_kiln_loses_no_machine_and_leaks_nothing() {
         assert!(given.get(None, "10.0.1.20:80").await.is_ok());
         let running = adopted.iter().filter(|m| m.is_running()).count();
         let left = given.driver.leftovers().await.unwrap();
-        assert_eq!((left.cgroups, left.links, left.processes), (running, running, running), "{left:?}");
+        let each = (left.cgroups, left.links, left.processes, left.loops);
+        assert_eq!(each, (running, running, running, running), "{left:?}");
         assert_eq!((left.namespaces, left.mounts), (1, 1), "one router, one layer: {left:?}");
         for machine in adopted {
             given.driver.terminate(&machine.spec.id).await.unwrap();

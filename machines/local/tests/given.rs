@@ -139,6 +139,7 @@ pub fn spec_of(image: &ImageId, id: &str, address: &str) -> MachineSpec {
         cpus: 1.0,
         memory_bytes: 64 << 20,
         pids_max: 64,
+        disk_bytes: 1 << 30,
         hostname: format!("ip-{}", address.to_string().replace('.', "-")),
         vpc: VPC.into(),
         subnet: subnet.id.clone(),

@@ -1,6 +1,7 @@
 //! Real machines on this host. Root is needed: without it every test fails and says so.
 
 mod crash;
+mod disk;
 mod given;
 mod groups;
 mod images;

@@ -450,6 +450,7 @@ mod tests {
             cpus: 1.0,
             memory_bytes: 1 << 28,
             pids_max: 100,
+            disk_bytes: 1 << 30,
             hostname: id.to_owned(),
             vpc: VpcId::new("vpc-1"),
             subnet: SubnetId::new("subnet-1"),

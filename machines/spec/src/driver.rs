@@ -136,6 +136,8 @@ pub struct Leftovers {
     pub links: usize,
     /// Processes (machines' own and helpers).
     pub processes: usize,
+    /// Block devices made of files.
+    pub loops: usize,
 }
 
 impl Leftovers {

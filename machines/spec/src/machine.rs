@@ -22,6 +22,10 @@ pub struct MachineSpec {
     pub memory_bytes: u64,
     /// Most processes and threads at a time.
     pub pids_max: u32,
+    /// Size of its disk: room for what it changes on top of its image. 0 in the records of
+    /// machines that were made before disks had a size: theirs ends with the host's.
+    #[serde(default)]
+    pub disk_bytes: u64,
     /// Its host name.
     pub hostname: String,
     /// Its network; must have been applied before the launch.

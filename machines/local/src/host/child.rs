@@ -52,7 +52,7 @@ impl Surroundings {
                 write_zero(procs)?;
             }
             if own_mounts {
-                enter_own_mounts()?;
+                mounts::enter_own()?;
             }
             if let Some(at) = &self.unmount {
                 // SAFETY: a valid C string.
@@ -88,24 +88,10 @@ fn write_zero(path: &CString) -> io::Result<()> {
     Ok(())
 }
 
-fn enter_own_mounts() -> io::Result<()> {
-    // SAFETY: plain system calls on constants.
-    unsafe {
-        if libc::unshare(libc::CLONE_NEWNS) < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let flags = libc::MS_REC | libc::MS_PRIVATE;
-        let (none, root) = (std::ptr::null(), c"/".as_ptr());
-        if libc::mount(none, root, none, flags, none.cast()) < 0 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    Ok(())
-}
-
 /// The Debian package that holds a program.
 fn package_of(program: &str) -> &str {
     match program {
+        "mke2fs" => "e2fsprogs",
         "mkfs.erofs" => "erofs-utils",
         "nft" => "nftables",
         "nsenter" | "unshare" => "util-linux",

@@ -5,6 +5,7 @@
 pub mod cgroup;
 pub mod child;
 pub mod files;
+pub mod loops;
 pub mod mounts;
 pub mod netlink;
 pub mod netns;

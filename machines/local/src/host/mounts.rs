@@ -47,6 +47,51 @@ fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
+/// Goes into a mount namespace of its own, from which nothing gets back to the host's. Safe
+/// between fork and exec.
+pub fn enter_own() -> io::Result<()> {
+    // SAFETY: plain system calls on constants.
+    unsafe {
+        if libc::unshare(libc::CLONE_NEWNS) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let flags = libc::MS_REC | libc::MS_PRIVATE;
+        let (none, root) = (std::ptr::null(), c"/".as_ptr());
+        if libc::mount(none, root, none, flags, none.cast()) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Does work that needs mounts for a moment, in a thread with a mount namespace of its own: when
+/// it ends, whatever it mounted is gone, and nobody else ever saw it. (In the host's namespace
+/// every program that is started meanwhile with mounts of its own would hold a copy.)
+pub fn aside<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, || {
+            enter_own()?;
+            work()
+        });
+        thread?.join().map_err(|_| io::Error::other("the thread that mounts panicked"))?
+    })
+}
+
+/// An empty tree at a folder, in memory.
+pub fn mount_scratch(at: &Path) -> io::Result<()> {
+    Ok(mount(None::<&str>, at, Some("tmpfs"), MsFlags::MS_NODEV, Some("mode=711"))?)
+}
+
+/// Mounts the ext4 file system of a block device.
+///
+/// Tables of inodes are not written ahead (they would make a sparse file grow), and what is
+/// deleted is given back to the file. After an error of the device it can only be read.
+pub fn mount_ext4(device: BorrowedFd<'_>, at: &Path) -> io::Result<()> {
+    let device = format!("/proc/self/fd/{}", device.as_raw_fd());
+    let options = "noinit_itable,discard,errors=remount-ro";
+    Ok(mount(Some(device.as_str()), at, Some("ext4"), MsFlags::MS_NODEV, Some(options))?)
+}
+
 /// Makes a folder a mount of its own whose inner mounts nobody else sees.
 pub fn make_private(dir: &Path) -> io::Result<()> {
     let none = None::<&str>;

@@ -1,7 +1,8 @@
 //! Booting: from a record to a running first process.
 
+use super::disk::Device;
 use super::inject::inject;
-use super::record::{Machine, Phase, Running};
+use super::record::{Machine, Phase, Record, Running};
 use crate::host::pidfd::{Process, Stat};
 use crate::host::{files, mounts, netns, userns};
 use crate::network::cables::first;
@@ -11,7 +12,7 @@ use kiln_machines_spec::{DriverError, DriverResult, Entry, SEED_DIR, SEED_FILE, 
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,7 +59,7 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     let boot = record.boots + 1;
     prepare_dirs(&dir, record.ids)?;
     let layers = host.images.mount(&spec.image, &record.layers)?;
-    let root = make_root(host, machine, &layers, record.ids)?;
+    let root = make_root(host, machine, &layers, &record)?;
     let group = machine.group(host);
     group.make(&machine.limits(), record.ids)?;
     write_etc(&dir, record.ids, &spec.hostname, spec.private_ip, &router.spec())?;
@@ -114,11 +115,10 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
 }
 
 fn prepare_dirs(dir: &Path, owner: u32) -> DriverResult<()> {
-    for name in ["upper", "work", "etc", "seed", "root"] {
+    for name in ["etc", "seed", "root"] {
         files::make_dir(&dir.join(name))?;
     }
     walk_only(dir)?;
-    give(&dir.join("upper"), owner, 0o755)?;
     let console = dir.join("console");
     if !console.exists() {
         fs::write(&console, b"").map_err(|e| DriverError::failed("make the console", e))?;
@@ -132,34 +132,51 @@ fn give(path: &Path, owner: u32, mode: u32) -> DriverResult<()> {
     chown(path, Some(owner), Some(owner)).map_err(failed)
 }
 
-/// The machine's root, detached: the layers with the machine's ids, below its
-/// own upper layer.
-fn make_root(host: &Host, machine: &Machine, layers: &[PathBuf], ids: u32) -> DriverResult<OwnedFd> {
+/// The machine's root, detached: the layers with the machine's ids, below what is on its disk.
+fn make_root(host: &Host, machine: &Machine, layers: &[PathBuf], record: &Record) -> DriverResult<OwnedFd> {
     let failed = |e: io::Error| DriverError::failed(format!("make the root of {}", machine.id), e);
-    let ns = userns::with_map(0, ids).map_err(failed)?;
-    let mut lower = Vec::new();
-    let mut result = Ok(());
-    for (n, layer) in layers.iter().enumerate() {
-        let at = host.dirs.lower.join(format!("{}.{n}", machine.id));
-        lower.push(at.clone());
-        result = files::make_dir(&at).and_then(|()| {
-            let copy = mounts::idmapped_copy(layer, ns.as_fd(), true).map_err(failed)?;
-            let at = mounts::c_path(&at).map_err(failed)?;
-            use std::os::fd::AsRawFd;
-            mounts::attach(copy.as_raw_fd(), &at).map_err(failed)
-        });
-        if result.is_err() {
-            break;
+    let ns = userns::with_map(0, record.ids).map_err(failed)?;
+    let disk = machine.disk(host);
+    if record.spec.disk_bytes > 0 && record.boots == 0 {
+        host.disks.make(&disk, record.spec.disk_bytes)?;
+    }
+    let attach = || Device::attach(&machine.id, &disk, &host.dirs.private);
+    let device = (record.spec.disk_bytes > 0).then(attach).transpose()?;
+    let scratch = &host.dirs.lower;
+    let root = mounts::aside(|| {
+        mounts::mount_scratch(scratch)?;
+        let place = |name: &str| -> io::Result<PathBuf> {
+            let at = scratch.join(name);
+            fs::create_dir(&at)?;
+            Ok(at)
+        };
+        let mut lower = Vec::new();
+        for (n, layer) in layers.iter().enumerate() {
+            let at = place(&n.to_string())?;
+            let copy = mounts::idmapped_copy(layer, ns.as_fd(), true)?;
+            mounts::attach(copy.as_raw_fd(), &mounts::c_path(&at)?)?;
+            lower.push(at);
         }
-    }
-    let dir = machine.dir(host);
-    let root = result.and_then(|()| mounts::overlay(&lower, &dir.join("upper"), &dir.join("work")).map_err(failed));
-    // The overlay holds its layers itself; the places they were shown at can go.
-    for at in lower {
-        mounts::unmount(&at).map_err(failed)?;
-        files::remove_all(&at)?;
-    }
-    root
+        let changes = match &device {
+            Some(device) => {
+                let at = place("disk")?;
+                device.mount(&at)?;
+                at
+            }
+            None => machine.dir(host),
+        };
+        let (upper, work) = (changes.join("upper"), changes.join("work"));
+        if !upper.exists() {
+            fs::create_dir(&upper)?;
+            fs::set_permissions(&upper, fs::Permissions::from_mode(0o755))?;
+            chown(&upper, Some(record.ids), Some(record.ids))?;
+        }
+        if !work.exists() {
+            fs::create_dir(&work)?;
+        }
+        mounts::overlay(&lower, &upper, &work)
+    });
+    root.map_err(failed)
 }
 
 fn write_etc(

@@ -3,6 +3,8 @@
 //! The upper layer is owned by the machine's range of ids. It is read through a
 //! mount that turns them back, so the new layer has the ids of the image.
 
+use super::disk::Device;
+use super::record::{Machine, Record};
 use crate::host::{mounts, userns};
 use crate::images::PackOptions;
 use crate::state::Host;
@@ -27,7 +29,7 @@ pub fn capture(host: &Host, id: &MachineId, name: &str) -> DriverResult<ImageMan
     if runs {
         group.freeze(true)?;
     }
-    let packed = pack_upper(host, id, record.ids);
+    let packed = pack_upper(host, &machine, &record);
     if runs {
         group.freeze(false)?;
     }
@@ -44,11 +46,25 @@ pub fn capture(host: &Host, id: &MachineId, name: &str) -> DriverResult<ImageMan
     host.images.keep(name, layers, record.entry, architecture, source)
 }
 
-fn pack_upper(host: &Host, id: &MachineId, ids: u32) -> DriverResult<LayerRef> {
+fn pack_upper(host: &Host, machine: &Machine, record: &Record) -> DriverResult<LayerRef> {
+    let id = &machine.id;
     let failed = |e: io::Error| DriverError::failed(format!("read the changes of {id}"), e);
-    let upper = host.dirs.machines.join(id.as_str()).join("upper");
-    let back = userns::with_map(ids, 0).map_err(failed)?;
-    let tree = mounts::idmapped_copy(&upper, back.as_fd(), true).map_err(failed)?;
+    let back = userns::with_map(record.ids, 0).map_err(failed)?;
+    let share = || Device::share(id, &machine.disk(host), &host.dirs.private);
+    let device = (record.spec.disk_bytes > 0).then(share).transpose()?;
+    let scratch = &host.dirs.lower;
+    let tree = mounts::aside(|| {
+        let upper = match &device {
+            Some(device) => {
+                device.mount(scratch)?;
+                scratch.join("upper")
+            }
+            None => machine.dir(host).join("upper"),
+        };
+        mounts::idmapped_copy(&upper, back.as_fd(), true)
+    });
+    let tree = tree.map_err(failed)?;
+    drop(device);
     let work = host.images.work_dir("capture")?;
     let options = PackOptions {
         leave_out: LEFT_OUT.map(str::to_owned).to_vec(),

@@ -1,6 +1,7 @@
 //! Launch, stop, start, reboot, kill, terminate.
 
 use super::boot;
+use super::disk::{self, Leaving};
 use super::record::{Machine, Phase, Record, Running};
 use super::watch::watch;
 use crate::host::files;
@@ -70,6 +71,9 @@ fn check(spec: &MachineSpec) -> DriverResult<()> {
     if spec.memory_bytes < 4 << 20 || spec.pids_max == 0 {
         return wrong("a machine needs at least 4 MiB of memory and one process".to_owned());
     }
+    if spec.disk_bytes < disk::SMALLEST {
+        return wrong(format!("a disk of {} bytes is too small: {} or more", spec.disk_bytes, disk::SMALLEST));
+    }
     let name = spec.hostname.as_bytes();
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-.".contains(b);
     if name.is_empty() || name.len() > 64 || !name.iter().all(plain) {
@@ -117,7 +121,9 @@ async fn start_now(host: &Arc<Host>, machine: &Arc<Machine>) -> DriverResult<()>
 
 /// Removes all traces. The caller has the turn, and nothing runs.
 pub fn erase(host: &Host, machine: &Machine) -> DriverResult<()> {
+    let disk = Leaving::of(&machine.disk(host))?;
     files::remove_all(&machine.dir(host))?;
+    disk.wait()?;
     machine.record.lock().phase = Phase::Gone;
     host.machines.lock().remove(&machine.id);
     host.images.unmount_except(&host.layers_in_use())
@@ -183,6 +189,8 @@ pub async fn stop(host: &Arc<Host>, id: &MachineId, grace: Duration) -> DriverRe
     end(host, &machine, grace).await?;
     let (h, m) = (host.clone(), machine.clone());
     blocking(move || {
+        // What it wrote is in its file before anyone is told that it is stopped.
+        Leaving::of(&m.disk(&h))?.wait()?;
         let since_ms = files::now_ms();
         m.update(&h, |record| {
             if !matches!(record.phase, Phase::Stopped { .. }) {

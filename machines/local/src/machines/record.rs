@@ -106,6 +106,11 @@ impl Machine {
         host.dirs.machines.join(self.id.as_str())
     }
 
+    /// Its disk's file.
+    pub fn disk(&self, host: &Host) -> PathBuf {
+        self.dir(host).join("disk")
+    }
+
     /// Its console's file.
     pub fn console(&self, host: &Host) -> PathBuf {
         self.dir(host).join("console")

@@ -489,6 +489,7 @@ fn spec(cx: &Cx, i: &Instance) -> Result<MachineSpec, Error> {
         cpus: f64::from(kind.vcpus),
         memory_bytes: kind.memory_bytes(),
         pids_max: kind.pids_max(),
+        disk_bytes: disk_bytes(cx, i)?,
         hostname: i.host_name(),
         vpc: host::VpcId::new(i.vpc.as_str()),
         subnet: host::SubnetId::new(i.subnet.as_str()),
@@ -508,6 +509,15 @@ fn spec(cx: &Cx, i: &Instance) -> Result<MachineSpec, Error> {
             ("region".to_owned(), cx.region().to_owned()),
         ]),
     })
+}
+
+/// The size of its root volume.
+fn disk_bytes(cx: &Cx, i: &Instance) -> Result<u64, Error> {
+    let volume = cx.store().get::<Volume>(cx.scope(), i.volume.as_str())?;
+    let volume = volume.ok_or_else(|| Error::internal(format!("{} has lost its volume {}", i.id, i.volume)))?;
+    u64::try_from(volume.size_gib)
+        .map(|gib| gib << 30)
+        .map_err(|_| Error::internal(format!("{} has the size {}", volume.id, volume.size_gib)))
 }
 
 fn fine_if_gone(outcome: Result<(), DriverError>, doing: &str, id: &str) -> Result<(), Error> {
@@ -599,6 +609,7 @@ mod tests {
             cpus: 2.0,
             memory_bytes: 1 << 30,
             pids_max: 4096,
+            disk_bytes: 1 << 30,
             hostname: "h".to_owned(),
             vpc: host::VpcId::new("vpc-1"),
             subnet: host::SubnetId::new("subnet-1"),

@@ -1,0 +1,129 @@
+//! A machine's disk has the size it was given: seen inside, and enforced.
+
+use crate::given::*;
+use kiln_machines_spec::*;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+const MIB: u64 = 1 << 20;
+
+/// A machine with a disk of 64 MiB.
+async fn small(given: &Given) -> VpcSpec {
+    let network = with(vpc(), "10.0.1.10", &["web"], machine("i-1"));
+    given.driver.apply_network(&network).await.unwrap();
+    let spec = MachineSpec { disk_bytes: 64 * MIB, ..given.spec("i-1", "10.0.1.10") };
+    given.driver.launch(spec).await.unwrap();
+    network
+}
+
+/// What the machine's disk takes on the host.
+fn taken(given: &Given) -> u64 {
+    std::fs::metadata(given.state().join("machines/i-1/disk")).unwrap().blocks() * 512
+}
+
+/// Size of the root as the machine sees it, in KiB.
+async fn size(given: &Given, id: &str) -> u64 {
+    let shown = given.out(id, "/bin/busybox df -k / | /bin/busybox tail -n 1").await;
+    shown.split_whitespace().nth(1).unwrap_or_else(|| panic!("{shown}")).parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_full_for_its_machine_only() {
+    let given = given().await;
+    small(&given).await;
+    let kib = size(&given, "i-1").await;
+    assert!((50 << 10..=64 << 10).contains(&kib), "df shows {kib} KiB");
+    assert!(taken(&given) < 2 * MIB, "an idle machine takes {} KiB", taken(&given) >> 10);
+    let full =
+        given.sh("i-1", "/bin/busybox dd if=/dev/zero of=/big bs=64k; code=$?; /bin/busybox sync; exit $code").await;
+    let said = String::from_utf8_lossy(&full.stderr);
+    assert!(full.code != 0 && said.contains("No space left on device"), "{} {said}", full.code);
+    assert!(taken(&given) <= 64 * MIB, "the host lost {} MiB", taken(&given) >> 20);
+    assert!(given.get(None, "10.0.1.10:80").await.is_ok(), "the machine goes on");
+    given.out("i-1", "/bin/busybox rm /big; /bin/busybox sync; echo again > /small; /bin/busybox sync").await;
+    // What was deleted is given back to the host, in the background.
+    let until = tokio::time::Instant::now() + Duration::from_secs(10);
+    while taken(&given) > 20 * MIB {
+        assert!(tokio::time::Instant::now() < until, "still {} MiB", taken(&given) >> 20);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    given.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_lives_as_long_as_its_machine_and_its_device_while_it_runs() {
+    let mut given = given().await;
+    let network = small(&given).await;
+    assert_eq!(given.driver.leftovers().await.unwrap().loops, 1);
+    given.out("i-1", "echo kept > /www/index.html").await;
+    for _ in 0..5 {
+        given.driver.reboot(&"i-1".into()).await.unwrap();
+        assert_eq!(given.driver.leftovers().await.unwrap().loops, 1);
+    }
+    // Of a running machine whose driver is another by now, and of one at rest.
+    given.replace_driver(async |driver| drop(driver)).await;
+    given.driver.adopt().await.unwrap();
+    let running = given.driver.capture(&"i-1".into(), "running").await.unwrap();
+    assert_eq!(given.driver.leftovers().await.unwrap().loops, 1);
+    given.driver.stop(&"i-1".into(), Duration::ZERO).await.unwrap();
+    assert_eq!(given.driver.leftovers().await.unwrap().loops, 0);
+    let resting = given.driver.capture(&"i-1".into(), "resting").await.unwrap();
+    assert_eq!(given.driver.leftovers().await.unwrap().loops, 0);
+    assert_eq!(resting.layers, running.layers, "the same changes are the same layer");
+    given.driver.start(&"i-1".into()).await.unwrap();
+    assert!(given.get(None, "10.0.1.10:80").await.unwrap().contains("kept"));
+    // Another size for a machine made of it.
+    given.driver.apply_network(&with(network, "10.0.1.11", &["web"], machine("i-2"))).await.unwrap();
+    let spec = MachineSpec { image: resting.id, disk_bytes: 128 * MIB, ..given.spec("i-2", "10.0.1.11") };
+    given.driver.launch(spec).await.unwrap();
+    assert!(given.get(None, "10.0.1.11:80").await.unwrap().contains("kept"));
+    let kib = size(&given, "i-2").await;
+    assert!((100 << 10..=128 << 10).contains(&kib), "df shows {kib} KiB");
+    assert_eq!(given.driver.leftovers().await.unwrap().loops, 2);
+    given.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_of_another_size_than_there_are_is_refused() {
+    let given = given().await;
+    given.driver.apply_network(&with(vpc(), "10.0.1.10", &["web"], machine("i-1"))).await.unwrap();
+    for bytes in [0, MIB] {
+        let spec = MachineSpec { disk_bytes: bytes, ..given.spec("i-1", "10.0.1.10") };
+        let error = given.driver.launch(spec).await.unwrap_err();
+        assert!(matches!(error, DriverError::Invalid(_)), "{error:?}");
+    }
+    let spec = MachineSpec { disk_bytes: 1 << 62, ..given.spec("i-1", "10.0.1.10") };
+    let error = given.driver.launch(spec).await.unwrap_err();
+    assert!(matches!(error, DriverError::Capacity(_)), "{error:?}");
+    assert!(given.driver.list().await.unwrap().is_empty());
+    given.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_made_before_disks_had_a_size_goes_on_as_it_was() {
+    let mut given = given().await;
+    small(&given).await;
+    given.driver.stop(&"i-1".into(), Duration::ZERO).await.unwrap();
+    let dir = given.state().join("machines/i-1");
+    given
+        .replace_driver(async |driver| {
+            drop(driver);
+            // As kiln made them then: what it changed is in a folder.
+            std::fs::remove_file(dir.join("disk")).unwrap();
+            std::fs::create_dir_all(dir.join("upper/www")).unwrap();
+            std::fs::write(dir.join("upper/www/index.html"), "from before").unwrap();
+            std::fs::create_dir(dir.join("work")).unwrap();
+            let record = dir.join("machine.json");
+            let text = std::fs::read_to_string(&record).unwrap();
+            let line = format!("\"disk_bytes\": {},", 64 * MIB);
+            assert!(text.contains(&line), "{text}");
+            std::fs::write(&record, text.replace(&line, "")).unwrap();
+        })
+        .await;
+    given.driver.adopt().await.unwrap();
+    given.driver.start(&"i-1".into()).await.unwrap();
+    assert!(given.get(None, "10.0.1.10:80").await.unwrap().contains("from before"));
+    assert_eq!(given.driver.leftovers().await.unwrap().loops, 0);
+    given.driver.capture(&"i-1".into(), "old").await.unwrap();
+    given.ends().await;
+}
