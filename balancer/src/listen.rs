@@ -23,6 +23,9 @@ use crate::serve::{self, ClientConnection};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
+/// Tasks that a thread polls before it asks the system again what has arrived. With many connections
+/// tokio's own 61 asks in the middle of a batch; measured, see docs/decisions/0003-load-balancer-library.md.
+const POLLS: u32 = 256;
 
 /// A connection to be served.
 struct Job {
@@ -48,7 +51,8 @@ impl Workers {
             .map(|index| {
                 let (jobs, mut inbox) = mpsc::unbounded_channel::<Job>();
                 let load = Arc::new(AtomicUsize::new(0));
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                let mut runtime = tokio::runtime::Builder::new_current_thread();
+                let runtime = runtime.enable_all().event_interval(POLLS).build()?;
                 let own_load = load.clone();
                 std::thread::Builder::new().name(format!("balancer-{index}")).spawn(move || {
                     runtime.block_on(async move {

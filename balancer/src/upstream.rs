@@ -99,6 +99,7 @@ impl Upstream {
     ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody>>> {
         let mut answer = pin!(self.send.try_send_request(request));
         let (connection, closed) = (&mut self.connection, &mut self.closed);
+        after_the_others().await;
         std::future::poll_fn(|cx| {
             if !*closed && Pin::new(&mut *connection).poll(cx).is_ready() {
                 *closed = true;
@@ -138,4 +139,19 @@ pub(crate) fn timed_out(error: &(dyn std::error::Error + 'static)) -> bool {
         next = error.source();
     }
     false
+}
+
+/// Lets all other tasks that are ready run first, so that writes come in batches. (`yield_now` would
+/// wait for the system too, once more per request.)
+pub(crate) async fn after_the_others() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
 }

@@ -22,6 +22,10 @@ use clap::Parser;
 use kiln_cli::{Cli, Command};
 use std::process::ExitCode;
 
+/// See docs/decisions/0006-allocator.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
