@@ -22,6 +22,19 @@ def mounts(state):
     return sorted(point for point in points if point.startswith(place + "/") and point != own)
 
 
+def loops(state):
+    """Block devices made of files of the state directory, removed ones too."""
+    place, found = os.path.realpath(state) + "/", []
+    for backing in pathlib.Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            file = backing.read_text().strip()
+        except OSError:
+            continue  # it was freed meanwhile
+        if file.startswith(place):
+            found.append(file)
+    return sorted(found)
+
+
 def cgroups(state):
     """Control groups of machines, over all trees."""
     name = control_group(state)
@@ -60,5 +73,5 @@ def folders(state):
 
 def all_of(state):
     """Everything, by kind; the kinds of which there is none left out."""
-    kinds = {"mounts": mounts(state), "cgroups": cgroups(state), "processes": processes(state), "folders": folders(state)}
+    kinds = {"mounts": mounts(state), "loops": loops(state), "cgroups": cgroups(state), "processes": processes(state), "folders": folders(state)}
     return {kind: found for kind, found in kinds.items() if found}

@@ -116,12 +116,18 @@ class Host(unittest.TestCase):
         return done.stderr.splitlines()
 
     def test_programs_that_are_not_installed(self):
-        needed = {"crun": "crun", "nft": "nftables", "mkfs.erofs": "erofs-utils", "mmdebstrap": "mmdebstrap", "slirp4netns": "slirp4netns"}
+        needed = {"crun": "crun", "nft": "nftables", "mkfs.erofs": "erofs-utils", "mke2fs": "e2fsprogs", "mmdebstrap": "mmdebstrap", "slirp4netns": "slirp4netns"}
         # Each is hidden from kiln alone, in a mount namespace of its own.
         hide = "".join(f"mount --bind /dev/null {shutil.which(program)}; " for program in needed)
         lines = self.up("unshare", "--mount", "--propagation", "private", "sh", "-c", f'{hide} exec "$@"', "sh")
         expected = {f"kiln: the program {program} is not installed: apt-get install {package}" for program, package in needed.items()}
         self.assertEqual(set(lines), expected)
+
+    def test_loop_devices_that_are_not_there(self):
+        hide = "mount --bind /dev/null /dev/loop-control; "
+        [line] = self.up("unshare", "--mount", "--propagation", "private", "sh", "-c", f'{hide} exec "$@"', "sh")
+        self.assertIn("loop device", line)
+        self.assertIn("modprobe loop", line)
 
     def test_one_program_that_is_not_installed(self):
         lines = self.up("unshare", "--mount", "--propagation", "private", "sh", "-c", f'mount --bind /dev/null {shutil.which("crun")}; exec "$@"', "sh")

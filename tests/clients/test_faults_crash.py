@@ -77,6 +77,7 @@ class Crashes(unittest.TestCase):
         self.assertEqual({p.name for p in (self.state / "machines/run/crun").iterdir()}, set(ids))
         kinds = sorted(pathlib.Path(point).parent.name for point in leftovers.mounts(self.state))
         self.assertEqual(kinds, ["layers", "netns"], "one layer, one router")
+        self.assertEqual(leftovers.loops(self.state), sorted(str(self.state / "machines/machines" / i / "disk") for i in ids))
         programs = sorted(command.split()[0] for _, command in leftovers.processes(self.state))
         self.assertEqual(programs, ["/bin/busybox"] * len(ids) + ["/usr/bin/slirp4netns"])
 
@@ -95,7 +96,10 @@ class Crashes(unittest.TestCase):
 
         def made():
             """When the runtime's folder was made; none while there is none."""
-            return runtime.stat().st_ctime_ns if runtime.exists() else None
+            try:
+                return runtime.stat().st_ctime_ns
+            except FileNotFoundError:
+                return None
 
         def next_boot(number):
             return lambda: json.loads(record.read_text())["boots"] == number
@@ -245,7 +249,7 @@ class Crashes(unittest.TestCase):
         """The counting itself can fail: a running machine is counted, and so is a planted leftover."""
         [instance] = self.launch(1)
         self.all_are([instance], "running")
-        self.assertEqual(set(leftovers.all_of(self.state)), {"mounts", "cgroups", "processes", "folders"})
+        self.assertEqual(set(leftovers.all_of(self.state)), {"mounts", "loops", "cgroups", "processes", "folders"})
         self.terminate([instance])
         tree = pathlib.Path(next(line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if " - cgroup2 " in line))
         planted = tree / leftovers.control_group(self.state) / "i-planted"

@@ -24,14 +24,15 @@ const NOT_ON_DISK: [(&str, FsType); 2] = [("tmpfs", TMPFS_MAGIC), ("ramfs", FsTy
 pub fn preflight(state: &Path) -> Vec<DriverError> {
     let mut lacks = Vec::new();
     lacks.extend(on_disk(state).err());
-    if !nix::unistd::geteuid().is_root() {
-        lacks.push(DriverError::NotRoot);
+    // Who is not root cannot tell what root would find.
+    match nix::unistd::geteuid().is_root() {
+        true => lacks.extend(loop_devices().err()),
+        false => lacks.push(DriverError::NotRoot),
     }
     let missing = PROGRAMS.iter().filter(|p| child::which(p).is_none());
     lacks.extend(missing.map(|p| child::missing(p)));
     lacks.extend(kernel().err());
     lacks.extend(filter_bridges().err());
-    lacks.extend(loop_devices().err());
     lacks
 }
 

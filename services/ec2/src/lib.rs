@@ -8,6 +8,7 @@
 
 mod controllers;
 mod defaults;
+mod disk_size;
 mod dns;
 mod errors;
 mod filters;

@@ -381,6 +381,9 @@ fn what_is_not_built_or_not_there_is_said() {
         };
         let fast = EbsBlockDevice { iops: Some(6_000), ..Default::default() };
         let provisioned = EbsBlockDevice { volume_type: Some("io2".into()), ..Default::default() };
+        let of = |gib, kind: &str| {
+            root(EbsBlockDevice { volume_size: Some(gib), volume_type: Some(kind.into()), ..Default::default() })
+        };
         let watched = Some(RunInstancesMonitoringEnabled { enabled: true });
         let slowed = Some(CreditSpecificationRequest { cpu_credits: "standard".into() });
         let nowhere = Placement { availability_zone: Some("us-east-1z".into()), ..Default::default() };
@@ -397,6 +400,13 @@ fn what_is_not_built_or_not_there_is_said() {
             (RunInstancesRequest { placement: Some(nowhere), ..good.clone() }, "InvalidParameterValue"),
             (RunInstancesRequest { block_device_mappings: root(fast), ..good.clone() }, "NotImplemented"),
             (RunInstancesRequest { block_device_mappings: root(provisioned), ..good.clone() }, "NotImplemented"),
+            (RunInstancesRequest { block_device_mappings: of(7, "gp3"), ..good.clone() }, "InvalidBlockDeviceMapping"),
+            (
+                RunInstancesRequest { block_device_mappings: of(1_025, "standard"), ..good.clone() },
+                "InvalidParameterValue",
+            ),
+            (RunInstancesRequest { block_device_mappings: of(16_385, "gp2"), ..good.clone() }, "InvalidParameterValue"),
+            (RunInstancesRequest { block_device_mappings: of(65_537, "gp3"), ..good.clone() }, "InvalidParameterValue"),
             (RunInstancesRequest { monitoring: watched, ..good.clone() }, "NotImplemented"),
             (RunInstancesRequest { credit_specification: slowed, ..good.clone() }, "NotImplemented"),
             (

@@ -54,14 +54,29 @@ struct LoopConfig {
     reserved: [u64; 8],
 }
 
-/// Whether this host has loop devices at all.
+/// Whether this host has loop devices, and lets us use them.
 pub fn there() -> io::Result<()> {
-    control().map(drop)
+    let name = format!("loop{}", free(&control()?)?);
+    match open(&Path::new("/dev").join(&name), OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()) {
+        // Its node is made when it is needed.
+        Ok(_) | Err(nix::errno::Errno::ENOENT) => Ok(()),
+        Err(e) => Err(named(e, &name)),
+    }
 }
 
 fn control() -> io::Result<OwnedFd> {
-    open(CONTROL, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
-        .map_err(|e| io::Error::new(io::Error::from(e).kind(), format!("open {CONTROL}: {e}")))
+    open(CONTROL, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).map_err(|e| named(e, CONTROL))
+}
+
+/// The number of a device that nobody uses.
+fn free(control: &OwnedFd) -> io::Result<u32> {
+    // SAFETY: this call takes no argument.
+    let number = unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE) };
+    u32::try_from(number).map_err(|_| named(nix::errno::Errno::last(), CONTROL))
+}
+
+fn named(error: nix::errno::Errno, name: &str) -> io::Error {
+    io::Error::new(io::Error::from(error).kind(), format!("{name}: {error}"))
 }
 
 /// Waits until no device has the file, and locks it; false if that takes too long.
@@ -89,10 +104,7 @@ pub fn attach(file: &File, nodes: &Path) -> io::Result<OwnedFd> {
     let control = control()?;
     let fd = u32::try_from(file.as_raw_fd()).map_err(io::Error::other)?;
     for _ in 0..TRIES {
-        // SAFETY: this call takes no argument.
-        let number = unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE) };
-        let number = u32::try_from(number).map_err(|_| io::Error::last_os_error())?;
-        let device = open_node(number, nodes)?;
+        let device = open_node(free(&control)?, nodes)?;
         let config = LoopConfig {
             fd,
             block_size: 0,
@@ -131,7 +143,7 @@ pub fn attach(file: &File, nodes: &Path) -> io::Result<OwnedFd> {
 fn open_node(number: u32, nodes: &Path) -> io::Result<OwnedFd> {
     let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
     let name = format!("loop{number}");
-    let failed = |e: nix::errno::Errno| io::Error::new(io::Error::from(e).kind(), format!("open {name}: {e}"));
+    let failed = |e| named(e, &name);
     match open(&Path::new("/dev").join(&name), flags, Mode::empty()) {
         Err(nix::errno::Errno::ENOENT) => {}
         opened => return opened.map_err(failed),

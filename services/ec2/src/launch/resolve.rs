@@ -3,6 +3,7 @@
 //! the transaction in `make`.
 
 use super::check::check;
+use crate::disk_size::DiskSize;
 use crate::errors::{invalid_value, missing_parameter};
 use crate::image_lookup;
 use crate::instance_types::{self, InstanceType};
@@ -78,6 +79,8 @@ pub async fn resolve(cx: &Cx, request: &RunInstancesRequest) -> Result<Resolved,
     let image_id = request.image_id.as_deref().ok_or_else(|| missing_parameter("ImageId"))?;
     let image_id = image_lookup::resolved(cx, image_id).await?;
     let (image, machine_image) = image_lookup::launchable(cx, &image_id)?;
+    let (scope, _) = image_lookup::find(cx, &image_id)?;
+    let snapshot_gib = image_lookup::snapshot_of(cx, &scope, &image)?.map_or(image.size_gib, |s| s.size_gib);
     // As AWS: the type of the first generation, which Kiln does not have, is the default.
     let type_name = request.instance_type.as_deref().unwrap_or("m1.small");
     let instance_type = instance_types::find(type_name)
@@ -116,7 +119,7 @@ pub async fn resolve(cx: &Cx, request: &RunInstancesRequest) -> Result<Resolved,
         options: options(request),
         dns_options_given: request.private_dns_name_options.as_ref().is_some_and(|o| o.hostname_type.is_some()),
         metadata: metadata(request, &image),
-        root: root_disk(&request.block_device_mappings, &image)?,
+        root: root_disk(&request.block_device_mappings, &image, snapshot_gib)?,
         place: place(cx, request)?,
         instance_tags,
         volume_tags: tagged(&kinds::VOLUME)?,
@@ -229,7 +232,7 @@ fn metadata(request: &RunInstancesRequest, image: &Image) -> MetadataOptions {
     }
 }
 
-fn root_disk(mappings: &[BlockDeviceMapping], image: &Image) -> Result<RootDisk, Error> {
+fn root_disk(mappings: &[BlockDeviceMapping], image: &Image, snapshot_gib: i32) -> Result<RootDisk, Error> {
     let mut disk = RootDisk {
         size_gib: image.size_gib,
         volume_type: image.volume_type.clone(),
@@ -268,21 +271,17 @@ fn root_disk(mappings: &[BlockDeviceMapping], image: &Image) -> Result<RootDisk,
                 ("Ebs.SnapshotId", ebs.snapshot_id.as_ref().is_some_and(|id| *image.snapshot != **id)),
             ],
         )?;
-        if let Some(size) = ebs.volume_size {
-            if size < image.size_gib {
-                return Err(Error::sender(
-                    "InvalidBlockDeviceMapping",
-                    format!(
-                        "Volume of size {size}GB is smaller than snapshot '{}', expect size>= {}GB",
-                        image.snapshot, image.size_gib
-                    ),
-                ));
-            }
-            disk.size_gib = size;
-        }
         if let Some(kind) = ebs.volume_type {
             disk.volume_type = kind;
         }
+        disk.size_gib = DiskSize {
+            wanted: ebs.volume_size,
+            usual: image.size_gib,
+            snapshot: &image.snapshot,
+            snapshot_gib,
+            volume_type: &disk.volume_type,
+        }
+        .gib()?;
         disk.iops = ebs.iops;
         disk.throughput = ebs.throughput;
         disk.delete_on_termination = ebs.delete_on_termination != Some(false);

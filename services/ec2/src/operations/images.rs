@@ -1,5 +1,6 @@
 //! Images: listing, taking them of instances, copying, registering, deregistering.
 
+use crate::disk_size::DiskSize;
 use crate::errors::{bad_token, missing_parameter, refuse};
 use crate::filters::{Filters, flag, maybe, one};
 use crate::image_lookup::{self, Found};
@@ -443,6 +444,14 @@ async fn register_image(cx: &Cx, request: RegisterImageRequest) -> Result<Regist
                     format!("The snapshot '{snapshot_id}' is not completed: it is {}.", snapshot.state.name()),
                 ));
             }
+            let volume_type = ebs.volume_type.clone().unwrap_or_else(|| "gp2".to_owned());
+            let size = DiskSize {
+                wanted: ebs.volume_size,
+                usual: snapshot.size_gib,
+                snapshot: &snapshot.id,
+                snapshot_gib: snapshot.size_gib,
+                volume_type: &volume_type,
+            };
             let id = ImageId::new(cx.ids());
             let image = Image {
                 id: id.clone(),
@@ -452,8 +461,8 @@ async fn register_image(cx: &Cx, request: RegisterImageRequest) -> Result<Regist
                 owner_alias: None,
                 architecture: request.architecture.clone().unwrap_or_else(|| snapshot.architecture.clone()),
                 root_device: device.clone(),
-                size_gib: ebs.volume_size.unwrap_or(snapshot.size_gib).max(snapshot.size_gib),
-                volume_type: ebs.volume_type.clone().unwrap_or_else(|| "gp2".to_owned()),
+                size_gib: size.gib()?,
+                volume_type,
                 snapshot: snapshot.id.clone(),
                 state: ImageState::Available,
                 reason: None,

@@ -1,4 +1,4 @@
-//! A volume: in Kiln always the root disk of an instance, i.e. its machine's writable upper layer.
+//! A volume: in Kiln always the root disk of an instance, i.e. what its machine changes on top of its image.
 
 use crate::kinds::{self, Kind};
 use crate::tags::{Tagged, Tags};
@@ -14,7 +14,7 @@ pub struct Volume {
     pub device: String,
     pub delete_on_termination: bool,
     pub snapshot: SnapshotId,
-    /// As asked for; the host's disk is what really bounds it.
+    /// The size its machine sees and cannot go beyond.
     pub size_gib: i32,
     pub volume_type: String,
     pub iops: Option<i32>,
