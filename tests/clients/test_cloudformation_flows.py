@@ -1,12 +1,9 @@
 """What people do with stacks from the command line: deploy, package, share values, look first, wait."""
 import json
 import pathlib
-import tempfile
 import unittest
 
-import botocore.exceptions
-
-from kiln import Kiln, wait_for
+from stacks import Stacks
 
 NOTE = "Resources: {N: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: %s}}}"
 LOOPS = """
@@ -20,32 +17,7 @@ Resources:
 """
 
 
-class Flows(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.kiln = cls.enterClassContext(Kiln(machines="sim"))
-        cls.cfn = cls.kiln.client("cloudformation")
-        cls.ssm = cls.kiln.client("ssm")
-        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-
-    def file(self, name, body):
-        path = self.folder / name
-        path.write_text(body)
-        return str(path)
-
-    def refused(self, call, **arguments):
-        with self.assertRaises(botocore.exceptions.ClientError) as caught:
-            call(**arguments)
-        error = caught.exception.response["Error"]
-        return error["Code"], error["Message"]
-
-    def settled(self, name):
-        def status():
-            status = self.cfn.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
-            return None if status.endswith("IN_PROGRESS") else status
-
-        return wait_for(f"{name} to settle", status)
-
+class Flows(Stacks):
     def create(self, name, body, **more):
         stack = self.cfn.create_stack(StackName=name, TemplateBody=body, **more)["StackId"]
         self.assertEqual(self.settled(stack), "CREATE_COMPLETE")

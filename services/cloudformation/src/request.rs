@@ -5,6 +5,7 @@
 use crate::errors::{self, validation};
 use crate::records::Version;
 use crate::records::stack::Parameters;
+use crate::resources::stack as nested;
 use crate::world::{Facts, Subject};
 use crate::{attributes, s3_url, schemas, world};
 use kiln_cloudformation_shapes::{Parameter, RollbackConfiguration, Tag};
@@ -229,6 +230,7 @@ fn check_all(evaluator: &Evaluator<'_>) -> Result<BTreeMap<String, BTreeSet<Stri
     for id in graph.creation_order() {
         let resource = evaluator.resource(&id)?;
         attributes::check(&id, &resource)?;
+        nested::check(&id, &resource)?;
         let schema = schemas::of(&resource.resource_type)?;
         if let Err(violations) = check_properties(schema, &resource.properties) {
             place = place.or_else(|| Some(evaluator.template().property_place(&id, &violations.first()?.path)));

@@ -61,7 +61,6 @@ pub fn check(platform: &Platform, template: &Template) -> Result<(), Error> {
 /// What to say of a type that AWS or its users have and this platform has not; none for a type nobody has.
 pub fn not_built(name: &str) -> Option<String> {
     let why = match name {
-        "AWS::CloudFormation::Stack" => " (nested stacks: their TemplateURL needs s3)",
         "AWS::CloudFormation::CustomResource" => " (custom resources: they need lambda or sns)",
         name if name.starts_with("Custom::") => " (custom resources: they need lambda or sns)",
         name if name.ends_with("::MODULE") => " (modules: they need the registry)",

@@ -5,6 +5,8 @@ mod given;
 
 mod create;
 mod faults;
+mod nested;
+mod nested_updates;
 mod refusals;
 mod secrets;
 mod template_urls;

@@ -5,6 +5,7 @@ use super::stacks::{check_name, check_removals, current};
 use super::start::{self, Begin};
 use super::{arn_of, stack_of};
 use crate::errors::{bad_token, no_change_set, validation};
+use crate::records::family::NESTED;
 use crate::records::stack::{OnFailure, find as find_stack};
 use crate::records::{ChangeSet, OperationKind, Stack, Status};
 use crate::request::Wish;
@@ -113,6 +114,9 @@ async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<C
     let before = stack.current.as_ref().or(stack.target.as_ref());
     let tags_before = before.map(|version| version.tags.clone());
     let prepared = wish.prepare(cx, (&stack).into(), before).await?;
+    if request.include_nested_stacks == Some(true) && prepared.template.resource_types().contains(&NESTED) {
+        return Err(Error::not_built("IncludeNestedStacks: a change set shows that a nested stack is looked at"));
+    }
     let found = changes::of(cx, &stack, &prepared).await?;
     let same_tags = tags_before.is_none_or(|tags| tags == prepared.version.tags);
     let nothing = kind == "UPDATE" && found.is_none() && same_tags && stack.target.is_none();
@@ -191,7 +195,7 @@ async fn describe_change_set(cx: &Cx, request: DescribeChangeSetRequest) -> Resu
         on_stack_failure: set.on_failure.map(|wanted| {
             match wanted {
                 OnFailure::DoNothing => "DO_NOTHING",
-                OnFailure::Rollback => "ROLLBACK",
+                OnFailure::Rollback | OnFailure::Stop => "ROLLBACK",
                 OnFailure::Delete => "DELETE",
             }
             .to_owned()

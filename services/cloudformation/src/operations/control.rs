@@ -4,6 +4,7 @@ use super::stacks::current;
 use super::{arn_of, stack_of, start};
 use crate::errors::validation;
 use crate::exports::still_used;
+use crate::records::family;
 use crate::records::stack::find;
 use crate::records::{ChangeSet, Operation as StackOperation, OperationKind, Stack, Status};
 use crate::role;
@@ -34,6 +35,14 @@ fn protected(cx: &Cx, request: &UpdateTerminationProtectionRequest) -> Vec<Strin
     arn_of(cx, &request.stack_name)
 }
 
+/// What concerns an operation as a whole is asked of the stack at the top, which hands it down.
+fn refuse_nested(stack: &Stack, what: &str) -> Result<(), Error> {
+    match stack.parent {
+        None => Ok(()),
+        Some(_) => Err(validation(format!("{what} cannot be invoked on child stacks"))),
+    }
+}
+
 /// Changes a stack in one transaction, on its newest state.
 async fn change(
     cx: &Cx,
@@ -57,24 +66,17 @@ async fn delete_stack(cx: &Cx, request: DeleteStackRequest) -> Result<DeleteStac
     let force = request.deletion_mode.as_deref() == Some("FORCE_DELETE_STACK");
     cx.store()
         .write::<_, Error>(|tx| {
-            use Status::*;
-            let mut stack = current(tx.get(cx.scope(), &stack.id)?, &stack.id)?;
-            if matches!(stack.status, DeleteInProgress | DeleteComplete) {
+            let stack = current(tx.get(cx.scope(), &stack.id)?, &stack.id)?;
+            if matches!(stack.status, Status::DeleteInProgress | Status::DeleteComplete) {
                 return Ok(());
             }
-            if stack.termination_protection {
+            if family::protected(&*tx, cx.scope(), &stack)? {
                 return Err(validation(format!(
                     "Stack [{}] cannot be deleted while TerminationProtection is enabled",
                     stack.name
                 )));
             }
-            if stack.status.in_progress() && stack.status != CreateInProgress {
-                return Err(validation(format!(
-                    "Stack [{}] cannot be deleted while in status {}",
-                    stack.name, stack.status
-                )));
-            }
-            let failed_before = stack.status == DeleteFailed;
+            let failed_before = stack.status == Status::DeleteFailed;
             if (force || !request.retain_resources.is_empty()) && !failed_before {
                 return Err(validation(format!(
                     "Invalid operation on stack [{}]. RetainResources and FORCE_DELETE_STACK are for stacks in \
@@ -82,33 +84,49 @@ async fn delete_stack(cx: &Cx, request: DeleteStackRequest) -> Result<DeleteStac
                     stack.name
                 )));
             }
-            if let Some(reason) = still_used(&*tx, cx.scope(), &stack)? {
-                return Err(validation(reason));
-            }
-            for (id, set) in tx.list::<ChangeSet>(cx.scope())? {
-                if set.stack_id == stack.id {
-                    tx.delete::<ChangeSet>(cx.scope(), &id);
-                }
-            }
-            stack.status = DeleteInProgress;
-            stack.reason = Some("User Initiated".to_owned());
-            stack.operation = Some(StackOperation {
+            let operation = StackOperation {
                 skip: request.retain_resources.iter().cloned().collect(),
                 force,
                 ..start::operation(cx, OperationKind::Delete, request.client_request_token.clone())
-            });
-            stack.owner = cx.caller().clone();
-            if request.role_arn.is_some() {
-                stack.role_arn = request.role_arn.clone();
-            }
-            start::put(tx, cx, &stack)
+            };
+            begin_delete(tx, cx, stack, Deletion { operation, role_arn: request.role_arn.clone() })
         })
         .await?;
     Ok(DeleteStackResponse {})
 }
 
+/// What a deletion is begun with.
+pub struct Deletion {
+    pub operation: StackOperation,
+    pub role_arn: Option<String>,
+}
+
+/// The stack is to go; the controller does the rest.
+pub fn begin_delete(tx: &mut Tx<'_>, cx: &Cx, mut stack: Stack, deletion: Deletion) -> Result<(), Error> {
+    if stack.status.in_progress() && stack.status != Status::CreateInProgress {
+        return Err(validation(format!("Stack [{}] cannot be deleted while in status {}", stack.name, stack.status)));
+    }
+    if let Some(reason) = still_used(&*tx, cx.scope(), &stack)? {
+        return Err(validation(reason));
+    }
+    for (id, set) in tx.list::<ChangeSet>(cx.scope())? {
+        if set.stack_id == stack.id {
+            tx.delete::<ChangeSet>(cx.scope(), &id);
+        }
+    }
+    stack.status = Status::DeleteInProgress;
+    stack.reason = Some("User Initiated".to_owned());
+    stack.operation = Some(deletion.operation);
+    stack.owner = cx.caller().clone();
+    if deletion.role_arn.is_some() {
+        stack.role_arn = deletion.role_arn;
+    }
+    start::put(tx, cx, &stack)
+}
+
 async fn cancel_update_stack(cx: &Cx, request: CancelUpdateStackRequest) -> Result<CancelUpdateStackResponse, Error> {
     let stack = stack_of(cx, &request.stack_name)?;
+    refuse_nested(&stack, "CancelUpdateStack")?;
     change(cx, &stack.id, |_, stack| {
         if stack.status != Status::UpdateInProgress {
             return Err(validation("CancelUpdateStack cannot be called from current stack status"));
@@ -129,6 +147,7 @@ async fn continue_update_rollback(
     request: ContinueUpdateRollbackRequest,
 ) -> Result<ContinueUpdateRollbackResponse, Error> {
     let stack = stack_of(cx, &request.stack_name)?;
+    refuse_nested(&stack, "RollbackUpdatedStack")?;
     role::check(cx, request.role_arn.as_deref()).await?;
     change(cx, &stack.id, |_, stack| {
         if stack.status != Status::UpdateRollbackFailed {
@@ -150,6 +169,7 @@ async fn continue_update_rollback(
 
 async fn rollback_stack(cx: &Cx, request: RollbackStackRequest) -> Result<RollbackStackResponse, Error> {
     let stack = stack_of(cx, &request.stack_name)?;
+    refuse_nested(&stack, "RollbackStack")?;
     role::check(cx, request.role_arn.as_deref()).await?;
     change(cx, &stack.id, |_, stack| {
         let to = match stack.status {
@@ -173,7 +193,7 @@ async fn rollback_stack(cx: &Cx, request: RollbackStackRequest) -> Result<Rollba
 }
 
 /// The same operation goes on the way back: its id stays, for what it changed is kept under it.
-fn go_back(cx: &Cx, stack: &mut Stack, token: Option<String>, role_arn: Option<String>) {
+pub fn go_back(cx: &Cx, stack: &mut Stack, token: Option<String>, role_arn: Option<String>) {
     stack.reason = Some("User Initiated".to_owned());
     stack.owner = cx.caller().clone();
     if role_arn.is_some() {
@@ -191,6 +211,7 @@ async fn update_termination_protection(
     request: UpdateTerminationProtectionRequest,
 ) -> Result<UpdateTerminationProtectionResponse, Error> {
     let stack = stack_of(cx, &request.stack_name)?;
+    refuse_nested(&stack, "UpdateTerminationProtection")?;
     change(cx, &stack.id, |_, stack| {
         stack.termination_protection = request.enable_termination_protection;
         Ok(false)

@@ -2,6 +2,7 @@
 
 use super::{arn_of, stack_of};
 use crate::errors::bad_token;
+use crate::records::family;
 use crate::records::stack::OnFailure;
 use crate::records::{Stack as Kept, Status};
 use crate::secrets::HIDDEN;
@@ -39,11 +40,11 @@ fn all(cx: &Cx) -> Result<Vec<Arc<Kept>>, Error> {
 
 async fn describe_stacks(cx: &Cx, request: DescribeStacksRequest) -> Result<DescribeStacksResponse, Error> {
     if let Some(name) = &request.stack_name {
-        return Ok(DescribeStacksResponse { stacks: vec![shown(&*stack_of(cx, name)?)], next_token: None });
+        return Ok(DescribeStacksResponse { stacks: vec![shown(cx, &*stack_of(cx, name)?)?], next_token: None });
     }
     let stacks = all(cx)?.into_iter().filter(|stack| stack.status != Status::DeleteComplete).collect();
     let page = paginate(newest_first(stacks), |(key, _)| key, request.next_token.as_deref(), PAGE, bad_token)?;
-    let stacks = page.items.iter().map(|(_, stack)| shown(stack)).collect();
+    let stacks = page.items.iter().map(|(_, stack)| shown(cx, stack)).collect::<Result<_, _>>()?;
     Ok(DescribeStacksResponse { stacks, next_token: page.next_token })
 }
 
@@ -69,7 +70,8 @@ async fn list_stacks(cx: &Cx, request: ListStacksRequest) -> Result<ListStacksRe
                 last_check_timestamp: None,
             }),
             last_operations: last_operations(stack),
-            ..Default::default()
+            parent_id: stack.parent.as_ref().map(|parent| parent.stack_id.clone()),
+            root_id: stack.parent.as_ref().map(|parent| parent.root_id.clone()),
         })
         .collect();
     Ok(ListStacksResponse { stack_summaries, next_token: page.next_token })
@@ -108,9 +110,10 @@ pub fn tags(version: &crate::records::Version) -> Vec<Tag> {
     version.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect()
 }
 
-fn shown(stack: &Kept) -> Stack {
+fn shown(cx: &Cx, stack: &Kept) -> Result<Stack, Error> {
     let version = stack.shown();
-    Stack {
+    let protected = family::protected(cx.store(), cx.scope(), stack)?;
+    Ok(Stack {
         stack_id: Some(stack.id.clone()),
         stack_name: Some(stack.name.clone()),
         change_set_id: stack.change_set_id.clone(),
@@ -137,7 +140,9 @@ fn shown(stack: &Kept) -> Stack {
             .collect(),
         role_arn: stack.role_arn.clone(),
         tags: version.map(tags).unwrap_or_default(),
-        enable_termination_protection: Some(stack.termination_protection),
+        enable_termination_protection: Some(protected),
+        parent_id: stack.parent.as_ref().map(|parent| parent.stack_id.clone()),
+        root_id: stack.parent.as_ref().map(|parent| parent.root_id.clone()),
         drift_information: Some(StackDriftInformation {
             stack_drift_status: Some("NOT_CHECKED".to_owned()),
             last_check_timestamp: None,
@@ -145,7 +150,7 @@ fn shown(stack: &Kept) -> Stack {
         retain_except_on_create: Some(stack.retain_except_on_create),
         last_operations: last_operations(stack),
         ..Default::default()
-    }
+    })
 }
 
 async fn describe_account_limits(

@@ -18,7 +18,14 @@ pub fn operation(cx: &Cx, kind: OperationKind, token: Option<String>) -> Operati
         skip: BTreeSet::new(),
         force: false,
         tries: 0,
+        asked: None,
     }
+}
+
+/// An operation of a nested stack, as part of what its parent is about.
+pub fn asked_by(parent: &Stack, operation: Operation) -> Operation {
+    let token = parent.operation.as_ref().and_then(|operation| operation.token.clone());
+    Operation { asked: Some(parent.phase()), token, ..operation }
 }
 
 /// A new stack, without a state to go to.
@@ -44,6 +51,9 @@ pub fn blank(cx: &Cx, name: &str) -> Stack {
         policy: None,
         change_set_id: None,
         retain_except_on_create: false,
+        parent: None,
+        earlier: None,
+        host: None,
     }
 }
 
@@ -71,6 +81,7 @@ pub fn begin(tx: &mut Tx<'_>, cx: &Cx, stack: &mut Stack, begin: Begin) -> Resul
     stack.operation = Some(operation);
     stack.on_failure = begin.on_failure;
     stack.owner = cx.caller().clone();
+    stack.host = cx.request_host().map(str::to_owned);
     stack.imports.extend(begin.imports);
     if begin.role_arn.is_some() {
         stack.role_arn = begin.role_arn;

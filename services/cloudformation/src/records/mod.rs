@@ -3,6 +3,7 @@
 
 pub mod change_set;
 pub mod event;
+pub mod family;
 pub mod resource;
 pub mod roll;
 pub mod stack;

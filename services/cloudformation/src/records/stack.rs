@@ -1,5 +1,6 @@
 //! A stack: what it is, what it is meant to become, and the operation in hand.
 
+use super::family::{Earlier, Parent};
 use kiln_service_kit::{Caller, Error, Record, Scope, Store, Timestamp, Tx};
 use kiln_template::{Origin, ParameterValues, Template};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,15 @@ pub struct Stack {
     pub policy: Option<String>,
     pub change_set_id: Option<String>,
     pub retain_except_on_create: bool,
+    /// What it is part of, if it is a nested stack.
+    #[serde(default)]
+    pub parent: Option<Parent>,
+    /// What it was before an update that its parent may still take back.
+    #[serde(default)]
+    pub earlier: Option<Earlier>,
+    /// The host that its last wish came to: URLs in its template may name it.
+    #[serde(default)]
+    pub host: Option<String>,
 }
 
 impl Record for Stack {
@@ -92,7 +102,7 @@ pub struct Operation {
     pub started: Timestamp,
     /// `ClientRequestToken`, which all its events carry.
     pub token: Option<String>,
-    /// Why it must turn back although no resource failed (cancelled, too late, exports).
+    /// Why it must turn back although no resource failed (cancelled, too late, exports); or why it did.
     pub failed: Option<String>,
     /// The policy for this update only.
     pub policy: Option<String>,
@@ -102,6 +112,9 @@ pub struct Operation {
     pub force: bool,
     /// How often its rollback was begun: each try looks at failed resources anew.
     pub tries: u32,
+    /// The phase of the parent's that asked for it; none if somebody else did.
+    #[serde(default)]
+    pub asked: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +143,8 @@ pub enum OnFailure {
     DoNothing,
     Rollback,
     Delete,
+    /// A nested stack stops and stays as it is: its parent takes it back.
+    Stop,
 }
 
 impl OnFailure {

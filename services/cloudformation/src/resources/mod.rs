@@ -1,4 +1,5 @@
 //! CloudFormation's own resource types.
 
+pub mod stack;
 pub mod wait_condition;
 pub mod wait_condition_handle;

@@ -2,11 +2,8 @@
 
 use super::given::*;
 use kiln_cloudformation_shapes::*;
-use kiln_reconcile::Hooks;
 use kiln_service_kit::Chaos;
-use parking_lot::Mutex;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 const NET: &str = r#"
@@ -44,21 +41,14 @@ fn expected() -> Vec<Vec<String>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_step_twice() {
-    let chaos = |_: &'static str, _: &kiln_service_kit::Name, _: &str| Chaos::Twice;
-    let given = given_with(Hooks { chaos: Some(Arc::new(chaos)), on_pass: None });
-    assert_eq!(life(&given).await, expected());
+async fn every_step_may_happen_twice() {
+    assert_eq!(life(&given_with(every_step_twice())).await, expected());
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_step_broken_once() {
+async fn every_step_may_break_once() {
     for kind in [Chaos::FailBefore, Chaos::FailAfter] {
-        let seen: Mutex<BTreeSet<String>> = Mutex::default();
-        let chaos = move |_: &'static str, _: &kiln_service_kit::Name, step: &str| {
-            if seen.lock().insert(step.to_owned()) { kind } else { Chaos::None }
-        };
-        let given = given_with(Hooks { chaos: Some(Arc::new(chaos)), on_pass: None });
-        assert_eq!(life(&given).await, expected(), "{kind:?}");
+        assert_eq!(life(&given_with(every_step_broken_once(kind))).await, expected(), "{kind:?}");
     }
 }
 

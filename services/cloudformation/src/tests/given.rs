@@ -6,6 +6,8 @@ use kiln_reconcile::{Hooks, Runner};
 use kiln_s3::ObjectFiles;
 use kiln_s3_shapes::{CreateBucketRequest, PutObjectRequest};
 use kiln_service_kit::*;
+use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +36,21 @@ pub fn given_with(hooks: Hooks) -> Given {
     let files = ObjectFiles::open(folder.path(), &ids).expect("an empty folder");
     let (cx, runner) = start(&store, &clock, &ids, &files, &world, hooks);
     Given { cx, world, runner: Some(runner), files, _folder: folder, store, clock, ids }
+}
+
+/// Every step is carried out twice.
+pub fn every_step_twice() -> Hooks {
+    let chaos = |_: &'static str, _: &Name, _: &str| Chaos::Twice;
+    Hooks { chaos: Some(Arc::new(chaos)), on_pass: None }
+}
+
+/// Every step of every stack is broken the first time, in this way.
+pub fn every_step_broken_once(kind: Chaos) -> Hooks {
+    let seen: Mutex<BTreeSet<String>> = Mutex::default();
+    let chaos = move |_: &'static str, name: &Name, step: &str| {
+        if seen.lock().insert(format!("{} {step}", name.id)) { kind } else { Chaos::None }
+    };
+    Hooks { chaos: Some(Arc::new(chaos)), on_pass: None }
 }
 
 fn start(

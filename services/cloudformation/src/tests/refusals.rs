@@ -11,7 +11,6 @@ async fn refused(body: &str) -> (String, String) {
 async fn types_that_are_not_built_are_told_from_types_that_do_not_exist() {
     for (resource_type, expected) in [
         ("AWS::SQS::Queue", "the resource type AWS::SQS::Queue"),
-        ("AWS::CloudFormation::Stack", "nested stacks"),
         ("AWS::CloudFormation::CustomResource", "custom resources"),
         ("Custom::Thing", "custom resources"),
         ("My::Own::Thing::MODULE", "modules"),

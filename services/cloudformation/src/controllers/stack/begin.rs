@@ -1,6 +1,7 @@
 //! Forward: work out what a resource is to be, compare it with what is there, and begin.
 
 use super::{Act, facts, verb};
+use crate::records::family::NESTED;
 use crate::records::{Action, Live, Progress, Resource, Stack, Status, Undo, Version, Work, log, resource};
 use crate::request::is_refusal;
 use crate::world::evaluate;
@@ -97,7 +98,7 @@ impl Act<'_> {
                     Replacement::True if schema.delete_before_create => Action::DeleteThenCreate,
                     Replacement::True => Action::Replace,
                     // Perhaps replaced: the type says NotUpdatable when it comes to that.
-                    _ if tags || !comparison.details.is_empty() => Action::Update,
+                    _ if tags || resolved.resource_type == NESTED || !comparison.details.is_empty() => Action::Update,
                     // A rolling update that failed left sizes and processes that are not the group's own.
                     _ if found.is_some_and(|resource| resource.roll.is_some()) => Action::Update,
                     _ => Action::Keep,

@@ -3,6 +3,7 @@
 
 use super::roll::{CANNOT_ROLL, Manner};
 use super::{Act, request, verb};
+use crate::records::family::NESTED;
 use crate::records::{Action, Live, Progress, Resource, Stack, Work};
 use crate::request::is_refusal;
 use crate::schemas::keeps_its_name;
@@ -56,7 +57,8 @@ impl Act<'_> {
         let physical_id = physical_id.ok_or_else(|| Error::internal("an update of what has no physical id"))?;
         let previous = self.previous(stack, resource);
         let same = previous.properties == work.target.properties && previous.stack_tags == work.target.stack_tags;
-        if same && resource.roll.is_none() {
+        // What a nested stack's properties point at may be another template.
+        if same && resource.roll.is_none() && work.target.resource_type != NESTED {
             // Only metadata or policies differ: nothing to tell the type.
             return Ok(physical_id);
         }
@@ -188,6 +190,9 @@ impl Act<'_> {
     pub(super) async fn call_failed(&self, id: &str, work: &Work, error: Error) -> Result<(), Error> {
         if !is_refusal(&error) && !self.controller.memory.failed_too_often(&self.name.id, id) {
             return Err(error);
+        }
+        if work.target.resource_type == NESTED {
+            return self.fail(id, &work.phase, error.message).await;
         }
         let reason = format!(
             "Resource handler returned message: \"{}\" (RequestToken: {}, HandlerErrorCode: {})",

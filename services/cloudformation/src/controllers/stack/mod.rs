@@ -26,9 +26,10 @@ pub use begin::deployed;
 pub use plan::Step;
 
 use crate::errors;
+use crate::records::family;
 use crate::records::{Live, Resource, Stack, Status, Version, Work, log, resource};
 use kiln_service_kit::{
-    Change, Controller, Cx, Error, Name, Plan, ResourceRequest, ResourceType, Store, Timestamp, Tx, async_trait,
+    Change, Controller, Cx, Error, Name, Plan, ResourceRequest, ResourceType, Scope, Store, Timestamp, Tx, async_trait,
 };
 use kiln_template::{Answer, Fact, Template};
 use memory::Memory;
@@ -50,6 +51,10 @@ pub struct Seen {
     pub resources: BTreeMap<String, Arc<Resource>>,
     /// When resources that have not settled are to be looked at again, and what they wait for.
     pub polls: BTreeMap<String, memory::Poll>,
+    /// What its clean-up waits for in the stack above it.
+    pub held: Option<String>,
+    /// The nested stacks that clean up.
+    pub cleaning: Vec<String>,
 }
 
 #[async_trait]
@@ -59,9 +64,13 @@ impl Controller for StackController {
     type Seen = Seen;
     type Step = Step;
 
-    fn wakes(&self, _: &Store, change: &Change) -> Vec<Name> {
+    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name> {
         if change.is::<Stack>() {
-            return vec![Name::new(&change.scope, change.id.clone())];
+            let (names, parent) = relatives(store, &change.scope, &change.id);
+            if let Some(parent) = parent {
+                self.memory.look_at_once(&parent);
+            }
+            return names;
         }
         match change.id.split_once('#') {
             Some((stack, _)) if change.is::<Resource>() => vec![Name::new(&change.scope, stack)],
@@ -84,7 +93,12 @@ impl Controller for StackController {
             false => BTreeMap::new(),
         };
         let polls = self.memory.polls(&name.id);
-        Ok(Some(Seen { stack, resources, polls }))
+        let held = family::held(cx.store(), &name.scope, &stack)?;
+        let cleaning = match stack.status {
+            Status::UpdateCleanup | Status::UpdateRollbackCleanup => cleaning(cx.store(), &name.scope, &stack)?,
+            _ => vec![],
+        };
+        Ok(Some(Seen { stack, resources, polls, held, cleaning }))
     }
 
     fn plan(&self, seen: &Seen, now: Timestamp) -> Plan<Step> {
@@ -104,6 +118,26 @@ impl Controller for StackController {
             Step::Forget => at.forget().await,
         }
     }
+}
+
+/// The stack and those of its family that may wait for it; and the one that it is part of.
+fn relatives(store: &Store, scope: &Scope, id: &str) -> (Vec<Name>, Option<String>) {
+    let mut names = vec![Name::new(scope, id)];
+    let Ok(Some(stack)) = store.get::<Stack>(scope, id) else { return (names, None) };
+    let waits = |other: &Stack| other.id != id && other.status.in_progress() && other.root_id() == stack.root_id();
+    if let Ok(all) = store.list::<Stack>(scope) {
+        names.extend(all.iter().filter(|(_, other)| waits(other)).map(|(id, _)| Name::new(scope, id.clone())));
+    }
+    (names, stack.parent.as_ref().map(|parent| parent.stack_id.clone()))
+}
+
+/// The stack's nested stacks that have not finished their part of the clean-up.
+fn cleaning(store: &Store, scope: &Scope, stack: &Stack) -> Result<Vec<String>, Error> {
+    let cleans = |child: &Arc<Stack>| {
+        child.asked().is_some() && matches!(child.status, Status::UpdateCleanup | Status::UpdateRollbackCleanup)
+    };
+    let children = family::children(store, scope, &stack.id)?.into_iter().filter(cleans);
+    Ok(children.map(|child| child.name.clone()).collect())
 }
 
 /// What every step is given.
@@ -163,7 +197,11 @@ impl Act<'_> {
 
     /// The context in which a stack's resources are made: its owner's rights count.
     fn as_owner(&self, stack: &Stack) -> Cx {
-        self.cx.as_caller(stack.caller())
+        let cx = self.cx.as_caller(stack.caller());
+        match &stack.host {
+            Some(host) => cx.via_host(host),
+            None => cx,
+        }
     }
 
     /// A template that was parsed when it was accepted.

@@ -46,6 +46,7 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
     match stack.status {
         Status::CreateInProgress | Status::UpdateInProgress => board.forward(),
         Status::UpdateRollbackInProgress => board.restore(),
+        _ if seen.held.is_some() => {}
         Status::RollbackInProgress
         | Status::DeleteInProgress
         | Status::UpdateCleanup
@@ -145,7 +146,7 @@ impl<'a> Board<'a> {
             (None, false) => self.turn(Status::UpdateCleanup, None),
             (Some(reason), creating) => {
                 let (to, asked) = match (creating, stack.on_failure) {
-                    (true, OnFailure::DoNothing) => (Status::CreateFailed, ""),
+                    (true, OnFailure::DoNothing | OnFailure::Stop) => (Status::CreateFailed, ""),
                     (true, OnFailure::Rollback) => (Status::RollbackInProgress, " Rollback requested by user."),
                     (true, OnFailure::Delete) => (Status::DeleteInProgress, " Delete requested by user."),
                     (false, OnFailure::DoNothing) => (Status::UpdateFailed, ""),
@@ -290,6 +291,10 @@ impl<'a> Board<'a> {
             self.steps.extend(blocked.into_iter().map(|id| Step::Remove(id.to_owned())));
             return;
         }
+        let cleans_up = matches!(stack.status, Status::UpdateCleanup | Status::UpdateRollbackCleanup);
+        if cleans_up && !self.seen.cleaning.is_empty() {
+            return;
+        }
         let force = stack.operation.as_ref().is_some_and(|operation| operation.force);
         let reason = || Some(format!("The following resource(s) failed to delete: [{}].", names(&failed)));
         match (stack.status, failed.is_empty()) {
@@ -318,7 +323,11 @@ impl<'a> Board<'a> {
             all => format!("{}: {} of {all} resources done", stack.status, self.done),
         };
         let until = self.waiting.iter().map(|(_, at)| *at).min();
-        let what: Vec<String> = self.waiting.into_iter().map(|(what, _)| what).collect();
+        let mut what: Vec<String> = self.waiting.into_iter().map(|(what, _)| what).collect();
+        what.extend(self.seen.held.clone());
+        if !self.seen.cleaning.is_empty() {
+            what.push(format!("the clean-up of {}", self.seen.cleaning.join(", ")));
+        }
         let waiting_for = (!what.is_empty()).then(|| Waiting { what: what.join("; "), until });
         let wants = match stack.status.in_progress() {
             true => format!("to finish {}", stack.name),

@@ -8,6 +8,7 @@
 //! | removed the old one first | remove the new one, make the old one anew |
 
 use super::{Act, verb};
+use crate::records::family::NESTED;
 use crate::records::{Action, Live, Progress, Stack, Status, Undo, Work};
 use kiln_service_kit::Error;
 use serde_json::Value as Json;
@@ -84,6 +85,8 @@ fn way(undo: &Undo, before: &Live, live: Option<&Live>, tags_tried: bool) -> Way
         _ if undo.before_gone => Way::Anew,
         Some(live) if live.token == before.token => {
             let tried = undo.tried.as_ref().is_some_and(|tried: &Json| tags_tried || *tried != before.properties);
+            // The template that a nested stack's properties point at may have changed alone.
+            let tried = tried || (undo.tried.is_some() && before.resource_type == NESTED);
             match tried || live.properties != before.properties || live.stack_tags != before.stack_tags {
                 true => Way::Back,
                 false => Way::AsBefore,

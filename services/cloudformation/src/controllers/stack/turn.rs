@@ -115,12 +115,19 @@ impl Act<'_> {
                 if refused.is_some() {
                     return Ok(false);
                 }
+                stack.keep_earlier();
                 stack.outputs = outputs;
                 stack.imports = imports;
                 stack.current = stack.target.take();
             }
             stack.status = turn.to;
             stack.reason = turn.reason.clone();
+            if !turn.to.in_progress() {
+                stack.earlier = None;
+            }
+            if let (Status::UpdateRollbackInProgress, Some(operation)) = (turn.to, &mut stack.operation) {
+                operation.failed.clone_from(&turn.reason);
+            }
             match turn.to {
                 Status::UpdateRollbackCleanup => stack.target = None,
                 Status::DeleteComplete => {
