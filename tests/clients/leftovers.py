@@ -66,7 +66,7 @@ def folders(state):
     """Machines' own folders, and what the driver keeps of networks and of the runtime."""
     place = pathlib.Path(state, "machines")
     kept = []
-    for part in ["machines", "networks", "run/crun", "run/mnt/lower", "run/mnt/netns", "images/work"]:
+    for part in ["machines", "networks", "run/crun", "run/mnt/lower", "run/mnt/consoles", "run/mnt/netns", "images/work"]:
         kept += [str(path) for path in (place / part).glob("*")]
     return sorted(kept)
 

@@ -76,7 +76,7 @@ class Crashes(unittest.TestCase):
         self.assertEqual({p.name for p in (self.state / "machines/machines").iterdir()}, set(ids))
         self.assertEqual({p.name for p in (self.state / "machines/run/crun").iterdir()}, set(ids))
         kinds = sorted(pathlib.Path(point).parent.name for point in leftovers.mounts(self.state))
-        self.assertEqual(kinds, ["layers", "netns"], "one layer, one router")
+        self.assertEqual(kinds, ["consoles"] * len(ids) + ["layers", "netns"], "their consoles, one layer, one router")
         self.assertEqual(leftovers.loops(self.state), sorted(str(self.state / "machines/machines" / i / "disk") for i in ids))
         programs = sorted(command.split()[0] for _, command in leftovers.processes(self.state))
         self.assertEqual(programs, ["/bin/busybox"] * len(ids) + ["/usr/bin/slirp4netns"])

@@ -41,6 +41,7 @@ REFUSED = {
     "read the kernel's log": "dmesg | grep .",
     "read the kernel's memory": "head -c1 /proc/kcore | grep .",
     "read key rings": "grep . /proc/keys",
+    "see other machines' disks": "ls /sys/block | grep . || grep . /proc/partitions /proc/diskstats || ls /sys/devices/virtual/block | grep .",
     "set the clock": "date -s 2001-01-01",
     "raise its memory limit (v1)": "mkdir -p /tmp/m && mount -t cgroup -o memory none /tmp/m && echo 1000000000000 > /tmp/m/memory.limit_in_bytes",
     "leave its group (v1)": "mkdir -p /tmp/p && mount -t cgroup -o pids none /tmp/p && echo max > /tmp/p/pids.max",

@@ -2,7 +2,7 @@
 
 use crate::host::{loops, mounts};
 use crate::machines::adopt;
-use crate::machines::{Interfaces, capture, exec, interfaces, life};
+use crate::machines::{Interfaces, capture, console, exec, interfaces, life};
 use crate::network::Router;
 use crate::state::{Host, LocalConfig};
 use async_trait::async_trait;
@@ -35,7 +35,7 @@ impl LocalDriver {
                 let Some(host) = weak.upgrade() else { return };
                 let machines: Vec<_> = host.machines.lock().values().cloned().collect();
                 for machine in machines {
-                    if let Err(error) = exec::trim_console(&host, &machine) {
+                    if let Err(error) = console::trim(&host, &machine) {
                         tracing::warn!(id = %machine.id, %error, "cannot cut a console");
                     }
                 }
@@ -143,7 +143,7 @@ impl MachineDriver for LocalDriver {
 
     async fn console(&self, id: &MachineId) -> DriverResult<Vec<u8>> {
         let id = id.clone();
-        self.blocking(move |host| exec::console(host, &id)).await
+        self.blocking(move |host| console::read(host, &*host.machine(&id)?)).await
     }
 
     async fn stats(&self, id: &MachineId) -> DriverResult<MachineStats> {

@@ -4,11 +4,11 @@
 //! STATE/lock                 held by the one kiln that uses it
 //! STATE/images/              layers and manifests (see `images`)
 //! STATE/disks/               empty disks, to be copied (see `machines/disk`)
-//! STATE/machines/ID/         machine.json, disk, etc, seed, console, config.json
+//! STATE/machines/ID/         machine.json, disk, given, seed, console, config.json
 //! STATE/networks/VPC.json    the VPC as last applied
 //! STATE/guest/               the guest program
 //! STATE/run/crun/            the runtime's own state
-//! STATE/run/mnt/             a private mount: layers/, lower/, netns/
+//! STATE/run/mnt/             a private mount: layers/, lower/, consoles/, netns/
 //! ```
 
 use crate::host::cgroup::Trees;
@@ -81,6 +81,7 @@ pub struct Dirs {
     pub networks: PathBuf,
     pub private: PathBuf,
     pub lower: PathBuf,
+    pub consoles: PathBuf,
     pub netns: PathBuf,
 }
 
@@ -146,6 +147,7 @@ impl Dirs {
             machines: state.join("machines"),
             networks: state.join("networks"),
             lower: private.join("lower"),
+            consoles: private.join("consoles"),
             netns: private.join("netns"),
             private,
             state,
@@ -164,7 +166,7 @@ impl Dirs {
         if !mounted.contains(&dirs.private) {
             mounts::make_private(&dirs.private).map_err(failed)?;
         }
-        for dir in [&dirs.lower, &dirs.netns] {
+        for dir in [&dirs.lower, &dirs.consoles, &dirs.netns] {
             files::make_dir(dir)?;
         }
         Ok(dirs)

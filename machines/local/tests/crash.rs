@@ -85,7 +85,11 @@ async fn a_killed_kiln_loses_no_machine_and_leaks_nothing() {
         let left = given.driver.leftovers().await.unwrap();
         let each = (left.cgroups, left.links, left.processes, left.loops);
         assert_eq!(each, (running, running, running, running), "{left:?}");
-        assert_eq!((left.namespaces, left.mounts), (1, 1), "one router, one layer: {left:?}");
+        assert_eq!(
+            (left.namespaces, left.mounts),
+            (1, 1 + running),
+            "one router; one layer and their consoles: {left:?}"
+        );
         for machine in adopted {
             given.driver.terminate(&machine.spec.id).await.unwrap();
         }

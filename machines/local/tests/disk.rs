@@ -51,6 +51,30 @@ async fn a_full_disk_is_full_for_its_machine_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_file_that_a_machine_can_write_is_on_the_hosts_disk() {
+    let given = given().await;
+    small(&given).await;
+    // Its console is its standard output and error; its names are its own files.
+    let pid = match given.driver.observe(&"i-1".into()).await.unwrap().state {
+        MachineState::Running { pid, .. } => pid,
+        other => panic!("{other:?}"),
+    };
+    let host = std::fs::metadata(given.state()).unwrap().dev();
+    for file in ["fd/1", "fd/2", "root/etc/hosts", "root/etc/hostname", "root/etc/resolv.conf", "root/tmp"] {
+        let at = format!("/proc/{pid}/{file}");
+        assert_ne!(std::fs::metadata(&at).unwrap().dev(), host, "{file}");
+    }
+    let much = "/bin/busybox dd if=/dev/zero of=/proc/1/fd/1 bs=1M count=8";
+    assert_ne!(given.sh("i-1", much).await.code, 0, "a console has an end");
+    assert!(given.driver.console(&"i-1".into()).await.unwrap().len() <= 64 << 10);
+    given.out("i-1", "echo mine >> /etc/hosts").await;
+    given.driver.reboot(&"i-1".into()).await.unwrap();
+    let hosts = given.out("i-1", "cat /etc/hosts").await;
+    assert!(hosts.contains("10.0.1.10 ip-10-0-1-10") && hosts.ends_with("mine\n"), "{hosts}");
+    given.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_disk_lives_as_long_as_its_machine_and_its_device_while_it_runs() {
     let mut given = given().await;
     let network = small(&given).await;

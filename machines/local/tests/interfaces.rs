@@ -123,6 +123,8 @@ async fn what_a_killed_kiln_began_to_plug_in_is_not_forgotten() {
     assert_eq!(given.driver.leftovers().await.unwrap().links, 1);
     assert!(given.get(None, "10.0.2.15:80").await.is_err());
     given.driver.set_interfaces(&id, vec![], vec![second]).await.unwrap();
-    assert!(given.get(None, "10.0.2.15:80").await.is_ok());
+    // The kernel asks for a neighbour that did not answer once a second: the first try may be too early.
+    let early = given.get(None, "10.0.2.15:80").await;
+    assert!(early.is_ok() || given.get(None, "10.0.2.15:80").await.is_ok(), "{early:?}");
     given.ends().await;
 }

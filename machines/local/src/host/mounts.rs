@@ -78,8 +78,9 @@ pub fn aside<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result
 }
 
 /// An empty tree at a folder, in memory.
-pub fn mount_scratch(at: &Path) -> io::Result<()> {
-    Ok(mount(None::<&str>, at, Some("tmpfs"), MsFlags::MS_NODEV, Some("mode=711"))?)
+pub fn mount_scratch(at: &Path, options: &str) -> io::Result<()> {
+    let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    Ok(mount(Some("kiln"), at, Some("tmpfs"), flags, Some(options))?)
 }
 
 /// Mounts the ext4 file system of a block device.

@@ -137,6 +137,13 @@ fn sweep(host: &Host, alive: &Alive) -> DriverResult<()> {
     for name in files::names_in(&host.dirs.lower)? {
         files::remove_all(&host.dirs.lower.join(name))?;
     }
+    for name in files::names_in(&host.dirs.consoles)? {
+        if host.machine(&MachineId::new(&name)).is_err() {
+            let at = host.dirs.consoles.join(name);
+            mounts::unmount(&at).map_err(failed)?;
+            files::remove_all(&at)?;
+        }
+    }
     let routers: Vec<_> = host.routers.lock().values().cloned().collect();
     for router in routers {
         let spec = router.spec();

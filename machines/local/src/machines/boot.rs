@@ -1,14 +1,15 @@
 //! Booting: from a record to a running first process.
 
+use super::console;
 use super::disk::Device;
-use super::inject::inject;
+use super::inject::{inject, replace};
 use super::record::{Machine, Phase, Record, Running};
 use crate::host::pidfd::{Process, Stat};
 use crate::host::{files, mounts, netns, userns};
 use crate::network::cables::first;
 use crate::runtime::{Bundle, Paths, numbers_of};
 use crate::state::{Host, walk_only};
-use kiln_machines_spec::{DriverError, DriverResult, Entry, SEED_DIR, SEED_FILE, Seed};
+use kiln_machines_spec::{DriverError, DriverResult, Entry, InjectedFile, SEED_DIR, SEED_FILE, Seed};
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
@@ -36,6 +37,7 @@ pub fn boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
 pub fn clear(host: &Host, machine: &Machine) -> DriverResult<()> {
     machine.group(host).remove()?;
     host.crun.forget(machine.id.as_str())?;
+    console::close(host, machine)?;
     let cabled = machine.record.lock().cabled();
     for interface in cabled {
         // Without a router there are no cables.
@@ -57,12 +59,11 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     }
     let dir = machine.dir(host);
     let boot = record.boots + 1;
-    prepare_dirs(&dir, record.ids)?;
+    prepare_dirs(&dir)?;
     let layers = host.images.mount(&spec.image, &record.layers)?;
     let root = make_root(host, machine, &layers, &record)?;
     let group = machine.group(host);
     group.make(&machine.limits(), record.ids)?;
-    write_etc(&dir, record.ids, &spec.hostname, spec.private_ip, &router.spec())?;
     write_seed(&dir, record.ids, &record.spec, boot)?;
     let user = match &record.entry {
         Entry::Program(program) => match &program.user {
@@ -71,7 +72,8 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
         },
         Entry::Systemd => (0, 0),
     };
-    let console = machine.console(host);
+    let console = console::open(host, machine)?;
+    give(&console, record.ids, 0o600)?;
     let bundle = Bundle {
         spec,
         entry: &record.entry,
@@ -79,7 +81,6 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
         user,
         files_max: host.files_max,
         paths: Paths {
-            etc: &dir.join("etc"),
             seed: &dir.join("seed"),
             console: &console,
             guest: host.guest.as_deref(),
@@ -98,6 +99,7 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     for interface in &interfaces {
         host.router(&interface.vpc)?.plug(interface, &[], &ns)?;
     }
+    give_names(&dir, pid, &record, &names(&spec.hostname, spec.private_ip, &router.spec()))?;
     if boot == 1 {
         inject(pid, record.ids, &spec.files)?;
     }
@@ -114,16 +116,12 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     Ok(running)
 }
 
-fn prepare_dirs(dir: &Path, owner: u32) -> DriverResult<()> {
-    for name in ["etc", "seed", "root"] {
+fn prepare_dirs(dir: &Path) -> DriverResult<()> {
+    for name in ["given", "seed", "root"] {
         files::make_dir(&dir.join(name))?;
     }
     walk_only(dir)?;
-    let console = dir.join("console");
-    if !console.exists() {
-        fs::write(&console, b"").map_err(|e| DriverError::failed("make the console", e))?;
-    }
-    give(&console, owner, 0o600)
+    Ok(())
 }
 
 fn give(path: &Path, owner: u32, mode: u32) -> DriverResult<()> {
@@ -144,7 +142,7 @@ fn make_root(host: &Host, machine: &Machine, layers: &[PathBuf], record: &Record
     let device = (record.spec.disk_bytes > 0).then(attach).transpose()?;
     let scratch = &host.dirs.lower;
     let root = mounts::aside(|| {
-        mounts::mount_scratch(scratch)?;
+        mounts::mount_scratch(scratch, "mode=711")?;
         let place = |name: &str| -> io::Result<PathBuf> {
             let at = scratch.join(name);
             fs::create_dir(&at)?;
@@ -179,24 +177,40 @@ fn make_root(host: &Host, machine: &Machine, layers: &[PathBuf], record: &Record
     root.map_err(failed)
 }
 
-fn write_etc(
-    dir: &Path,
-    owner: u32,
-    hostname: &str,
-    ip: Ipv4Addr,
-    vpc: &kiln_machines_spec::VpcSpec,
-) -> DriverResult<()> {
+/// What a machine is to know of its name and its network, by file.
+fn names(hostname: &str, ip: Ipv4Addr, vpc: &kiln_machines_spec::VpcSpec) -> [(&'static str, String); 3] {
     let short = hostname.split('.').next().unwrap_or(hostname);
     let names = if short == hostname { hostname.to_owned() } else { format!("{hostname} {short}") };
     let hosts = format!("127.0.0.1 localhost\n::1 localhost\n{ip} {names}\n");
     let dns = vpc.dns_ip();
     let dns = dns.map_or_else(String::new, |ip| format!("nameserver {ip}\n"));
     let resolv = format!("{dns}search ec2.internal\noptions timeout:2 attempts:3\n");
-    let texts = [("hosts", hosts), ("hostname", format!("{hostname}\n")), ("resolv.conf", resolv)];
+    [("hosts", hosts), ("hostname", format!("{hostname}\n")), ("resolv.conf", resolv)]
+}
+
+/// Writes them into the machine's `/etc`, once and again when they change: in between they are the
+/// machine's own files. Those last given are kept beside it.
+fn give_names(dir: &Path, pid: u32, record: &Record, texts: &[(&str, String)]) -> DriverResult<()> {
     for (name, text) in texts {
-        let file = dir.join("etc").join(name);
-        files::write_whole(&file, text.as_bytes())?;
-        give(&file, owner, 0o644)?;
+        let given = dir.join("given").join(name);
+        let last = match fs::read_to_string(&given) {
+            Ok(last) => Some(last),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            Err(e) => return Err(DriverError::failed(format!("read {}", given.display()), e)),
+        };
+        if last.as_ref() == Some(text) {
+            continue;
+        }
+        let path = format!("/etc/{name}");
+        let file = InjectedFile { path, mode: 0o644, content: text.clone().into_bytes() };
+        match replace(pid, record.ids, &file) {
+            Ok(()) => files::write_whole(&given, text.as_bytes())?,
+            // A machine that was booted before may have a full disk, or a folder of that name.
+            Err(error) if record.boots > 0 => {
+                tracing::warn!(id = %record.spec.id, error = error.chain(), "a file was not renewed");
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }

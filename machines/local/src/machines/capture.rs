@@ -13,10 +13,16 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-/// What belongs to one machine and not to an image: its host keys, its id, its
+/// What belongs to one machine and not to an image: its host keys, its id, its name and its
 /// passing files.
-const LEFT_OUT: [&str; 5] =
-    ["^etc/ssh/ssh_host_.*", "^etc/machine-id$", "^var/lib/systemd/random-seed$", "^run/.*", "^tmp/.*"];
+const LEFT_OUT: [&str; 6] = [
+    "^etc/ssh/ssh_host_.*",
+    "^etc/machine-id$",
+    "^etc/(hosts|hostname|resolv\\.conf)$",
+    "^var/lib/systemd/random-seed$",
+    "^run/.*",
+    "^tmp/.*",
+];
 
 /// Makes an image of a machine. The caller has its turn.
 pub fn capture(host: &Host, id: &MachineId, name: &str) -> DriverResult<ImageManifest> {

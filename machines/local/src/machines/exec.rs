@@ -1,17 +1,13 @@
-//! Commands inside a machine, its console and its figures.
+//! Commands inside a machine, and its figures.
 
-use super::record::Machine;
 use crate::host::files;
 use crate::network::cables::first;
 use crate::state::Host;
 use kiln_machines_spec::{DriverError, DriverResult, ExecOutput, ExecRequest, MachineId, MachineStats};
-use nix::libc;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use parking_lot::Mutex;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::AsRawFd;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -19,10 +15,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 
-/// What is served of a console.
-const CONSOLE_SERVED: u64 = 64 * 1024;
-/// A console's file is cut when it is longer.
-const CONSOLE_KEPT: u64 = 1024 * 1024;
 /// What is kept of a command's output.
 const OUTPUT_KEPT: u64 = 16 * 1024 * 1024;
 /// How long output is still read after the command itself has ended: something
@@ -128,52 +120,6 @@ pub fn shell_command(host: &Host, id: &MachineId) -> DriverResult<Vec<String>> {
     }
     argv.extend([id.as_str(), "/bin/sh", "-c", shell].map(str::to_owned));
     Ok(argv)
-}
-
-/// The end of the console.
-pub fn console(host: &Host, id: &MachineId) -> DriverResult<Vec<u8>> {
-    let machine = host.machine(id)?;
-    let path = machine.console(host);
-    let failed = |e: io::Error| DriverError::failed(format!("read the console of {id}"), e);
-    let mut file = match File::open(&path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(failed(e)),
-    };
-    let length = file.metadata().map_err(failed)?.len();
-    let from = length.saturating_sub(CONSOLE_SERVED);
-    file.seek(SeekFrom::Start(from)).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(CONSOLE_SERVED).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
-}
-
-/// Cuts the oldest part off a console that grew too long, so that a machine
-/// that prints without end does not fill the disk.
-pub fn trim_console(host: &Host, machine: &Machine) -> io::Result<()> {
-    let path = machine.console(host);
-    let length = match std::fs::metadata(&path) {
-        Ok(meta) => meta.len(),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(e),
-    };
-    if length <= CONSOLE_KEPT {
-        return Ok(());
-    }
-    let file = OpenOptions::new().write(true).open(&path)?;
-    let too_much = (length - CONSOLE_SERVED) / 4096 * 4096;
-    let cut = i64::try_from(too_much).map_err(io::Error::other)?;
-    // SAFETY: an open descriptor and plain integers.
-    let done = unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_COLLAPSE_RANGE, 0, cut) };
-    if done < 0 {
-        // A file system that cannot take the head off can at least free it.
-        let hole = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
-        // SAFETY: as above.
-        if unsafe { libc::fallocate(file.as_raw_fd(), hole, 0, cut) } < 0 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    Ok(())
 }
 
 /// What it used.

@@ -8,7 +8,7 @@ use kiln_machines_spec::{DriverError, DriverResult, InjectedFile};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{Gid, Uid, fchown};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -17,12 +17,21 @@ use std::path::{Component, Path};
 /// Writes the files into the tree of process `pid`; `owner` is the machine's root.
 pub fn inject(pid: u32, owner: u32, files: &[InjectedFile]) -> DriverResult<()> {
     for file in files {
-        write(pid, owner, file).map_err(|e| DriverError::failed(format!("put {} into the machine", file.path), e))?;
+        write(pid, owner, file, false).map_err(failed(file))?;
     }
     Ok(())
 }
 
-fn write(pid: u32, owner: u32, file: &InjectedFile) -> io::Result<()> {
+/// The same for one file that takes the place of whatever has its name, a link too.
+pub fn replace(pid: u32, owner: u32, file: &InjectedFile) -> DriverResult<()> {
+    write(pid, owner, file, true).map_err(failed(file))
+}
+
+fn failed(file: &InjectedFile) -> impl Fn(io::Error) -> DriverError {
+    move |e| DriverError::failed(format!("put {} into the machine", file.path), e)
+}
+
+fn write(pid: u32, owner: u32, file: &InjectedFile, replace: bool) -> io::Result<()> {
     let path = Path::new(&file.path);
     let strange = || io::Error::new(io::ErrorKind::InvalidInput, "not a plain absolute path");
     let mut parts = Vec::new();
@@ -54,8 +63,15 @@ fn write(pid: u32, owner: u32, file: &InjectedFile) -> io::Result<()> {
             Err(e) => return Err(e.into()),
         }
     }
+    let mut flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
+    if replace {
+        let above = open_in(&root, &way, OFlag::O_DIRECTORY, 0)?;
+        match unlinkat(&above, Path::new(name), UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => flags |= OFlag::O_EXCL,
+            Err(e) => return Err(e.into()),
+        }
+    }
     way.push(name);
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
     let fd = open_in(&root, &way, flags, file.mode & 0o7777)?;
     give(&fd, owner)?;
     let mut out = File::from(fd);

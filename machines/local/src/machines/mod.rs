@@ -14,6 +14,7 @@
 pub mod adopt;
 mod boot;
 pub mod capture;
+pub mod console;
 pub mod disk;
 pub mod exec;
 mod inject;

@@ -111,9 +111,14 @@ impl Machine {
         self.dir(host).join("disk")
     }
 
-    /// Its console's file.
+    /// Where its console is mounted while it runs.
+    pub fn console_place(&self, host: &Host) -> PathBuf {
+        host.dirs.consoles.join(self.id.as_str())
+    }
+
+    /// Its console's file while it runs.
     pub fn console(&self, host: &Host) -> PathBuf {
-        self.dir(host).join("console")
+        self.console_place(host).join("console")
     }
 
     /// Its control group.

@@ -36,9 +36,13 @@ const CAPABILITIES: [&str; 23] = [
     "CAP_SETFCAP",
 ];
 
-/// Parts of `/proc` and `/sys` that tell about the host.
-const MASKED: [&str; 8] = [
+/// Parts of `/proc` and `/sys` that tell about the host, and of the disks of its machines.
+const MASKED: [&str; 12] = [
     "/proc/acpi",
+    "/proc/diskstats",
+    "/proc/partitions",
+    "/sys/block",
+    "/sys/devices/virtual/block",
     "/proc/kcore",
     "/proc/keys",
     "/proc/latency_stats",
@@ -50,8 +54,6 @@ const MASKED: [&str; 8] = [
 
 /// Paths on the host that a machine is given.
 pub struct Paths<'a> {
-    /// Folder with `hosts`, `hostname`, `resolv.conf`.
-    pub etc: &'a Path,
     /// Folder put on `/run/kiln`.
     pub seed: &'a Path,
     /// The console's file.
@@ -166,9 +168,6 @@ impl Bundle<'_> {
             mount("tmpfs", "/dev/shm", &shm),
             mount("mqueue", "/dev/mqueue", &quiet),
         ];
-        for name in ["hosts", "hostname", "resolv.conf"] {
-            all.push(bind(&self.paths.etc.join(name), &format!("/etc/{name}"), "rw"));
-        }
         if systemd {
             all.push(mount("tmpfs", "/run", &["nosuid", "nodev", "mode=755", "size=20%"]));
             let lock = ["nosuid", "nodev", "noexec", "mode=1777", "size=5120k"];
