@@ -5,8 +5,8 @@ use crate::name::Call;
 use http::request::Parts;
 use http::{HeaderMap, Uri};
 use kiln_protocol::{Error, Protocol};
-use kiln_service_kit::{Caller, Platform};
-use kiln_signing::{Body, ChunkSignatures, Claim, Family, Payload, RequestParts, SigError, Verifier};
+use kiln_service_kit::{Caller, Credential, Platform};
+use kiln_signing::{Body, ChunkSignatures, Family, Payload, RequestParts, SigError, UrlClaim, Verifier};
 use std::net::IpAddr;
 use time::OffsetDateTime;
 
@@ -36,43 +36,79 @@ impl Authenticator {
         head: &Parts,
         body: Body<'_>,
     ) -> Result<Who, Error> {
-        let request = RequestParts {
-            method: head.method.as_str(),
-            path: head.uri.path(),
-            query: head.uri.query().unwrap_or(""),
-            headers: &head.headers,
-            authority: head.uri.authority().map(|a| a.as_str()),
-            body,
-        };
+        let request = parts(head, body);
         let family = family(call.protocol);
         let refuse = |error: SigError| refusal(error, family);
         if platform.is_open() {
             refuse_other_sites(&head.headers)?;
-            return open(platform, kiln_signing::parse(&request).ok());
+            return open(platform, kiln_signing::parse(&request).ok().map(|claim| (claim.access_key_id, claim.region)));
         }
         let claim = kiln_signing::parse(&request).map_err(refuse)?;
         claim.expect_scope(call.model.signing_name, None).map_err(refuse)?;
-        let access = platform.access().ok_or_else(|| Error::internal("no service keeps access keys"))?;
-        let credential = match access.credential(&claim.access_key_id)? {
-            Some(credential) if credential.active => credential,
-            _ => return Err(refuse(SigError::InvalidClientTokenId)),
-        };
-        let now = platform.clock().now();
-        // Also a token where none belongs: a long-term key has none.
-        if credential.session_token != claim.session_token {
-            return Err(refuse(SigError::InvalidClientTokenId));
-        }
-        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(now.0) * 1_000_000)
-            .map_err(|_| Error::internal("the clock is out of range"))?;
-        self.verifier.verify(&claim, &request, &credential.secret, at).map_err(refuse)?;
-        if credential.expires.is_some_and(|end| end <= now) {
-            return Err(refuse(SigError::ExpiredToken));
-        }
+        let credential = credential(platform, &claim.access_key_id, claim.session_token.as_deref(), family)?;
+        self.verifier.verify(&claim, &request, &credential.secret, time(platform)?).map_err(refuse)?;
+        check_end(platform, &credential, family)?;
         let streamed = matches!(claim.payload, Payload::Streaming(_));
         let chunks = streamed.then(|| self.verifier.chunk_signatures(&claim, &credential.secret));
         let mut caller = credential.caller;
         caller.access_key = claim.access_key_id;
         Ok(Who { caller, region: claim.region, chunks })
+    }
+
+    /// Names the caller of a URL that was presigned with version 2 of the signature, which only S3 takes.
+    /// `resource` is the path with the bucket in it. Such a URL names no region.
+    pub fn authenticate_url(&self, platform: &Platform, head: &Parts, resource: &str) -> Option<Result<Who, Error>> {
+        let request = parts(head, Body::NotRead);
+        let claim = UrlClaim::parse(&request)?;
+        let judge = || {
+            if platform.is_open() {
+                refuse_other_sites(&head.headers)?;
+                return open(platform, claim.ok().map(|claim| (claim.access_key_id, String::new())));
+            }
+            let refuse = |error: SigError| refusal(error, Family::S3);
+            let claim = claim.map_err(refuse)?;
+            let credential = credential(platform, &claim.access_key_id, claim.session_token.as_deref(), Family::S3)?;
+            claim.verify(&request, resource, &credential.secret, time(platform)?).map_err(refuse)?;
+            check_end(platform, &credential, Family::S3)?;
+            let mut caller = credential.caller;
+            caller.access_key = claim.access_key_id;
+            Ok(Who { caller, region: String::new(), chunks: None })
+        };
+        Some(judge())
+    }
+}
+
+fn parts<'h>(head: &'h Parts, body: Body<'h>) -> RequestParts<'h> {
+    RequestParts {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or(""),
+        headers: &head.headers,
+        authority: head.uri.authority().map(|a| a.as_str()),
+        body,
+    }
+}
+
+/// The active access key of that id, whose token is this one.
+fn credential(platform: &Platform, id: &str, token: Option<&str>, family: Family) -> Result<Credential, Error> {
+    let access = platform.access().ok_or_else(|| Error::internal("no service keeps access keys"))?;
+    match access.credential(id)? {
+        // Also a token where none belongs: a long-term key has none.
+        Some(credential) if credential.active && credential.session_token.as_deref() == token => Ok(credential),
+        _ => Err(refusal(SigError::InvalidClientTokenId, family)),
+    }
+}
+
+fn time(platform: &Platform) -> Result<OffsetDateTime, Error> {
+    let now = platform.clock().now();
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(now.0) * 1_000_000)
+        .map_err(|_| Error::internal("the clock is out of range"))
+}
+
+fn check_end(platform: &Platform, credential: &Credential, family: Family) -> Result<(), Error> {
+    match credential.expires.is_some_and(|end| end <= platform.clock().now()) {
+        true => Err(refusal(SigError::ExpiredToken, family)),
+        false => Ok(()),
     }
 }
 
@@ -96,10 +132,10 @@ fn refuse_other_sites(headers: &HeaderMap) -> Result<(), Error> {
 
 /// A key that this platform gave out is its owner's in open mode too: who assumed a role in another
 /// account works in that account.
-fn open(platform: &Platform, claim: Option<Claim>) -> Result<Who, Error> {
+fn open(platform: &Platform, claim: Option<(String, String)>) -> Result<Who, Error> {
     let home = platform.home();
     let (key, region) = match claim {
-        Some(claim) => (claim.access_key_id, claim.region),
+        Some(claim) => claim,
         None => (String::new(), home.region.to_string()),
     };
     let is_account = key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit());

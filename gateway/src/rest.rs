@@ -21,10 +21,11 @@ use http::{Method, Response};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
 use kiln_protocol::rest::RestRequest;
-use kiln_protocol::{Error, Kind, Location};
+use kiln_protocol::{Error, Kind, Location, Value};
 use kiln_service_kit::{ByteStream, Cx, Operation, Platform, Scope, Service, Streams, invoke};
 use kiln_signing::{Body as SignedBody, ChunkSignatures, SigError};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,7 @@ pub fn service<'p>(platform: &'p Platform, head: &Parts, host: &str) -> Option<&
     }
     let is_s3 = match name::scope_service(head) {
         Some(scope) => scope == s3.model.signing_name,
-        None => has_s3_host(host) || is_plain(head),
+        None => has_s3_host(host) || is_presigned_v2(head) || is_plain(head),
     };
     is_s3.then_some(s3)
 }
@@ -50,9 +51,19 @@ pub fn service<'p>(platform: &'p Platform, head: &Parts, host: &str) -> Option<&
 /// Neither signed nor a form: somebody asks for a path, as a browser or curl does for an object.
 fn is_plain(head: &Parts) -> bool {
     let form = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form"));
-    let named = head.uri.query().is_some_and(|q| form_urlencoded::parse(q.as_bytes()).any(|(key, _)| key == "Action"));
+    let named = query_of(head).any(|(key, _)| key == "Action");
     let signed = head.headers.contains_key("authorization");
     matches!(head.method, Method::GET | Method::HEAD) && head.uri.path() != "/" && !form && !named && !signed
+}
+
+/// A URL of version 2 of the signature, which names no service: only S3 has them.
+fn is_presigned_v2(head: &Parts) -> bool {
+    let has = |name: &str| query_of(head).any(|(key, _)| key == name);
+    !head.headers.contains_key("authorization") && has("AWSAccessKeyId") && has("Expires")
+}
+
+fn query_of(head: &Parts) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    form_urlencoded::parse(head.uri.query().unwrap_or("").as_bytes())
 }
 
 /// The host's part that S3 itself answers to: `s3.localhost`, `s3.eu-west-1.amazonaws.com`.
@@ -80,22 +91,117 @@ fn bucket_of(host: &str) -> Option<&str> {
     }
 }
 
-/// The path with its bucket, wherever that was.
-fn full_path(head: &Parts, host: &str) -> String {
+/// The path with its bucket, wherever that was, as version 2 of the signature has it.
+fn resource(head: &Parts, host: &str) -> String {
     let path = head.uri.path();
-    let path = match bucket_of(host) {
+    match bucket_of(host) {
         Some(bucket) => format!("/{bucket}{path}"),
         None => path.to_owned(),
-    };
+    }
+}
+
+/// The same, where a bucket alone has no `/` behind it.
+fn full_path(head: &Parts, host: &str) -> String {
+    let path = resource(head, host);
     match path.strip_suffix('/') {
         Some(bucket) if bucket.matches('/').count() == 1 && bucket.len() > 1 => bucket.to_owned(),
         _ => path,
     }
 }
 
+/// What no route is for.
+fn no_route(method: &str, path: &str) -> Error {
+    match method {
+        // A form that a browser sends; its signature stands in the body.
+        "POST" if path.len() > 1 && !path[1..].contains('/') => Error::not_built("s3:PostObject"),
+        "OPTIONS" => {
+            let text = "CORSResponse: CORS is not enabled for this bucket.";
+            Error::sender("AccessForbidden", text).with_status(403).with("Method", method)
+        }
+        _ => {
+            let what = match path.trim_matches('/').split_once('/') {
+                Some(_) => "OBJECT",
+                None if path.len() > 1 => "BUCKET",
+                None => "SERVICE",
+            };
+            not_allowed(method, what)
+        }
+    }
+}
+
+fn not_allowed(method: &str, what: &str) -> Error {
+    let text = "The specified method is not allowed against this resource.";
+    Error::sender("MethodNotAllowed", text).with_status(405).with("Method", method).with("ResourceType", what)
+}
+
+/// The headers, and those that a presigned URL has in its query.
+fn headers_of(head: &Parts) -> Vec<(String, String)> {
+    let sent =
+        head.headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+    let mut all: Vec<(String, String)> = sent.collect();
+    if head.headers.contains_key("authorization") {
+        return all;
+    }
+    for (name, value) in query_of(head) {
+        let name = name.to_ascii_lowercase();
+        let of_header = name.starts_with("x-amz-") || matches!(&*name, "content-type" | "content-md5");
+        if of_header && !head.headers.contains_key(&name) {
+            all.push((name, value.into_owned()));
+        }
+    }
+    all
+}
+
+/// S3 is older than the codes that the other services have for input of a wrong form.
+fn in_s3s_words(error: Error, has_document: bool) -> Error {
+    let code = match &*error.code {
+        "SerializationException" => "InvalidArgument",
+        "ValidationException" if has_document => "MalformedXML",
+        "ValidationException" => "InvalidArgument",
+        _ => return error,
+    };
+    Error { code: code.into(), ..error }
+}
+
 /// Whether the operation's body is an object, which is not held in memory.
 fn is_piped(operation: &Operation) -> bool {
     operation.input.members.iter().any(|m| m.location == Location::Payload && matches!((m.kind)(), Kind::Blob))
+}
+
+/// Whether the operation's body is a document.
+fn has_document(operation: &Operation) -> bool {
+    operation.input.members.iter().any(|m| m.location == Location::Payload && matches!((m.kind)(), Kind::Struct(_)))
+}
+
+/// How long an object is, which must be said before it comes.
+fn length(form: &Form, body: &Incoming) -> Result<u64, Error> {
+    let known = match form {
+        Form::Chunked { length, .. } => *length,
+        Form::Plain(_) => body.size_hint().exact(),
+    };
+    known.ok_or_else(missing_length)
+}
+
+fn missing_length() -> Error {
+    Error::sender("MissingContentLength", "You must provide the Content-Length HTTP header.").with_status(411)
+}
+
+/// Runs an operation though the caller hangs up in the middle of it: between the steps that it is
+/// made of nobody could tell what of it was done. It sees that its body ends early.
+async fn to_the_end(cx: Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
+    let (service, name) = (operation.model.name, operation.name);
+    let work = tokio::spawn(async move {
+        let platform = cx.platform().clone();
+        let operation = platform.operation(service, name);
+        invoke(&cx, operation.ok_or_else(|| Error::internal("an operation is gone"))?, value).await
+    });
+    match work.await {
+        Ok(answered) => answered,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Error::internal("the operation was broken off")),
+        },
+    }
 }
 
 /// How the body comes, by its head.
@@ -109,8 +215,7 @@ fn form(head: &Parts, signatures: Option<ChunkSignatures>) -> Result<Form, Error
         }
         let length = header("x-amz-decoded-content-length").and_then(|length| length.parse().ok());
         if length.is_none() {
-            let text = "You must provide the Content-Length HTTP header.";
-            return Err(Error::sender("MissingContentLength", text).with_status(411));
+            return Err(missing_length());
         }
         let trailers = marker.ends_with("-TRAILER");
         return Ok(Form::Chunked { signed, trailers, signatures: signatures.filter(|_| signed).map(Box::new), length });
@@ -174,12 +279,17 @@ impl Gateway {
         let has_header = |name: &str| head.headers.contains_key(name);
         let method = head.method.as_str();
         let Some((route, labels)) = kiln_protocol::route(service.routes, method, &path, query, has_header) else {
-            let text = "The specified method is not allowed against this resource.";
-            return Err(Error::sender("MethodNotAllowed", text).with_status(405).with("Method", method));
+            return Err(no_route(method, &path));
         };
         let call = Call { model, operation: route.operation.to_owned(), protocol: model.protocol, version: None };
-        let who = self.authenticator().authenticate(platform, &call, head, SignedBody::NotRead)?;
+        let who = match self.authenticator().authenticate_url(platform, head, &resource(head, host)) {
+            Some(who) => who?,
+            None => self.authenticator().authenticate(platform, &call, head, SignedBody::NotRead)?,
+        };
         let operation = platform.operation(model.name, route.operation).ok_or_else(|| not_served(&call))?;
+        if let Some(part) = kiln_protocol::other_part(service.routes, route, query, operation.input) {
+            return Err(not_allowed(method, &part));
+        }
         let form = form(head, who.chunks)?;
         let streams = Arc::new(Streams::default());
         if let Some(name) = head.headers.get("x-amz-trailer").and_then(|name| name.to_str().ok()) {
@@ -187,6 +297,9 @@ impl Gateway {
         }
         let mut bytes = Bytes::new();
         if let Some(body) = body.take_if(|body| !body.is_end_stream()) {
+            if is_piped(operation) {
+                streams.set_length(length(&form, &body)?);
+            }
             let piped = chunked::read(body, form, self.limits().body_time, streams.clone());
             match is_piped(operation) {
                 true => streams.set_incoming(piped),
@@ -195,13 +308,15 @@ impl Gateway {
         } else {
             promised_nothing(&form)?;
         }
-        let headers: Vec<(&str, &str)> =
-            head.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+        let headers = headers_of(head);
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let request = RestRequest { path: &path, query, headers: &headers, body: &bytes };
-        let value = kiln_protocol::rest::decode(model.protocol, &request, &labels, operation.input)?;
+        let has_document = has_document(operation);
+        let value = kiln_protocol::rest::decode(model.protocol, &request, &labels, operation.input)
+            .map_err(|error| in_s3s_words(error, has_document))?;
         let scope = Scope::new(who.caller.account.as_str(), who.region.as_str());
         let cx = Cx::new(platform.clone(), scope, who.caller, request_id).from_ip(client.ip()).via_host(host);
-        let answered = invoke(&cx.with_streams(streams.clone()), operation, value).await;
+        let answered = to_the_end(cx.with_streams(streams.clone()), operation, value).await;
         if let Some(mut rest) = streams.take_incoming().filter(|_| !head.headers.contains_key("expect")) {
             let read = async {
                 let mut read = 0;
@@ -213,7 +328,10 @@ impl Gateway {
             };
             let _ = tokio::time::timeout(READ_ON.0, read).await;
         }
-        let mut response = answer::success(&call, operation, &answered?, request_id);
+        let mut response = {
+            let answered = answered.map_err(|error| in_s3s_words(error, has_document))?;
+            answer::success(&call, operation, &answered, request_id)
+        };
         if let Some(outgoing) = streams.take_outgoing() {
             let frames = outgoing.map_ok(Frame::data).map_err(Into::into);
             *response.body_mut() = BodyExt::boxed_unsync(StreamBody::new(frames));

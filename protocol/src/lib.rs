@@ -33,7 +33,7 @@ mod xml;
 pub use error::{Error, Fault};
 pub use json::redact;
 pub use model::{Http, OperationShapes, Protocol, Request, Route, ServiceModel};
-pub use route::route;
+pub use route::{other_part, route};
 pub use shape::{Kind, Limits, Location, Member, StructShape, TimeFormat, member};
 #[doc(hidden)]
 pub use typed::wrong;

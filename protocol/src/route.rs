@@ -1,7 +1,7 @@
 //! Which operation a REST request means: by method and path, and where several share those (all that
 //! can be asked of a bucket), by the query keys and headers that only one of them has.
 
-use crate::{Route, rest};
+use crate::{Location, Route, StructShape, rest};
 
 /// The route that a request means, and the values of its path's labels. Of several that fit, the one
 /// that asks for the most; of equals, the first.
@@ -37,6 +37,24 @@ pub fn route<'r>(
     best.map(|(_, route, labels)| (route, labels))
 }
 
+/// A key of the query that names a part of a bucket or an object (`acl`, `lifecycle`, `uploadId`) and that
+/// the route does not ask for: what came is no call of this route's operation, whose input is `input`.
+pub fn other_part(routes: &[Route], route: &Route, query: &str, input: &StructShape) -> Option<String> {
+    let marks = |route: &Route| {
+        let marks = route.uri.split_once('?').map_or("", |(_, marks)| marks);
+        let alone = marks.split('&').filter(|mark| !mark.is_empty() && !mark.contains('='));
+        alone.chain(route.query.iter().copied()).collect::<Vec<_>>()
+    };
+    let own = marks(route);
+    let is_own = |key: &str| {
+        own.contains(&key) || input.members.iter().any(|m| matches!(m.location, Location::Query(name) if name == key))
+    };
+    form_urlencoded::parse(query.as_bytes())
+        .map(|(key, _)| key)
+        .find(|key| !is_own(key) && routes.iter().any(|other| marks(other).contains(&&**key)))
+        .map(|key| key.into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +71,21 @@ mod tests {
         Route { query: &["part", "id"], ..on("Part", "PUT", "/{B}/{K+}") },
         on("Put", "PUT", "/{B}/{K+}"),
     ];
+
+    static INPUT: StructShape = StructShape { name: "Input", root: None, members: &[] };
+
+    #[test]
+    fn a_part_that_the_route_is_not_for_is_told() {
+        let other = |method: &str, path: &str, query: &str| {
+            let (route, _) = route(ROUTES, method, path, query, |_| false).unwrap();
+            other_part(ROUTES, route, query, &INPUT)
+        };
+        assert_eq!(other("PUT", "/b/k", "acl"), None, "no route has it");
+        assert_eq!(other("PUT", "/b/k", "part=1").as_deref(), Some("part"));
+        assert_eq!(other("PUT", "/b/k", "part=1&id=x"), None);
+        assert_eq!(other("GET", "/b/k", "x=1&id=x").as_deref(), Some("id"));
+        assert_eq!(other("GET", "/b", "list-type=1"), None);
+    }
 
     #[test]
     fn the_route_that_asks_for_the_most_is_meant() {

@@ -54,9 +54,15 @@ pub fn encode_error(protocol: Protocol, model: &ServiceModel, error: &Error, req
     answer.body = match protocol {
         Protocol::RestXml if is_s3(model) => {
             s3_ids(&mut answer, request_id);
+            let field =
+                |name: &str| error.fields.iter().find(|(field, _)| *field == name).map(|(_, text)| text.clone());
             if error.status == 304 {
+                let kept = ["ETag", "Last-Modified"].map(|name| Some((name.into(), field(name)?)));
+                answer.headers.extend(kept.into_iter().flatten());
                 return Encoded { content_type: "", ..answer };
             }
+            // Also in the answer to a HEAD, which has no body to say it.
+            answer.headers.extend(field("Region").map(|region| ("x-amz-bucket-region".into(), region)));
             s3_error(error, request_id)
         }
         Protocol::Query | Protocol::RestXml => query::encode_error(model, error, request_id),

@@ -16,6 +16,7 @@ pub type ByteStream = BoxStream<'static, Result<Bytes, Error>>;
 #[derive(Default)]
 pub struct Streams {
     incoming: Mutex<Option<ByteStream>>,
+    length: Mutex<Option<u64>>,
     outgoing: Mutex<Option<ByteStream>>,
     announced: Mutex<Option<String>>,
     trailers: Mutex<Vec<(String, String)>>,
@@ -25,6 +26,16 @@ impl Streams {
     /// Gives a body on its way in.
     pub fn set_incoming(&self, body: ByteStream) {
         *self.incoming.lock() = Some(body);
+    }
+
+    /// Says how long the body on its way in is to be.
+    pub fn set_length(&self, length: u64) {
+        *self.length.lock() = Some(length);
+    }
+
+    /// How long the body on its way in is to be, as its head says.
+    pub fn length(&self) -> Option<u64> {
+        *self.length.lock()
     }
 
     /// The body on its way in; once.

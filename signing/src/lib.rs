@@ -1,5 +1,6 @@
 //! AWS Signature Version 4: sign and verify, for the `Authorization` header and for presigned
-//! URLs. Pure: no I/O, and the time is an argument.
+//! URLs; of Version 2 only the presigned URLs that S3 takes ([`UrlClaim`]). Pure: no I/O, and the time
+//! is an argument.
 //!
 //! Verification comes in two steps because the secret has to be looked up in between:
 //!
@@ -23,6 +24,7 @@ mod errors;
 mod keys;
 mod parts;
 mod sign;
+mod url;
 mod verify;
 
 #[cfg(test)]
@@ -34,9 +36,10 @@ pub use date::{format_amz_date, parse_amz_date};
 pub use errors::{Answer, Family, SigError};
 pub use parts::{Body, RequestParts};
 pub use sign::{SignError, Signer};
+pub use url::UrlClaim;
 pub use verify::{Verifier, verify};
 
-/// The only algorithm served.
+/// The algorithm of Version 4.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// Whether a signing name is one of S3's, which has its own rules: the path is encoded once and

@@ -69,7 +69,7 @@ class Identity(unittest.TestCase):
             ("dynamodb", "list_tables", "dynamodb:ListTables"),
             ("sns", "list_topics", "sns:ListTopics"),
             ("lambda", "list_functions", "lambda (GET /2015-03-31/functions"),
-            ("s3", "list_buckets", "s3 (GET /"),
+            ("cloudfront", "list_distributions", "cloudfront (GET /2020-05-31/distribution"),
             ("route53", "list_hosted_zones", "route53 (GET /2013-04-01/hostedzone"),
             ("ec2", "describe_spot_fleet_requests", "ec2:DescribeSpotFleetRequests"),
             ("ssm", "describe_instance_information", "ssm:DescribeInstanceInformation"),

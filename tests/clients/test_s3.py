@@ -7,15 +7,21 @@ import io
 import json
 import os
 import pathlib
+import re
+import socket
 import tempfile
 import unittest
+import urllib.error
 import urllib.parse
 import urllib.request
 
+import botocore.awsrequest
 import botocore.config
+from botocore.auth import S3SigV4Auth
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from kiln import Kiln
+from kiln import Kiln, wait_for
 
 
 class S3(unittest.TestCase):
@@ -62,12 +68,137 @@ class S3(unittest.TestCase):
         self.assertEqual(refused, "NotImplemented")
 
     def test_presigned_urls(self):
-        # boto3's default outside newer regions is version 2 of the signature, which is refused.
-        s3 = self.kiln.client("s3", config=botocore.config.Config(signature_version="s3v4"))
-        put = s3.generate_presigned_url("put_object", Params={"Bucket": "docs", "Key": "signed"})
-        urllib.request.urlopen(urllib.request.Request(put, data=b"by url", method="PUT"))
-        get = s3.generate_presigned_url("get_object", Params={"Bucket": "docs", "Key": "signed"})
-        self.assertEqual(urllib.request.urlopen(get).read(), b"by url")
+        # boto3's default in the first region is version 2 of the signature.
+        for s3 in [self.s3, self.kiln.client("s3", config=botocore.config.Config(signature_version="s3v4"))]:
+            put = s3.generate_presigned_url("put_object", Params={"Bucket": "docs", "Key": "signed", "ContentType": "text/x"})
+            self.assertEqual(self.by_url(put, b"by url", {"Content-Type": "text/y"}), (403, "SignatureDoesNotMatch"))
+            self.assertEqual(self.by_url(put, b"by url", {"Content-Type": "text/x"})[0], 200)
+            get = s3.generate_presigned_url("get_object", Params={"Bucket": "docs", "Key": "signed"})
+            self.assertEqual(self.by_url(get), (200, b"by url"))
+            self.assertEqual(self.by_url(get.replace("/signed?", "/other?")), (403, "SignatureDoesNotMatch"))
+            self.assertEqual(self.by_url(get + "&acl"), (403, "SignatureDoesNotMatch"))
+        past = self.s3.generate_presigned_url("get_object", Params={"Bucket": "docs", "Key": "signed"}, ExpiresIn=-5)
+        self.assertEqual(self.by_url(past), (403, "AccessDenied"))
+        shown = self.kiln.aws("s3", "presign", "s3://docs/signed", check=False).stdout.strip()
+        self.assertEqual(self.by_url(shown), (200, b"by url"))
+
+    def by_url(self, url, data=None, headers={}):
+        """The status, and the body or the error's code."""
+        request = urllib.request.Request(url, data=data, headers=headers, method="PUT" if data else "GET")
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, re.search("<Code>(.*)</Code>", error.read().decode())[1]
+
+    def test_what_is_asked_of_a_part_is_not_done_to_the_whole(self):
+        """No sub-resource, served or not, is mistaken for the object or the bucket that it is of."""
+        self.s3.create_bucket(Bucket="parts")
+        self.s3.put_object(Bucket="parts", Key="k", Body=b"as it was")
+        for method, path, code in [
+            ("PUT", "/parts/k?acl", "NotImplemented"),
+            ("PUT", "/parts/k?retention", "NotImplemented"),
+            ("PUT", "/parts/k?uploadId=x", "MethodNotAllowed"),
+            ("PUT", "/parts/k?partNumber=1", "MethodNotAllowed"),
+            ("PUT", "/parts/k?lifecycle", "MethodNotAllowed"),
+            ("DELETE", "/parts/k?acl", "MethodNotAllowed"),
+            ("GET", "/parts/k?torrent", "NotImplemented"),
+            ("GET", "/parts?analytics", "NotImplemented"),
+            ("PUT", "/parts?versioning", "NotImplemented"),
+            ("DELETE", "/parts?versioning", "MethodNotAllowed"),
+            ("DELETE", "/parts?policy", "NotImplemented"),
+            ("POST", "/parts", "NotImplemented"),
+            ("OPTIONS", "/parts/k", "AccessForbidden"),
+        ]:
+            with self.subTest(method=method, path=path):
+                answer = self.send(method, path)
+                self.assertIn(f"<Code>{code}</Code>", answer)
+                self.assertIn("<RequestId>", answer)
+                self.assertEqual(self.s3.get_object(Bucket="parts", Key="k")["Body"].read(), b"as it was")
+
+    def signed(self, method, path, **headers):
+        """The head of a request whose body is not part of its signature."""
+        host = urllib.parse.urlsplit(self.kiln.info["endpoint"]).netloc
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = botocore.awsrequest.AWSRequest(method, f"http://{host}{path}", headers=headers)
+        signer = S3SigV4Auth(Credentials(self.kiln.info["access_key"], self.kiln.info["secret"]), "s3", self.kiln.info["region"])
+        signer.payload = lambda _: "UNSIGNED-PAYLOAD"
+        signer.add_auth(request)
+        return host, {**request.headers}
+
+    def send(self, method, path, body=b""):
+        host, headers = self.signed(method, path)
+        connection = http.client.HTTPConnection(host)
+        self.addCleanup(connection.close)
+        connection.request(method, path, body, headers)
+        return connection.getresponse().read().decode()
+
+    def raw(self, path, body, **headers):
+        """A connection on which a PUT's head and some bytes were sent."""
+        host, headers = self.signed("PUT", path, **headers)
+        connection = socket.create_connection(host.split(":"), timeout=30)
+        self.addCleanup(connection.close)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        connection.sendall(f"PUT {path} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n".encode() + body)
+        return connection
+
+    def test_an_absurd_length_is_refused_before_the_body(self):
+        answer = self.raw("/docs/huge", b"abc", Content_Length="99999999999999").recv(4096)
+        self.assertIn(b"EntityTooLarge", answer)
+        chunked = self.raw("/docs/huge", b"3\r\nabc\r\n0\r\n\r\n", Transfer_Encoding="chunked").recv(4096)
+        self.assertIn(b"MissingContentLength", chunked)
+
+    def test_who_hangs_up_leaves_no_half_of_an_object_and_loses_none(self):
+        self.s3.create_bucket(Bucket="hung")
+        # At every moment: before, during and after the body.
+        for n in range(40):
+            body = b"a" * 1000 if n % 2 else b"a" * 500
+            self.raw(f"/hung/{n}", body, Content_Length="1000").close()
+        files = self.kiln.state / "s3"
+        wait_for("what was half-written to go", lambda: not list((files / "staging").iterdir()))
+        stored = self.s3.list_objects_v2(Bucket="hung").get("Contents", [])
+        for one in stored:
+            self.assertEqual(self.s3.get_object(Bucket="hung", Key=one["Key"])["Body"].read(), b"a" * 1000)
+        self.s3.delete_objects(Bucket="hung", Delete={"Objects": [{"Key": one["Key"]} for one in stored] or [{"Key": "x"}]})
+        self.s3.delete_bucket(Bucket="hung")
+
+    def test_keys_of_any_form(self):
+        self.s3.create_bucket(Bucket="keys")
+        keys = ["a b", "a+b", "ü/日本", "//", "../up", "..", "./a", "a/../b", "trail/", "%41", "?q", "&=#", "é" * 512, "<&>\"'", "a\tb", "a\rb", "\x01"]
+        for key in keys:
+            self.s3.put_object(Bucket="keys", Key=key, Body=key.encode())
+        self.assertEqual(self.refused(self.s3.put_object, Bucket="keys", Key="y" * 1025, Body=b""), "KeyTooLongError")
+        for listing, keyed in [("list_objects_v2", "Contents"), ("list_objects", "Contents"), ("list_object_versions", "Versions")]:
+            pages = self.s3.get_paginator(listing).paginate(Bucket="keys", PaginationConfig={"PageSize": 3})
+            self.assertEqual([o["Key"] for p in pages for o in p[keyed]], sorted(keys, key=str.encode), listing)
+        for key in keys:
+            self.assertEqual(self.s3.get_object(Bucket="keys", Key=key)["Body"].read(), key.encode())
+        names = {path.name for path in (self.kiln.state / "s3").rglob("*")}
+        self.assertEqual([n for n in names - {"data", "staging"} if not re.fullmatch("[0-9a-f]{32}", n)], [], "keys are no names of files")
+
+    def test_what_a_bucket_and_an_object_say_of_themselves(self):
+        self.s3.create_bucket(Bucket="said")
+        acl = self.s3.get_bucket_acl(Bucket="said")
+        self.assertEqual(acl["Grants"], [{"Grantee": {"ID": acl["Owner"]["ID"], "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}])
+        block = lambda: self.s3.get_public_access_block(Bucket="said")["PublicAccessBlockConfiguration"]
+        self.assertTrue(all(block().values()))
+        self.s3.put_public_access_block(Bucket="said", PublicAccessBlockConfiguration={"BlockPublicAcls": True})
+        self.assertEqual([name for name, on in block().items() if on], ["BlockPublicAcls"])
+        self.s3.delete_public_access_block(Bucket="said")
+        self.assertEqual(self.refused(self.s3.get_public_access_block, Bucket="said"), "NoSuchPublicAccessBlockConfiguration")
+        rule = lambda algorithm: {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}, "BucketKeyEnabled": True}]}
+        self.s3.put_bucket_encryption(Bucket="said", ServerSideEncryptionConfiguration=rule("AES256"))
+        self.assertEqual(self.s3.get_bucket_encryption(Bucket="said")["ServerSideEncryptionConfiguration"], rule("AES256"))
+        self.assertEqual(self.refused(self.s3.put_bucket_encryption, Bucket="said", ServerSideEncryptionConfiguration=rule("aws:kms")), "NotImplemented")
+        put = self.s3.put_object(Bucket="said", Key="k", Body=b"words", ChecksumAlgorithm="SHA256")
+        told = self.s3.get_object_attributes(Bucket="said", Key="k", ObjectAttributes=["ETag", "Checksum", "ObjectSize", "StorageClass"])
+        self.assertEqual((told["ETag"], told["ObjectSize"], told["StorageClass"]), (put["ETag"].strip('"'), 5, "STANDARD"))
+        self.assertEqual(told["Checksum"], {"ChecksumSHA256": put["ChecksumSHA256"], "ChecksumType": "FULL_OBJECT"})
+        with self.assertRaises(ClientError) as unchanged:
+            self.s3.get_object(Bucket="said", Key="k", IfNoneMatch=put["ETag"])
+        self.assertEqual(unchanged.exception.response["ResponseMetadata"]["HTTPHeaders"]["etag"], put["ETag"])
+        self.assertEqual(self.refused(self.s3.put_object, Bucket="said", Key="k", Body=b"", ChecksumCRC32="zz"), "InvalidRequest")
 
     def test_the_command_line(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -130,8 +261,7 @@ class S3(unittest.TestCase):
         template = {"Resources": {"Store": {"Type": "AWS::S3::Bucket", "Properties": {"Tags": [{"Key": "a", "Value": "b"}]}}},
                     "Outputs": {"Name": {"Value": {"Ref": "Store"}}}}
         with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder) / "t.json"
-            path.write_text(json.dumps(template))
+            (pathlib.Path(folder) / "t.json").write_text(json.dumps(template))
             outer = pathlib.Path(folder) / "outer.json"
             inner = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "t.json"}}
             outer.write_text(json.dumps({"Resources": {"Inner": inner}}))
@@ -139,9 +269,9 @@ class S3(unittest.TestCase):
             self.assertEqual(packed.returncode, 0, packed.stderr)
             uploaded = self.s3.list_objects_v2(Bucket="docs", Prefix="pack/")["Contents"]
             self.assertIn(b"AWS::S3::Bucket", self.s3.get_object(Bucket="docs", Key=uploaded[0]["Key"])["Body"].read())
-            done = self.kiln.aws("cloudformation", "deploy", "--stack-name", "Buckets", "--template-file", str(path), check=False)
-            self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
-        stack = self.kiln.client("cloudformation").describe_stacks(StackName="Buckets")["Stacks"][0]
+        stacks = self.kiln.client("cloudformation")
+        stacks.create_stack(StackName="Buckets", TemplateBody=json.dumps(template))
+        stack = wait_for("the stack", lambda: next(s for s in stacks.describe_stacks(StackName="Buckets")["Stacks"] if s["StackStatus"] == "CREATE_COMPLETE"))
         name = stack["Outputs"][0]["OutputValue"]
         tags = {t["Key"]: t["Value"] for t in self.s3.get_bucket_tagging(Bucket=name)["TagSet"]}
         self.assertEqual((tags["a"], tags["aws:cloudformation:stack-name"]), ("b", "Buckets"))

@@ -75,9 +75,22 @@ impl Writer {
     pub(crate) fn structure(&mut self, value: &Value, shape: &'static StructShape) {
         if let Value::Struct(values) = value {
             for (value, member) in values.iter().zip(shape.members) {
-                self.member(value, member);
+                if !is_attribute(member) {
+                    self.member(value, member);
+                }
             }
         }
+    }
+
+    /// Opens an element with the attribute that its structure has (S3's `Grantee`: its type).
+    fn open_typed(&mut self, name: &str, attribute: &str, value: &str) {
+        self.out.push('<');
+        self.out.push_str(name);
+        self.out.push_str(" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" ");
+        self.out.push_str(attribute);
+        self.out.push_str("=\"");
+        escape(&mut self.out, value);
+        self.out.push_str("\">");
     }
 
     /// One member; nothing when it is absent.
@@ -121,7 +134,16 @@ impl Writer {
 
     /// An element around a value that is no member itself: an item, a map's value.
     fn element(&mut self, name: &str, value: &Value, kind: Kind, member: &Member) {
-        self.open(name);
+        match (value, &kind) {
+            (Value::Struct(values), Kind::Struct(shape)) => {
+                let attribute = shape.members.iter().zip(values).find(|(member, _)| is_attribute(member));
+                match attribute {
+                    Some((member, Value::Text(text))) => self.open_typed(name, member.element, text),
+                    _ => self.open(name),
+                }
+            }
+            _ => self.open(name),
+        }
         match (value, kind) {
             (Value::Absent, _) => {}
             (Value::Struct(_), Kind::Struct(shape)) => self.structure(value, shape),
@@ -155,6 +177,11 @@ impl Writer {
             Value::Absent | Value::List(_) | Value::Map(_) | Value::Struct(_) => {}
         }
     }
+}
+
+/// Whether a member is no element of its own but an attribute of its structure's.
+fn is_attribute(member: &Member) -> bool {
+    member.element.starts_with("xsi:")
 }
 
 /// Text as XML holds it. Characters that XML 1.0 cannot hold in any form are dropped: one stray

@@ -66,6 +66,17 @@ impl Checksum {
         if self.value.contains('-') { "COMPOSITE" } else { "FULL_OBJECT" }
     }
 
+    /// Whether it is base64 of as many bytes as the algorithm has.
+    pub fn is_well_formed(&self) -> bool {
+        let length = match self.algorithm {
+            Algorithm::Crc32 | Algorithm::Crc32c => 4,
+            Algorithm::Crc64Nvme => 8,
+            Algorithm::Sha1 => 20,
+            Algorithm::Sha256 => 32,
+        };
+        STANDARD.decode(&self.value).is_ok_and(|bytes| bytes.len() == length)
+    }
+
     /// Its bytes, without the number of parts.
     fn bytes(&self) -> Vec<u8> {
         // What is kept was written by this module.

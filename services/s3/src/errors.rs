@@ -68,6 +68,10 @@ pub fn bad_digest(what: &str) -> Error {
     error(400, "BadDigest", &format!("The {what} you specified did not match the calculated checksum."))
 }
 
+pub fn invalid_checksum(header: &str) -> Error {
+    error(400, "InvalidRequest", &format!("Value for {header} header is invalid."))
+}
+
 pub fn invalid_digest() -> Error {
     error(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
 }
@@ -95,8 +99,9 @@ pub fn precondition_failed(condition: &'static str) -> Error {
     error(412, "PreconditionFailed", text).with("Condition", condition)
 }
 
-pub fn not_modified() -> Error {
-    error(304, "NotModified", "Not Modified")
+/// With the headers that an answer without a body still has.
+pub fn not_modified(etag: &str, modified: String) -> Error {
+    error(304, "NotModified", "Not Modified").with("ETag", format!("\"{etag}\"")).with("Last-Modified", modified)
 }
 
 pub fn invalid_range(asked: &str, size: u64) -> Error {

@@ -20,7 +20,7 @@ use hmac::{Hmac, Mac};
 use kiln_service_kit::{ByteStream, Error, IdSource};
 use std::collections::HashSet;
 use std::io::{ErrorKind, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
@@ -61,7 +61,7 @@ impl ObjectFiles {
         let said = |what: &Path, error: std::io::Error| format!("failed to prepare {}: {error}", what.display());
         let (staging, data) = (state_dir.join("s3/staging"), state_dir.join("s3/data"));
         for folder in [&staging, &data] {
-            std::fs::create_dir_all(folder).map_err(|e| said(folder, e))?;
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| said(folder, e))?;
         }
         let path = state_dir.join(KEY_FILE);
         let key = match std::fs::read(&path) {

@@ -30,6 +30,8 @@ pub fn service() -> Service {
     let mut service = Service::new(
         &kiln_s3_shapes::SERVICE,
         &[
+            operations::access::OPERATIONS,
+            operations::attributes::OPERATIONS,
             operations::bucket::OPERATIONS,
             operations::configuration::OPERATIONS,
             operations::copy::OPERATIONS,
@@ -39,6 +41,7 @@ pub fn service() -> Service {
             operations::multipart::OPERATIONS,
             operations::complete::OPERATIONS,
             operations::put::OPERATIONS,
+            operations::settings::OPERATIONS,
             operations::tags::OPERATIONS,
         ],
     );

@@ -86,6 +86,14 @@ pub async fn receive(cx: &Cx, mut body: ByteStream, promised: Promised) -> Resul
             Some(known.ok_or_else(|| Error::not_built(format!("s3: the trailing header {name}")))?)
         }
     };
+    if let Some(said) = &promised.checksum
+        && !said.is_well_formed()
+    {
+        return Err(errors::invalid_checksum(&said.algorithm.header()));
+    }
+    if cx.streams().and_then(|streams| streams.length()).is_some_and(|length| length > LARGEST) {
+        return Err(errors::too_large(LARGEST));
+    }
     let given = promised.checksum.as_ref().map(|checksum| checksum.algorithm);
     let algorithm = given.or(trailing).or(promised.algorithm).unwrap_or(Algorithm::Crc64Nvme);
     let mut staged = cx.part::<ObjectFiles>()?.stage(cx.ids()).await?;

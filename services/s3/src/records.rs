@@ -29,6 +29,29 @@ pub struct Bucket {
     pub region: String,
     pub created: Timestamp,
     pub tags: BTreeMap<String, String>,
+    /// Nothing once it was deleted.
+    #[serde(default = "PublicAccess::of_a_new_bucket")]
+    pub public_access: Option<PublicAccess>,
+    /// Whether the rule of its encryption has a bucket key, which AES-256 has no use for.
+    #[serde(default)]
+    pub bucket_key: bool,
+}
+
+/// Which ways to make a bucket public are blocked. There are none here, so that none needs to be; what
+/// was set is remembered and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PublicAccess {
+    pub block_acls: bool,
+    pub ignore_acls: bool,
+    pub block_policy: bool,
+    pub restrict: bool,
+}
+
+impl PublicAccess {
+    /// All of it is blocked.
+    pub fn of_a_new_bucket() -> Option<Self> {
+        Some(Self { block_acls: true, ignore_acls: true, block_policy: true, restrict: true })
+    }
 }
 
 impl Record for Bucket {

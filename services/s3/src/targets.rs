@@ -39,6 +39,13 @@ fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
         "GetBucketCors" => vec![of_bucket("s3:GetBucketCORS")],
         "GetBucketEncryption" => vec![of_bucket("s3:GetEncryptionConfiguration")],
         "GetBucketLifecycleConfiguration" => vec![of_bucket("s3:GetLifecycleConfiguration")],
+        "DeleteBucketEncryption" | "PutBucketEncryption" => vec![of_bucket("s3:PutEncryptionConfiguration")],
+        "DeletePublicAccessBlock" | "PutPublicAccessBlock" => vec![of_bucket("s3:PutBucketPublicAccessBlock")],
+        "ListObjectVersions" => vec![of_bucket("s3:ListBucketVersions")],
+        "GetObjectAttributes" => {
+            let both = ["s3:GetObject", "s3:GetObjectAttributes"];
+            both.map(|action| tagged(cx, bucket, key, of_object(action))).into()
+        }
         "GetBucketReplication" => vec![of_bucket("s3:GetReplicationConfiguration")],
         "GetBucketAccelerateConfiguration" => vec![of_bucket("s3:GetAccelerateConfiguration")],
         "GetBucketNotificationConfiguration" => vec![of_bucket("s3:GetBucketNotification")],

@@ -58,10 +58,14 @@ pub const CHECKSUM_TYPE: &[&str] = &["COMPOSITE", "FULL_OBJECT"];
 pub const DATA_REDUNDANCY: &[&str] = &["SingleAvailabilityZone", "SingleLocalZone"];
 /// Values of `EncodingType`.
 pub const ENCODING_TYPE: &[&str] = &["url"];
+/// Values of `EncryptionType`.
+pub const ENCRYPTION_TYPE: &[&str] = &["NONE", "SSE-C"];
 /// Values of `LocationType`.
 pub const LOCATION_TYPE: &[&str] = &["AvailabilityZone", "LocalZone"];
 /// Values of `MetadataDirective`.
 pub const METADATA_DIRECTIVE: &[&str] = &["COPY", "REPLACE"];
+/// Values of `ObjectAttributes`.
+pub const OBJECT_ATTRIBUTES: &[&str] = &["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
 /// Values of `ObjectCannedACL`.
 pub const OBJECT_CANNED_ACL: &[&str] = &[
     "private",

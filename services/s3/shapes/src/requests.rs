@@ -129,6 +129,10 @@ shape! {
         checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-checksum-algorithm")),
         checksum_type: Option<String> = member("ChecksumType").one_of(enums::CHECKSUM_TYPE).location(Location::Header("x-amz-checksum-type")),
     }
+    pub struct DeleteBucketEncryptionRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
     pub struct DeleteBucketRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
@@ -164,10 +168,18 @@ shape! {
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
         checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
     }
+    pub struct DeletePublicAccessBlockRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
     pub struct GetBucketAccelerateConfigurationRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
         request_payer: Option<String> = member("RequestPayer").one_of(enums::REQUEST_PAYER).location(Location::Header("x-amz-request-payer")),
+    }
+    pub struct GetBucketAclRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
     }
     pub struct GetBucketCorsRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
@@ -201,6 +213,10 @@ shape! {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
     }
+    pub struct GetBucketPolicyStatusRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
     pub struct GetBucketReplicationRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
@@ -220,6 +236,26 @@ shape! {
     pub struct GetBucketWebsiteRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
+    pub struct GetObjectAclRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        key: String = member("Key").required().min(1).location(Location::Uri("Key")),
+        version_id: Option<String> = member("VersionId").location(Location::Query("versionId")),
+        request_payer: Option<String> = member("RequestPayer").one_of(enums::REQUEST_PAYER).location(Location::Header("x-amz-request-payer")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
+    pub struct GetObjectAttributesRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        key: String = member("Key").required().min(1).location(Location::Uri("Key")),
+        version_id: Option<String> = member("VersionId").location(Location::Query("versionId")),
+        max_parts: Option<i32> = member("MaxParts").location(Location::Header("x-amz-max-parts")),
+        part_number_marker: Option<i32> = member("PartNumberMarker").location(Location::Header("x-amz-part-number-marker")),
+        sse_customer_algorithm: Option<String> = member("SSECustomerAlgorithm").location(Location::Header("x-amz-server-side-encryption-customer-algorithm")),
+        sse_customer_key: Option<String> = member("SSECustomerKey").location(Location::Header("x-amz-server-side-encryption-customer-key")).sensitive(),
+        sse_customer_key_md5: Option<String> = member("SSECustomerKeyMD5").location(Location::Header("x-amz-server-side-encryption-customer-key-MD5")),
+        request_payer: Option<String> = member("RequestPayer").one_of(enums::REQUEST_PAYER).location(Location::Header("x-amz-request-payer")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+        object_attributes: Vec<String> = member("ObjectAttributes").required().item_one_of(enums::OBJECT_ATTRIBUTES).location(Location::Header("x-amz-object-attributes")),
     }
     pub struct GetObjectLockConfigurationRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
@@ -303,6 +339,18 @@ shape! {
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
         request_payer: Option<String> = member("RequestPayer").one_of(enums::REQUEST_PAYER).location(Location::Header("x-amz-request-payer")),
     }
+    pub struct ListObjectVersionsRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        delimiter: Option<String> = member("Delimiter").location(Location::Query("delimiter")),
+        encoding_type: Option<String> = member("EncodingType").one_of(enums::ENCODING_TYPE).location(Location::Query("encoding-type")),
+        key_marker: Option<String> = member("KeyMarker").location(Location::Query("key-marker")),
+        max_keys: Option<i32> = member("MaxKeys").location(Location::Query("max-keys")),
+        prefix: Option<String> = member("Prefix").location(Location::Query("prefix")),
+        version_id_marker: Option<String> = member("VersionIdMarker").location(Location::Query("version-id-marker")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+        request_payer: Option<String> = member("RequestPayer").one_of(enums::REQUEST_PAYER).location(Location::Header("x-amz-request-payer")),
+        optional_object_attributes: Vec<String> = member("OptionalObjectAttributes").item_one_of(enums::OPTIONAL_OBJECT_ATTRIBUTES).location(Location::Header("x-amz-optional-object-attributes")),
+    }
     pub struct ListObjectsRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
         delimiter: Option<String> = member("Delimiter").location(Location::Query("delimiter")),
@@ -338,6 +386,13 @@ shape! {
         sse_customer_algorithm: Option<String> = member("SSECustomerAlgorithm").location(Location::Header("x-amz-server-side-encryption-customer-algorithm")),
         sse_customer_key: Option<String> = member("SSECustomerKey").location(Location::Header("x-amz-server-side-encryption-customer-key")).sensitive(),
         sse_customer_key_md5: Option<String> = member("SSECustomerKeyMD5").location(Location::Header("x-amz-server-side-encryption-customer-key-MD5")),
+    }
+    pub struct PutBucketEncryptionRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),
+        checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
+        server_side_encryption_configuration: ServerSideEncryptionConfiguration = member("ServerSideEncryptionConfiguration").required().location(Location::Payload),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
     }
     pub struct PutBucketTaggingRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
@@ -403,6 +458,13 @@ shape! {
         tagging: Tagging = member("Tagging").required().location(Location::Payload),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
         request_payer: Option<String> = member("RequestPayer").one_of(enums::REQUEST_PAYER).location(Location::Header("x-amz-request-payer")),
+    }
+    pub struct PutPublicAccessBlockRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),
+        checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
+        public_access_block_configuration: PublicAccessBlockConfiguration = member("PublicAccessBlockConfiguration").required().location(Location::Payload),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
     }
     pub struct UploadPartCopyRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),

@@ -64,6 +64,7 @@ shape! {
         checksum_algorithm: Option<String> = member("ChecksumAlgorithm").location(Location::Header("x-amz-checksum-algorithm")),
         checksum_type: Option<String> = member("ChecksumType").location(Location::Header("x-amz-checksum-type")),
     }
+    pub struct DeleteBucketEncryptionResponse {}
     pub struct DeleteBucketResponse {}
     pub struct DeleteBucketTaggingResponse {}
     pub struct DeleteObjectResponse {
@@ -79,9 +80,14 @@ shape! {
         request_charged: Option<String> = member("RequestCharged").location(Location::Header("x-amz-request-charged")),
         errors: Vec<ErrorShape> = member("Errors").named("Error").flattened(),
     }
+    pub struct DeletePublicAccessBlockResponse {}
     pub struct GetBucketAccelerateConfigurationResponse as "AccelerateConfiguration" {
         status: Option<String> = member("Status"),
         request_charged: Option<String> = member("RequestCharged").location(Location::Header("x-amz-request-charged")),
+    }
+    pub struct GetBucketAclResponse as "AccessControlPolicy" {
+        owner: Option<Owner> = member("Owner"),
+        grants: Vec<Grant> = member("Grants").named("AccessControlList").item("Grant"),
     }
     pub struct GetBucketCorsResponse {
         cors_rules: Vec<CORSRule> = member("CORSRules").named("CORSRule").flattened(),
@@ -111,6 +117,9 @@ shape! {
     pub struct GetBucketPolicyResponse {
         policy: Option<String> = member("Policy").location(Location::Payload),
     }
+    pub struct GetBucketPolicyStatusResponse {
+        policy_status: Option<PolicyStatus> = member("PolicyStatus").location(Location::Payload),
+    }
     pub struct GetBucketReplicationResponse {
         replication_configuration: Option<ReplicationConfiguration> = member("ReplicationConfiguration").location(Location::Payload),
     }
@@ -129,6 +138,22 @@ shape! {
         index_document: Option<IndexDocument> = member("IndexDocument"),
         error_document: Option<ErrorDocument> = member("ErrorDocument"),
         routing_rules: Vec<RoutingRule> = member("RoutingRules").item("RoutingRule"),
+    }
+    pub struct GetObjectAclResponse as "AccessControlPolicy" {
+        owner: Option<Owner> = member("Owner"),
+        grants: Vec<Grant> = member("Grants").named("AccessControlList").item("Grant"),
+        request_charged: Option<String> = member("RequestCharged").location(Location::Header("x-amz-request-charged")),
+    }
+    pub struct GetObjectAttributesResponse {
+        delete_marker: Option<bool> = member("DeleteMarker").location(Location::Header("x-amz-delete-marker")),
+        last_modified: Option<Timestamp> = member("LastModified").location(Location::Header("Last-Modified")),
+        version_id: Option<String> = member("VersionId").location(Location::Header("x-amz-version-id")),
+        request_charged: Option<String> = member("RequestCharged").location(Location::Header("x-amz-request-charged")),
+        e_tag: Option<String> = member("ETag"),
+        checksum: Option<Checksum> = member("Checksum"),
+        object_parts: Option<GetObjectAttributesParts> = member("ObjectParts"),
+        storage_class: Option<String> = member("StorageClass"),
+        object_size: Option<i64> = member("ObjectSize"),
     }
     pub struct GetObjectLockConfigurationResponse {
         object_lock_configuration: Option<ObjectLockConfiguration> = member("ObjectLockConfiguration").location(Location::Payload),
@@ -258,6 +283,22 @@ shape! {
         encoding_type: Option<String> = member("EncodingType"),
         request_charged: Option<String> = member("RequestCharged").location(Location::Header("x-amz-request-charged")),
     }
+    pub struct ListObjectVersionsResponse as "ListVersionsResult" {
+        is_truncated: Option<bool> = member("IsTruncated"),
+        key_marker: Option<String> = member("KeyMarker"),
+        version_id_marker: Option<String> = member("VersionIdMarker"),
+        next_key_marker: Option<String> = member("NextKeyMarker"),
+        next_version_id_marker: Option<String> = member("NextVersionIdMarker"),
+        versions: Vec<ObjectVersion> = member("Versions").named("Version").flattened(),
+        delete_markers: Vec<DeleteMarkerEntry> = member("DeleteMarkers").named("DeleteMarker").flattened(),
+        name: Option<String> = member("Name"),
+        prefix: Option<String> = member("Prefix"),
+        delimiter: Option<String> = member("Delimiter"),
+        max_keys: Option<i32> = member("MaxKeys"),
+        common_prefixes: Vec<CommonPrefix> = member("CommonPrefixes").flattened(),
+        encoding_type: Option<String> = member("EncodingType"),
+        request_charged: Option<String> = member("RequestCharged").location(Location::Header("x-amz-request-charged")),
+    }
     pub struct ListObjectsResponse as "ListBucketResult" {
         is_truncated: Option<bool> = member("IsTruncated"),
         marker: Option<String> = member("Marker"),
@@ -304,6 +345,7 @@ shape! {
         checksum_algorithm: Option<String> = member("ChecksumAlgorithm"),
         checksum_type: Option<String> = member("ChecksumType"),
     }
+    pub struct PutBucketEncryptionResponse {}
     pub struct PutBucketTaggingResponse {}
     pub struct PutObjectResponse {
         expiration: Option<String> = member("Expiration").location(Location::Header("x-amz-expiration")),
@@ -332,6 +374,7 @@ shape! {
     pub struct PutObjectTaggingResponse {
         version_id: Option<String> = member("VersionId").location(Location::Header("x-amz-version-id")),
     }
+    pub struct PutPublicAccessBlockResponse {}
     pub struct UploadPartCopyResponse {
         copy_source_version_id: Option<String> = member("CopySourceVersionId").location(Location::Header("x-amz-copy-source-version-id")),
         copy_part_result: Option<CopyPartResult> = member("CopyPartResult").location(Location::Payload),

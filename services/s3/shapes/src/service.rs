@@ -136,11 +136,14 @@ operations! {
     "CreateBucket": CreateBucketRequest => CreateBucketResponse, "PUT" "/{Bucket}" 200, ["BucketAlreadyExists" 409, "BucketAlreadyOwnedByYou" 409];
     "CreateMultipartUpload": CreateMultipartUploadRequest => CreateMultipartUploadResponse, "POST" "/{Bucket}/{Key+}?uploads" 200, [];
     "DeleteBucket": DeleteBucketRequest => DeleteBucketResponse, "DELETE" "/{Bucket}" 204, [];
+    "DeleteBucketEncryption": DeleteBucketEncryptionRequest => DeleteBucketEncryptionResponse, "DELETE" "/{Bucket}?encryption" 204, [];
     "DeleteBucketTagging": DeleteBucketTaggingRequest => DeleteBucketTaggingResponse, "DELETE" "/{Bucket}?tagging" 204, [];
     "DeleteObject": DeleteObjectRequest => DeleteObjectResponse, "DELETE" "/{Bucket}/{Key+}" 204, [];
     "DeleteObjectTagging": DeleteObjectTaggingRequest => DeleteObjectTaggingResponse, "DELETE" "/{Bucket}/{Key+}?tagging" 204, [];
     "DeleteObjects": DeleteObjectsRequest => DeleteObjectsResponse, "POST" "/{Bucket}?delete" 200, [];
+    "DeletePublicAccessBlock": DeletePublicAccessBlockRequest => DeletePublicAccessBlockResponse, "DELETE" "/{Bucket}?publicAccessBlock" 204, [];
     "GetBucketAccelerateConfiguration": GetBucketAccelerateConfigurationRequest => GetBucketAccelerateConfigurationResponse, "GET" "/{Bucket}?accelerate" 200, [];
+    "GetBucketAcl": GetBucketAclRequest => GetBucketAclResponse, "GET" "/{Bucket}?acl" 200, [];
     "GetBucketCors": GetBucketCorsRequest => GetBucketCorsResponse, "GET" "/{Bucket}?cors" 200, [];
     "GetBucketEncryption": GetBucketEncryptionRequest => GetBucketEncryptionResponse, "GET" "/{Bucket}?encryption" 200, [];
     "GetBucketLifecycleConfiguration": GetBucketLifecycleConfigurationRequest => GetBucketLifecycleConfigurationResponse, "GET" "/{Bucket}?lifecycle" 200, [];
@@ -149,12 +152,15 @@ operations! {
     "GetBucketNotificationConfiguration": GetBucketNotificationConfigurationRequest => GetBucketNotificationConfigurationResponse, "GET" "/{Bucket}?notification" 200, [];
     "GetBucketOwnershipControls": GetBucketOwnershipControlsRequest => GetBucketOwnershipControlsResponse, "GET" "/{Bucket}?ownershipControls" 200, [];
     "GetBucketPolicy": GetBucketPolicyRequest => GetBucketPolicyResponse, "GET" "/{Bucket}?policy" 200, [];
+    "GetBucketPolicyStatus": GetBucketPolicyStatusRequest => GetBucketPolicyStatusResponse, "GET" "/{Bucket}?policyStatus" 200, [];
     "GetBucketReplication": GetBucketReplicationRequest => GetBucketReplicationResponse, "GET" "/{Bucket}?replication" 200, [];
     "GetBucketRequestPayment": GetBucketRequestPaymentRequest => GetBucketRequestPaymentResponse, "GET" "/{Bucket}?requestPayment" 200, [];
     "GetBucketTagging": GetBucketTaggingRequest => GetBucketTaggingResponse, "GET" "/{Bucket}?tagging" 200, [];
     "GetBucketVersioning": GetBucketVersioningRequest => GetBucketVersioningResponse, "GET" "/{Bucket}?versioning" 200, [];
     "GetBucketWebsite": GetBucketWebsiteRequest => GetBucketWebsiteResponse, "GET" "/{Bucket}?website" 200, [];
     "GetObject": GetObjectRequest => GetObjectResponse, "GET" "/{Bucket}/{Key+}" 200, ["InvalidObjectState" 403, "NoSuchKey" 404];
+    "GetObjectAcl": GetObjectAclRequest => GetObjectAclResponse, "GET" "/{Bucket}/{Key+}?acl" 200, ["NoSuchKey" 404];
+    "GetObjectAttributes": GetObjectAttributesRequest => GetObjectAttributesResponse, "GET" "/{Bucket}/{Key+}?attributes" 200, ["NoSuchKey" 404];
     "GetObjectLockConfiguration": GetObjectLockConfigurationRequest => GetObjectLockConfigurationResponse, "GET" "/{Bucket}?object-lock" 200, [];
     "GetObjectTagging": GetObjectTaggingRequest => GetObjectTaggingResponse, "GET" "/{Bucket}/{Key+}?tagging" 200, [];
     "GetPublicAccessBlock": GetPublicAccessBlockRequest => GetPublicAccessBlockResponse, "GET" "/{Bucket}?publicAccessBlock" 200, [];
@@ -162,12 +168,15 @@ operations! {
     "HeadObject": HeadObjectRequest => HeadObjectResponse, "HEAD" "/{Bucket}/{Key+}" 200, ["NoSuchKey" 404];
     "ListBuckets": ListBucketsRequest => ListBucketsResponse, "GET" "/" 200, [];
     "ListMultipartUploads": ListMultipartUploadsRequest => ListMultipartUploadsResponse, "GET" "/{Bucket}?uploads" 200, [];
+    "ListObjectVersions": ListObjectVersionsRequest => ListObjectVersionsResponse, "GET" "/{Bucket}?versions" 200, [];
     "ListObjects": ListObjectsRequest => ListObjectsResponse, "GET" "/{Bucket}" 200, ["NoSuchBucket" 404];
     "ListObjectsV2": ListObjectsV2Request => ListObjectsV2Response, "GET" "/{Bucket}?list-type=2" 200, ["NoSuchBucket" 404];
     "ListParts": ListPartsRequest => ListPartsResponse, "GET" "/{Bucket}/{Key+}" 200, [];
+    "PutBucketEncryption": PutBucketEncryptionRequest => PutBucketEncryptionResponse, "PUT" "/{Bucket}?encryption" 200, [];
     "PutBucketTagging": PutBucketTaggingRequest => PutBucketTaggingResponse, "PUT" "/{Bucket}?tagging" 200, [];
     "PutObject": PutObjectRequest => PutObjectResponse, "PUT" "/{Bucket}/{Key+}" 200, ["EncryptionTypeMismatch" 400, "InvalidRequest" 400, "InvalidWriteOffset" 400, "TooManyParts" 400];
     "PutObjectTagging": PutObjectTaggingRequest => PutObjectTaggingResponse, "PUT" "/{Bucket}/{Key+}?tagging" 200, [];
+    "PutPublicAccessBlock": PutPublicAccessBlockRequest => PutPublicAccessBlockResponse, "PUT" "/{Bucket}?publicAccessBlock" 200, [];
     "UploadPart": UploadPartRequest => UploadPartResponse, "PUT" "/{Bucket}/{Key+}" 200, [];
     "UploadPartCopy": UploadPartCopyRequest => UploadPartCopyResponse, "PUT" "/{Bucket}/{Key+}" 200, [];
 }

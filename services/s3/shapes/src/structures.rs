@@ -12,7 +12,7 @@ shape! {
         owner: Option<String> = member("Owner"),
     }
     pub struct BlockedEncryptionTypes {
-        encryption_type: Vec<String> = member("EncryptionType").item("EncryptionType").flattened(),
+        encryption_type: Vec<String> = member("EncryptionType").item("EncryptionType").flattened().item_one_of(enums::ENCRYPTION_TYPE),
     }
     pub struct Bucket {
         name: Option<String> = member("Name"),
@@ -31,6 +31,19 @@ shape! {
         allowed_origins: Vec<String> = member("AllowedOrigins").named("AllowedOrigin").flattened(),
         expose_headers: Vec<String> = member("ExposeHeaders").named("ExposeHeader").flattened(),
         max_age_seconds: Option<i32> = member("MaxAgeSeconds"),
+    }
+    pub struct Checksum {
+        checksum_crc32: Option<String> = member("ChecksumCRC32"),
+        checksum_crc32_c: Option<String> = member("ChecksumCRC32C"),
+        checksum_crc64_nvme: Option<String> = member("ChecksumCRC64NVME"),
+        checksum_sha1: Option<String> = member("ChecksumSHA1"),
+        checksum_sha256: Option<String> = member("ChecksumSHA256"),
+        checksum_sha512: Option<String> = member("ChecksumSHA512"),
+        checksum_md5: Option<String> = member("ChecksumMD5"),
+        checksum_xxhash64: Option<String> = member("ChecksumXXHASH64"),
+        checksum_xxhash3: Option<String> = member("ChecksumXXHASH3"),
+        checksum_xxhash128: Option<String> = member("ChecksumXXHASH128"),
+        checksum_type: Option<String> = member("ChecksumType"),
     }
     pub struct CommonPrefix {
         prefix: Option<String> = member("Prefix"),
@@ -100,6 +113,13 @@ shape! {
         objects: Vec<ObjectIdentifier> = member("Objects").named("Object").flattened().required(),
         quiet: Option<bool> = member("Quiet"),
     }
+    pub struct DeleteMarkerEntry {
+        owner: Option<Owner> = member("Owner"),
+        key: Option<String> = member("Key"),
+        version_id: Option<String> = member("VersionId"),
+        is_latest: Option<bool> = member("IsLatest"),
+        last_modified: Option<Timestamp> = member("LastModified"),
+    }
     pub struct DeleteMarkerReplication {
         status: Option<String> = member("Status"),
     }
@@ -137,6 +157,18 @@ shape! {
     pub struct FilterRule {
         name: Option<String> = member("Name"),
         value: Option<String> = member("Value"),
+    }
+    pub struct GetObjectAttributesParts {
+        total_parts_count: Option<i32> = member("TotalPartsCount").named("PartsCount"),
+        part_number_marker: Option<i32> = member("PartNumberMarker"),
+        next_part_number_marker: Option<i32> = member("NextPartNumberMarker"),
+        max_parts: Option<i32> = member("MaxParts"),
+        is_truncated: Option<bool> = member("IsTruncated"),
+        parts: Vec<ObjectPart> = member("Parts").named("Part").flattened(),
+    }
+    pub struct Grant {
+        grantee: Option<Grantee> = member("Grantee"),
+        permission: Option<String> = member("Permission"),
     }
     pub struct Grantee {
         display_name: Option<String> = member("DisplayName"),
@@ -248,6 +280,33 @@ shape! {
     pub struct ObjectLockRule {
         default_retention: Option<DefaultRetention> = member("DefaultRetention"),
     }
+    pub struct ObjectPart {
+        part_number: Option<i32> = member("PartNumber"),
+        size: Option<i64> = member("Size"),
+        checksum_crc32: Option<String> = member("ChecksumCRC32"),
+        checksum_crc32_c: Option<String> = member("ChecksumCRC32C"),
+        checksum_crc64_nvme: Option<String> = member("ChecksumCRC64NVME"),
+        checksum_sha1: Option<String> = member("ChecksumSHA1"),
+        checksum_sha256: Option<String> = member("ChecksumSHA256"),
+        checksum_sha512: Option<String> = member("ChecksumSHA512"),
+        checksum_md5: Option<String> = member("ChecksumMD5"),
+        checksum_xxhash64: Option<String> = member("ChecksumXXHASH64"),
+        checksum_xxhash3: Option<String> = member("ChecksumXXHASH3"),
+        checksum_xxhash128: Option<String> = member("ChecksumXXHASH128"),
+    }
+    pub struct ObjectVersion {
+        e_tag: Option<String> = member("ETag"),
+        checksum_algorithm: Vec<String> = member("ChecksumAlgorithm").flattened(),
+        checksum_type: Option<String> = member("ChecksumType"),
+        size: Option<i64> = member("Size"),
+        storage_class: Option<String> = member("StorageClass"),
+        key: Option<String> = member("Key"),
+        version_id: Option<String> = member("VersionId"),
+        is_latest: Option<bool> = member("IsLatest"),
+        last_modified: Option<Timestamp> = member("LastModified"),
+        owner: Option<Owner> = member("Owner"),
+        restore_status: Option<RestoreStatus> = member("RestoreStatus"),
+    }
     pub struct Owner {
         display_name: Option<String> = member("DisplayName"),
         id: Option<String> = member("ID"),
@@ -276,6 +335,9 @@ shape! {
     }
     pub struct PartitionedPrefix {
         partition_date_source: Option<String> = member("PartitionDateSource"),
+    }
+    pub struct PolicyStatus {
+        is_public: Option<bool> = member("IsPublic"),
     }
     pub struct PublicAccessBlockConfiguration {
         block_public_acls: Option<bool> = member("BlockPublicAcls"),
@@ -346,11 +408,11 @@ shape! {
         filter_rules: Vec<FilterRule> = member("FilterRules").named("FilterRule").flattened(),
     }
     pub struct ServerSideEncryptionByDefault {
-        sse_algorithm: Option<String> = member("SSEAlgorithm"),
+        sse_algorithm: String = member("SSEAlgorithm").required().one_of(enums::SERVER_SIDE_ENCRYPTION),
         kms_master_key_id: Option<String> = member("KMSMasterKeyID").sensitive(),
     }
     pub struct ServerSideEncryptionConfiguration {
-        rules: Vec<ServerSideEncryptionRule> = member("Rules").named("Rule").flattened(),
+        rules: Vec<ServerSideEncryptionRule> = member("Rules").named("Rule").flattened().required(),
     }
     pub struct ServerSideEncryptionRule {
         apply_server_side_encryption_by_default: Option<ServerSideEncryptionByDefault> = member("ApplyServerSideEncryptionByDefault"),

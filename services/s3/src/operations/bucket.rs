@@ -4,7 +4,7 @@ use super::{bucket, owner};
 use crate::described::{check_acl, refuse};
 use crate::errors;
 use crate::files::ObjectFiles;
-use crate::records::{Bucket as Record, Object, Part, Upload, all_buckets, within};
+use crate::records::{Bucket as Record, Object, Part, PublicAccess, Upload, all_buckets, within};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 use std::collections::BTreeMap;
@@ -36,7 +36,15 @@ async fn create_bucket(cx: &Cx, input: CreateBucketRequest) -> Result<CreateBuck
     let tags = super::tags::to_map(&wanted.tags, super::tags::MOST_OF_BUCKET)?;
     let region = region(cx, wanted.location_constraint.as_deref())?;
     let name = input.bucket;
-    let record = Record { name: name.clone(), owner: cx.account().to_owned(), region, created: cx.now(), tags };
+    let record = Record {
+        name: name.clone(),
+        owner: cx.account().to_owned(),
+        region,
+        created: cx.now(),
+        tags,
+        public_access: PublicAccess::of_a_new_bucket(),
+        bucket_key: false,
+    };
     cx.store()
         .write(|tx| {
             match tx.get::<Record>(&all_buckets(), &name)? {

@@ -1,6 +1,6 @@
-//! What is asked of a bucket's configuration: the truth of a bucket that was just made, since nothing
-//! of this can be set. Versions are not kept, every object is sealed with AES-256, access control lists
-//! are off, nothing is public.
+//! What is asked of a bucket's configuration: the truth of a bucket that was just made, since little of
+//! this can be set ([`super::settings`]). Versions are not kept, every object is sealed with AES-256, access
+//! control lists are off, nothing is public.
 
 use super::bucket;
 use crate::errors::not_configured;
@@ -10,18 +10,17 @@ use kiln_service_kit::{Cx, Error, Operation, operation};
 pub const OPERATIONS: &[Operation] = &[
     operation!(GetBucketAccelerateConfiguration: get_accelerate(GetBucketAccelerateConfigurationRequest)),
     operation!(GetBucketCors: get_cors(GetBucketCorsRequest)),
-    operation!(GetBucketEncryption: get_encryption(GetBucketEncryptionRequest)),
     operation!(GetBucketLifecycleConfiguration: get_lifecycle(GetBucketLifecycleConfigurationRequest)),
     operation!(GetBucketLogging: get_logging(GetBucketLoggingRequest)),
     operation!(GetBucketNotificationConfiguration: get_notification(GetBucketNotificationConfigurationRequest)),
     operation!(GetBucketOwnershipControls: get_ownership(GetBucketOwnershipControlsRequest)),
     operation!(GetBucketPolicy: get_policy(GetBucketPolicyRequest)),
+    operation!(GetBucketPolicyStatus: get_policy_status(GetBucketPolicyStatusRequest)),
     operation!(GetBucketReplication: get_replication(GetBucketReplicationRequest)),
     operation!(GetBucketRequestPayment: get_payment(GetBucketRequestPaymentRequest)),
     operation!(GetBucketVersioning: get_versioning(GetBucketVersioningRequest)),
     operation!(GetBucketWebsite: get_website(GetBucketWebsiteRequest)),
     operation!(GetObjectLockConfiguration: get_object_lock(GetObjectLockConfigurationRequest)),
-    operation!(GetPublicAccessBlock: get_public_access(GetPublicAccessBlockRequest)),
 ];
 
 /// An operation that answers the same of every bucket that is there.
@@ -39,7 +38,6 @@ of_each_bucket! {
         |_bucket| Ok(Default::default());
     get_cors: GetBucketCorsRequest => GetBucketCorsResponse,
         |bucket| Err(not_configured("NoSuchCORSConfiguration", "The CORS configuration does not exist", bucket));
-    get_encryption: GetBucketEncryptionRequest => GetBucketEncryptionResponse, |_bucket| Ok(encryption());
     get_lifecycle: GetBucketLifecycleConfigurationRequest => GetBucketLifecycleConfigurationResponse,
         |bucket| Err(not_configured("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist", bucket));
     get_logging: GetBucketLoggingRequest => GetBucketLoggingResponse, |_bucket| Ok(Default::default());
@@ -47,6 +45,8 @@ of_each_bucket! {
         |_bucket| Ok(Default::default());
     get_ownership: GetBucketOwnershipControlsRequest => GetBucketOwnershipControlsResponse, |_bucket| Ok(ownership());
     get_policy: GetBucketPolicyRequest => GetBucketPolicyResponse,
+        |bucket| Err(not_configured("NoSuchBucketPolicy", "The bucket policy does not exist", bucket));
+    get_policy_status: GetBucketPolicyStatusRequest => GetBucketPolicyStatusResponse,
         |bucket| Err(not_configured("NoSuchBucketPolicy", "The bucket policy does not exist", bucket));
     get_replication: GetBucketReplicationRequest => GetBucketReplicationResponse,
         |bucket| Err(not_configured(
@@ -60,34 +60,9 @@ of_each_bucket! {
     get_object_lock: GetObjectLockConfigurationRequest => GetObjectLockConfigurationResponse,
         |bucket| Err(not_configured(
             "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket", bucket));
-    get_public_access: GetPublicAccessBlockRequest => GetPublicAccessBlockResponse, |_bucket| Ok(public_access());
-}
-
-fn encryption() -> GetBucketEncryptionResponse {
-    let by_default =
-        ServerSideEncryptionByDefault { sse_algorithm: Some("AES256".to_owned()), kms_master_key_id: None };
-    let rule = ServerSideEncryptionRule {
-        apply_server_side_encryption_by_default: Some(by_default),
-        bucket_key_enabled: Some(false),
-        ..Default::default()
-    };
-    let configuration = ServerSideEncryptionConfiguration { rules: vec![rule] };
-    GetBucketEncryptionResponse { server_side_encryption_configuration: Some(configuration) }
 }
 
 fn ownership() -> GetBucketOwnershipControlsResponse {
     let rule = OwnershipControlsRule { object_ownership: Some("BucketOwnerEnforced".to_owned()) };
     GetBucketOwnershipControlsResponse { ownership_controls: Some(OwnershipControls { rules: vec![rule] }) }
-}
-
-fn public_access() -> GetPublicAccessBlockResponse {
-    let all = Some(true);
-    GetPublicAccessBlockResponse {
-        public_access_block_configuration: Some(PublicAccessBlockConfiguration {
-            block_public_acls: all,
-            ignore_public_acls: all,
-            block_public_policy: all,
-            restrict_public_buckets: all,
-        }),
-    }
 }

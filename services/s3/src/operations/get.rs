@@ -134,9 +134,10 @@ impl Conditions<'_> {
             }
             _ => {}
         }
+        let not_modified = || errors::not_modified(&object.etag, object.modified.http_date());
         match (self.if_none_match, self.modified_since) {
-            (Some(unwanted), _) if matches(unwanted, &object.etag) => Err(errors::not_modified()),
-            (None, Some(time)) if !changed_after(time) => Err(errors::not_modified()),
+            (Some(unwanted), _) if matches(unwanted, &object.etag) => Err(not_modified()),
+            (None, Some(time)) if !changed_after(time) => Err(not_modified()),
             _ => Ok(()),
         }
     }

@@ -1,5 +1,7 @@
 //! The operations, by what they are about, and what they share.
 
+pub mod access;
+pub mod attributes;
 pub mod bucket;
 pub mod complete;
 pub mod configuration;
@@ -9,6 +11,7 @@ pub mod get;
 pub mod list;
 pub mod multipart;
 pub mod put;
+pub mod settings;
 pub mod tags;
 
 use crate::errors;
@@ -29,8 +32,9 @@ pub fn bucket(cx: &Cx, name: &str, expected_owner: Option<&String>) -> Result<Ar
     if bucket.owner != cx.account() || expected_owner.is_some_and(|expected| *expected != bucket.owner) {
         return Err(errors::access_denied());
     }
-    // Who signed for another region is told which. Kiln's own services ask from anywhere.
-    let signed = cx.streams().is_some() && !cx.caller().access_key.is_empty();
+    // Who signed for another region is told which. Kiln's own services ask from anywhere, and a URL of
+    // version 2 of the signature names no region.
+    let signed = cx.streams().is_some() && !cx.caller().access_key.is_empty() && !cx.region().is_empty();
     if signed && bucket.region != cx.region() {
         return Err(errors::wrong_region(cx.region(), &bucket.region));
     }

@@ -1,0 +1,123 @@
+//! The settings of a bucket that can be set: which public access is blocked, and the encryption that
+//! every object has anyway.
+
+use super::bucket;
+use crate::described::refuse;
+use crate::errors;
+use crate::records::{Bucket, PublicAccess, all_buckets};
+use kiln_s3_shapes::*;
+use kiln_service_kit::{Cx, Error, Operation, operation};
+
+pub const OPERATIONS: &[Operation] = &[
+    operation!(DeleteBucketEncryption: delete_encryption(DeleteBucketEncryptionRequest)),
+    operation!(DeletePublicAccessBlock: delete_public_access(DeletePublicAccessBlockRequest)),
+    operation!(GetBucketEncryption: get_encryption(GetBucketEncryptionRequest)),
+    operation!(GetPublicAccessBlock: get_public_access(GetPublicAccessBlockRequest)),
+    operation!(PutBucketEncryption: put_encryption(PutBucketEncryptionRequest)),
+    operation!(PutPublicAccessBlock: put_public_access(PutPublicAccessBlockRequest)),
+];
+
+/// Changes a bucket's record.
+pub async fn change(cx: &Cx, name: &str, change: impl FnOnce(&mut Bucket) -> Result<(), Error>) -> Result<(), Error> {
+    cx.store()
+        .write(|tx| {
+            let found = tx.get::<Bucket>(&all_buckets(), name)?.ok_or_else(|| errors::no_such_bucket(name))?;
+            let mut found = Bucket::clone(&found);
+            change(&mut found)?;
+            tx.put(&all_buckets(), name, found)?;
+            Ok::<_, Error>(())
+        })
+        .await
+}
+
+async fn get_encryption(cx: &Cx, input: GetBucketEncryptionRequest) -> Result<GetBucketEncryptionResponse, Error> {
+    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    let by_default = ServerSideEncryptionByDefault { sse_algorithm: "AES256".to_owned(), kms_master_key_id: None };
+    let rule = ServerSideEncryptionRule {
+        apply_server_side_encryption_by_default: Some(by_default),
+        bucket_key_enabled: Some(bucket.bucket_key),
+        ..Default::default()
+    };
+    let configuration = ServerSideEncryptionConfiguration { rules: vec![rule] };
+    Ok(GetBucketEncryptionResponse { server_side_encryption_configuration: Some(configuration) })
+}
+
+async fn put_encryption(cx: &Cx, input: PutBucketEncryptionRequest) -> Result<PutBucketEncryptionResponse, Error> {
+    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    let [rule] = &input.server_side_encryption_configuration.rules[..] else { return Err(errors::malformed_xml()) };
+    refuse(&[("BlockedEncryptionTypes", rule.blocked_encryption_types.is_some())])?;
+    if let Some(by_default) = &rule.apply_server_side_encryption_by_default {
+        crate::described::check_encryption(Some(&by_default.sse_algorithm))?;
+        if by_default.kms_master_key_id.is_some() {
+            let text = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse";
+            return Err(errors::invalid_argument("KMSMasterKeyID", "", text));
+        }
+    }
+    let bucket_key = rule.bucket_key_enabled == Some(true);
+    set_bucket_key(cx, &bucket.name, bucket_key).await?;
+    Ok(PutBucketEncryptionResponse {})
+}
+
+/// As AWS has it: back to what every new bucket has.
+async fn delete_encryption(
+    cx: &Cx,
+    input: DeleteBucketEncryptionRequest,
+) -> Result<DeleteBucketEncryptionResponse, Error> {
+    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    set_bucket_key(cx, &bucket.name, false).await?;
+    Ok(DeleteBucketEncryptionResponse {})
+}
+
+async fn set_bucket_key(cx: &Cx, bucket: &str, bucket_key: bool) -> Result<(), Error> {
+    change(cx, bucket, |bucket| {
+        bucket.bucket_key = bucket_key;
+        Ok(())
+    })
+    .await
+}
+
+async fn get_public_access(cx: &Cx, input: GetPublicAccessBlockRequest) -> Result<GetPublicAccessBlockResponse, Error> {
+    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    let Some(blocked) = bucket.public_access else {
+        let text = "The public access block configuration was not found";
+        return Err(errors::not_configured("NoSuchPublicAccessBlockConfiguration", text, &bucket.name));
+    };
+    Ok(GetPublicAccessBlockResponse {
+        public_access_block_configuration: Some(PublicAccessBlockConfiguration {
+            block_public_acls: Some(blocked.block_acls),
+            ignore_public_acls: Some(blocked.ignore_acls),
+            block_public_policy: Some(blocked.block_policy),
+            restrict_public_buckets: Some(blocked.restrict),
+        }),
+    })
+}
+
+async fn put_public_access(cx: &Cx, input: PutPublicAccessBlockRequest) -> Result<PutPublicAccessBlockResponse, Error> {
+    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    let wanted = input.public_access_block_configuration;
+    let blocked = PublicAccess {
+        block_acls: wanted.block_public_acls == Some(true),
+        ignore_acls: wanted.ignore_public_acls == Some(true),
+        block_policy: wanted.block_public_policy == Some(true),
+        restrict: wanted.restrict_public_buckets == Some(true),
+    };
+    set_public_access(cx, &bucket.name, Some(blocked)).await?;
+    Ok(PutPublicAccessBlockResponse {})
+}
+
+async fn delete_public_access(
+    cx: &Cx,
+    input: DeletePublicAccessBlockRequest,
+) -> Result<DeletePublicAccessBlockResponse, Error> {
+    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    set_public_access(cx, &bucket.name, None).await?;
+    Ok(DeletePublicAccessBlockResponse {})
+}
+
+async fn set_public_access(cx: &Cx, bucket: &str, blocked: Option<PublicAccess>) -> Result<(), Error> {
+    change(cx, bucket, |bucket| {
+        bucket.public_access = blocked;
+        Ok(())
+    })
+    .await
+}
