@@ -169,8 +169,16 @@ class Nested(Stacks):
         self.assertRegex(message, r"(?s)^S3 error: .*s3:GetObject.*\nFor more information check http")
         allow("cloudformation:*", "s3:GetObject")
         self.assertEqual(mine.validate_template(TemplateURL=url)["Parameters"], [])
-        code, message = self.refused(mine.create_stack, StackName="x", TemplateURL="https://s3.amazonaws.com/templates/none")
-        self.assertEqual(code, "ValidationError")
+        # A nested stack is made with his rights too, whoever's turn it is.
+        outer = "Resources: {C: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: '%s'}}}" % url
+        allow("cloudformation:*", "ssm:*")
+        stack = mine.create_stack(StackName="anns", TemplateBody=outer)["StackId"]
+        self.assertEqual(self.settled(stack), "ROLLBACK_COMPLETE")
+        reasons = [e.get("ResourceStatusReason", "") for e in self.cfn.describe_stack_events(StackName=stack)["StackEvents"]]
+        self.assertTrue(any(reason.startswith("S3 error: ") and "s3:GetObject" in reason for reason in reasons), reasons)
+        allow("cloudformation:*", "ssm:*", "s3:GetObject")
+        mine.create_stack(StackName="ann", TemplateBody=outer)
+        self.assertEqual(self.settled("ann"), "CREATE_COMPLETE")
 
 
 if __name__ == "__main__":

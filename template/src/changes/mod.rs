@@ -13,7 +13,7 @@ use crate::schema::Recreation;
 use crate::template::DeletionPolicy;
 
 pub use compare::{Comparison, compare};
-pub use plan::{Deployed, plan};
+pub use plan::{Deployed, NESTED_STACK, plan};
 
 /// A resource as it was last brought about.
 #[derive(Clone, Debug, PartialEq)]

@@ -18,7 +18,8 @@ use crate::parameter::ParameterValues;
 use crate::schema::{Recreation, ResourceSchema, Schemas};
 use crate::template::{DeletionPolicy, Template};
 
-const NESTED_STACK: &str = "AWS::CloudFormation::Stack";
+/// The type whose things are stacks.
+pub const NESTED_STACK: &str = "AWS::CloudFormation::Stack";
 
 /// A stack as it was last brought about. All empty for a stack that is yet to be created.
 #[derive(Clone, Copy)]

@@ -15,8 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The type whose things are stacks.
-pub const NESTED: &str = "AWS::CloudFormation::Stack";
+pub use kiln_template::changes::NESTED_STACK as NESTED;
 
 /// What a nested stack is part of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -60,7 +60,10 @@ impl ResourceType for NestedStackType {
             version: prepared.version,
             imports: prepared.imports,
             role_arn: parent.role_arn.clone(),
-            on_failure: OnFailure::Stop,
+            on_failure: match parent.on_failure {
+                OnFailure::DoNothing => OnFailure::DoNothing,
+                _ => OnFailure::Stop,
+            },
             operation: start::asked_by(&parent, start::operation(cx, OperationKind::Create, None)),
         };
         cx.store().write(|tx| start::begin(tx, cx, &mut stack, begin)).await?;

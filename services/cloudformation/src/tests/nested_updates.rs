@@ -67,6 +67,31 @@ async fn a_child_follows_its_parameters_and_its_template() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_child_that_is_changed_on_its_own_waits_for_nobody() {
+    let given = given();
+    let url = given.put("net.yaml", NET).await;
+    given.create("app", &parent(&url, "10.0.0.0/16")).await.unwrap();
+    let net = given.nested("app", "Net").await.stack_id.unwrap();
+    let cidr = Parameter {
+        parameter_key: Some("Cidr".into()),
+        parameter_value: Some("10.1.0.0/16".into()),
+        ..Default::default()
+    };
+    let own = UpdateStackRequest { parameters: vec![cidr], ..update(&net, NET) };
+    given.cx.call(own).await.unwrap();
+    assert_eq!(given.settled(&net).await, "UPDATE_COMPLETE");
+    assert_eq!(given.world.ids(), ["Group-2", "Vpc-3"]);
+    // The parent's next update makes it what the parent says.
+    assert_eq!(given.update("app", &parent(&url, "10.0.0.0/16")).await.unwrap(), "UPDATE_COMPLETE");
+    assert!(
+        given.world.shown().contains(&r#"Vpc-4 {"CidrBlock":"10.0.0.0/16"}"#.to_owned()),
+        "{:?}",
+        given.world.shown()
+    );
+    assert!(given.world.shown()[0].ends_with(r#""VpcId":"Vpc-4"}"#), "its user follows: {:?}", given.world.shown());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_set_shows_that_a_child_is_looked_at() {
     let given = given();
     let url = given.put("net.yaml", NET).await;
