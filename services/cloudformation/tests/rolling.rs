@@ -5,7 +5,7 @@ use kiln_autoscaling_shapes as asg;
 use kiln_cloudformation_shapes::*;
 use kiln_machines_spec::{BaseRecipe, MachineDriver, NoProgress};
 use kiln_service_kit::{Error, Request};
-use kiln_testkit::{Builder, Testkit};
+use kiln_testkit::{Builder, Testkit, break_each_step};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,12 +51,15 @@ fn rolling(members: &str) -> String {
 }
 
 struct Shop {
-    kit: Testkit,
+    kit: Arc<Testkit>,
 }
 
 impl Shop {
     async fn given(body: &str) -> Shop {
-        let kit = platform().start().await;
+        Shop::on(Arc::new(platform().start().await), body).await
+    }
+
+    async fn on(kit: Arc<Testkit>, body: &str) -> Shop {
         let base = kit.machines().ensure_base(&BaseRecipe::default(), Arc::new(NoProgress)).await.expect("an image");
         kiln_ec2::register_base(kit.platform(), &base).await.expect("EC2 knows the image");
         let shop = Shop { kit };
@@ -184,6 +187,21 @@ impl Shop {
             panic!("{text}: {:#?}", self.story(0).await);
         }
     }
+
+    /// Lets every new instance tell how it is as soon as it serves, until the stack has settled: those of one
+    /// version do not work.
+    async fn telling(&self, broken: &str) -> String {
+        let mut told: BTreeSet<String> = self.serving().await.into_iter().map(|(id, _)| id).collect();
+        while self.status().await.ends_with("IN_PROGRESS") {
+            for (id, made_from) in self.serving().await {
+                if !told.contains(&id) && self.signal(&id, made_from != broken).await.is_ok() {
+                    told.insert(id);
+                }
+            }
+            self.kit.advance(Duration::from_millis(200)).await;
+        }
+        self.status().await
+    }
 }
 
 /// Ids of instances as letters.
@@ -233,4 +251,199 @@ async fn instances_are_replaced_batch_by_batch_while_enough_serve() {
             "UPDATE_COMPLETE",
         ]
     );
+}
+
+const SIGNALS: &str = "WaitOnResourceSignals: true, PauseTime: PT10M";
+
+#[tokio::test(start_paused = true)]
+async fn each_batch_waits_for_its_signals() {
+    let sizes = "MinSize: 1\n      MaxSize: 3\n      DesiredCapacity: 2";
+    let body = body(sizes, &rolling(&format!("MinInstancesInService: 1, {SIGNALS}")));
+    let shop = Shop::given(&body).await;
+    let early = shop.signal("i-00000000000000000", true).await.expect_err("nothing waits for it");
+    assert!(early.message.contains("can not be signaled"), "{early}");
+    let count = shop.story(0).await.len();
+    shop.ship("two", &body).await;
+    assert_eq!(shop.telling("").await, "UPDATE_COMPLETE");
+    assert_eq!(shop.versions().await, ["2", "2"]);
+    assert_eq!(shop.sizes().await, (1, 2, 3));
+    assert_eq!(
+        shop.story(count).await,
+        [
+            "UPDATE_IN_PROGRESS",
+            "UPDATE_IN_PROGRESS: Rolling update initiated. Terminating 2 obsolete instance(s) in batches of 1, while keeping at least 1 instance(s) in service. Waiting on resource signals with a timeout of PT10M when new instances are added to the autoscaling group.",
+            "UPDATE_IN_PROGRESS: Temporarily setting autoscaling group MinSize and DesiredCapacity to 2.",
+            "UPDATE_IN_PROGRESS: Terminating instance(s) [a]; replacing with 1 new instance(s).",
+            "UPDATE_IN_PROGRESS: Successfully terminated instance(s) [a] (Progress 50%).",
+            "UPDATE_IN_PROGRESS: New instance(s) added to autoscaling group - Waiting on 1 resource signal(s) with a timeout of PT10M.",
+            "UPDATE_IN_PROGRESS: Received SUCCESS signal with UniqueId b",
+            "UPDATE_IN_PROGRESS: Terminating instance(s) [c]; replacing with 1 new instance(s).",
+            "UPDATE_IN_PROGRESS: Successfully terminated instance(s) [c] (Progress 100%).",
+            "UPDATE_IN_PROGRESS: New instance(s) added to autoscaling group - Waiting on 1 resource signal(s) with a timeout of PT10M.",
+            "UPDATE_IN_PROGRESS: Received SUCCESS signal with UniqueId d",
+            "UPDATE_COMPLETE",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_says_nothing_is_rolled_back() {
+    let sizes = "MinSize: 2\n      MaxSize: 4";
+    let body = body(sizes, &rolling(&format!("MinInstancesInService: 2, {SIGNALS}")));
+    let shop = Shop::given(&body).await;
+    let before = shop.serving().await;
+    let count = shop.story(0).await.len();
+    shop.ship("two", &body).await;
+    let began = shop.kit.now();
+    // None of the old ones goes: the new one never says that it works.
+    assert_eq!(shop.fewest().await, 2);
+    assert_eq!(shop.status().await, "UPDATE_ROLLBACK_COMPLETE", "{:#?}", shop.story(count).await);
+    assert!(shop.kit.now().since(began) >= Duration::from_secs(600));
+    assert_eq!(shop.serving().await, before);
+    assert_eq!(shop.sizes().await, (2, 2, 4));
+    assert_eq!(
+        shop.story(count).await,
+        [
+            "UPDATE_IN_PROGRESS",
+            "UPDATE_IN_PROGRESS: Rolling update initiated. Terminating 2 obsolete instance(s) in batches of 1, while keeping at least 2 instance(s) in service. Waiting on resource signals with a timeout of PT10M when new instances are added to the autoscaling group.",
+            "UPDATE_IN_PROGRESS: Temporarily setting autoscaling group MinSize and DesiredCapacity to 3.",
+            "UPDATE_IN_PROGRESS: New instance(s) added to autoscaling group - Waiting on 1 resource signal(s) with a timeout of PT10M.",
+            "UPDATE_IN_PROGRESS: Failed to receive 1 resource signal(s) for the current batch.  Each resource signal timeout is counted as a FAILURE.",
+            "UPDATE_FAILED: Received 0 SUCCESS signal(s) out of 2.  Unable to satisfy 100% MinSuccessfulInstancesPercent requirement",
+            "UPDATE_IN_PROGRESS",
+            "UPDATE_IN_PROGRESS: Rolling update initiated. Terminating 1 obsolete instance(s) in batches of 1, while keeping at least 2 instance(s) in service. Waiting on resource signals with a timeout of PT10M when new instances are added to the autoscaling group.",
+            "UPDATE_IN_PROGRESS: Temporarily setting autoscaling group MinSize and DesiredCapacity to 3.",
+            "UPDATE_IN_PROGRESS: Terminating instance(s) [a]; replacing with 0 new instance(s).",
+            "UPDATE_IN_PROGRESS: Successfully terminated instance(s) [a] (Progress 100%).",
+            "UPDATE_COMPLETE",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_signal_is_enough_and_the_way_back_rolls_too() {
+    let sizes = "MinSize: 1\n      MaxSize: 3\n      DesiredCapacity: 3";
+    let policy = format!("MaxBatchSize: 2, {SIGNALS}, SuspendProcesses: [AZRebalance, HealthCheck]");
+    let body = body(sizes, &rolling(&policy));
+    let shop = Shop::given(&body).await;
+    let suspends = |processes: &[&str]| {
+        let scaling_processes = processes.iter().map(|name| (*name).to_owned()).collect();
+        let group = shop.group();
+        async move {
+            let auto_scaling_group_name = group.await.auto_scaling_group_name.expect("a name");
+            asg::SuspendProcessesRequest { auto_scaling_group_name, scaling_processes }
+        }
+    };
+    // What the user suspended stays suspended.
+    shop.call(suspends(&["HealthCheck"]).await).await;
+    let count = shop.story(0).await.len();
+    shop.ship("two", &body).await;
+    shop.until("Waiting on 2 resource signal(s)", 1).await;
+    let new: Vec<_> = shop.serving().await.into_iter().filter(|(_, version)| version == "2").collect();
+    let processes = |group: asg::AutoScalingGroup| -> Vec<String> {
+        group.suspended_processes.into_iter().filter_map(|process| process.process_name).collect()
+    };
+    assert_eq!(processes(shop.group().await), ["HealthCheck", "AZRebalance"]);
+    shop.signal(&new[0].0, true).await.expect("it waits");
+    let other = shop.signal(&new[0].0, false).await.expect_err("it said otherwise before");
+    assert!(other.message.contains("was already received"), "{other}");
+    shop.signal(&new[1].0, false).await.expect("it waits");
+    assert_eq!(shop.telling("2").await, "UPDATE_ROLLBACK_COMPLETE", "{:#?}", shop.story(count).await);
+    assert_eq!(shop.versions().await, ["1", "1", "1"]);
+    assert_eq!(shop.sizes().await, (1, 3, 3));
+    assert_eq!(processes(shop.group().await), ["HealthCheck"]);
+    let story = shop.story(count).await;
+    let failed = "UPDATE_FAILED: Received 1 FAILURE signal(s) out of 3.  Unable to satisfy 100% MinSuccessfulInstancesPercent requirement";
+    let at = story.iter().position(|line| line == failed).unwrap_or_else(|| panic!("{story:#?}"));
+    assert_eq!(
+        story[at + 2],
+        "UPDATE_IN_PROGRESS: Rolling update initiated. Terminating 2 obsolete instance(s) in batches of 2. Waiting on resource signals with a timeout of PT10M when new instances are added to the autoscaling group."
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_the_signals_may_be_enough() {
+    let sizes = "MinSize: 1\n      MaxSize: 4\n      DesiredCapacity: 2";
+    let policy = format!("MaxBatchSize: 1, MinInstancesInService: 1, MinSuccessfulInstancesPercent: 50, {SIGNALS}");
+    let body = body(sizes, &rolling(&policy));
+    let shop = Shop::given(&body).await;
+    let count = shop.story(0).await.len();
+    shop.ship("two", &body).await;
+    shop.until("Waiting on 1 resource signal(s)", 1).await;
+    // The first says nothing, the second that it works, under a name of its own.
+    shop.until("Waiting on 1 resource signal(s)", 2).await;
+    shop.signal("web.internal", true).await.expect("it waits");
+    assert_eq!(shop.settled().await, "UPDATE_COMPLETE", "{:#?}", shop.story(count).await);
+    assert_eq!(shop.versions().await, ["2", "2"]);
+    let story = shop.story(count).await;
+    assert!(story.iter().any(|line| line.contains("Failed to receive 1 resource signal(s)")), "{story:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_pauses_between_batches_and_can_be_cancelled() {
+    let sizes = "MinSize: 2\n      MaxSize: 3";
+    let body = body(sizes, &rolling("MinInstancesInService: 1, PauseTime: PT5M"));
+    let shop = Shop::given(&body).await;
+    let count = shop.story(0).await.len();
+    shop.ship("two", &body).await;
+    let began = shop.kit.now();
+    assert_eq!(shop.settled().await, "UPDATE_COMPLETE");
+    let took = shop.kit.now().since(began);
+    assert!((600..660).contains(&took.as_secs()), "{took:?}");
+    let story = shop.story(count).await;
+    assert!(
+        story[1].ends_with("Pausing for PT5M when new instances are added to the autoscaling group."),
+        "{story:#?}"
+    );
+    let pause = "UPDATE_IN_PROGRESS: New instance(s) added to autoscaling group - Pausing for PT5M.";
+    assert_eq!(story.iter().filter(|line| *line == pause).count(), 2, "{story:#?}");
+    // The one that was replaced already comes back, after a pause.
+    shop.ship("three", &body).await;
+    shop.until(pause, 3).await;
+    shop.call(CancelUpdateStackRequest { stack_name: STACK.into(), ..Default::default() }).await;
+    assert_eq!(shop.settled().await, "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(shop.versions().await, ["2", "2"]);
+    assert_eq!(shop.sizes().await, (2, 2, 3));
+    let story = shop.story(count).await;
+    assert!(story.contains(&"UPDATE_FAILED: Resource update cancelled".to_owned()), "{story:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_group_cannot_hold_is_refused_when_it_comes_to_it() {
+    let sizes = "MinSize: 2\n      MaxSize: 2";
+    let body = body(sizes, &rolling("MinInstancesInService: 2"));
+    let shop = Shop::given(&body).await;
+    let (before, count) = (shop.serving().await, shop.story(0).await.len());
+    shop.ship("two", &body).await;
+    assert_eq!(shop.settled().await, "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(shop.serving().await, before);
+    let why = "UPDATE_FAILED: MinInstancesInService must be less than the autoscaling group's MaxSize";
+    assert_eq!(shop.story(count).await[1], why);
+}
+
+/// A release that works, and one that does not: its first instance says so.
+#[test]
+fn it_comes_to_the_same_end_whatever_step_breaks() {
+    let sizes = "MinSize: 1\n      MaxSize: 2";
+    let body = body(sizes, &rolling(&format!("MinInstancesInService: 1, SuspendProcesses: [AZRebalance], {SIGNALS}")));
+    let broken = break_each_step(platform, |kit| {
+        let body = body.clone();
+        async move {
+            let shop = Shop::on(kit, &body).await;
+            let mut told = vec![];
+            for release in ["2", "3"] {
+                shop.ship(release, &body).await;
+                told.push(shop.telling("3").await);
+                told.push(format!("{:?} {:?}", shop.versions().await, shop.sizes().await));
+                told.push(format!("{:?}", shop.group().await.suspended_processes));
+            }
+            // The ids of instances differ, and a signal may come before or after the batch is told of.
+            let mut story: Vec<String> =
+                shop.story(0).await.into_iter().map(|line| line.replace(char::is_lowercase, "")).collect();
+            story.sort();
+            told.extend(story);
+            told.join("\n")
+        }
+    });
+    assert!(broken.steps.iter().any(|step| step.contains("cloudformation/stack")), "{:#?}", broken.steps);
 }
