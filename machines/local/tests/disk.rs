@@ -151,3 +151,88 @@ async fn a_machine_made_before_disks_had_a_size_goes_on_as_it_was() {
     given.driver.capture(&"i-1".into(), "old").await.unwrap();
     given.ends().await;
 }
+
+/// A file system of its own for a state directory, taken away at the end.
+struct Small(std::path::PathBuf);
+
+impl Small {
+    fn new(at: std::path::PathBuf, size: &str) -> Self {
+        std::fs::create_dir(&at).unwrap();
+        let file = at.with_extension("img");
+        run("truncate", &["-s", size, file.to_str().unwrap()]);
+        run("mke2fs", &["-q", "-F", "-t", "ext4", "-m", "0", file.to_str().unwrap()]);
+        run("mount", &["-o", "loop", file.to_str().unwrap(), at.to_str().unwrap()]);
+        Self(at)
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        run("umount", &["--lazy", self.0.to_str().unwrap()]);
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    assert!(std::process::Command::new(program).args(arguments).status().unwrap().success(), "{program}");
+}
+
+/// Whether a disk's file system is marked as having errors.
+fn errors(disk: &std::path::Path) -> u8 {
+    use std::os::unix::fs::FileExt;
+    let mut state = [0];
+    std::fs::File::open(disk).unwrap().read_exact_at(&mut state, 1024 + 0x3a).unwrap();
+    state[0] & 2
+}
+
+/// What machines are promised together may be more than there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_host_is_told_to_who_writes_and_to_who_launches() {
+    let given = given().await;
+    let place = Small::new(given.state().with_file_name("small"), "600M");
+    let driver = open(&place.0.join("state")).await;
+    driver.adopt().await.unwrap();
+    let root = given.state().with_file_name("root");
+    let entry =
+        Entry::Program(Program { argv: ["/bin/sleep", "1000"].map(String::from).to_vec(), ..Program::default() });
+    let image = driver.import_directory(&root, "sleeper", entry).await.unwrap();
+    let network = with(vpc(), "10.0.1.10", &["web"], machine("i-1"));
+    driver.apply_network(&with(network, "10.0.1.11", &["web"], machine("i-2"))).await.unwrap();
+    let spec = |id, ip| MachineSpec { disk_bytes: 1024 * MIB, ..spec_of(&image.id, id, ip) };
+    driver.launch(spec("i-1", "10.0.1.10")).await.unwrap();
+    let inside = async |script: &str| {
+        let done = driver.exec(&"i-1".into(), ExecRequest::new(["/bin/sh", "-c", script])).await.unwrap();
+        let text = [done.stdout, done.stderr].concat();
+        (done.code, String::from_utf8_lossy(&text).into_owned())
+    };
+    assert_eq!(inside("echo kept > /kept; /bin/busybox sync").await.0, 0);
+    // Of the 600 MiB 200 are left: too few for one more machine, which is said in one line.
+    let filler = place.0.join("filler");
+    let left = nix::sys::statvfs::statvfs(&place.0).unwrap();
+    let left = left.blocks_available() * left.fragment_size();
+    run("fallocate", &["-l", &(left - 200 * MIB).to_string(), filler.to_str().unwrap()]);
+    let refused = driver.launch(spec("i-2", "10.0.1.11")).await.unwrap_err();
+    assert!(matches!(refused, DriverError::NoSpace { .. }), "{refused:?}");
+    assert!(
+        refused.chain().contains("a new machine needs 256") && !refused.chain().contains('\n'),
+        "{}",
+        refused.chain()
+    );
+    // The machine's own disk has room, the host's has not.
+    let (code, said) = inside("/bin/busybox dd if=/dev/zero of=/big bs=1M count=400 conv=fsync").await;
+    assert!(code != 0 && said.contains("No space left on device"), "{code} {said}");
+    std::fs::remove_file(&filler).unwrap();
+    // With room again it goes on; what its file system notes of errors is repaired at its next start.
+    assert_eq!(inside("/bin/busybox rm /big; echo more > /more; /bin/busybox sync").await.0, 0);
+    driver.stop(&"i-1".into(), Duration::ZERO).await.unwrap();
+    let disk = place.0.join("state/machines/i-1/disk");
+    run("debugfs", &["-w", "-R", "set_super_value state 2", disk.to_str().unwrap()]);
+    assert_eq!(errors(&disk), 2);
+    driver.start(&"i-1".into()).await.unwrap();
+    let (code, said) = inside("cat /kept /more").await;
+    assert_eq!((code, &*said), (0, "kept\nmore\n"));
+    driver.stop(&"i-1".into(), Duration::ZERO).await.unwrap();
+    assert_eq!(errors(&disk), 0);
+    driver.shutdown(false).await.unwrap();
+    drop(driver);
+    given.ends().await;
+}

@@ -91,7 +91,7 @@ fn write_zero(path: &CString) -> io::Result<()> {
 /// The Debian package that holds a program.
 fn package_of(program: &str) -> &str {
     match program {
-        "mke2fs" => "e2fsprogs",
+        "mke2fs" | "e2fsck" => "e2fsprogs",
         "mkfs.erofs" => "erofs-utils",
         "nft" => "nftables",
         "nsenter" | "unshare" => "util-linux",

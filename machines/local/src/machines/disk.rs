@@ -21,8 +21,9 @@ use parking_lot::Mutex;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 /// The least a disk can be.
@@ -147,6 +148,9 @@ impl Device {
         if !loops::lock(&file, PATIENCE).map_err(failed)? {
             return Err(failed(io::Error::other("it is still in use, or what was written is still on its way")));
         }
+        if notes_errors(&file).map_err(failed)? {
+            repair(id, disk)?;
+        }
         Ok(Self(loops::attach(&file, nodes).map_err(failed)?))
     }
 
@@ -159,6 +163,32 @@ impl Device {
     /// Mounts it; in a namespace of the caller's own.
     pub fn mount(&self, at: &Path) -> io::Result<()> {
         mounts::mount_ext4(self.0.as_fd(), at)
+    }
+}
+
+/// Whether the file system says of itself that something went wrong, as after writes that
+/// found the host's disk full.
+fn notes_errors(disk: &File) -> io::Result<bool> {
+    /// `s_state` of the superblock, which is 1 KiB into the disk.
+    const STATE: u64 = 1024 + 0x3a;
+    const ERRORS: u8 = 2;
+    let mut state = [0];
+    disk.read_exact_at(&mut state, STATE)?;
+    Ok(state[0] & ERRORS != 0)
+}
+
+/// Repairs it, as a machine's own start would.
+fn repair(id: &MachineId, disk: &Path) -> DriverResult<()> {
+    let doing = format!("repair the disk of {id}");
+    tracing::warn!(%id, "its file system had errors and is checked");
+    let mut e2fsck = child::command("e2fsck")?;
+    e2fsck.args(["-f", "-y"]).arg(disk).stdin(Stdio::null());
+    child::Surroundings { dies_with_kiln: true, ..child::Surroundings::default() }.apply(&mut e2fsck);
+    let done = e2fsck.output().map_err(|e| child::start_error("e2fsck", e))?;
+    match done.status.code() {
+        // 1: errors were repaired.
+        Some(0 | 1) => Ok(()),
+        _ => Err(child::exit_error(&doing, "e2fsck", &done.status.to_string(), &String::from_utf8_lossy(&done.stderr))),
     }
 }
 
