@@ -1,7 +1,7 @@
 //! The engine with types that make pretended things: what it does is seen in their world.
 
 mod fakes;
-mod given;
+pub mod given;
 
 mod create;
 mod faults;

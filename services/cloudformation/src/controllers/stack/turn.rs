@@ -111,6 +111,10 @@ impl Act<'_> {
         let mut refused = None;
         self.change(turn, |tx, stack| {
             if let Some((outputs, imports)) = found {
+                // Cancelled in the last moment: what is decided next is the way back.
+                if stack.operation.as_ref().is_some_and(|operation| operation.failed.is_some()) {
+                    return Ok(false);
+                }
                 refused = crate::exports::conflict(tx, scope, stack, &outputs)?;
                 if refused.is_some() {
                     return Ok(false);
@@ -170,4 +174,33 @@ fn drop_empty(tx: &mut Tx<'_>, at: &Act<'_>, stack: &Stack) -> Result<(), Error>
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::controllers::stack::{StackController, Step, plan::Turn};
+    use crate::records::{Stack, Status};
+    use crate::tests::given::*;
+    use kiln_cloudformation_shapes::CancelUpdateStackRequest;
+    use kiln_service_kit::{Controller, Name};
+
+    #[tokio::test(start_paused = true)]
+    async fn an_update_that_is_cancelled_in_the_last_moment_does_not_end_well() {
+        let mut given = given();
+        let body = |cidr: &str| format!("Resources: {{V: {{Type: AWS::EC2::VPC, Properties: {{CidrBlock: {cidr}}}}}}}");
+        given.create("s", &body("10.0.0.0/16")).await.unwrap();
+        given.world.slow.lock().insert("V".into(), 1_000);
+        given.cx.call(update("s", &body("10.1.0.0/16"))).await.unwrap();
+        given.until("s", "V UPDATE_IN_PROGRESS (Resource creation Initiated)").await;
+        // The step was decided before, and is carried out after the cancellation.
+        given.runner = None;
+        given.cx.call(CancelUpdateStackRequest { stack_name: "s".into(), ..Default::default() }).await.unwrap();
+        let name = Name::new(given.cx.scope(), given.stack("s").await.stack_id.unwrap());
+        let phase = given.cx.store().get::<Stack>(&name.scope, &name.id).unwrap().unwrap().phase();
+        let step = Step::Turn(Turn { phase, to: Status::UpdateCleanup, reason: None });
+        StackController::default().act(&given.cx, &name, &step).await.unwrap();
+        given.restart();
+        assert_eq!(given.settled("s").await, "UPDATE_ROLLBACK_COMPLETE");
+        assert_eq!(given.world.ids(), ["V-1"]);
+    }
 }
