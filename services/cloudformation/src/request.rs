@@ -90,6 +90,7 @@ impl Wish {
             tags: self.tags(before)?,
             capabilities: self.capabilities.clone(),
             needs: BTreeMap::new(),
+            imports: None,
         };
         crate::parameters::check_existence(cx, &template, &version.parameters).await?;
         let (needs, facts) = world::evaluate(cx, stack, &template, &version, facts, check_all).await?;

@@ -12,7 +12,6 @@
 use super::stack::{Output, Reads, Stack, Status, Version};
 use kiln_service_kit::{Error, Scope};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use kiln_template::changes::NESTED_STACK as NESTED;
@@ -31,7 +30,6 @@ pub struct Parent {
 pub struct Earlier {
     version: Version,
     outputs: Vec<Output>,
-    imports: BTreeSet<String>,
 }
 
 impl Stack {
@@ -47,11 +45,11 @@ impl Stack {
 
     /// Keeps what it was, before an update that was asked for by its parent takes effect.
     pub fn keep_earlier(&mut self) {
-        self.earlier = self.current.clone().filter(|_| self.asked().is_some()).map(|version| Earlier {
-            version,
-            outputs: self.outputs.clone(),
-            imports: self.imports.clone(),
-        });
+        self.earlier = self
+            .current
+            .clone()
+            .filter(|_| self.asked().is_some())
+            .map(|version| Earlier { version, outputs: self.outputs.clone() });
     }
 
     /// The update that took effect is one that may fail again: what it was is current.
@@ -59,7 +57,8 @@ impl Stack {
         if let Some(earlier) = self.earlier.take() {
             self.target = self.current.replace(earlier.version);
             self.outputs = earlier.outputs;
-            self.imports.extend(earlier.imports);
+            // Those of both are in use until the way back is done.
+            self.imports.extend(self.current.iter().flat_map(|version| version.imports.iter().flatten()).cloned());
         }
     }
 

@@ -60,6 +60,9 @@ pub struct Version {
     pub capabilities: Vec<String>,
     /// What each resource needs; the resources that conditions leave out are not in it.
     pub needs: BTreeMap<String, BTreeSet<String>>,
+    /// Names of the exports that it uses, once it was brought about.
+    #[serde(default)]
+    pub imports: Option<BTreeSet<String>>,
 }
 
 impl Version {

@@ -134,6 +134,22 @@ async fn exports_in_use_stay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_failed_uses_no_exports() {
+    let given = given();
+    let gives = "Resources: {V: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}}\n\
+                 Outputs: {V: {Value: !Ref V, Export: {Name: vpc}}}";
+    let body = |text: &str| {
+        format!("Resources: {{G: {{Type: AWS::EC2::SecurityGroup, Properties: {{GroupDescription: {text}}}}}}}")
+    };
+    given.create("gives", gives).await.unwrap();
+    given.create("takes", &body("x")).await.unwrap();
+    given.world.refuse("create G");
+    assert_eq!(given.create("never", &body("!ImportValue vpc")).await.unwrap(), "ROLLBACK_COMPLETE");
+    assert_eq!(given.update("takes", &body("!ImportValue vpc")).await.unwrap(), "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(given.delete("gives").await.unwrap(), "DELETE_COMPLETE");
+}
+
+#[tokio::test(start_paused = true)]
 async fn tokens_protection_and_taken_names() {
     let given = given();
     let body = "Resources: {Gateway: {Type: AWS::EC2::InternetGateway}}";

@@ -121,8 +121,11 @@ impl Act<'_> {
                 }
                 stack.keep_earlier();
                 stack.outputs = outputs;
-                stack.imports = imports;
                 stack.current = stack.target.take();
+                if let Some(version) = &mut stack.current {
+                    version.imports = Some(imports.clone());
+                }
+                stack.imports = imports;
             }
             stack.status = turn.to;
             stack.reason = turn.reason.clone();
@@ -139,7 +142,14 @@ impl Act<'_> {
                     stack.outputs.clear();
                     stack.imports.clear();
                 }
-                Status::UpdateComplete | Status::UpdateRollbackComplete => drop_empty(tx, self, stack)?,
+                Status::RollbackComplete => stack.imports.clear(),
+                Status::UpdateComplete | Status::UpdateRollbackComplete => {
+                    // What only the failed update used is used no longer.
+                    if let Some(imports) = stack.current.as_ref().and_then(|version| version.imports.clone()) {
+                        stack.imports = imports;
+                    }
+                    drop_empty(tx, self, stack)?;
+                }
                 _ => {}
             }
             Ok(true)
