@@ -1,6 +1,7 @@
 //! Creation policies: a resource is complete when so many signals have come in time.
 
 use crate::records::{Action, Resource, Work};
+use crate::update_policy::GROUP;
 use kiln_service_kit::Timestamp;
 use serde_json::Value as Json;
 use std::time::Duration;
@@ -32,15 +33,15 @@ pub fn wanted(resource: &Resource, work: &Work, now: Timestamp) -> Verdict {
     let failures = resource.signals.values().filter(|success| !**success).count() as u64;
     let successes = resource.signals.len() as u64 - failures;
     if count.saturating_sub(failures) < needed {
-        return Verdict::Failed(format!(
-            "Received {failures} FAILURE signal(s) out of {count}. Unable to satisfy {percent}% \
-             MinSuccessfulInstancesPercent requirement"
-        ));
+        return Verdict::Failed(unable(failures, "FAILURE", count, percent));
     }
     // Every signal counts, so that an instance that is late is heard too; when time is up, enough is enough.
     let late = now >= work.since + timeout;
     if successes + failures >= count || (late && successes >= needed) {
         return Verdict::Enough;
+    }
+    if late && work.target.resource_type == GROUP {
+        return Verdict::Failed(unable(successes, "SUCCESS", count, percent));
     }
     if late {
         return Verdict::Failed(format!(
@@ -49,6 +50,14 @@ pub fn wanted(resource: &Resource, work: &Work, now: Timestamp) -> Verdict {
         ));
     }
     Verdict::Waiting(format!("{} of {count} signals", successes + failures))
+}
+
+/// Why signals are not enough, in AWS's words.
+pub fn unable(received: u64, kind: &str, expected: u64, percent: u64) -> String {
+    format!(
+        "Received {received} {kind} signal(s) out of {expected}.  Unable to satisfy {percent}% \
+         MinSuccessfulInstancesPercent requirement"
+    )
 }
 
 /// A whole number, given as number or text.

@@ -24,6 +24,11 @@ impl Act<'_> {
         let Some(physical_id) = &work.target.physical_id else { return Ok(()) };
         let (kind, owner) = (self.kind(&work.target.resource_type)?, self.as_owner(&stack));
         let request = self.request_of(&stack, id, &work.target);
+        // Signals tell of a failure before the thing itself does.
+        let verdict = signals::wanted(&resource, work, self.cx.now());
+        if let signals::Verdict::Failed(why) = verdict {
+            return self.fail(id, &work.phase, why).await;
+        }
         match kind.stability(&owner, physical_id, &request).await {
             Ok(Stability::Ready) => {}
             Ok(Stability::Pending(why)) => {
@@ -33,13 +38,9 @@ impl Act<'_> {
             Ok(Stability::Failed(why)) => return self.fail(id, &work.phase, why).await,
             Err(error) => return self.call_failed(id, work, error).await,
         }
-        match signals::wanted(&resource, work, self.cx.now()) {
-            signals::Verdict::Enough => {}
-            signals::Verdict::Waiting(why) => {
-                self.later(id, why);
-                return Ok(());
-            }
-            signals::Verdict::Failed(why) => return self.fail(id, &work.phase, why).await,
+        if let signals::Verdict::Waiting(why) = verdict {
+            self.later(id, why);
+            return Ok(());
         }
         match kind.attributes(&owner, physical_id, &request).await {
             Ok(attributes) => {

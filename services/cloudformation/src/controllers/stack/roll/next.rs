@@ -8,6 +8,7 @@
 //! While a batch is on its way out the instances that replace it are waited for already.
 
 use crate::records::{Batch, Roll};
+use crate::signals::unable;
 use crate::update_policy::Rolling;
 use kiln_service_kit::Timestamp;
 use std::collections::BTreeMap;
@@ -187,13 +188,7 @@ impl At<'_> {
         let right = (roll.known.len() + batch.instances.len()) as u64;
         let expected = u64::try_from(roll.last.desired).unwrap_or(0).max(right).saturating_sub(roll.kept);
         let needed = (expected * self.policy.success_percent).div_ceil(100);
-        let percent = self.policy.success_percent;
-        let unable = |n: u64, what: &str| {
-            Next::Fail(format!(
-                "Received {n} {what} signal(s) out of {expected}.  Unable to satisfy {percent}% \
-                 MinSuccessfulInstancesPercent requirement"
-            ))
-        };
+        let unable = |n: u64, kind: &str| Next::Fail(unable(n, kind, expected, self.policy.success_percent));
         if expected < needed + failures {
             return unable(failures, "FAILURE");
         }
@@ -272,3 +267,6 @@ impl At<'_> {
 fn list<'a>(ids: impl Iterator<Item = &'a String>) -> String {
     ids.map(String::as_str).collect::<Vec<_>>().join(",")
 }
+
+#[cfg(test)]
+mod tests;
