@@ -135,6 +135,7 @@ async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<C
         execution: if nothing { "UNAVAILABLE" } else { "AVAILABLE" }.to_owned(),
         changes: changes::shown(&found.resources),
         imports: prepared.imports,
+        include_nested_stacks: request.include_nested_stacks.unwrap_or(false),
     };
     let token = request.client_token.as_deref();
     let (id, stack_id) = cx
@@ -191,7 +192,7 @@ async fn describe_change_set(cx: &Cx, request: DescribeChangeSetRequest) -> Resu
         capabilities: set.version.capabilities.clone(),
         tags: tags(&set.version),
         changes,
-        include_nested_stacks: Some(false),
+        include_nested_stacks: Some(set.include_nested_stacks),
         on_stack_failure: set.on_failure.map(|wanted| {
             match wanted {
                 OnFailure::DoNothing => "DO_NOTHING",
@@ -309,7 +310,7 @@ async fn list_change_sets(cx: &Cx, request: ListChangeSetsRequest) -> Result<Lis
             status_reason: set.reason.clone(),
             creation_time: Some(set.created),
             description: set.description.clone(),
-            include_nested_stacks: Some(false),
+            include_nested_stacks: Some(set.include_nested_stacks),
             ..Default::default()
         })
         .collect();

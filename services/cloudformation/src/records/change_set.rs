@@ -26,6 +26,9 @@ pub struct ChangeSet {
     #[serde(with = "kiln_protocol::stored")]
     pub changes: Vec<Change>,
     pub imports: std::collections::BTreeSet<String>,
+    /// `IncludeNestedStacks`, as asked; there are none in it.
+    #[serde(default)]
+    pub include_nested_stacks: bool,
 }
 
 impl Record for ChangeSet {

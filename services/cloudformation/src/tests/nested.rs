@@ -159,6 +159,18 @@ async fn what_a_child_cannot_be_is_said_in_its_parents_story() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_childs_address_may_be_the_one_that_its_parents_creator_called() {
+    let given = given();
+    given.put("net.yaml", NET).await;
+    let body = parent("http://kiln.lan:4566/templates/net.yaml", "10.0.0.0/16");
+    assert_eq!(given.create("app", &body).await.unwrap(), "ROLLBACK_COMPLETE");
+    assert!(given.story("app").await.contains(&"Net CREATE_FAILED (TemplateURL must be a supported URL.)".to_owned()));
+    let create = CreateStackRequest { stack_name: "by-name".into(), template_body: Some(body), ..Default::default() };
+    given.cx.clone().via_host("kiln.lan:4566").call(create).await.unwrap();
+    assert_eq!(given.settled("by-name").await, "CREATE_COMPLETE");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_template_that_contains_itself_comes_to_an_end() {
     let given = given();
     let own = "Resources: {Self: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: \"https://s3.amazonaws.com/templates/self.yaml\"}}}";

@@ -103,9 +103,17 @@ async fn a_change_set_shows_that_a_child_is_looked_at() {
         ..Default::default()
     };
     let whole = CreateChangeSetRequest { include_nested_stacks: Some(true), ..set.clone() };
-    let (code, text) = code(given.cx.call(whole).await);
+    let (code, text) = code(given.cx.call(whole.clone()).await);
     assert_eq!(code, "NotImplemented");
     assert!(text.contains("IncludeNestedStacks"), "{text}");
+    // Where there are none to include, nothing is left out.
+    let none = CreateChangeSetRequest {
+        change_set_name: "none".into(),
+        template_body: Some(NET.into()),
+        use_previous_template: None,
+        ..whole
+    };
+    given.cx.call(none).await.unwrap();
     given.cx.call(set).await.unwrap();
     let shown =
         DescribeChangeSetRequest { change_set_name: "c".into(), stack_name: Some("app".into()), ..Default::default() };
