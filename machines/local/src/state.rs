@@ -8,6 +8,7 @@
 //! STATE/networks/VPC.json    the VPC as last applied
 //! STATE/guest/               the guest program
 //! STATE/run/crun/            the runtime's own state
+//! STATE/run/nodes/           device nodes, each for a moment
 //! STATE/run/mnt/             a private mount: layers/, lower/, consoles/, netns/
 //! ```
 
@@ -83,6 +84,7 @@ pub struct Dirs {
     pub lower: PathBuf,
     pub consoles: PathBuf,
     pub netns: PathBuf,
+    pub nodes: PathBuf,
 }
 
 impl Host {
@@ -149,6 +151,7 @@ impl Dirs {
             lower: private.join("lower"),
             consoles: private.join("consoles"),
             netns: private.join("netns"),
+            nodes: state.join("run/nodes"),
             private,
             state,
         };
@@ -161,6 +164,9 @@ impl Dirs {
         }
         check_way(&dirs.state)?;
         files::make_dir(&dirs.networks)?;
+        // What a killed kiln left there.
+        files::remove_all(&dirs.nodes)?;
+        files::make_dir(&dirs.nodes)?;
         let failed = |e| DriverError::failed("set up the private mounts", e);
         let mounted = mounts::mounts_under(&dirs.private).map_err(failed)?;
         if !mounted.contains(&dirs.private) {

@@ -13,6 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const CONTROL: &str = "/dev/loop-control";
@@ -138,24 +139,26 @@ pub fn attach(file: &File, nodes: &Path) -> io::Result<OwnedFd> {
     Err(io::Error::other("other programs take every loop device that is free"))
 }
 
-/// Opens a device. In a container `/dev` may lack the nodes of devices that were made
-/// later; then one is made in `nodes` for a moment.
+/// Opens a device. In a container `/dev` may lack the nodes of devices that were made later.
 fn open_node(number: u32, nodes: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
     let name = format!("loop{number}");
-    let failed = |e| named(e, &name);
-    match open(&Path::new("/dev").join(&name), flags, Mode::empty()) {
-        Err(nix::errno::Errno::ENOENT) => {}
-        opened => return opened.map_err(failed),
+    match open(&Path::new("/dev").join(&name), OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()) {
+        Err(nix::errno::Errno::ENOENT) => open_own_node(number, nodes),
+        opened => opened.map_err(|e| named(e, &name)),
     }
+}
+
+/// The same by a node that is made in `nodes` for a moment.
+fn open_own_node(number: u32, nodes: &Path) -> io::Result<OwnedFd> {
+    // Several may want the same device at the same time.
+    static SERIAL: AtomicU64 = AtomicU64::new(0);
+    let name = format!("loop{number}-{}", SERIAL.fetch_add(1, Ordering::Relaxed));
     let node = nodes.join(&name);
-    match mknod(&node, SFlag::S_IFBLK, Mode::from_bits_truncate(0o600), makedev(MAJOR, number.into())) {
-        Ok(()) | Err(nix::errno::Errno::EEXIST) => {}
-        Err(e) => return Err(failed(e)),
-    }
-    let opened = open(&node, flags, Mode::empty());
+    let owner_only = Mode::from_bits_truncate(0o600);
+    mknod(&node, SFlag::S_IFBLK, owner_only, makedev(MAJOR, number.into())).map_err(|e| named(e, &name))?;
+    let opened = open(&node, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
     fs::remove_file(&node)?;
-    opened.map_err(failed)
+    opened.map_err(|e| named(e, &name))
 }
 
 /// The devices that are in use, and their files as the kernel names them (a removed one ends
@@ -181,4 +184,47 @@ pub fn of(file: &Path, nodes: &Path) -> io::Result<Option<OwnedFd>> {
     let all = in_use()?;
     let found = all.into_iter().find(|(_, backing)| backing == file);
     found.map(|(number, _)| open_node(number, nodes)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::OpenOptions;
+
+    fn file_in(dir: &Path) -> PathBuf {
+        let path = dir.join("disk");
+        File::create(&path).and_then(|file| file.set_len(1 << 20)).expect("a file of 1 MiB");
+        path
+    }
+
+    #[test]
+    fn a_file_is_locked_for_as_long_as_a_device_has_it() {
+        let dir = tempfile::tempdir_in("/var/tmp").expect("a folder");
+        let path = file_in(dir.path());
+        let open = || OpenOptions::new().read(true).write(true).open(&path).expect("opened");
+        let file = open();
+        assert!(lock(&file, Duration::ZERO).expect("asked"));
+        let device = attach(&file, dir.path()).expect("a device: run this as root");
+        drop(file);
+        assert!(!lock(&open(), Duration::ZERO).expect("asked"), "the device has it");
+        let shared = of(&path, dir.path()).expect("asked").expect("found by its file");
+        drop(device);
+        assert!(!lock(&open(), Duration::ZERO).expect("asked"), "somebody else has the device");
+        drop(shared);
+        assert!(lock(&open(), Duration::from_secs(5)).expect("asked"), "it frees itself");
+        assert!(of(&path, dir.path()).expect("asked").is_none());
+    }
+
+    #[test]
+    fn a_device_without_a_node_is_opened_by_one_of_our_own() {
+        let dir = tempfile::tempdir_in("/var/tmp").expect("a folder");
+        let number = free(&control().expect("loop devices")).expect("a free one");
+        std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..8).map(|_| scope.spawn(|| open_own_node(number, dir.path()).map(drop))).collect();
+            for one in tries {
+                one.join().expect("no panic").expect("opened: run this as root");
+            }
+        });
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 0, "the nodes are gone");
+    }
 }

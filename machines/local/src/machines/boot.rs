@@ -138,7 +138,7 @@ fn make_root(host: &Host, machine: &Machine, layers: &[PathBuf], record: &Record
     if record.spec.disk_bytes > 0 && record.boots == 0 {
         host.disks.make(&disk, record.spec.disk_bytes)?;
     }
-    let attach = || Device::attach(&machine.id, &disk, &host.dirs.private);
+    let attach = || Device::attach(&machine.id, &disk, &host.dirs.nodes);
     let device = (record.spec.disk_bytes > 0).then(attach).transpose()?;
     let scratch = &host.dirs.lower;
     let root = mounts::aside(|| {

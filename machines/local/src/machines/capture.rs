@@ -56,7 +56,7 @@ fn pack_upper(host: &Host, machine: &Machine, record: &Record) -> DriverResult<L
     let id = &machine.id;
     let failed = |e: io::Error| DriverError::failed(format!("read the changes of {id}"), e);
     let back = userns::with_map(record.ids, 0).map_err(failed)?;
-    let share = || Device::share(id, &machine.disk(host), &host.dirs.private);
+    let share = || Device::share(id, &machine.disk(host), &host.dirs.nodes);
     let device = (record.spec.disk_bytes > 0).then(share).transpose()?;
     let scratch = &host.dirs.lower;
     let tree = mounts::aside(|| {
