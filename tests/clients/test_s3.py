@@ -174,6 +174,11 @@ class S3(unittest.TestCase):
             self.assertEqual([o["Key"] for p in pages for o in p[keyed]], sorted(keys, key=str.encode), listing)
         for key in keys:
             self.assertEqual(self.s3.get_object(Bucket="keys", Key=key)["Body"].read(), key.encode())
+        # Terraform encodes the source whole, others all but its slash.
+        for source in ["keys%2Fa%2Bb", "/keys/a%2Bb"]:
+            self.s3.copy_object(Bucket="keys", Key="copied", CopySource=source)
+            self.assertEqual(self.s3.get_object(Bucket="keys", Key="copied")["Body"].read(), b"a+b")
+        self.assertEqual(self.refused(self.s3.copy_object, Bucket="keys", Key="copied", CopySource="keys"), "InvalidArgument")
         names = {path.name for path in (self.kiln.state / "s3").rglob("*")}
         self.assertEqual([n for n in names - {"data", "staging"} if not re.fullmatch("[0-9a-f]{32}", n)], [], "keys are no names of files")
 

@@ -22,6 +22,9 @@ pub struct Quirk {
     /// Required, though the model does not say so.
     #[serde(default)]
     pub required: bool,
+    /// The service takes what the model's pattern does not.
+    #[serde(default)]
+    pub no_pattern: bool,
     /// Of a whole structure (`"ListObjectsV2Response"`): the root element of its XML, which botocore's
     /// models do not have.
     pub root: Option<String>,

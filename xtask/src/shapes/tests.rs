@@ -16,6 +16,7 @@ const MODEL: &str = r#"{
     "MakeBoxInput": {"type": "structure", "required": ["Type", "Token"], "members": {
       "Type": {"shape": "BoxType", "locationName": "boxType"},
       "Token": {"shape": "String", "idempotencyToken": true},
+      "Code": {"shape": "Secret"},
       "Weights": {"shape": "Weights", "locationName": "Weight", "documentation": "prose"},
       "Inner": {"shape": "Box", "queryName": "InnerBox", "locationName": "inner"}}},
     "Box": {"type": "structure", "required": ["Name"], "members": {
@@ -106,10 +107,16 @@ fn operations_name_their_errors_as_the_wire_does() {
 #[test]
 fn quirks_correct_and_must_say_why_and_hit_something() {
     let quirks = r#"{"MakeBoxRequest.Weights": {"optional_list": true, "why": "empty clears"},
+                     "MakeBoxRequest.Code": {"no_pattern": true, "why": "letters are taken"},
                      "MakeBoxRequest.Type": {"optional": true, "why": "has a default"}}"#;
     let requests = generated("query", quirks, "src/requests.rs");
     assert!(requests.contains("weights: Option<Vec<i32>>"), "{requests}");
     assert!(requests.contains("r#type: Option<String>"), "{requests}");
+    has(&requests, r#"code: Option<String> = member("Code").sensitive(),"#);
+    has(
+        &generated("query", "{}", "src/requests.rs"),
+        r#"code: Option<String> = member("Code").pattern(r"\d+").sensitive(),"#,
+    );
 
     assert!(Quirks::parse(r#"{"A.B": {"optional": true, "why": ""}}"#).is_err());
     let unused = Quirks::parse(r#"{"A.B": {"optional": true, "why": "because"}}"#).unwrap();

@@ -47,7 +47,7 @@ shape! {
         content_encoding: Option<String> = member("ContentEncoding").location(Location::Header("Content-Encoding")),
         content_language: Option<String> = member("ContentLanguage").location(Location::Header("Content-Language")),
         content_type: Option<String> = member("ContentType").location(Location::Header("Content-Type")),
-        copy_source: String = member("CopySource").required().pattern(r"\/?.+\/.+").location(Location::Header("x-amz-copy-source")),
+        copy_source: String = member("CopySource").required().location(Location::Header("x-amz-copy-source")),
         copy_source_if_match: Option<String> = member("CopySourceIfMatch").location(Location::Header("x-amz-copy-source-if-match")),
         copy_source_if_modified_since: Option<Timestamp> = member("CopySourceIfModifiedSince").location(Location::Header("x-amz-copy-source-if-modified-since")),
         copy_source_if_none_match: Option<String> = member("CopySourceIfNoneMatch").location(Location::Header("x-amz-copy-source-if-none-match")),
@@ -468,7 +468,7 @@ shape! {
     }
     pub struct UploadPartCopyRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
-        copy_source: String = member("CopySource").required().pattern(r"\/?.+\/.+").location(Location::Header("x-amz-copy-source")),
+        copy_source: String = member("CopySource").required().location(Location::Header("x-amz-copy-source")),
         copy_source_if_match: Option<String> = member("CopySourceIfMatch").location(Location::Header("x-amz-copy-source-if-match")),
         copy_source_if_modified_since: Option<Timestamp> = member("CopySourceIfModifiedSince").location(Location::Header("x-amz-copy-source-if-modified-since")),
         copy_source_if_none_match: Option<String> = member("CopySourceIfNoneMatch").location(Location::Header("x-amz-copy-source-if-none-match")),
