@@ -15,11 +15,11 @@ def control_group(state):
 
 
 def mounts(state):
-    """Mount points of the state directory, the one private mount of the driver itself left out."""
+    """Mount points of the state directory, those of the driver itself left out."""
     place = os.path.realpath(state)
-    own = os.path.join(place, "machines/run/mnt")
+    own = [os.path.join(place, "machines/run/mnt"), os.path.join(place, "machines/run/mnt/guest")]
     points = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
-    return sorted(point for point in points if point.startswith(place + "/") and point != own)
+    return sorted(point for point in points if point.startswith(place + "/") and point not in own)
 
 
 def loops(state):

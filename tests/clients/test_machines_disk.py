@@ -75,6 +75,8 @@ class Disk(unittest.TestCase):
         self.assertEqual(self.volume(instance)["Size"], 12)
         self.assertTrue(11.5 * GIB < self.size(instance) <= 12 * GIB, self.size(instance))
         self.inside(instance, "systemctl is-active ssh")
+        host = shutil.disk_usage(KILN.state).total // 1024
+        self.assertNotIn(str(host), self.inside(instance, "df -ak"), "nothing shows the host's disk")
         self.assertLess(self.taken(instance), 64 << 20, "an idle machine takes little")
         before = room()
         # Blocks that are set aside count inside and take nothing outside.

@@ -316,8 +316,8 @@ impl MachineDriver for LocalDriver {
             }
             let devices = loops::in_use().map_err(failed)?;
             let ours = devices.iter().filter(|(_, file)| file.starts_with(&host.dirs.machines));
-            // The private mount itself is the driver's, not a machine's.
-            let own = usize::from(all.contains(&host.dirs.private));
+            // The private mount itself is the driver's, not a machine's; so is the guest program.
+            let own = all.iter().filter(|at| **at == host.dirs.private || **at == host.dirs.guest).count();
             Ok(Leftovers {
                 namespaces: namespaces.len(),
                 mounts: all.len() - namespaces.len() - own,

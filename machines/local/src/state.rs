@@ -4,12 +4,11 @@
 //! STATE/lock                 held by the one kiln that uses it
 //! STATE/images/              layers and manifests (see `images`)
 //! STATE/disks/               empty disks, to be copied (see `machines/disk`)
-//! STATE/machines/ID/         machine.json, disk, given, seed, console, config.json
+//! STATE/machines/ID/         machine.json, disk, given, console, config.json
 //! STATE/networks/VPC.json    the VPC as last applied
-//! STATE/guest/               the guest program
 //! STATE/run/crun/            the runtime's own state
 //! STATE/run/nodes/           device nodes, each for a moment
-//! STATE/run/mnt/             a private mount: layers/, lower/, consoles/, netns/
+//! STATE/run/mnt/             a private mount: layers/, lower/, consoles/, guest/, netns/
 //! ```
 
 use crate::host::cgroup::Trees;
@@ -84,6 +83,7 @@ pub struct Dirs {
     pub lower: PathBuf,
     pub consoles: PathBuf,
     pub netns: PathBuf,
+    pub guest: PathBuf,
     pub nodes: PathBuf,
 }
 
@@ -101,7 +101,7 @@ impl Host {
         let trees = Trees::find()?;
         preflight::filter_bridges()?;
         let digest = hex::encode(Sha256::digest(dirs.state.as_os_str().as_encoded_bytes()));
-        let guest = place_guest(&dirs.state, &config.guest)?;
+        let guest = place_guest(&dirs.guest, &config.guest)?;
         let crun = Crun::new(dirs.state.join("run/crun"), &trees)?;
         let images = ImageStore::open(&dirs.state.join("images"), &dirs.private.join("layers"))?;
         Ok(Self {
@@ -151,6 +151,7 @@ impl Dirs {
             lower: private.join("lower"),
             consoles: private.join("consoles"),
             netns: private.join("netns"),
+            guest: private.join("guest"),
             nodes: state.join("run/nodes"),
             private,
             state,
@@ -221,16 +222,22 @@ fn lock(state: &Path) -> DriverResult<Flock<File>> {
 }
 
 /// Writes the guest program where machines can be given it. Machines that run
-/// keep the one they were started with.
-fn place_guest(state: &Path, guest: &[u8]) -> DriverResult<Option<PathBuf>> {
+/// keep the one they were started with. It is in memory: a file of the host's disk would show them
+/// the size of that.
+fn place_guest(dir: &Path, guest: &[u8]) -> DriverResult<Option<PathBuf>> {
     if guest.is_empty() {
         return Ok(None);
     }
-    let dir = state.join("guest");
-    files::make_dir(&dir)?;
-    walk_only(&dir)?;
+    files::make_dir(dir)?;
+    let failed = |e| DriverError::failed("make a place for the guest program", e);
+    if mounts::mounts_under(dir).map_err(failed)?.is_empty() {
+        mounts::mount_scratch(dir, "size=64m,mode=711").map_err(failed)?;
+    }
     let digest = hex::encode(Sha256::digest(guest));
     let file = dir.join(format!("kiln-guest-{}", &digest[..16]));
+    for other in files::names_in(dir)?.iter().map(|name| dir.join(name)).filter(|other| *other != file) {
+        files::remove_all(&other)?;
+    }
     if !file.exists() {
         files::write_whole(&file, guest)?;
     }

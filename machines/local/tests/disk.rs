@@ -234,5 +234,6 @@ async fn a_full_host_is_told_to_who_writes_and_to_who_launches() {
     assert_eq!(errors(&disk), 0);
     driver.shutdown(false).await.unwrap();
     drop(driver);
+    drop(place);
     given.ends().await;
 }

@@ -179,11 +179,18 @@ pub fn in_use() -> io::Result<Vec<(u32, PathBuf)>> {
     Ok(found)
 }
 
-/// The device that has this file now.
+/// The device that has this file, held: it does not lose it before this is closed.
 pub fn of(file: &Path, nodes: &Path) -> io::Result<Option<OwnedFd>> {
-    let all = in_use()?;
-    let found = all.into_iter().find(|(_, backing)| backing == file);
-    found.map(|(number, _)| open_node(number, nodes)).transpose()
+    let number = || Ok::<_, io::Error>(in_use()?.into_iter().find(|(_, backing)| backing == file).map(|(n, _)| n));
+    let Some(found) = number()? else { return Ok(None) };
+    let device = match open_node(found, nodes) {
+        Ok(device) => device,
+        // It is just being freed.
+        Err(_) if number()? != Some(found) => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    // It may have been freed before it was opened.
+    Ok((number()? == Some(found)).then_some(device))
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ pub fn aside<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result
 
 /// An empty tree at a folder, in memory.
 pub fn mount_scratch(at: &Path, options: &str) -> io::Result<()> {
-    let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID;
     Ok(mount(Some("kiln"), at, Some("tmpfs"), flags, Some(options))?)
 }
 

@@ -64,7 +64,10 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     let root = make_root(host, machine, &layers, &record)?;
     let group = machine.group(host);
     group.make(&machine.limits(), record.ids)?;
-    write_seed(&dir, record.ids, &record.spec, boot)?;
+    let console = console::open(host, machine)?;
+    give(&console, record.ids, 0o600)?;
+    let seed = machine.console_place(host).join("seed");
+    write_seed(&seed, record.ids, &record.spec, boot)?;
     let user = match &record.entry {
         Entry::Program(program) => match &program.user {
             Some(who) => numbers_of(who, &layers)?,
@@ -72,20 +75,13 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
         },
         Entry::Systemd => (0, 0),
     };
-    let console = console::open(host, machine)?;
-    give(&console, record.ids, 0o600)?;
     let bundle = Bundle {
         spec,
         entry: &record.entry,
         ids: record.ids,
         user,
         files_max: host.files_max,
-        paths: Paths {
-            seed: &dir.join("seed"),
-            console: &console,
-            guest: host.guest.as_deref(),
-            root: dir.join("root"),
-        },
+        paths: Paths { seed: &seed, console: &console, guest: host.guest.as_deref(), root: dir.join("root") },
     };
     files::write_json(&dir.join("config.json"), &bundle.config())?;
     let id = machine.id.as_str();
@@ -117,7 +113,7 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
 }
 
 fn prepare_dirs(dir: &Path) -> DriverResult<()> {
-    for name in ["given", "seed", "root"] {
+    for name in ["given", "root"] {
         files::make_dir(&dir.join(name))?;
     }
     walk_only(dir)?;
@@ -216,8 +212,8 @@ fn give_names(dir: &Path, pid: u32, record: &Record, texts: &[(&str, String)]) -
 }
 
 fn write_seed(dir: &Path, owner: u32, spec: &kiln_machines_spec::MachineSpec, boot: u32) -> DriverResult<()> {
-    let seed_dir = dir.join("seed");
-    let user_data = seed_dir.join("user-data");
+    files::make_dir(dir)?;
+    let user_data = dir.join("user-data");
     match &spec.user_data {
         Some(bytes) => {
             files::write_whole(&user_data, bytes)?;
@@ -237,13 +233,13 @@ fn write_seed(dir: &Path, owner: u32, spec: &kiln_machines_spec::MachineSpec, bo
         environment: spec.environment.clone(),
         private_ip: spec.private_ip.to_string(),
     };
-    let file = seed_dir.join(SEED_FILE);
+    let file = dir.join(SEED_FILE);
     files::write_json(&file, &seed)?;
     give(&file, owner, 0o600)?;
     // The console is put over this.
-    let console = seed_dir.join("console");
+    let console = dir.join("console");
     if !console.exists() {
         files::write_whole(&console, b"")?;
     }
-    give(&seed_dir, owner, 0o755)
+    give(dir, owner, 0o755)
 }

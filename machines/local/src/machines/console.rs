@@ -1,6 +1,7 @@
 //! A machine's console: a file in a small file system in memory, so that a machine that prints
 //! without end (or sets aside all there is) fills nothing of the host's. Its pages count as the
-//! machine's memory.
+//! machine's memory. The seed of the guest lies beside it: of the host's disk a machine sees nothing,
+//! not even its size.
 //!
 //! While the machine runs it is `run/mnt/consoles/ID/console`; after its end, the last of it is
 //! `machines/ID/console`.
@@ -21,7 +22,7 @@ const SERVED: u64 = 64 * 1024;
 /// A console is cut when it holds more.
 const CUT_AT: u64 = 1024 * 1024;
 /// All it can hold between two cuts.
-const ROOM: &str = "size=2m,nr_inodes=8,mode=711";
+const ROOM: &str = "size=2m,nr_inodes=32,mode=711";
 
 /// Makes the console of a machine that is about to boot; what it printed before is in it.
 pub fn open(host: &Host, machine: &Machine) -> DriverResult<PathBuf> {
