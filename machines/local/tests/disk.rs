@@ -173,7 +173,9 @@ impl Drop for Small {
 }
 
 fn run(program: &str, arguments: &[&str]) {
-    assert!(std::process::Command::new(program).args(arguments).status().unwrap().success(), "{program}");
+    let mut command = std::process::Command::new(program);
+    command.args(arguments).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    assert!(command.status().unwrap().success(), "{program}");
 }
 
 /// Whether a disk's file system is marked as having errors.
