@@ -234,6 +234,16 @@ async fn a_full_host_is_told_to_who_writes_and_to_who_launches() {
     assert_eq!((code, &*said), (0, "kept\nmore\n"));
     driver.stop(&"i-1".into(), Duration::ZERO).await.unwrap();
     assert_eq!(errors(&disk), 0);
+    // A machine can be ended however full the host is: that is what makes room.
+    driver.start(&"i-1".into()).await.unwrap();
+    let mut rest = std::fs::File::create(&filler).unwrap();
+    let full = std::io::copy(&mut std::io::repeat(1), &mut rest).unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    let error = std::fs::write(place.0.join("state/machines/i-1/probe"), "no room for a note").unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    driver.terminate(&"i-1".into()).await.unwrap();
+    assert!(driver.list().await.unwrap().is_empty());
+    assert_eq!(std::fs::read_dir(place.0.join("state/machines")).unwrap().count(), 0);
     driver.shutdown(false).await.unwrap();
     drop(driver);
     drop(place);

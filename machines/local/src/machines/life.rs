@@ -255,7 +255,16 @@ pub async fn terminate(host: &Arc<Host>, id: &MachineId) -> DriverResult<()> {
         running.end_is_wanted.store(true, Ordering::SeqCst);
     }
     let (h, m) = (host.clone(), machine.clone());
-    blocking(move || m.update(&h, |record| record.phase = Phase::Terminating)).await?;
+    blocking(move || match m.update(&h, |record| record.phase = Phase::Terminating) {
+        // Its end is what makes room. Were kiln killed now, who asked would ask again.
+        Err(error @ DriverError::NoSpace { .. }) => {
+            tracing::warn!(id = %m.id, error = error.chain(), "terminated without a note");
+            m.record.lock().phase = Phase::Terminating;
+            Ok(())
+        }
+        noted => noted,
+    })
+    .await?;
     end(host, &machine, Duration::ZERO).await?;
     let (h, m) = (host.clone(), machine.clone());
     blocking(move || erase(&h, &m)).await
