@@ -61,6 +61,8 @@ pub fn encode_error(protocol: Protocol, model: &ServiceModel, error: &Error, req
                 answer.headers.extend(kept.into_iter().flatten());
                 return Encoded { content_type: "", ..answer };
             }
+            let headers = error.fields.iter().filter(|(name, _)| is_header(name));
+            answer.headers.extend(headers.map(|(name, text)| ((*name).into(), text.clone())));
             // Also in the answer to a HEAD, which has no body to say it.
             answer.headers.extend(field("Region").map(|region| ("x-amz-bucket-region".into(), region)));
             s3_error(error, request_id)
@@ -95,13 +97,18 @@ fn s3_ids(answer: &mut Encoded, request_id: &str) {
     answer.headers.push(("x-amz-id-2".into(), request_id.to_owned()));
 }
 
+/// Whether a field of an error of S3's is told in a header instead of the body.
+fn is_header(name: &str) -> bool {
+    name.starts_with("x-amz-")
+}
+
 /// An error with nothing around it: `<Error><Code>…</Code>…</Error>`.
 fn s3_error(error: &Error, request_id: &str) -> Vec<u8> {
     let mut writer = xml::Writer::query();
     writer.open("Error");
     writer.leaf("Code", &error.code);
     writer.leaf("Message", &error.message);
-    for (name, text) in &error.fields {
+    for (name, text) in error.fields.iter().filter(|(name, _)| !is_header(name)) {
         writer.leaf(name, text);
     }
     writer.leaf("RequestId", request_id);

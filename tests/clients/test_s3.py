@@ -63,8 +63,7 @@ class S3(unittest.TestCase):
     def test_errors_are_s3s_own(self):
         self.assertEqual(self.refused(self.s3.get_object, Bucket="docs", Key="no"), "NoSuchKey")
         self.assertEqual(self.refused(self.s3.get_object, Bucket="no-bucket", Key="no"), "NoSuchBucket")
-        versions = {"Status": "Enabled"}
-        refused = self.refused(self.s3.put_bucket_versioning, Bucket="docs", VersioningConfiguration=versions)
+        refused = self.refused(self.s3.put_bucket_accelerate_configuration, Bucket="docs", AccelerateConfiguration={"Status": "Enabled"})
         self.assertEqual(refused, "NotImplemented")
 
     def test_presigned_urls(self):
@@ -105,7 +104,7 @@ class S3(unittest.TestCase):
             ("DELETE", "/parts/k?acl", "MethodNotAllowed"),
             ("GET", "/parts/k?torrent", "NotImplemented"),
             ("GET", "/parts?analytics", "NotImplemented"),
-            ("PUT", "/parts?versioning", "NotImplemented"),
+            ("PUT", "/parts?replication", "NotImplemented"),
             ("DELETE", "/parts?versioning", "MethodNotAllowed"),
             ("DELETE", "/parts?policy", "NotImplemented"),
             ("POST", "/parts", "NotImplemented"),
@@ -181,6 +180,41 @@ class S3(unittest.TestCase):
         self.assertEqual(self.refused(self.s3.copy_object, Bucket="keys", Key="copied", CopySource="keys"), "InvalidArgument")
         names = {path.name for path in (self.kiln.state / "s3").rglob("*")}
         self.assertEqual([n for n in names - {"data", "staging"} if not re.fullmatch("[0-9a-f]{32}", n)], [], "keys are no names of files")
+
+    def test_versions(self):
+        self.s3.create_bucket(Bucket="kept")
+        self.assertNotIn("Status", self.s3.get_bucket_versioning(Bucket="kept"))
+        self.s3.put_object(Bucket="kept", Key="a", Body=b"0", Tagging="n=0")
+        self.s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+        self.assertEqual(self.s3.get_bucket_versioning(Bucket="kept")["Status"], "Enabled")
+        ids = ["null"] + [self.s3.put_object(Bucket="kept", Key="a", Body=b"%d" % n)["VersionId"] for n in (1, 2, 3)]
+        self.s3.put_object(Bucket="kept", Key="b/1", Body=b"b")
+        deleted = self.s3.delete_objects(Bucket="kept", Delete={"Objects": [{"Key": "a"}, {"Key": "b/1"}]})["Deleted"]
+        self.assertEqual([one["DeleteMarker"] for one in deleted], [True, True])
+        with self.assertRaises(ClientError) as gone:
+            self.s3.head_object(Bucket="kept", Key="a")
+        self.assertEqual(gone.exception.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-delete-marker"], "true")
+        self.assertEqual(self.s3.list_objects_v2(Bucket="kept")["KeyCount"], 0)
+        for n, version in enumerate(ids):
+            self.assertEqual(self.s3.get_object(Bucket="kept", Key="a", VersionId=version)["Body"].read(), b"%d" % n)
+        pages = list(self.s3.get_paginator("list_object_versions").paginate(Bucket="kept", PaginationConfig={"PageSize": 2}))
+        listed = [(v["Key"], v["VersionId"], v["IsLatest"]) for p in pages for v in p.get("Versions", [])]
+        self.assertEqual([(key, version) for key, version, _ in listed], [("a", v) for v in reversed(ids)] + [("b/1", listed[-1][1])])
+        self.assertFalse(any(latest for _, _, latest in listed))
+        markers = [m for p in pages for m in p.get("DeleteMarkers", [])]
+        self.assertEqual([(m["Key"], m["IsLatest"]) for m in markers], [("a", True), ("b/1", True)])
+        rolled = self.s3.list_object_versions(Bucket="kept", Delimiter="/")
+        self.assertEqual([p["Prefix"] for p in rolled["CommonPrefixes"]], ["b/"])
+        self.assertEqual(self.s3.get_object_tagging(Bucket="kept", Key="a", VersionId="null")["TagSet"], [{"Key": "n", "Value": "0"}])
+        copied = self.s3.copy_object(Bucket="kept", Key="a", CopySource={"Bucket": "kept", "Key": "a", "VersionId": ids[1]})
+        self.assertEqual((copied["CopySourceVersionId"], self.s3.get_object(Bucket="kept", Key="a")["Body"].read()), (ids[1], b"1"))
+        self.kiln.kill()
+        self.kiln.start()
+        self.assertEqual(self.s3.get_object(Bucket="kept", Key="a", VersionId=ids[2])["Body"].read(), b"2")
+        self.assertEqual(self.refused(self.s3.delete_bucket, Bucket="kept"), "BucketNotEmpty")
+        everything = [{"Key": o["Key"], "VersionId": o["VersionId"]} for kind in ("Versions", "DeleteMarkers") for o in self.s3.list_object_versions(Bucket="kept")[kind]]
+        self.assertNotIn("Errors", self.s3.delete_objects(Bucket="kept", Delete={"Objects": everything}))
+        self.s3.delete_bucket(Bucket="kept")
 
     def test_what_a_bucket_and_an_object_say_of_themselves(self):
         self.s3.create_bucket(Bucket="said")
@@ -263,7 +297,7 @@ class S3(unittest.TestCase):
         return connection.getresponse().status
 
     def test_cloudformation_package_and_a_bucket_of_a_stack(self):
-        template = {"Resources": {"Store": {"Type": "AWS::S3::Bucket", "Properties": {"Tags": [{"Key": "a", "Value": "b"}]}}},
+        template = {"Resources": {"Store": {"Type": "AWS::S3::Bucket", "Properties": {"Tags": [{"Key": "a", "Value": "b"}], "VersioningConfiguration": {"Status": "Enabled"}}}},
                     "Outputs": {"Name": {"Value": {"Ref": "Store"}}}}
         with tempfile.TemporaryDirectory() as folder:
             (pathlib.Path(folder) / "t.json").write_text(json.dumps(template))
@@ -278,6 +312,7 @@ class S3(unittest.TestCase):
         stacks.create_stack(StackName="Buckets", TemplateBody=json.dumps(template))
         stack = wait_for("the stack", lambda: next(s for s in stacks.describe_stacks(StackName="Buckets")["Stacks"] if s["StackStatus"] == "CREATE_COMPLETE"))
         name = stack["Outputs"][0]["OutputValue"]
+        self.assertEqual(self.s3.get_bucket_versioning(Bucket=name)["Status"], "Enabled")
         tags = {t["Key"]: t["Value"] for t in self.s3.get_bucket_tagging(Bucket=name)["TagSet"]}
         self.assertEqual((tags["a"], tags["aws:cloudformation:stack-name"]), ("b", "Buckets"))
 

@@ -44,6 +44,7 @@ class Terraform(unittest.TestCase):
             shutil.copy(file, cls.work.name)
         cls.ec2, cls.s3, cls.ssm = (cls.kiln.client(service) for service in ("ec2", "s3", "ssm"))
         cls.s3.create_bucket(Bucket="state")
+        cls.s3.put_bucket_versioning(Bucket="state", VersioningConfiguration={"Status": "Enabled"})
         base = cls.ssm.get_parameter(Name="/aws/service/debian/release/12/latest/amd64")["Parameter"]["Value"]
         cls.ssm.put_parameter(Name="/securecart/image/current", Value=base, Type="String")
 

@@ -14,6 +14,22 @@ pub fn no_such_key(key: &str) -> Error {
     error(404, "NoSuchKey", "The specified key does not exist.").with("Key", key)
 }
 
+pub fn no_such_version(key: &str, version: &str) -> Error {
+    error(404, "NoSuchVersion", "The specified version does not exist.").with("Key", key).with("VersionId", version)
+}
+
+/// What is asked for is a delete marker, which can only be deleted.
+pub fn is_a_marker(version: &str) -> Error {
+    let text = "The specified method is not allowed against this resource.";
+    let refused = error(405, "MethodNotAllowed", text).with("ResourceType", "DeleteMarker");
+    behind_a_marker(refused, version)
+}
+
+/// With the headers that tell of a delete marker.
+pub fn behind_a_marker(error: Error, version: &str) -> Error {
+    error.with("x-amz-delete-marker", "true").with("x-amz-version-id", version)
+}
+
 pub fn no_such_upload(upload: &str) -> Error {
     let text = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.";
     error(404, "NoSuchUpload", text).with("UploadId", upload)
@@ -37,8 +53,12 @@ pub fn already_exists(bucket: &str) -> Error {
     error(409, "BucketAlreadyExists", text).with("BucketName", bucket)
 }
 
-pub fn not_empty(bucket: &str) -> Error {
-    error(409, "BucketNotEmpty", "The bucket you tried to delete is not empty").with("BucketName", bucket)
+pub fn not_empty(bucket: &str, why: &str) -> Error {
+    let text = match why {
+        "" => "The bucket you tried to delete is not empty".to_owned(),
+        why => format!("The bucket you tried to delete is not empty.{why}"),
+    };
+    error(409, "BucketNotEmpty", &text).with("BucketName", bucket)
 }
 
 /// The bucket is elsewhere: clients read the region and ask again there.

@@ -15,6 +15,7 @@ mod receive;
 mod records;
 mod resources;
 mod targets;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub fn service() -> Service {
             operations::put::OPERATIONS,
             operations::settings::OPERATIONS,
             operations::tags::OPERATIONS,
+            operations::versions::OPERATIONS,
         ],
     );
     service.routes = kiln_s3_shapes::ROUTES;
@@ -57,13 +59,7 @@ fn sweep(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
     Box::pin(async move {
         // A platform without a disk (the simulation) keeps no objects.
         let Ok(files) = platform.part::<ObjectFiles>() else { return Ok(()) };
-        let mut named = HashSet::new();
-        for (_, _, object) in platform.store().list_everywhere::<records::Object>()? {
-            named.extend(object.pieces.iter().map(|piece| piece.file.clone()));
-        }
-        for (_, _, part) in platform.store().list_everywhere::<records::Part>()? {
-            named.insert(part.piece.file.clone());
-        }
+        let named = named(&platform)?;
         let removed = files.sweep(&named);
         let removed = removed.map_err(|e| Error::internal(format!("cannot tidy the files of S3: {e}")))?;
         if removed > 0 {
@@ -71,4 +67,21 @@ fn sweep(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
         }
         Ok(())
     })
+}
+
+/// The files that records name.
+fn named(platform: &Platform) -> Result<HashSet<String>, Error> {
+    let mut named = HashSet::new();
+    for (_, _, object) in platform.store().list_everywhere::<records::Object>()? {
+        named.extend(object.pieces.iter().map(|piece| piece.file.clone()));
+    }
+    for (_, _, row) in platform.store().list_everywhere::<records::Version>()? {
+        if let records::Kept::Object(object) = &row.what {
+            named.extend(object.pieces.iter().map(|piece| piece.file.clone()));
+        }
+    }
+    for (_, _, part) in platform.store().list_everywhere::<records::Part>()? {
+        named.insert(part.piece.file.clone());
+    }
+    Ok(named)
 }

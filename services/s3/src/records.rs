@@ -29,12 +29,32 @@ pub struct Bucket {
     pub region: String,
     pub created: Timestamp,
     pub tags: BTreeMap<String, String>,
+    /// Nothing until versions were kept for the first time.
+    #[serde(default)]
+    pub versioning: Option<Versioning>,
     /// Nothing once it was deleted.
     #[serde(default = "PublicAccess::of_a_new_bucket")]
     pub public_access: Option<PublicAccess>,
     /// Whether the rule of its encryption has a bucket key, which AES-256 has no use for.
     #[serde(default)]
     pub bucket_key: bool,
+}
+
+/// Whether what is replaced or deleted is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Versioning {
+    Enabled,
+    Suspended,
+}
+
+impl Versioning {
+    /// AWS's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Versioning::Enabled => "Enabled",
+            Versioning::Suspended => "Suspended",
+        }
+    }
 }
 
 /// Which ways to make a bucket public are blocked. There are none here, so that none needs to be; what
@@ -91,10 +111,72 @@ pub struct Object {
     pub described: Described,
     pub checksum: Option<Checksum>,
     pub tags: BTreeMap<String, String>,
+    #[serde(default)]
+    pub place: Place,
 }
 
 impl Record for Object {
     const KIND: &'static str = "s3/object";
+}
+
+/// Which version of its key something is, and where in their row it stands: a later one has a higher
+/// number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    pub version: String,
+    pub number: i64,
+}
+
+/// The version of what was put while versions were not kept.
+pub const NULL: &str = "null";
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { version: NULL.to_owned(), number: 0 }
+    }
+}
+
+/// Stands where an object would, after a delete that kept its versions; its id is the key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Marker {
+    pub place: Place,
+    pub modified: Timestamp,
+}
+
+impl Record for Marker {
+    const KIND: &'static str = "s3/delete-marker";
+}
+
+/// A version that is not its key's latest any more; its id is [`version_id`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Version {
+    pub key: String,
+    pub what: Kept,
+}
+
+/// What a version is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Kept {
+    Object(Box<Object>),
+    Marker(Marker),
+}
+
+impl Kept {
+    pub fn place(&self) -> &Place {
+        match self {
+            Kept::Object(object) => &object.place,
+            Kept::Marker(marker) => &marker.place,
+        }
+    }
+}
+
+impl Record for Version {
+    const KIND: &'static str = "s3/version";
+}
+
+/// The id of a version: each key has a `null` of its own.
+pub fn version_id(key: &str, version: &str) -> String {
+    if version == NULL { format!("{NULL}/{key}") } else { version.to_owned() }
 }
 
 /// An upload in parts that is not complete; its id is the upload's.

@@ -16,6 +16,7 @@ pub fn of<'a>(cx: &'a Cx, operation: &'a str, request: &'a Json) -> BoxFuture<'a
 fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
     let text = |name: &str| request[name].as_str().unwrap_or("");
     let (bucket, key) = (text("Bucket"), text("Key"));
+    let of_version = request["VersionId"].is_string();
     let on = |action, arn: String| Target { action: Some(action), arn, keys: vec![] };
     let of_bucket = |action| on(action, format!("arn:aws:s3:::{bucket}"));
     let of_object = |action| on(action, format!("arn:aws:s3:::{bucket}/{key}"));
@@ -43,7 +44,10 @@ fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
         "DeletePublicAccessBlock" | "PutPublicAccessBlock" => vec![of_bucket("s3:PutBucketPublicAccessBlock")],
         "ListObjectVersions" => vec![of_bucket("s3:ListBucketVersions")],
         "GetObjectAttributes" => {
-            let both = ["s3:GetObject", "s3:GetObjectAttributes"];
+            let both = match of_version {
+                true => ["s3:GetObjectVersion", "s3:GetObjectVersionAttributes"],
+                false => ["s3:GetObject", "s3:GetObjectAttributes"],
+            };
             both.map(|action| tagged(cx, bucket, key, of_object(action))).into()
         }
         "GetBucketReplication" => vec![of_bucket("s3:GetReplicationConfiguration")],
@@ -51,7 +55,15 @@ fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
         "GetBucketNotificationConfiguration" => vec![of_bucket("s3:GetBucketNotification")],
         "GetPublicAccessBlock" => vec![of_bucket("s3:GetBucketPublicAccessBlock")],
         "GetObjectLockConfiguration" => vec![of_bucket("s3:GetBucketObjectLockConfiguration")],
-        "GetObject" | "HeadObject" => vec![tagged(cx, bucket, key, of_object("s3:GetObject"))],
+        "GetObject" | "HeadObject" => {
+            let read = if of_version { "s3:GetObjectVersion" } else { "s3:GetObject" };
+            vec![tagged(cx, bucket, key, of_object(read))]
+        }
+        "DeleteObject" if of_version => vec![of_object("s3:DeleteObjectVersion")],
+        "GetObjectAcl" if of_version => vec![of_object("s3:GetObjectVersionAcl")],
+        "GetObjectTagging" if of_version => vec![of_object("s3:GetObjectVersionTagging")],
+        "PutObjectTagging" if of_version => vec![of_object("s3:PutObjectVersionTagging")],
+        "DeleteObjectTagging" if of_version => vec![of_object("s3:DeleteObjectVersionTagging")],
         "PutObject" | "CreateMultipartUpload" => {
             let mut targets = vec![of_object("s3:PutObject")];
             if request["Tagging"].is_string() {
@@ -64,8 +76,9 @@ fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
         "ListParts" => vec![of_object("s3:ListMultipartUploadParts")],
         "CopyObject" | "UploadPartCopy" => {
             let mut targets = vec![of_object("s3:PutObject")];
-            if let Ok((bucket, key)) = copy::source(text("CopySource")) {
-                let source = on("s3:GetObject", format!("arn:aws:s3:::{bucket}/{key}"));
+            if let Ok((bucket, key, version)) = copy::source(text("CopySource")) {
+                let read = if version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
+                let source = on(read, format!("arn:aws:s3:::{bucket}/{key}"));
                 targets.push(tagged(cx, &bucket, &key, source));
             }
             targets

@@ -1,7 +1,7 @@
 //! Buckets and objects through their public operations, with files in a folder of the test's own.
 
-use crate::ObjectFiles;
 use crate::records::{Object, within};
+use crate::{ObjectFiles, named};
 use kiln_s3_shapes::*;
 use kiln_service_kit::*;
 use std::collections::HashSet;
@@ -172,6 +172,63 @@ async fn buckets_have_one_owner_and_one_region() {
     assert_eq!(code(other.call(create("docs", None)).await), "BucketAlreadyExists");
     assert_eq!(code(other.call(get("a")).await), "AccessDenied");
     assert!(other.call(ListBucketsRequest::default()).await.unwrap().buckets.is_empty());
+}
+
+#[tokio::test]
+async fn versions_are_set_aside_found_and_come_back() {
+    let given = given().await;
+    let cx = &given.cx;
+    let turn = |status: &str| {
+        let configuration = VersioningConfiguration { status: Some(status.into()), ..Default::default() };
+        PutBucketVersioningRequest {
+            bucket: "docs".into(),
+            versioning_configuration: configuration,
+            ..Default::default()
+        }
+    };
+    let of = |version: &str| GetObjectRequest { version_id: Some(version.into()), ..get("a") };
+    let delete = |version: Option<&str>| DeleteObjectRequest {
+        bucket: "docs".into(),
+        key: "a".into(),
+        version_id: version.map(str::to_owned),
+        ..Default::default()
+    };
+    assert_eq!(cx.call(put("a", b"before")).await.unwrap().version_id, None);
+    cx.call(turn("Enabled")).await.unwrap();
+    let second = cx.call(put("a", b"second")).await.unwrap().version_id.unwrap();
+    let third = cx.call(put("a", b"third")).await.unwrap().version_id.unwrap();
+    assert_eq!(body(cx, get("a")).await, b"third");
+    assert_eq!(body(cx, of(&second)).await, b"second");
+    assert_eq!(body(cx, of("null")).await, b"before");
+    assert_eq!(given.data().len(), 3);
+    let marker = cx.call(delete(None)).await.unwrap();
+    assert_eq!(marker.delete_marker, Some(true));
+    assert_eq!(code(cx.call(get("a")).await), "NoSuchKey");
+    assert_eq!(code(cx.call(of(marker.version_id.as_deref().unwrap())).await), "MethodNotAllowed");
+    assert_eq!(code(cx.call(of("0".repeat(32).as_str())).await), "NoSuchVersion");
+    assert_eq!(code(cx.call(of("?")).await), "InvalidArgument");
+    // Without its marker, the last version is the latest again; without that, the one before.
+    cx.call(delete(marker.version_id.as_deref())).await.unwrap();
+    assert_eq!(body(cx, get("a")).await, b"third");
+    cx.call(delete(Some(&third))).await.unwrap();
+    assert_eq!(body(cx, get("a")).await, b"second");
+    assert_eq!(given.data().len(), 2);
+    // Suspended, only `null` is replaced.
+    cx.call(turn("Suspended")).await.unwrap();
+    assert_eq!(cx.call(put("a", b"fourth")).await.unwrap().version_id.as_deref(), Some("null"));
+    cx.call(put("a", b"fifth")).await.unwrap();
+    assert_eq!((body(cx, get("a")).await, body(cx, of(&second)).await), (b"fifth".to_vec(), b"second".to_vec()));
+    assert_eq!(given.data().len(), 2);
+    let files: Vec<String> = given.data();
+    assert_eq!(given.files.sweep(&named(cx.platform()).unwrap()).unwrap(), 0, "a start removes none of them");
+    assert_eq!(given.data(), files);
+    let gone = DeleteBucketRequest { bucket: "docs".into(), ..Default::default() };
+    cx.call(delete(None)).await.unwrap();
+    assert_eq!(code(cx.call(gone.clone()).await), "BucketNotEmpty");
+    cx.call(delete(Some("null"))).await.unwrap();
+    cx.call(delete(Some(&second))).await.unwrap();
+    cx.call(gone).await.unwrap();
+    assert!(given.data().is_empty());
 }
 
 #[tokio::test]

@@ -73,6 +73,13 @@ resource "aws_s3_bucket" "files" {
   tags          = { changed = tostring(var.changed) }
 }
 
+resource "aws_s3_bucket_versioning" "files" {
+  bucket = aws_s3_bucket.files.id
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
 resource "aws_s3_bucket_public_access_block" "files" {
   bucket                  = aws_s3_bucket.files.id
   block_public_acls       = true
@@ -91,6 +98,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "files" {
 }
 
 resource "aws_s3_object" "page" {
+  depends_on   = [aws_s3_bucket_versioning.files]
   bucket       = aws_s3_bucket.files.id
   key          = "pages/a page+ü.html"
   content      = var.changed ? "<h1>closed</h1>" : "<h1>open</h1>"

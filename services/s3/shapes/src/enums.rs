@@ -47,6 +47,8 @@ pub const BUCKET_LOCATION_CONSTRAINT: &[&str] = &[
 pub const BUCKET_NAMESPACE: &[&str] = &["account-regional", "global"];
 /// Values of `BucketType`.
 pub const BUCKET_TYPE: &[&str] = &["Directory"];
+/// Values of `BucketVersioningStatus`.
+pub const BUCKET_VERSIONING_STATUS: &[&str] = &["Enabled", "Suspended"];
 /// Values of `ChecksumAlgorithm`.
 pub const CHECKSUM_ALGORITHM: &[&str] =
     &["CRC32", "CRC32C", "SHA1", "SHA256", "CRC64NVME", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"];
@@ -62,6 +64,8 @@ pub const ENCODING_TYPE: &[&str] = &["url"];
 pub const ENCRYPTION_TYPE: &[&str] = &["NONE", "SSE-C"];
 /// Values of `LocationType`.
 pub const LOCATION_TYPE: &[&str] = &["AvailabilityZone", "LocalZone"];
+/// Values of `MFADelete`.
+pub const MFA_DELETE: &[&str] = &["Enabled", "Disabled"];
 /// Values of `MetadataDirective`.
 pub const METADATA_DIRECTIVE: &[&str] = &["COPY", "REPLACE"];
 /// Values of `ObjectAttributes`.

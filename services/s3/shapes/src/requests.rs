@@ -401,6 +401,14 @@ shape! {
         tagging: Tagging = member("Tagging").required().location(Location::Payload),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
     }
+    pub struct PutBucketVersioningRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),
+        checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
+        mfa: Option<String> = member("MFA").location(Location::Header("x-amz-mfa")),
+        versioning_configuration: VersioningConfiguration = member("VersioningConfiguration").required().location(Location::Payload),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
     pub struct PutObjectRequest {
         acl: Option<String> = member("ACL").one_of(enums::OBJECT_CANNED_ACL).location(Location::Header("x-amz-acl")),
         body: Option<Blob> = member("Body").location(Location::Payload),

@@ -347,6 +347,7 @@ shape! {
     }
     pub struct PutBucketEncryptionResponse {}
     pub struct PutBucketTaggingResponse {}
+    pub struct PutBucketVersioningResponse {}
     pub struct PutObjectResponse {
         expiration: Option<String> = member("Expiration").location(Location::Header("x-amz-expiration")),
         e_tag: Option<String> = member("ETag").location(Location::Header("ETag")),

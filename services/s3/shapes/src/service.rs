@@ -174,6 +174,7 @@ operations! {
     "ListParts": ListPartsRequest => ListPartsResponse, "GET" "/{Bucket}/{Key+}" 200, [];
     "PutBucketEncryption": PutBucketEncryptionRequest => PutBucketEncryptionResponse, "PUT" "/{Bucket}?encryption" 200, [];
     "PutBucketTagging": PutBucketTaggingRequest => PutBucketTaggingResponse, "PUT" "/{Bucket}?tagging" 200, [];
+    "PutBucketVersioning": PutBucketVersioningRequest => PutBucketVersioningResponse, "PUT" "/{Bucket}?versioning" 200, [];
     "PutObject": PutObjectRequest => PutObjectResponse, "PUT" "/{Bucket}/{Key+}" 200, ["EncryptionTypeMismatch" 400, "InvalidRequest" 400, "InvalidWriteOffset" 400, "TooManyParts" 400];
     "PutObjectTagging": PutObjectTaggingRequest => PutObjectTaggingResponse, "PUT" "/{Bucket}/{Key+}?tagging" 200, [];
     "PutPublicAccessBlock": PutPublicAccessBlockRequest => PutPublicAccessBlockResponse, "PUT" "/{Bucket}?publicAccessBlock" 200, [];

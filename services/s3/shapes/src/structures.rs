@@ -453,4 +453,8 @@ shape! {
         days: Option<i32> = member("Days"),
         storage_class: Option<String> = member("StorageClass"),
     }
+    pub struct VersioningConfiguration {
+        mfa_delete: Option<String> = member("MFADelete").named("MfaDelete").one_of(enums::MFA_DELETE),
+        status: Option<String> = member("Status").one_of(enums::BUCKET_VERSIONING_STATUS),
+    }
 }

@@ -1,7 +1,7 @@
 //! Access control lists as they are: off, so that the owner has everything and nobody else anything.
 
-use super::{bucket, object, owner};
-use crate::operations::get::refuse_versions;
+use super::{bucket, owner};
+use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
@@ -17,8 +17,7 @@ async fn get_bucket_acl(cx: &Cx, input: GetBucketAclRequest) -> Result<GetBucket
 
 async fn get_object_acl(cx: &Cx, input: GetObjectAclRequest) -> Result<GetObjectAclResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    refuse_versions(input.version_id.as_deref(), None)?;
-    object(cx.store(), &bucket.name, &input.key)?;
+    versions::find(cx.store(), &bucket.name, &input.key, input.version_id.as_deref())?;
     Ok(GetObjectAclResponse { owner: Some(owner(&bucket.owner)), grants: grants(&bucket.owner), ..Default::default() })
 }
 

@@ -1,8 +1,8 @@
 //! GetObjectAttributes: what HeadObject says, and the checksums of the parts.
 
-use super::{bucket, object};
-use crate::described::show_checksum;
-use crate::operations::get::refuse_versions;
+use super::bucket;
+use crate::described::{refuse, show_checksum};
+use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
@@ -14,10 +14,14 @@ async fn get_object_attributes(
     input: GetObjectAttributesRequest,
 ) -> Result<GetObjectAttributesResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    refuse_versions(input.version_id.as_deref(), input.sse_customer_algorithm.as_deref())?;
-    let object = object(cx.store(), &bucket.name, &input.key)?;
+    refuse(&[("SSECustomerAlgorithm", input.sse_customer_algorithm.is_some())])?;
+    let object = versions::find(cx.store(), &bucket.name, &input.key, input.version_id.as_deref())?;
     let asked = |name: &str| input.object_attributes.iter().any(|asked| asked == name);
-    let mut answer = GetObjectAttributesResponse { last_modified: Some(object.modified), ..Default::default() };
+    let mut answer = GetObjectAttributesResponse {
+        last_modified: Some(object.modified),
+        version_id: bucket.versioning.map(|_| object.place.version.clone()),
+        ..Default::default()
+    };
     if asked("ETag") {
         // Without quotes, unlike everywhere else.
         answer.e_tag = Some(object.etag.clone());

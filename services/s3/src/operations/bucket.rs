@@ -4,7 +4,7 @@ use super::{bucket, owner};
 use crate::described::{check_acl, refuse};
 use crate::errors;
 use crate::files::ObjectFiles;
-use crate::records::{Bucket as Record, Object, Part, PublicAccess, Upload, all_buckets, within};
+use crate::records::{Bucket as Record, Marker, Object, Part, PublicAccess, Upload, Version, all_buckets, within};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 use std::collections::BTreeMap;
@@ -42,6 +42,7 @@ async fn create_bucket(cx: &Cx, input: CreateBucketRequest) -> Result<CreateBuck
         region,
         created: cx.now(),
         tags,
+        versioning: None,
         public_access: PublicAccess::of_a_new_bucket(),
         bucket_key: false,
     };
@@ -101,8 +102,13 @@ async fn delete_bucket(cx: &Cx, input: DeleteBucketRequest) -> Result<DeleteBuck
         .store()
         .write(|tx| {
             super::still_there(tx, &found.name)?;
-            if !tx.list::<Object>(&scope)?.is_empty() {
-                return Err(errors::not_empty(&found.name));
+            let objects = !tx.list::<Object>(&scope)?.is_empty();
+            let versions = !tx.list::<Marker>(&scope)?.is_empty() || !tx.list::<Version>(&scope)?.is_empty();
+            if versions {
+                return Err(errors::not_empty(&found.name, " You must delete all versions in the bucket."));
+            }
+            if objects {
+                return Err(errors::not_empty(&found.name, ""));
             }
             // Uploads that nobody completed go with the bucket.
             for (id, _) in tx.list::<Upload>(&scope)? {

@@ -8,7 +8,8 @@ use crate::described::{refuse, show_checksum};
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::receive::promised;
-use crate::records::{Object, Part, Piece, Upload, part_id, within};
+use crate::records::{Object, Part, Upload, part_id, within};
+use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use md5::{Digest, Md5};
@@ -34,10 +35,10 @@ async fn complete_multipart_upload(
     let said = promised!(input);
     upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
     let (scope, id, now) = (within(&bucket.name), input.upload_id.as_str(), cx.now());
-    let (object, unused) = cx
+    let (object, changed) = cx
         .store()
         .write(|tx| {
-            still_there(tx, &bucket.name)?;
+            let bucket = still_there(tx, &bucket.name)?;
             let upload = tx.get::<Upload>(&scope, id)?.ok_or_else(|| errors::no_such_upload(id))?;
             let there: BTreeMap<i32, Arc<Part>> = parts_of(tx.list::<Part>(&scope)?, id).into_iter().collect();
             let chosen = choose(id, &upload, &wanted, &there)?;
@@ -53,20 +54,19 @@ async fn complete_multipart_upload(
                 return Err(errors::bad_digest(said.algorithm.name()));
             }
             let if_match = input.if_match.as_ref();
-            let before = check_write(tx, &bucket.name, &input.key, if_match, input.if_none_match.as_ref())?;
-            let mut unused: Vec<Piece> = before.map(|before| before.pieces.clone()).unwrap_or_default();
+            check_write(tx, &bucket.name, &input.key, if_match, input.if_none_match.as_ref())?;
+            let mut changed = versions::put(tx, &bucket, &input.key, object.clone(), cx.ids())?;
             for (number, part) in &there {
                 tx.delete::<Part>(&scope, &part_id(id, *number));
                 if !object.pieces.contains(&part.piece) {
-                    unused.push(part.piece.clone());
+                    changed.unused.push(part.piece.clone());
                 }
             }
             tx.delete::<Upload>(&scope, id);
-            tx.put(&scope, &input.key, object.clone())?;
-            Ok::<_, Error>((object, unused))
+            Ok::<_, Error>((object, changed))
         })
         .await?;
-    cx.part::<ObjectFiles>()?.remove(&unused).await;
+    cx.part::<ObjectFiles>()?.remove(&changed.unused).await;
     let host = cx.request_host().unwrap_or("s3.localhost");
     let mut answer = CompleteMultipartUploadResponse {
         location: Some(format!("http://{host}/{}/{}", bucket.name, input.key)),
@@ -74,6 +74,7 @@ async fn complete_multipart_upload(
         key: Some(input.key),
         e_tag: Some(quoted(&object.etag)),
         server_side_encryption: Some("AES256".to_owned()),
+        version_id: changed.version,
         ..Default::default()
     };
     if let Some(checksum) = &object.checksum {
@@ -140,5 +141,6 @@ fn assemble(upload: &Upload, parts: &[Arc<Part>], now: kiln_service_kit::Timesta
         described: upload.described.clone(),
         checksum: sums.map(|sums| Checksum::of_parts(algorithm, upload.full_object, &sums)),
         tags: upload.tags.clone(),
+        place: Default::default(),
     }
 }

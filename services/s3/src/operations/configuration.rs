@@ -1,6 +1,6 @@
 //! What is asked of a bucket's configuration: the truth of a bucket that was just made, since little of
-//! this can be set ([`super::settings`]). Versions are not kept, every object is sealed with AES-256, access
-//! control lists are off, nothing is public.
+//! this can be set ([`super::settings`], [`super::versions`]): every object is sealed with AES-256, access control
+//! lists are off, nothing is public.
 
 use super::bucket;
 use crate::errors::not_configured;
@@ -18,7 +18,6 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(GetBucketPolicyStatus: get_policy_status(GetBucketPolicyStatusRequest)),
     operation!(GetBucketReplication: get_replication(GetBucketReplicationRequest)),
     operation!(GetBucketRequestPayment: get_payment(GetBucketRequestPaymentRequest)),
-    operation!(GetBucketVersioning: get_versioning(GetBucketVersioningRequest)),
     operation!(GetBucketWebsite: get_website(GetBucketWebsiteRequest)),
     operation!(GetObjectLockConfiguration: get_object_lock(GetObjectLockConfigurationRequest)),
 ];
@@ -53,7 +52,6 @@ of_each_bucket! {
             "ReplicationConfigurationNotFoundError", "The replication configuration was not found", bucket));
     get_payment: GetBucketRequestPaymentRequest => GetBucketRequestPaymentResponse,
         |_bucket| Ok(GetBucketRequestPaymentResponse { payer: Some("BucketOwner".to_owned()) });
-    get_versioning: GetBucketVersioningRequest => GetBucketVersioningResponse, |_bucket| Ok(Default::default());
     get_website: GetBucketWebsiteRequest => GetBucketWebsiteResponse,
         |bucket| Err(not_configured(
             "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration", bucket));

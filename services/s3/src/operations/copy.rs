@@ -1,13 +1,14 @@
 //! CopyObject: the bytes of an object to another file, with its own description or a new one.
 
-use super::{bucket, check_key, check_write, object, quoted, still_there};
+use super::{bucket, check_key, check_write, quoted, still_there};
 use crate::checksum::Algorithm;
 use crate::described::{check_settings, described, refuse, show_checksum};
 use crate::errors;
 use crate::files::ObjectFiles;
-use crate::operations::get::{Conditions, refuse_versions};
+use crate::operations::get::Conditions;
 use crate::receive::{self, LARGEST, Promised};
-use crate::records::{Object, within};
+use crate::records::{Bucket, Object, all_buckets, within};
+use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use percent_encoding::percent_decode_str;
@@ -15,8 +16,8 @@ use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[operation!(CopyObject: copy_object(CopyObjectRequest))];
 
-/// Bucket and key of a `x-amz-copy-source`: `/bucket/key`, percent-encoded, maybe with a version.
-pub fn source(text: &str) -> Result<(String, String), Error> {
+/// Bucket, key and version of a `x-amz-copy-source`: `/bucket/key?versionId=…`, percent-encoded.
+pub fn source(text: &str) -> Result<(String, String, Option<String>), Error> {
     let invalid = || {
         let message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
         errors::invalid_argument("x-amz-copy-source", text, message)
@@ -25,13 +26,23 @@ pub fn source(text: &str) -> Result<(String, String), Error> {
         return Err(Error::not_built("s3: access points"));
     }
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
-    refuse_versions(query.strip_prefix("versionId="), None)?;
+    let version = query.strip_prefix("versionId=");
+    versions::check_id(version)?;
     let path = percent_decode_str(path).decode_utf8().map_err(|_| invalid())?;
     let (bucket, key) = path.trim_start_matches('/').split_once('/').ok_or_else(invalid)?;
     if bucket.is_empty() || key.is_empty() {
         return Err(invalid());
     }
-    Ok((bucket.to_owned(), key.to_owned()))
+    Ok((bucket.to_owned(), key.to_owned(), version.map(str::to_owned)))
+}
+
+/// What a copy is made of.
+pub struct Source {
+    pub bucket: String,
+    pub key: String,
+    pub object: Arc<Object>,
+    /// Where its bucket has versions.
+    pub version: Option<String>,
 }
 
 /// The object that a copy is made of; its bucket may be in another region.
@@ -40,19 +51,26 @@ pub fn find_source(
     text: &str,
     expected_owner: Option<&String>,
     conditions: Conditions<'_>,
-) -> Result<(String, String, Arc<Object>), Error> {
-    let (name, key) = source(text)?;
+) -> Result<Source, Error> {
+    let (name, key, version) = source(text)?;
     let found = match bucket(cx, &name, expected_owner) {
         Err(error) if error.is("AuthorizationHeaderMalformed") => name,
         found => found?.name.clone(),
     };
-    let object = object(cx.store(), &found, &key)?;
+    let object = versions::find(cx.store(), &found, &key, version.as_deref()).map_err(|error| match &*error.code {
+        "MethodNotAllowed" => errors::invalid_request(
+            "The source of a copy request may not specifically refer to a delete marker by version id.",
+        ),
+        _ => error,
+    })?;
     // Unlike a read, a copy that finds nothing new is refused.
     conditions.check(&object).map_err(|error| match error.status {
         304 => errors::precondition_failed("x-amz-copy-source-If-None-Match"),
         _ => error,
     })?;
-    Ok((found, key, object))
+    let versions = cx.store().get::<Bucket>(&all_buckets(), &found)?.and_then(|bucket| bucket.versioning);
+    let version = versions.map(|_| object.place.version.clone());
+    Ok(Source { bucket: found, key, object, version })
 }
 
 async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResponse, Error> {
@@ -67,14 +85,17 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
         unmodified_since: input.copy_source_if_unmodified_since,
     };
     let expected = input.expected_source_bucket_owner.as_ref();
-    let (from, from_key, object) = find_source(cx, &input.copy_source, expected, conditions)?;
+    let from = find_source(cx, &input.copy_source, expected, conditions)?;
+    let object = &from.object;
     if object.size > LARGEST {
         let text = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120";
         return Err(errors::invalid_request(text));
     }
     let replace = input.metadata_directive.as_deref() == Some("REPLACE");
     let new_tags = input.tagging_directive.as_deref() == Some("REPLACE");
-    if from == to.name && from_key == input.key && !replace && !new_tags {
+    let latest = cx.store().get::<Object>(&within(&to.name), &input.key)?;
+    let onto_itself = latest.is_some_and(|latest| latest.place == object.place);
+    if from.bucket == to.name && from.key == input.key && onto_itself && !replace && !new_tags {
         let text = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
         return Err(errors::invalid_request(text));
     }
@@ -95,6 +116,7 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
         described,
         checksum: Some(received.checksum.clone()),
         tags,
+        place: Default::default(),
     };
     let mut result = CopyObjectResult {
         e_tag: Some(quoted(&copy.etag)),
@@ -103,21 +125,20 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
         ..Default::default()
     };
     show_checksum!(result, received.checksum);
-    let before = cx
+    let changed = cx
         .store()
         .write(|tx| {
-            still_there(tx, &to.name)?;
-            let there = check_write(tx, &to.name, &input.key, input.if_match.as_ref(), input.if_none_match.as_ref())?;
-            tx.put(&within(&to.name), &input.key, copy)?;
-            Ok::<_, Error>(there)
+            let to = still_there(tx, &to.name)?;
+            check_write(tx, &to.name, &input.key, input.if_match.as_ref(), input.if_none_match.as_ref())?;
+            versions::put(tx, &to, &input.key, copy, cx.ids())
         })
         .await?;
     received.staged.keep();
-    if let Some(before) = before {
-        files.remove(&before.pieces).await;
-    }
+    files.remove(&changed.unused).await;
     Ok(CopyObjectResponse {
         copy_object_result: Some(result),
+        copy_source_version_id: from.version,
+        version_id: changed.version,
         server_side_encryption: Some("AES256".to_owned()),
         ..Default::default()
     })

@@ -1,11 +1,11 @@
 //! Removing objects: one, or up to a thousand at once.
 
-use super::{bucket, matches};
+use super::{bucket, matches, still_there};
 use crate::described::refuse;
 use crate::errors;
 use crate::files::ObjectFiles;
-use crate::operations::get::refuse_versions;
-use crate::records::{Bucket, Object, Piece, within};
+use crate::records::{Object, within};
+use crate::versions::{self, Changed};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 
@@ -20,27 +20,41 @@ const MOST: usize = 1000;
 
 async fn delete_object(cx: &Cx, input: DeleteObjectRequest) -> Result<DeleteObjectResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    refuse_versions(input.version_id.as_deref(), None)?;
     refuse(&[
         ("MFA delete", input.mfa.is_some()),
         ("IfMatchLastModifiedTime", input.if_match_last_modified_time.is_some()),
         ("IfMatchSize", input.if_match_size.is_some()),
     ])?;
-    let if_match = input.if_match.as_deref();
-    let pieces = cx.store().write(|tx| remove(tx, &bucket, &input.key, if_match)).await?;
-    cx.part::<ObjectFiles>()?.remove(&pieces).await;
-    Ok(DeleteObjectResponse::default())
+    let wanted = Wanted { key: &input.key, version: input.version_id.as_deref(), if_match: input.if_match.as_deref() };
+    let changed = cx.store().write(|tx| remove(tx, cx, &bucket.name, &wanted)).await?;
+    cx.part::<ObjectFiles>()?.remove(&changed.unused).await;
+    Ok(DeleteObjectResponse {
+        delete_marker: changed.marker.then_some(true),
+        version_id: changed.version.filter(|_| bucket.versioning.is_some()),
+        ..Default::default()
+    })
 }
 
-/// What is not there is removed already; whose files may go now.
-fn remove(tx: &mut Tx<'_>, bucket: &Bucket, key: &str, if_match: Option<&str>) -> Result<Vec<Piece>, Error> {
-    let scope = within(&bucket.name);
-    let Some(object) = tx.get::<Object>(&scope, key)? else { return Ok(vec![]) };
-    if if_match.is_some_and(|wanted| !matches(wanted, &object.etag)) {
+struct Wanted<'w> {
+    key: &'w str,
+    version: Option<&'w str>,
+    if_match: Option<&'w str>,
+}
+
+/// What is not there is removed already.
+fn remove(tx: &mut Tx<'_>, cx: &Cx, bucket: &str, wanted: &Wanted<'_>) -> Result<Changed, Error> {
+    versions::check_id(wanted.version)?;
+    let bucket = still_there(tx, bucket)?;
+    let latest = tx.get::<Object>(&within(&bucket.name), wanted.key)?;
+    if let (Some(etag), Some(object)) = (wanted.if_match, latest)
+        && !matches(etag, &object.etag)
+    {
         return Err(errors::precondition_failed("If-Match"));
     }
-    tx.delete::<Object>(&scope, key);
-    Ok(object.pieces.clone())
+    match wanted.version {
+        Some(version) => versions::delete_version(tx, &bucket, wanted.key, version),
+        None => versions::delete(tx, &bucket, wanted.key, cx.now(), cx.ids()),
+    }
 }
 
 async fn delete_objects(cx: &Cx, input: DeleteObjectsRequest) -> Result<DeleteObjectsResponse, Error> {
@@ -54,37 +68,48 @@ async fn delete_objects(cx: &Cx, input: DeleteObjectsRequest) -> Result<DeleteOb
     let mut allowed = vec![];
     for object in wanted {
         let arn = format!("arn:aws:s3:::{}/{}", bucket.name, object.key);
-        let judged = cx.authorize("s3:DeleteObject", &[arn], &[]);
-        match judged.and_then(|()| refuse_versions(object.version_id.as_deref(), None)) {
+        let action = if object.version_id.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
+        match cx.authorize(action, &[arn], &[]) {
             Ok(()) => allowed.push(object),
-            Err(error) => answer.errors.push(told(object.key, error)),
+            Err(error) => answer.errors.push(told(object, error)),
         }
     }
     let outcome = cx
         .store()
         .write(|tx| {
             let remove = |object: ObjectIdentifier| {
-                let removed = remove(tx, &bucket, &object.key, object.e_tag.as_deref());
-                (object.key, removed)
+                let (version, if_match) = (object.version_id.as_deref(), object.e_tag.as_deref());
+                let removed = remove(tx, cx, &bucket.name, &Wanted { key: &object.key, version, if_match });
+                (object, removed)
             };
             Ok::<Vec<_>, Error>(allowed.into_iter().map(remove).collect())
         })
         .await?;
     let files = cx.part::<ObjectFiles>()?;
-    for (key, removed) in outcome {
+    for (object, removed) in outcome {
         match removed {
-            Ok(pieces) => {
-                files.remove(&pieces).await;
+            Ok(changed) => {
+                files.remove(&changed.unused).await;
                 if input.delete.quiet != Some(true) {
-                    answer.deleted.push(DeletedObject { key: Some(key), ..Default::default() });
+                    answer.deleted.push(DeletedObject {
+                        key: Some(object.key),
+                        version_id: object.version_id,
+                        delete_marker: changed.marker.then_some(true),
+                        delete_marker_version_id: changed.version.filter(|_| changed.marker),
+                    });
                 }
             }
-            Err(error) => answer.errors.push(told(key, error)),
+            Err(error) => answer.errors.push(told(object, error)),
         }
     }
     Ok(answer)
 }
 
-fn told(key: String, error: Error) -> ErrorShape {
-    ErrorShape { key: Some(key), version_id: None, code: Some(error.code.into_owned()), message: Some(error.message) }
+fn told(object: ObjectIdentifier, error: Error) -> ErrorShape {
+    ErrorShape {
+        key: Some(object.key),
+        version_id: object.version_id,
+        code: Some(error.code.into_owned()),
+        message: Some(error.message),
+    }
 }

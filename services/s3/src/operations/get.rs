@@ -1,10 +1,11 @@
 //! GetObject and HeadObject: conditions, ranges, and the bytes.
 
-use super::{bucket, matches, object, quoted};
+use super::{bucket, matches, quoted};
 use crate::described::{refuse, show_checksum};
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::records::Object;
+use crate::versions;
 use futures_util::TryStreamExt;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Blob, Cx, Error, Operation, Timestamp, operation};
@@ -17,7 +18,7 @@ const MOST_HELD: u64 = 64 << 20;
 
 /// What both operations answer, which are two types with the same fields.
 macro_rules! shown {
-    ($answer:ident, $input:expr, $object:expr, $span:expr) => {{
+    ($answer:ident, $bucket:expr, $input:expr, $object:expr, $span:expr) => {{
         let (object, span): (&Object, &Span) = ($object, $span);
         let described = &object.described;
         let mut answer = $answer {
@@ -39,6 +40,7 @@ macro_rules! shown {
             metadata: described.metadata.clone(),
             server_side_encryption: Some("AES256".to_owned()),
             parts_count: $input.part_number.filter(|_| object.parts > 0).map(|_| object.parts as i32),
+            version_id: $bucket.versioning.map(|_| object.place.version.clone()),
             tag_count: (!object.tags.is_empty()).then_some(object.tags.len() as i32),
             ..Default::default()
         };
@@ -60,8 +62,8 @@ async fn get_object(cx: &Cx, input: GetObjectRequest) -> Result<GetObjectRespons
         let text = "Request specific response headers cannot be used for anonymous GET requests.";
         return Err(errors::invalid_request(text));
     }
-    refuse_versions(input.version_id.as_deref(), input.sse_customer_algorithm.as_deref())?;
-    let object = object(cx.store(), &bucket.name, &input.key)?;
+    refuse(&[("SSECustomerAlgorithm", input.sse_customer_algorithm.is_some())])?;
+    let object = versions::find(cx.store(), &bucket.name, &input.key, input.version_id.as_deref())?;
     Conditions {
         if_match: input.if_match.as_deref(),
         if_none_match: input.if_none_match.as_deref(),
@@ -70,7 +72,7 @@ async fn get_object(cx: &Cx, input: GetObjectRequest) -> Result<GetObjectRespons
     }
     .check(&object)?;
     let span = Span::of(&object, input.range.as_deref(), input.part_number)?;
-    let mut answer = shown!(GetObjectResponse, input, &object, &span);
+    let mut answer = shown!(GetObjectResponse, bucket, input, &object, &span);
     let bytes = cx.part::<ObjectFiles>()?.read(&object.pieces, span.from, span.to).await?;
     match cx.streams() {
         Some(streams) => streams.set_outgoing(bytes),
@@ -88,8 +90,8 @@ async fn get_object(cx: &Cx, input: GetObjectRequest) -> Result<GetObjectRespons
 
 async fn head_object(cx: &Cx, input: HeadObjectRequest) -> Result<HeadObjectResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    refuse_versions(input.version_id.as_deref(), input.sse_customer_algorithm.as_deref())?;
-    let object = object(cx.store(), &bucket.name, &input.key)?;
+    refuse(&[("SSECustomerAlgorithm", input.sse_customer_algorithm.is_some())])?;
+    let object = versions::find(cx.store(), &bucket.name, &input.key, input.version_id.as_deref())?;
     Conditions {
         if_match: input.if_match.as_deref(),
         if_none_match: input.if_none_match.as_deref(),
@@ -98,20 +100,11 @@ async fn head_object(cx: &Cx, input: HeadObjectRequest) -> Result<HeadObjectResp
     }
     .check(&object)?;
     let span = Span::of(&object, input.range.as_deref(), input.part_number)?;
-    Ok(shown!(HeadObjectResponse, input, &object, &span))
+    Ok(shown!(HeadObjectResponse, bucket, input, &object, &span))
 }
 
 fn is_unsigned(cx: &Cx) -> bool {
     cx.streams().is_some() && cx.caller().access_key.is_empty()
-}
-
-/// Without versioning, an object has the version `null` and no other.
-pub fn refuse_versions(version: Option<&str>, customer_key: Option<&str>) -> Result<(), Error> {
-    refuse(&[("SSECustomerAlgorithm", customer_key.is_some())])?;
-    match version {
-        None | Some("null") => Ok(()),
-        Some(other) => Err(errors::invalid_argument("versionId", other, "Invalid version id specified")),
-    }
 }
 
 /// The conditions of a read.

@@ -10,7 +10,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(ListObjectVersions: list_object_versions(ListObjectVersionsRequest)),
     operation!(ListObjects: list_objects(ListObjectsRequest)),
     operation!(ListObjectsV2: list_objects_v2(ListObjectsV2Request)),
 ];
@@ -133,54 +132,6 @@ async fn list_objects(cx: &Cx, input: ListObjectsRequest) -> Result<ListObjectsR
         common_prefixes: encoding.prefixes(&page.prefixes),
         encoding_type: input.encoding_type,
         request_charged: None,
-    })
-}
-
-/// Versions are not kept: each object has the one that AWS calls `null`.
-async fn list_object_versions(cx: &Cx, input: ListObjectVersionsRequest) -> Result<ListObjectVersionsResponse, Error> {
-    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    let most = most("max-keys", input.max_keys)?;
-    let key_marker = input.key_marker.as_deref().unwrap_or("");
-    if input.version_id_marker.as_deref().is_some_and(|marker| !marker.is_empty()) && key_marker.is_empty() {
-        let text = "A version-id marker cannot be specified without a key marker.";
-        return Err(errors::invalid_argument("version-id-marker", "", text));
-    }
-    let asked = Asked {
-        prefix: input.prefix.as_deref().unwrap_or(""),
-        delimiter: input.delimiter.as_deref().unwrap_or(""),
-        after: key_marker,
-        most,
-    };
-    let page = list(cx.store().list::<Record>(&within(&bucket.name))?, &asked);
-    let encoding = Encoding::asked(input.encoding_type.as_deref());
-    let ends_with_a_key = page.entries.last().is_some_and(|(key, _)| page.next.as_deref() == Some(&**key));
-    let versions = contents(&page, &encoding, Some(owner(&bucket.owner))).into_iter().map(|object| ObjectVersion {
-        e_tag: object.e_tag,
-        checksum_algorithm: object.checksum_algorithm,
-        checksum_type: object.checksum_type,
-        size: object.size,
-        storage_class: object.storage_class,
-        key: object.key,
-        version_id: Some("null".to_owned()),
-        is_latest: Some(true),
-        last_modified: object.last_modified,
-        owner: object.owner,
-        restore_status: None,
-    });
-    Ok(ListObjectVersionsResponse {
-        is_truncated: Some(page.next.is_some()),
-        key_marker: Some(encoding.of(key_marker)),
-        version_id_marker: Some(input.version_id_marker.clone().unwrap_or_default()),
-        next_key_marker: page.next.as_deref().map(|next| encoding.of(next)),
-        next_version_id_marker: ends_with_a_key.then(|| "null".to_owned()),
-        versions: versions.collect(),
-        name: Some(bucket.name.clone()),
-        prefix: Some(encoding.of(asked.prefix)),
-        delimiter: input.delimiter.as_deref().map(|delimiter| encoding.of(delimiter)),
-        max_keys: Some(most as i32),
-        common_prefixes: encoding.prefixes(&page.prefixes),
-        encoding_type: input.encoding_type.clone(),
-        ..Default::default()
     })
 }
 

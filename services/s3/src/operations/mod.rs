@@ -13,11 +13,12 @@ pub mod multipart;
 pub mod put;
 pub mod settings;
 pub mod tags;
+pub mod versions;
 
 use crate::errors;
 use crate::records::{Bucket, Object, all_buckets, within};
 use kiln_s3_shapes::Owner;
-use kiln_service_kit::{Cx, Error, Store, Tx};
+use kiln_service_kit::{Cx, Error, Tx};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -41,20 +42,15 @@ pub fn bucket(cx: &Cx, name: &str, expected_owner: Option<&String>) -> Result<Ar
     Ok(bucket)
 }
 
-/// The object of that key in a bucket that is known to be there.
-pub fn object(store: &Store, bucket: &str, key: &str) -> Result<Arc<Object>, Error> {
-    store.get::<Object>(&within(bucket), key)?.ok_or_else(|| errors::no_such_key(key))
-}
-
 /// A key fit to be stored under.
 pub fn check_key(key: &str) -> Result<(), Error> {
     if key.len() > LONGEST_KEY { Err(errors::key_too_long()) } else { Ok(()) }
 }
 
-/// Nothing is put into a bucket that was deleted meanwhile.
-pub fn still_there(tx: &Tx<'_>, bucket: &str) -> Result<(), Error> {
+/// Nothing is put into a bucket that was deleted meanwhile; how it is now.
+pub fn still_there(tx: &Tx<'_>, bucket: &str) -> Result<Arc<Bucket>, Error> {
     let found = tx.get::<Bucket>(&all_buckets(), bucket)?;
-    found.map(|_| ()).ok_or_else(|| errors::no_such_bucket(bucket))
+    found.ok_or_else(|| errors::no_such_bucket(bucket))
 }
 
 /// `If-Match` and `If-None-Match` of a write, judged in the transaction that writes.
@@ -64,7 +60,7 @@ pub fn check_write(
     key: &str,
     if_match: Option<&String>,
     if_none_match: Option<&String>,
-) -> Result<Option<Arc<Object>>, Error> {
+) -> Result<(), Error> {
     let there = tx.get::<Object>(&within(bucket), key)?;
     match (if_match, &there) {
         (Some(_), None) => return Err(errors::no_such_key(key)),
@@ -75,7 +71,7 @@ pub fn check_write(
     }
     match (if_none_match.map(String::as_str), &there) {
         (Some("*"), Some(_)) => Err(errors::precondition_failed("If-None-Match")),
-        (Some("*") | None, _) => Ok(there),
+        (Some("*") | None, _) => Ok(()),
         (Some(_), _) => Err(Error::not_built("s3: If-None-Match with anything but * when writing")),
     }
 }

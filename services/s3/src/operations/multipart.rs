@@ -6,7 +6,7 @@ use crate::checksum::Algorithm;
 use crate::described::{check_settings, described, refuse, show_checksum};
 use crate::errors;
 use crate::files::ObjectFiles;
-use crate::operations::copy::find_source;
+use crate::operations::copy::{Source, find_source};
 use crate::operations::get::{Conditions, Span};
 use crate::receive::{self, LARGEST, Promised, Received, promised};
 use crate::records::{Bucket, Part as PartRecord, Upload, part_id, within};
@@ -183,7 +183,7 @@ async fn upload_part_copy(cx: &Cx, input: UploadPartCopyRequest) -> Result<Uploa
         unmodified_since: input.copy_source_if_unmodified_since,
     };
     let expected = input.expected_source_bucket_owner.as_ref();
-    let (_, _, object) = find_source(cx, &input.copy_source, expected, conditions)?;
+    let Source { object, version, .. } = find_source(cx, &input.copy_source, expected, conditions)?;
     let span = match input.copy_source_range.as_deref() {
         None => Span { from: 0, to: object.size, part: false },
         Some(range) => Span::within(range, object.size)?.ok_or_else(|| {
@@ -204,6 +204,7 @@ async fn upload_part_copy(cx: &Cx, input: UploadPartCopyRequest) -> Result<Uploa
         show_checksum!(result, checksum);
     }
     Ok(UploadPartCopyResponse {
+        copy_source_version_id: version,
         copy_part_result: Some(result),
         server_side_encryption: Some("AES256".to_owned()),
         ..Default::default()

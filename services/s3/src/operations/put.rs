@@ -5,7 +5,8 @@ use crate::checksum::Algorithm;
 use crate::described::{check_settings, described, refuse, show_checksum};
 use crate::files::ObjectFiles;
 use crate::receive::{self, Promised, promised};
-use crate::records::{Object, within};
+use crate::records::Object;
+use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
@@ -33,6 +34,7 @@ async fn put_object(cx: &Cx, input: PutObjectRequest) -> Result<PutObjectRespons
         described,
         checksum: Some(received.checksum.clone()),
         tags,
+        place: Default::default(),
     };
     let mut answer = PutObjectResponse {
         e_tag: Some(quoted(&object.etag)),
@@ -41,19 +43,16 @@ async fn put_object(cx: &Cx, input: PutObjectRequest) -> Result<PutObjectRespons
         ..Default::default()
     };
     show_checksum!(answer, received.checksum);
-    let before = cx
+    let changed = cx
         .store()
         .write(|tx| {
-            still_there(tx, &bucket.name)?;
-            let there =
-                check_write(tx, &bucket.name, &input.key, input.if_match.as_ref(), input.if_none_match.as_ref())?;
-            tx.put(&within(&bucket.name), &input.key, object)?;
-            Ok::<_, Error>(there)
+            let bucket = still_there(tx, &bucket.name)?;
+            check_write(tx, &bucket.name, &input.key, input.if_match.as_ref(), input.if_none_match.as_ref())?;
+            versions::put(tx, &bucket, &input.key, object, cx.ids())
         })
         .await?;
     received.staged.keep();
-    if let Some(before) = before {
-        cx.part::<ObjectFiles>()?.remove(&before.pieces).await;
-    }
+    cx.part::<ObjectFiles>()?.remove(&changed.unused).await;
+    answer.version_id = changed.version;
     Ok(answer)
 }

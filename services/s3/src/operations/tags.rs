@@ -1,9 +1,9 @@
 //! Tags of buckets and of objects.
 
-use super::{bucket, object};
+use super::bucket;
 use crate::errors;
-use crate::operations::get::refuse_versions;
-use crate::records::{Bucket, Object, all_buckets, within};
+use crate::records::{Bucket, all_buckets};
+use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::collections::BTreeMap;
@@ -118,17 +118,16 @@ async fn set_bucket_tags(cx: &Cx, bucket: &Bucket, mut tags: Tags) -> Result<(),
 
 async fn get_object_tagging(cx: &Cx, input: GetObjectTaggingRequest) -> Result<GetObjectTaggingResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    refuse_versions(input.version_id.as_deref(), None)?;
-    let object = object(cx.store(), &bucket.name, &input.key)?;
-    Ok(GetObjectTaggingResponse { version_id: None, tag_set: to_list(&object.tags) })
+    let object = versions::find(cx.store(), &bucket.name, &input.key, input.version_id.as_deref())?;
+    let version_id = bucket.versioning.map(|_| object.place.version.clone());
+    Ok(GetObjectTaggingResponse { version_id, tag_set: to_list(&object.tags) })
 }
 
 async fn put_object_tagging(cx: &Cx, input: PutObjectTaggingRequest) -> Result<PutObjectTaggingResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    refuse_versions(input.version_id.as_deref(), None)?;
     let tags = object_tags(&input.tagging.tag_set)?;
-    set_object_tags(cx, &bucket.name, &input.key, tags).await?;
-    Ok(PutObjectTaggingResponse::default())
+    let version_id = set_object_tags(cx, &bucket, &input.key, input.version_id.as_deref(), tags).await?;
+    Ok(PutObjectTaggingResponse { version_id })
 }
 
 async fn delete_object_tagging(
@@ -136,17 +135,19 @@ async fn delete_object_tagging(
     input: DeleteObjectTaggingRequest,
 ) -> Result<DeleteObjectTaggingResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    refuse_versions(input.version_id.as_deref(), None)?;
-    set_object_tags(cx, &bucket.name, &input.key, Tags::new()).await?;
-    Ok(DeleteObjectTaggingResponse::default())
+    let version_id = set_object_tags(cx, &bucket, &input.key, input.version_id.as_deref(), Tags::new()).await?;
+    Ok(DeleteObjectTaggingResponse { version_id })
 }
 
-async fn set_object_tags(cx: &Cx, bucket: &str, key: &str, tags: Tags) -> Result<(), Error> {
-    cx.store()
-        .write(|tx| {
-            let found = tx.get::<Object>(&within(bucket), key)?.ok_or_else(|| errors::no_such_key(key))?;
-            tx.put(&within(bucket), key, Object { tags, ..Object::clone(&found) })?;
-            Ok::<_, Error>(())
-        })
-        .await
+/// The version that has them now, where the bucket has versions.
+async fn set_object_tags(
+    cx: &Cx,
+    bucket: &Bucket,
+    key: &str,
+    version: Option<&str>,
+    tags: Tags,
+) -> Result<Option<String>, Error> {
+    let found = versions::find(cx.store(), &bucket.name, key, version)?;
+    cx.store().write(|tx| versions::change(tx, &bucket.name, key, version, |object| object.tags = tags)).await?;
+    Ok(bucket.versioning.map(|_| found.place.version.clone()))
 }

@@ -12,8 +12,14 @@ use std::collections::BTreeMap;
 pub struct Bucket;
 
 /// Properties that are carried out; others are refused by name.
-const BUILT: [&str; 5] =
-    ["BucketName", "Tags", "PublicAccessBlockConfiguration", "OwnershipControls", "BucketEncryption"];
+const BUILT: [&str; 6] = [
+    "BucketName",
+    "Tags",
+    "VersioningConfiguration",
+    "PublicAccessBlockConfiguration",
+    "OwnershipControls",
+    "BucketEncryption",
+];
 
 #[async_trait]
 impl ResourceType for Bucket {
@@ -28,12 +34,12 @@ impl ResourceType for Bucket {
             let has = |key: &str, value: &str| tags.iter().any(|tag| tag.key == key && tag.value == value);
             let ours = has("aws:cloudformation:stack-id", &request.stack_id)
                 && has("aws:cloudformation:logical-id", &request.logical_id);
-            return match ours {
-                true => Ok(name),
-                false => {
-                    Err(Error::sender("BucketAlreadyOwnedByYou", format!("{name} already exists")).with_status(409))
-                }
-            };
+            if !ours {
+                let text = format!("{name} already exists");
+                return Err(Error::sender("BucketAlreadyOwnedByYou", text).with_status(409));
+            }
+            settings(cx, &name, request).await?;
+            return Ok(name);
         }
         let elsewhere = (cx.region() != "us-east-1").then(|| cx.region().to_owned());
         let configuration =
@@ -44,6 +50,7 @@ impl ResourceType for Bucket {
             ..Default::default()
         })
         .await?;
+        settings(cx, &name, request).await?;
         Ok(name)
     }
 
@@ -51,7 +58,8 @@ impl ResourceType for Bucket {
         check(request)?;
         let tagging = Tagging { tag_set: tags(request) };
         let put = PutBucketTaggingRequest { bucket: physical_id.to_owned(), tagging, ..Default::default() };
-        cx.call(put).await.map(|_| ())
+        cx.call(put).await?;
+        settings(cx, physical_id, request).await
     }
 
     async fn delete(&self, cx: &Cx, physical_id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
@@ -91,6 +99,39 @@ async fn tags_of(cx: &Cx, name: &str) -> Result<Option<Vec<Tag>>, Error> {
     }
 }
 
+/// Sets what the template says of versions and of public access.
+async fn settings(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Result<(), Error> {
+    let wanted = request.properties.pointer("/VersioningConfiguration/Status").and_then(Json::as_str);
+    let asked = GetBucketVersioningRequest { bucket: bucket.to_owned(), ..Default::default() };
+    let now = cx.call(asked).await?.status;
+    // Left out of the template, versions are not kept any more.
+    let wanted = wanted.or(now.as_ref().map(|_| "Suspended"));
+    if let Some(status) = wanted.filter(|wanted| now.as_deref() != Some(*wanted)) {
+        let configuration = VersioningConfiguration { status: Some(status.to_owned()), ..Default::default() };
+        cx.call(PutBucketVersioningRequest {
+            bucket: bucket.to_owned(),
+            versioning_configuration: configuration,
+            ..Default::default()
+        })
+        .await?;
+    }
+    if let Some(Json::Object(given)) = request.properties.get("PublicAccessBlockConfiguration") {
+        let is = |name: &str| Some(given.get(name).is_some_and(|v| v.as_bool() == Some(true) || v == "true"));
+        cx.call(PutPublicAccessBlockRequest {
+            bucket: bucket.to_owned(),
+            public_access_block_configuration: PublicAccessBlockConfiguration {
+                block_public_acls: is("BlockPublicAcls"),
+                ignore_public_acls: is("IgnorePublicAcls"),
+                block_public_policy: is("BlockPublicPolicy"),
+                restrict_public_buckets: is("RestrictPublicBuckets"),
+            },
+            ..Default::default()
+        })
+        .await?;
+    }
+    Ok(())
+}
+
 fn tags(request: &ResourceRequest) -> Vec<Tag> {
     request.all_tags().into_iter().map(|(key, value)| Tag { key, value }).collect()
 }
@@ -102,11 +143,6 @@ fn check(request: &ResourceRequest) -> Result<(), Error> {
     let refused = |what: &str| Err(Error::not_built(format!("AWS::S3::Bucket {what}")));
     if let Some(other) = properties.keys().find(|name| !BUILT.contains(&name.as_str())) {
         return refused(other);
-    }
-    let truth = |value: &Json| value.as_bool() == Some(true) || value.as_str() == Some("true");
-    let open = properties.get("PublicAccessBlockConfiguration").and_then(Json::as_object);
-    if open.is_some_and(|settings| !settings.values().all(truth)) {
-        return refused("PublicAccessBlockConfiguration that lets the public in");
     }
     let all = |value: Option<&Json>, pointer: &str, wanted: &str| {
         value
