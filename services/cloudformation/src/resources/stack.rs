@@ -32,7 +32,7 @@ pub struct NestedStackType;
 #[async_trait]
 impl ResourceType for NestedStackType {
     fn type_name(&self) -> &'static str {
-        NESTED
+        "AWS::CloudFormation::Stack"
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
