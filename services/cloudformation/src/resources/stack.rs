@@ -12,7 +12,7 @@ use crate::operations::start::{self, Begin};
 use crate::records::family::{NESTED, Parent, children, depth};
 use crate::records::stack::OnFailure;
 use crate::records::{OperationKind, Stack, Status};
-use crate::request::Wish;
+use crate::request::{Prepared, Wish};
 use async_trait::async_trait;
 use kiln_cloudformation_shapes::{Parameter, Tag};
 use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, Tx};
@@ -53,19 +53,10 @@ impl ResourceType for NestedStackType {
             root_id: parent.root_id().to_owned(),
             token: request.token.clone(),
         });
-        stack.timeout_minutes = request.integer("TimeoutInMinutes").and_then(|minutes| i32::try_from(minutes).ok());
+        stack.timeout_minutes = timeout(request)?;
         stack.retain_except_on_create = parent.retain_except_on_create;
         let prepared = wish(request, &parent)?.prepare(cx, (&stack).into(), None).await?;
-        let begin = Begin {
-            version: prepared.version,
-            imports: prepared.imports,
-            role_arn: parent.role_arn.clone(),
-            on_failure: match parent.on_failure {
-                OnFailure::DoNothing => OnFailure::DoNothing,
-                _ => OnFailure::Stop,
-            },
-            operation: start::asked_by(&parent, start::operation(cx, OperationKind::Create, None)),
-        };
+        let begin = begin(cx, &parent, prepared, OperationKind::Create, OnFailure::Stop);
         cx.store().write(|tx| start::begin(tx, cx, &mut stack, begin)).await?;
         Ok(stack.id)
     }
@@ -169,6 +160,28 @@ fn wish(request: &ResourceRequest, parent: &Stack) -> Result<Wish, Error> {
     })
 }
 
+/// An operation of the child that is part of its parent's. `else_do` is what a failure brings, unless the
+/// parent leaves everything as it is.
+fn begin(cx: &Cx, parent: &Stack, prepared: Prepared, kind: OperationKind, else_do: OnFailure) -> Begin {
+    Begin {
+        version: prepared.version,
+        imports: prepared.imports,
+        role_arn: parent.role_arn.clone(),
+        on_failure: match parent.on_failure {
+            OnFailure::DoNothing => OnFailure::DoNothing,
+            _ => else_do,
+        },
+        operation: start::asked_by(parent, start::operation(cx, kind, None)),
+    }
+}
+
+/// The property `TimeoutInMinutes`.
+fn timeout(request: &ResourceRequest) -> Result<Option<i32>, Error> {
+    let too_long = |minutes| validation(format!("Invalid value {minutes} for property TimeoutInMinutes"));
+    let minutes = request.integer("TimeoutInMinutes");
+    minutes.map(|minutes| i32::try_from(minutes).map_err(|_| too_long(minutes))).transpose()
+}
+
 /// What the parent is told of the child.
 fn judge(parent: &Stack, child: &Stack) -> Stability {
     use Status::*;
@@ -233,16 +246,7 @@ async fn forward(cx: &Cx, parent: &Stack, child: &Stack, request: &ResourceReque
     if changes.is_none() && child.target.is_none() && same_tags {
         return Ok(());
     }
-    let begin = Begin {
-        version: prepared.version,
-        imports: prepared.imports,
-        role_arn: parent.role_arn.clone(),
-        on_failure: match parent.on_failure {
-            OnFailure::DoNothing => OnFailure::DoNothing,
-            _ => OnFailure::Rollback,
-        },
-        operation: start::asked_by(parent, start::operation(cx, OperationKind::Update, None)),
-    };
+    let begin = begin(cx, parent, prepared, OperationKind::Update, OnFailure::Rollback);
     cx.store()
         .write::<_, Error>(|tx| {
             let mut stack = current(tx.get(cx.scope(), &child.id)?, &child.id)?;

@@ -136,6 +136,10 @@ async fn what_a_child_cannot_be_is_said_in_its_parents_story() {
             format!("TemplateURL: \"{net}\", Parameters: {{Cidr: [a]}}"),
             "Value of property Parameters must be an object with String (or simple type) properties",
         ),
+        (
+            format!("TemplateURL: \"{net}\", TimeoutInMinutes: 4294967296"),
+            "Invalid value 4294967296 for property TimeoutInMinutes",
+        ),
         (format!("TemplateURL: \"{role}\""), "Requires capabilities : [CAPABILITY_IAM]"),
     ] {
         let body = format!("Resources: {{Net: {{Type: AWS::CloudFormation::Stack, Properties: {{{properties}}}}}}}");
