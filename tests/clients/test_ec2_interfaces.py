@@ -112,6 +112,8 @@ class Interfaces(unittest.TestCase):
 
         ec2.reboot_instances(InstanceIds=[web])
         wait_for("the machine to come up again", lambda: "2" in self.boots(web))
+        up = lambda: self.sh(web, "systemctl", "is-system-running").strip() == "running"  # noqa: E731
+        wait_for("its systemd to take orders", up)
         self.sh(web, "systemd-run", "--working-directory=/www", "python3", "-m", "http.server", "8080")
         wait_for("the page after a reboot", lambda: self.asks(address) and self.asks(more))
 
