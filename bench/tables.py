@@ -2,8 +2,9 @@
 
 
 def table(rows):
-    """Rows of (what, measured, promised, kept?)."""
+    """Rows of (what, measured, promised, kept?), and where it is known why a promise may be missed, that."""
     lines = ["| what | measured | promised | kept |", "|---|---|---|---|"]
-    for what, measured, promised, kept in rows:
-        lines.append(f"| {what} | {measured} | {promised} | {'yes' if kept else 'no'} |")
+    for what, measured, promised, kept, *why in rows:
+        answer = "yes" if kept else ": ".join(["no", *why])
+        lines.append(f"| {what} | {measured} | {promised} | {answer} |")
     return "\n".join(lines)
