@@ -58,7 +58,9 @@ class Kiln:
             self.close()
             raise
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        if kind:
+            print(f"kiln's log, its end:\n{self.log()[-4000:]}", file=sys.stderr)
         self.close()
 
     def start(self):

@@ -133,9 +133,14 @@ class OpenMode(unittest.TestCase):
             ec2 = kiln.client("ec2")
             base = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
             instance = ec2.run_instances(ImageId=base, MinCount=1, MaxCount=1, InstanceType="t3.micro")["Instances"][0]["InstanceId"]
-            ask = f"curl -s --max-time 5 --aws-sigv4 aws:amz:us-east-1:sts --user any:keys -d 'Action=GetCallerIdentity&Version=2011-06-15' {ENDPOINT}/"
-            said = wait_for("an answer", lambda: kiln.cli("shell", instance, "--", "sh", "-c", ask, check=False).stdout, 30)
-            self.assertIn("<Code>AccessDenied</Code>", said)
+            ask = f"curl -sS --max-time 5 --aws-sigv4 aws:amz:us-east-1:sts --user any:keys -d 'Action=GetCallerIdentity&Version=2011-06-15' {ENDPOINT}/"
+            def answered():
+                done = kiln.cli("shell", instance, "--", "sh", "-c", ask, check=False)
+                if done.returncode != 0:
+                    raise AssertionError(f"rc {done.returncode}: {done.stderr}")
+                return done.stdout
+
+            self.assertIn("<Code>AccessDenied</Code>", wait_for("an answer", answered))
 
 
 if __name__ == "__main__":
