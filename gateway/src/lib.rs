@@ -17,6 +17,7 @@ mod authenticate;
 mod body;
 mod chunked;
 mod decode;
+mod finish;
 mod listen;
 mod name;
 mod rest;

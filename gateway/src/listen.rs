@@ -3,6 +3,7 @@
 use crate::answer::{self, Body};
 use crate::authenticate::Authenticator;
 use crate::body::{Bodies, Taken};
+use crate::finish::called;
 use crate::rest::{self, RestCall};
 use crate::{decode, name};
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use kiln_protocol::{Error, Protocol};
-use kiln_service_kit::{Cx, Platform, Scope, invoke};
+use kiln_service_kit::{Cx, Platform, Scope};
 use kiln_signing::Body as SignedBody;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -217,7 +218,7 @@ impl Gateway {
         };
         let scope = Scope::new(who.caller.account.as_str(), who.region.as_str());
         let cx = Cx::new(platform.clone(), scope, who.caller, request_id).from_ip(client.ip()).via_host(host);
-        match invoke(&cx, operation, value).await {
+        match called(cx, operation, value).await {
             Ok(value) => answer::success(&call, operation, &value, request_id),
             Err(error) => {
                 if error.status >= 500 && error.status != 501 {

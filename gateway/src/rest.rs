@@ -12,6 +12,7 @@
 
 use crate::answer::{self, Body};
 use crate::chunked::{self, Form};
+use crate::finish::called;
 use crate::listen::{Gateway, not_served};
 use crate::name::{self, Call};
 use bytes::{Bytes, BytesMut};
@@ -21,8 +22,8 @@ use http::{Method, Response};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
 use kiln_protocol::rest::RestRequest;
-use kiln_protocol::{Error, Kind, Location, Value};
-use kiln_service_kit::{ByteStream, Cx, Operation, Platform, Scope, Service, Streams, invoke};
+use kiln_protocol::{Error, Kind, Location};
+use kiln_service_kit::{ByteStream, Cx, Operation, Platform, Scope, Service, Streams};
 use kiln_signing::{Body as SignedBody, ChunkSignatures, SigError};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -186,24 +187,6 @@ fn missing_length() -> Error {
     Error::sender("MissingContentLength", "You must provide the Content-Length HTTP header.").with_status(411)
 }
 
-/// Runs an operation though the caller hangs up in the middle of it: between the steps that it is
-/// made of nobody could tell what of it was done. It sees that its body ends early.
-async fn to_the_end(cx: Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
-    let (service, name) = (operation.model.name, operation.name);
-    let work = tokio::spawn(async move {
-        let platform = cx.platform().clone();
-        let operation = platform.operation(service, name);
-        invoke(&cx, operation.ok_or_else(|| Error::internal("an operation is gone"))?, value).await
-    });
-    match work.await {
-        Ok(answered) => answered,
-        Err(ended) => match ended.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Error::internal("the operation was broken off")),
-        },
-    }
-}
-
 /// How the body comes, by its head.
 fn form(head: &Parts, signatures: Option<ChunkSignatures>) -> Result<Form, Error> {
     let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
@@ -316,7 +299,8 @@ impl Gateway {
             .map_err(|error| in_s3s_words(error, has_document))?;
         let scope = Scope::new(who.caller.account.as_str(), who.region.as_str());
         let cx = Cx::new(platform.clone(), scope, who.caller, request_id).from_ip(client.ip()).via_host(host);
-        let answered = to_the_end(cx.with_streams(streams.clone()), operation, value).await;
+        // Who hangs up is seen by the operation as a body that ends early.
+        let answered = called(cx.with_streams(streams.clone()), operation, value).await;
         if let Some(mut rest) = streams.take_incoming().filter(|_| !head.headers.contains_key("expect")) {
             let read = async {
                 let mut read = 0;
