@@ -253,22 +253,35 @@ impl Given {
 impl Drop for Given {
     /// After a failed test: the same, as far as it goes.
     fn drop(&mut self) {
-        let driver = self.driver.clone();
-        let down = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().unwrap();
-            runtime.block_on(async move {
-                for status in driver.list().await.unwrap_or_default() {
-                    if let Err(e) = driver.terminate(&status.spec.id).await {
-                        eprintln!("clean up {}: {}", status.spec.id, e.chain());
-                    }
+        take_down(self.driver.clone());
+    }
+}
+
+/// A second driver of a test; taken down with its machines, however the test ends.
+pub struct Second(pub Arc<LocalDriver>);
+
+impl Drop for Second {
+    fn drop(&mut self) {
+        take_down(self.0.clone());
+    }
+}
+
+/// As far as it goes.
+fn take_down(driver: Arc<LocalDriver>) {
+    let down = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async move {
+            for status in driver.list().await.unwrap_or_default() {
+                if let Err(e) = driver.terminate(&status.spec.id).await {
+                    eprintln!("clean up {}: {}", status.spec.id, e.chain());
                 }
-                if let Err(e) = driver.shutdown(false).await {
-                    eprintln!("clean up: {}", e.chain());
-                }
-            });
+            }
+            if let Err(e) = driver.shutdown(false).await {
+                eprintln!("clean up: {}", e.chain());
+            }
         });
-        if down.join().is_err() {
-            eprintln!("clean up failed");
-        }
+    });
+    if down.join().is_err() {
+        eprintln!("clean up failed");
     }
 }
