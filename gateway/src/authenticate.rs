@@ -41,7 +41,8 @@ impl Authenticator {
         let refuse = |error: SigError| refusal(error, family);
         if platform.is_open() {
             refuse_other_sites(&head.headers)?;
-            return open(platform, kiln_signing::parse(&request).ok().map(|claim| (claim.access_key_id, claim.region)));
+            let claim = kiln_signing::parse(&request).ok().map(|claim| (claim.access_key_id, claim.region));
+            return open(platform, call.model.signing_name, claim);
         }
         let claim = kiln_signing::parse(&request).map_err(refuse)?;
         claim.expect_scope(call.model.signing_name, None).map_err(refuse)?;
@@ -52,6 +53,7 @@ impl Authenticator {
         let chunks = streamed.then(|| self.verifier.chunk_signatures(&claim, &credential.secret));
         let mut caller = credential.caller;
         caller.access_key = claim.access_key_id;
+        tell_of_use(platform, &caller, call.model.signing_name, &claim.region);
         Ok(Who { caller, region: claim.region, chunks })
     }
 
@@ -63,7 +65,7 @@ impl Authenticator {
         let judge = || {
             if platform.is_open() {
                 refuse_other_sites(&head.headers)?;
-                return open(platform, claim.ok().map(|claim| (claim.access_key_id, String::new())));
+                return open(platform, "s3", claim.ok().map(|claim| (claim.access_key_id, String::new())));
             }
             let refuse = |error: SigError| refusal(error, Family::S3);
             let claim = claim.map_err(refuse)?;
@@ -72,6 +74,7 @@ impl Authenticator {
             check_end(platform, &credential, Family::S3)?;
             let mut caller = credential.caller;
             caller.access_key = claim.access_key_id;
+            tell_of_use(platform, &caller, "s3", &platform.home().region);
             Ok(Who { caller, region: String::new(), chunks: None })
         };
         Some(judge())
@@ -96,6 +99,12 @@ fn credential(platform: &Platform, id: &str, token: Option<&str>, family: Family
         // Also a token where none belongs: a long-term key has none.
         Some(credential) if credential.active && credential.session_token.as_deref() == token => Ok(credential),
         _ => Err(refusal(SigError::InvalidClientTokenId, family)),
+    }
+}
+
+fn tell_of_use(platform: &Platform, caller: &Caller, service: &str, region: &str) {
+    if let Some(access) = platform.access() {
+        access.used(caller, service, region);
     }
 }
 
@@ -132,7 +141,7 @@ fn refuse_other_sites(headers: &HeaderMap) -> Result<(), Error> {
 
 /// A key that this platform gave out is its owner's in open mode too: who assumed a role in another
 /// account works in that account.
-fn open(platform: &Platform, claim: Option<(String, String)>) -> Result<Who, Error> {
+fn open(platform: &Platform, service: &str, claim: Option<(String, String)>) -> Result<Who, Error> {
     let home = platform.home();
     let (key, region) = match claim {
         Some(claim) => claim,
@@ -143,8 +152,12 @@ fn open(platform: &Platform, claim: Option<(String, String)>) -> Result<Who, Err
         Some(access) if !is_account => access.credential(&key)?.map(|credential| credential.caller),
         _ => None,
     };
+    let is_known = known.is_some();
     let mut caller = known.unwrap_or_else(|| Caller::root(if is_account { &key } else { &home.account }));
     caller.access_key = key;
+    if is_known {
+        tell_of_use(platform, &caller, service, if region.is_empty() { &home.region } else { &region });
+    }
     Ok(Who { caller, region, chunks: None })
 }
 

@@ -6,7 +6,7 @@ use kiln_service_kit::{
     Access, Caller, Clock, Credential, Cx, Error, Grant, IdSource, PlatformBuilder, Service, Store, Timestamp,
 };
 use kiln_signing::{Body, RequestParts, Signer};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -30,7 +30,11 @@ static MODEL: ServiceModel = ServiceModel {
 
 /// `long`: a user's key; `idle`: one that was made inactive; `short`: a session's for an hour;
 /// `over`: one whose hour has just passed.
-struct Keys;
+#[derive(Default)]
+struct Keys {
+    /// Who was let in, and where.
+    uses: Mutex<Vec<String>>,
+}
 
 impl Access for Keys {
     fn credential(&self, access_key: &str) -> Result<Option<Credential>, Error> {
@@ -45,6 +49,10 @@ impl Access for Keys {
         }))
     }
 
+    fn used(&self, caller: &Caller, service: &str, region: &str) {
+        self.uses.lock().expect("no panic").push(format!("{} {service} {region}", caller.access_key));
+    }
+
     fn authorize(&self, _: &Cx, _: &Grant<'_>) -> Result<(), Error> {
         Ok(())
     }
@@ -53,6 +61,7 @@ impl Access for Keys {
 struct Given {
     address: std::net::SocketAddr,
     clock: Clock,
+    keys: Arc<Keys>,
     _stop: watch::Sender<bool>,
 }
 
@@ -60,13 +69,14 @@ async fn given() -> Given {
     let clock = Clock::simulated(Timestamp(START));
     let builder = PlatformBuilder::new(Store::in_memory(clock.clone()), clock.clone(), IdSource::seeded(1));
     let platform = builder.service(Service::new(&MODEL, &[])).build();
-    platform.set_access(Arc::new(Keys));
+    let keys = Arc::<Keys>::default();
+    platform.set_access(keys.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = watch::channel(false);
     let gateway = Gateway::new(platform, vec![], Limits::default());
     tokio::spawn(async move { gateway.serve(listener, stopped).await });
-    Given { address, clock, _stop: stop }
+    Given { address, clock, keys, _stop: stop }
 }
 
 impl Given {
@@ -108,6 +118,8 @@ async fn a_key_comes_with_its_token_and_no_other() {
     {
         assert_eq!(given.asks(key, token).await, "InvalidClientTokenId", "{key} {token:?}");
     }
+    let uses = given.keys.uses.lock().expect("no panic").join(", ");
+    assert_eq!(uses, "long ping us-east-1, short ping us-east-1");
 }
 
 #[tokio::test]

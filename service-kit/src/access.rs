@@ -119,6 +119,10 @@ pub trait Access: Send + Sync {
     /// The credential of an access key id; `None` for an unknown one.
     fn credential(&self, access_key: &str) -> Result<Option<Credential>, Error>;
 
+    /// A request was made with the caller's access key to a service, as signatures name it, in a region;
+    /// told before it is known whether it may. Nobody must keep it.
+    fn used(&self, _caller: &Caller, _service: &str, _region: &str) {}
+
     /// `Ok` when allowed, else AWS's AccessDenied error in its wording.
     fn authorize(&self, cx: &Cx, grant: &Grant<'_>) -> Result<(), Error>;
 }

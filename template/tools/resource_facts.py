@@ -22,7 +22,7 @@ TYPES = {
     "elasticloadbalancingv2": "LoadBalancer TargetGroup Listener ListenerRule",
     "s3": "Bucket",
     "iam": """Role InstanceProfile Policy ManagedPolicy User Group AccessKey UserToGroupAddition RolePolicy
-        UserPolicy GroupPolicy""",
+        UserPolicy GroupPolicy ServiceLinkedRole""",
     "ssm": "Parameter",
     "cloudformation": "WaitConditionHandle WaitCondition Stack",
 }

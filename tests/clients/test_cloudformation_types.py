@@ -60,6 +60,7 @@ Resources:
       ManagedPolicyArns: [!Ref Managed]
       Policies: [{PolicyName: inline, PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Action: "ssm:GetParameter", Resource: !Sub "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/*"}]}}]
       Tags: [{Key: a, Value: b}]
+  Linked: {Type: AWS::IAM::ServiceLinkedRole, Properties: {AWSServiceName: autoscaling.amazonaws.com, CustomSuffix: !Ref AWS::StackName, Description: !Ref Env}}
   Managed: {Type: AWS::IAM::ManagedPolicy, Properties: {PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Action: "ec2:Describe*", Resource: "*"}]}}}
   OnRole: {Type: AWS::IAM::Policy, Properties: {PolicyName: extra, Roles: [!Ref Role], PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Action: "ec2:*", Resource: "*"}]}}}
   OfRole: {Type: AWS::IAM::RolePolicy, Properties: {PolicyName: more, RoleName: !Ref Role, PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Action: "ec2:*", Resource: "*"}]}}}
@@ -176,6 +177,8 @@ class EveryType(unittest.TestCase):
         for name, tags in tagged.items():
             self.assertEqual(self.own(tags).get("group"), "b", name)
             self.assertNotIn("team", self.own(tags), f"{name} keeps a tag that the stack has no more")
+        linked = self.iam.get_role(RoleName=ids["Linked"])["Role"]
+        self.assertEqual((linked["RoleName"], linked["Description"]), ("AWSServiceRoleForAutoScaling_all", "prod"))
         ports = [rule["FromPort"] for rule in self.ec2.describe_security_groups(GroupIds=[ids["LbGroup"]])["SecurityGroups"][0]["IpPermissions"]]
         self.assertEqual(sorted(ports), [80, 443])
 
@@ -200,6 +203,7 @@ class EveryType(unittest.TestCase):
             self.ec2.describe_vpcs(Filters=mine)["Vpcs"], self.ec2.describe_addresses()["Addresses"],
             self.ec2.describe_network_interfaces()["NetworkInterfaces"], self.ec2.describe_key_pairs()["KeyPairs"],
             self.iam.list_users()["Users"], self.iam.list_groups()["Groups"], self.iam.list_policies(Scope="Local")["Policies"],
+            self.iam.list_roles()["Roles"],
         ]
         self.assertEqual(left, [[]] * len(left))
 

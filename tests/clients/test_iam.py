@@ -71,6 +71,28 @@ class Rights(unittest.TestCase):
         self.iam.update_access_key(UserName="ann", AccessKeyId=key["AccessKeyId"], Status="Inactive")
         self.assertEqual(self.refused(iam.get_user)[0], "InvalidClientTokenId")
 
+    def test_when_a_key_and_a_role_were_last_used(self):
+        key = self.user("lena", policy("Allow", "sts:AssumeRole"))
+        used = lambda: self.iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])
+        self.assertEqual(used()["UserName"], "lena")
+        self.assertEqual(used()["AccessKeyLastUsed"], {"ServiceName": "N/A", "Region": "N/A"})
+        role = self.role("used", self.trusting(f"arn:aws:iam::{self.account}:user/lena"), policy("Allow", "ssm:*"))
+        self.assertEqual(self.iam.get_role(RoleName="used")["Role"]["RoleLastUsed"], {})
+
+        # Refused requests are uses, too; those that are signed wrongly are not.
+        self.refused(self.client("ssm", key).describe_parameters)
+        last = wait_for("the use of the key", lambda: (u := used()["AccessKeyLastUsed"])["ServiceName"] == "ssm" and u, seconds=10)
+        self.assertEqual(last["Region"], "us-east-1")
+        self.assertAlmostEqual(last["LastUsedDate"].timestamp(), time.time(), delta=30)
+        self.refused(self.client("ec2", {**key, "SecretAccessKey": "x" * 40}).describe_vpcs)
+        given = self.client("sts", key).assume_role(RoleArn=role, RoleSessionName="s")["Credentials"]
+        self.client("ssm", given).describe_parameters()
+        last = wait_for("the use of the role", lambda: self.iam.get_role(RoleName="used")["Role"]["RoleLastUsed"], seconds=10)
+        self.assertEqual(last["Region"], "us-east-1")
+        self.assertEqual(used()["AccessKeyLastUsed"]["ServiceName"], "sts")
+        # Listings do not tell.
+        self.assertFalse([r for r in self.iam.list_roles()["Roles"] if "RoleLastUsed" in r])
+
     def test_services_deny_in_their_own_form(self):
         key = self.user("mallory", policy("Deny", "*"))
         code, message = self.refused(self.client("ec2", key).describe_instances)

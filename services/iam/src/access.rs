@@ -8,6 +8,7 @@
 //! Nothing is scanned: a key is found by its id, a user by its name, and both say where to go on.
 //! Temporary credentials are the sts service's, which puts itself in front of this.
 
+use crate::last_used::Uses;
 use crate::parsed::Parsed;
 use crate::records::{AccessKey, Role, User, everywhere};
 use crate::rights::Rights;
@@ -28,12 +29,14 @@ pub fn start(platform: Arc<Platform>) -> Pin<Box<dyn Future<Output = Result<(), 
         let root = platform.part::<RootCredential>()?;
         let account = platform.home().account.to_string();
         let store = platform.store().clone();
+        let uses = Uses::new(store.clone(), platform.clock().clone());
         platform.set_access(Arc::new(IamAccess {
             root,
             account,
             store,
             everywhere: everywhere(),
             parsed: Parsed::default(),
+            uses,
         }));
         Ok(())
     })
@@ -46,6 +49,7 @@ struct IamAccess {
     /// Kept, since it is asked for at every request.
     everywhere: Scope,
     parsed: Parsed,
+    uses: Uses,
 }
 
 impl Access for IamAccess {
@@ -70,9 +74,13 @@ impl Access for IamAccess {
         Ok(found(&key.secret, key.active, caller))
     }
 
+    fn used(&self, caller: &Caller, service: &str, region: &str) {
+        self.uses.by(caller, service, region);
+    }
+
     fn authorize(&self, cx: &Cx, grant: &Grant<'_>) -> Result<(), Error> {
         refuse_session_token(cx.caller(), grant.action)?;
-        let (principal, rights) = self.principal(cx.caller(), grant)?;
+        let (principal, rights) = self.principal(cx, grant)?;
         let mut request = circumstances(cx, principal, grant)?;
         request = request.principal_tags(rights.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())));
         let on_resource = match &grant.resource_policy {
@@ -101,7 +109,8 @@ impl Access for IamAccess {
 
 impl IamAccess {
     /// The caller in the words of policies, and what it may do.
-    fn principal(&self, caller: &Caller, grant: &Grant<'_>) -> Result<(Principal, Rights), Error> {
+    fn principal(&self, cx: &Cx, grant: &Grant<'_>) -> Result<(Principal, Rights), Error> {
+        let caller = cx.caller();
         let (arn, account, id) = (caller.arn.clone(), caller.account.clone(), caller.user_id.clone());
         let scope = Scope::new(account.as_str(), "");
         // Somebody whose user or role was removed meanwhile may do nothing.
@@ -125,6 +134,11 @@ impl IamAccess {
                 let by_name = |role: &Role| caller.access_key.is_empty() && role.name == role_id;
                 let (role, mut rights) =
                     found.filter(|(role, _)| role.id == role_id || by_name(role)).ok_or_else(gone)?;
+                if caller.access_key.is_empty() {
+                    // No request came with its credentials, and yet it is used.
+                    let service = grant.action.split(':').next().unwrap_or_default();
+                    self.uses.by_role(&account, role_name, &role.id, service, cx.region());
+                }
                 rights.limit_to_session(&self.store, &self.parsed, session_policies)?;
                 rights.tags.extend(session_tags.iter().cloned());
                 Ok((Principal::Session { arn, role_arn: role.arn.clone(), account, id }, rights))

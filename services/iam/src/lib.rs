@@ -5,6 +5,7 @@ mod attachments;
 mod documents;
 mod errors;
 mod holders;
+mod last_used;
 mod listing;
 mod managed;
 mod names;
@@ -26,6 +27,7 @@ pub fn service() -> Service {
             operations::users::OPERATIONS,
             operations::user_policies::OPERATIONS,
             operations::access_keys::OPERATIONS,
+            operations::last_used::OPERATIONS,
             operations::groups::OPERATIONS,
             operations::group_policies::OPERATIONS,
             operations::roles::OPERATIONS,

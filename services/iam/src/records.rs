@@ -79,6 +79,21 @@ impl Record for AccessKey {
     const KIND: &'static str = "iam/access-key";
 }
 
+/// When an access key or a role was last used. Kept under the key's id or the role's unique id in
+/// [`everywhere`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LastUsed {
+    pub at: Timestamp,
+    /// As signatures name it, e.g. `ec2`.
+    pub service: String,
+    /// The one that the request was signed for.
+    pub region: String,
+}
+
+impl Record for LastUsed {
+    const KIND: &'static str = "iam/last-used";
+}
+
 /// The scope of what is found without knowing an account.
 pub fn everywhere() -> Scope {
     Scope::new("", "")

@@ -2,7 +2,7 @@
 //! its own records, and one answer to the gateway.
 
 use crate::records::{Session, everywhere};
-use kiln_service_kit::{Access, Credential, Cx, Error, Grant, Platform, Scope, Store};
+use kiln_service_kit::{Access, Caller, Credential, Cx, Error, Grant, Platform, Scope, Store};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,6 +36,10 @@ impl Access for WithSessions {
             active: true,
             caller: session.caller.clone(),
         }))
+    }
+
+    fn used(&self, caller: &Caller, service: &str, region: &str) {
+        self.iam.used(caller, service, region);
     }
 
     fn authorize(&self, cx: &Cx, grant: &Grant<'_>) -> Result<(), Error> {

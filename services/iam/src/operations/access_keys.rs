@@ -3,7 +3,7 @@
 use super::named::named;
 use super::users::or_caller;
 use crate::holders::{find, get};
-use crate::records::{AccessKey, User, everywhere, key};
+use crate::records::{AccessKey, LastUsed, User, everywhere, key};
 use crate::{errors, listing};
 use kiln_iam_shapes::*;
 use kiln_service_kit::{CallerKind, Cx, Error, Operation, Tx, operation};
@@ -116,6 +116,7 @@ async fn delete_access_key(cx: &Cx, input: DeleteAccessKeyRequest) -> Result<Del
             let access_key = owned(tx, &user, &input.access_key_id)?;
             user.access_keys.retain(|id| *id != access_key.id);
             tx.delete::<AccessKey>(&everywhere(), &access_key.id);
+            tx.delete::<LastUsed>(&everywhere(), &access_key.id);
             tx.put(&cx.global_scope(), &key(&name), user)?;
             Ok::<_, Error>(())
         })

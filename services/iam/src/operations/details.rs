@@ -2,7 +2,7 @@
 //! tools read. Source: AWS IAM API Reference, GetAccountAuthorizationDetails.
 
 use super::boundaries::shown_boundary;
-use super::{instance_profiles, policies, policy_versions};
+use super::{instance_profiles, last_used, policies, policy_versions};
 use crate::attachments::{self, Uses};
 use crate::records::{Group, InstanceProfile, ManagedPolicy, Permissions, Role, User, key};
 use crate::{documents, listing, tags};
@@ -42,7 +42,7 @@ async fn get_account_authorization_details(
         for (id, each) in cx.store().list::<Role>(&scope)? {
             let of_role = profiles.iter().filter(|(_, p)| p.role.as_ref().is_some_and(|role| key(role) == *id));
             let of_role = of_role.map(|(_, profile)| instance_profiles::shown(cx, profile));
-            all.push((format!("3/{id}"), Detail::Role(role(&each, of_role.collect::<Result<_, _>>()?))));
+            all.push((format!("3/{id}"), Detail::Role(role(cx, &each, of_role.collect::<Result<_, _>>()?)?)));
         }
     }
     let uses = attachments::all(cx)?;
@@ -118,8 +118,12 @@ fn group(group: &Group) -> GroupDetail {
     }
 }
 
-fn role(role: &Role, instance_profile_list: Vec<kiln_iam_shapes::InstanceProfile>) -> RoleDetail {
-    RoleDetail {
+fn role(
+    cx: &Cx,
+    role: &Role,
+    instance_profile_list: Vec<kiln_iam_shapes::InstanceProfile>,
+) -> Result<RoleDetail, Error> {
+    Ok(RoleDetail {
         path: Some(role.path.clone()),
         role_name: Some(role.name.clone()),
         role_id: Some(role.id.clone()),
@@ -131,9 +135,8 @@ fn role(role: &Role, instance_profile_list: Vec<kiln_iam_shapes::InstanceProfile
         attached_managed_policies: attached(&role.permissions),
         permissions_boundary: shown_boundary(&role.permissions),
         tags: tags::shown(&role.tags),
-        // When a role was last used is not kept.
-        role_last_used: None,
-    }
+        role_last_used: Some(last_used::of_role(cx, role)?),
+    })
 }
 
 fn policy(policy: &ManagedPolicy, uses: Uses) -> ManagedPolicyDetail {

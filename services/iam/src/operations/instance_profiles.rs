@@ -62,9 +62,14 @@ pub fn shown(cx: &Cx, profile: &InstanceProfile) -> Result<kiln_iam_shapes::Inst
         instance_profile_id: Some(profile.id.clone()),
         arn: Some(profile.arn.clone()),
         create_date: Some(profile.created),
-        roles: role.iter().map(|role| roles::shown(role)).collect(),
+        roles: role.iter().map(|role| roles::brief(role)).collect(),
         tags: tags::shown(&profile.tags),
     })
+}
+
+/// As listings show it. Source: AWS IAM API Reference, ListInstanceProfiles.
+fn brief(cx: &Cx, profile: &InstanceProfile) -> Result<kiln_iam_shapes::InstanceProfile, Error> {
+    Ok(kiln_iam_shapes::InstanceProfile { tags: vec![], ..shown(cx, profile)? })
 }
 
 async fn create_instance_profile(
@@ -109,7 +114,7 @@ async fn list_instance_profiles(
     let all = cx.store().list::<InstanceProfile>(&cx.global_scope())?;
     let found: Vec<_> = all.into_iter().map(|(_, p)| p).filter(|p| p.path.starts_with(&prefix)).collect();
     let (page, is_truncated, marker) = listing::page(found, |p| &p.name, input.marker.as_deref(), input.max_items)?;
-    let instance_profiles = page.iter().map(|p| shown(cx, p)).collect::<Result<_, _>>()?;
+    let instance_profiles = page.iter().map(|p| brief(cx, p)).collect::<Result<_, _>>()?;
     Ok(ListInstanceProfilesResponse { instance_profiles, is_truncated, marker })
 }
 
@@ -122,7 +127,7 @@ async fn list_instance_profiles_for_role(
     let holds = |p: &InstanceProfile| p.role.as_deref().is_some_and(|r| key(r) == key(&role.name));
     let found: Vec<_> = all.into_iter().map(|(_, p)| p).filter(|p| holds(p)).collect();
     let (page, is_truncated, marker) = listing::page(found, |p| &p.name, input.marker.as_deref(), input.max_items)?;
-    let instance_profiles = page.iter().map(|p| shown(cx, p)).collect::<Result<_, _>>()?;
+    let instance_profiles = page.iter().map(|p| brief(cx, p)).collect::<Result<_, _>>()?;
     Ok(ListInstanceProfilesForRoleResponse { instance_profiles, is_truncated, marker })
 }
 

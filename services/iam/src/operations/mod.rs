@@ -7,6 +7,7 @@ pub mod details;
 pub mod group_policies;
 pub mod groups;
 pub mod instance_profiles;
+pub mod last_used;
 mod named;
 pub mod never_made;
 mod permissions;

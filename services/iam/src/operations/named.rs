@@ -3,7 +3,7 @@
 //! condition keys for AWS Identity and Access Management".
 
 use crate::names;
-use crate::records::{Group, InstanceProfile, Role, User, key};
+use crate::records::{AccessKey, Group, InstanceProfile, Role, User, everywhere, key};
 use kiln_iam_shapes::*;
 use kiln_service_kit::{CallerKind, Cx, Record};
 
@@ -38,6 +38,14 @@ fn user_or_caller(cx: &Cx, name: &Option<String>) -> String {
     }
 }
 
+/// The user whose key it is.
+fn user_of_key(cx: &Cx, id: &str) -> String {
+    match cx.store().get::<AccessKey>(&everywhere(), id) {
+        Ok(Some(found)) if found.account == cx.account() => user(cx, &found.user),
+        _ => "*".to_owned(),
+    }
+}
+
 fn prefixed(cx: &Cx, kind: &str, path: &Option<String>, name: &str) -> String {
     names::arn(cx, kind, path.as_deref().unwrap_or("/"), name)
 }
@@ -68,6 +76,7 @@ named!(|cx, r| below(cx, "role", &r.path_prefix) => ListRolesRequest);
 named!(|cx, r| below(cx, "instance-profile", &r.path_prefix) => ListInstanceProfilesRequest);
 named!(|cx, r| user(cx, &r.user_name) => AttachUserPolicyRequest, DeleteUserRequest, DeleteUserPermissionsBoundaryRequest, DeleteUserPolicyRequest, DetachUserPolicyRequest, GetUserPolicyRequest, ListAttachedUserPoliciesRequest, ListGroupsForUserRequest, ListUserPoliciesRequest, ListUserTagsRequest, PutUserPermissionsBoundaryRequest, PutUserPolicyRequest, TagUserRequest, UntagUserRequest, UpdateUserRequest);
 named!(|cx, r| user_or_caller(cx, &r.user_name) => CreateAccessKeyRequest, DeleteAccessKeyRequest, GetUserRequest, ListAccessKeysRequest, UpdateAccessKeyRequest, DeleteLoginProfileRequest, GetLoginProfileRequest, ListMFADevicesRequest, ListSSHPublicKeysRequest, ListServiceSpecificCredentialsRequest, ListSigningCertificatesRequest);
+named!(|cx, r| user_of_key(cx, &r.access_key_id) => GetAccessKeyLastUsedRequest);
 named!(|cx, r| existing::<Group>(cx, "group", &r.group_name, |group| &group.arn) => AddUserToGroupRequest, AttachGroupPolicyRequest, DeleteGroupRequest, DeleteGroupPolicyRequest, DetachGroupPolicyRequest, GetGroupPolicyRequest, GetGroupRequest, ListAttachedGroupPoliciesRequest, ListGroupPoliciesRequest, PutGroupPolicyRequest, RemoveUserFromGroupRequest, UpdateGroupRequest);
 named!(|cx, r| existing::<Role>(cx, "role", &r.role_name, |role| &role.arn) => AttachRolePolicyRequest, DeleteRoleRequest, DeleteRolePermissionsBoundaryRequest, DeleteRolePolicyRequest, DeleteServiceLinkedRoleRequest, DetachRolePolicyRequest, GetRoleRequest, GetRolePolicyRequest, ListAttachedRolePoliciesRequest, ListInstanceProfilesForRoleRequest, ListRolePoliciesRequest, ListRoleTagsRequest, PutRolePermissionsBoundaryRequest, PutRolePolicyRequest, TagRoleRequest, UntagRoleRequest, UpdateAssumeRolePolicyRequest, UpdateRoleRequest, UpdateRoleDescriptionRequest);
 named!(|cx, r| existing::<InstanceProfile>(cx, "instance-profile", &r.instance_profile_name, |p| &p.arn) => AddRoleToInstanceProfileRequest, DeleteInstanceProfileRequest, GetInstanceProfileRequest, ListInstanceProfileTagsRequest, RemoveRoleFromInstanceProfileRequest, TagInstanceProfileRequest, UntagInstanceProfileRequest);

@@ -1,9 +1,10 @@
 //! Operations on roles. Source: AWS IAM API Reference.
 
 use super::boundaries::{check_boundary, shown_boundary};
+use super::last_used;
 use super::named::{by_boundary, named};
 use crate::holders::{change, find, get};
-use crate::records::{InstanceProfile, Permissions, Role, key};
+use crate::records::{InstanceProfile, LastUsed, Permissions, Role, everywhere, key};
 use crate::{documents, errors, listing, names, tags};
 use kiln_iam_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
@@ -38,6 +39,11 @@ pub fn shown(role: &Role) -> kiln_iam_shapes::Role {
     }
 }
 
+/// As listings show it. Source: AWS IAM API Reference, ListRoles.
+pub fn brief(role: &Role) -> kiln_iam_shapes::Role {
+    kiln_iam_shapes::Role { tags: vec![], permissions_boundary: None, ..shown(role) }
+}
+
 async fn create_role(cx: &Cx, input: CreateRoleRequest) -> Result<CreateRoleResponse, Error> {
     documents::check_trust(&input.assume_role_policy_document)?;
     let path = input.path.unwrap_or_else(|| "/".to_owned());
@@ -69,7 +75,9 @@ async fn create_role(cx: &Cx, input: CreateRoleRequest) -> Result<CreateRoleResp
 }
 
 async fn get_role(cx: &Cx, input: GetRoleRequest) -> Result<GetRoleResponse, Error> {
-    Ok(GetRoleResponse { role: Some(shown(&get::<Role>(cx, &input.role_name)?)) })
+    let role = get::<Role>(cx, &input.role_name)?;
+    let role_last_used = Some(last_used::of_role(cx, &role)?);
+    Ok(GetRoleResponse { role: Some(kiln_iam_shapes::Role { role_last_used, ..shown(&role) }) })
 }
 
 async fn list_roles(cx: &Cx, input: ListRolesRequest) -> Result<ListRolesResponse, Error> {
@@ -77,7 +85,7 @@ async fn list_roles(cx: &Cx, input: ListRolesRequest) -> Result<ListRolesRespons
     let all = cx.store().list::<Role>(&cx.global_scope())?;
     let found: Vec<_> = all.into_iter().map(|(_, role)| role).filter(|role| role.path.starts_with(&prefix)).collect();
     let (roles, is_truncated, marker) = listing::page(found, |r| &r.name, input.marker.as_deref(), input.max_items)?;
-    Ok(ListRolesResponse { roles: roles.iter().map(|role| shown(role)).collect(), is_truncated, marker })
+    Ok(ListRolesResponse { roles: roles.iter().map(|role| brief(role)).collect(), is_truncated, marker })
 }
 
 async fn update_role(cx: &Cx, input: UpdateRoleRequest) -> Result<UpdateRoleResponse, Error> {
@@ -128,6 +136,7 @@ async fn delete_role(cx: &Cx, input: DeleteRoleRequest) -> Result<DeleteRoleResp
                 return Err(errors::in_use("remove roles from instance profile"));
             }
             tx.delete::<Role>(&scope, &key(&role.name));
+            tx.delete::<LastUsed>(&everywhere(), &role.id);
             Ok(())
         })
         .await?;

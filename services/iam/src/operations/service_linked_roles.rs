@@ -5,7 +5,7 @@
 use super::named::named;
 use super::roles::shown;
 use crate::holders::find;
-use crate::records::{DeletionTask, Role, key};
+use crate::records::{DeletionTask, LastUsed, Role, everywhere, key};
 use crate::{errors, names};
 use kiln_iam_shapes::{
     CreateServiceLinkedRoleRequest, CreateServiceLinkedRoleResponse, DeleteServiceLinkedRoleRequest,
@@ -41,17 +41,22 @@ fn service_name(_: &Cx, input: &CreateServiceLinkedRoleRequest) -> Vec<(&'static
     vec![("iam:AWSServiceName", input.aws_service_name.clone())]
 }
 
-async fn create(cx: &Cx, input: CreateServiceLinkedRoleRequest) -> Result<CreateServiceLinkedRoleResponse, Error> {
-    let service = input.aws_service_name;
+/// The name of a service's role.
+pub fn role_name(service: &str, suffix: Option<&str>) -> Result<String, Error> {
     let (_, name, suffixes) = ROLES
         .iter()
         .find(|(known, ..)| *known == service)
         .ok_or_else(|| Error::not_built(format!("a service-linked role for {service}")))?;
-    let name = match &input.custom_suffix {
-        None => (*name).to_owned(),
-        Some(suffix) if *suffixes => format!("{name}_{suffix}"),
-        Some(_) => return Err(errors::invalid_input(format!("Custom suffix is not allowed for {service}"))),
-    };
+    match suffix {
+        None => Ok((*name).to_owned()),
+        Some(suffix) if *suffixes => Ok(format!("{name}_{suffix}")),
+        Some(_) => Err(errors::invalid_input(format!("Custom suffix is not allowed for {service}"))),
+    }
+}
+
+async fn create(cx: &Cx, input: CreateServiceLinkedRoleRequest) -> Result<CreateServiceLinkedRoleResponse, Error> {
+    let service = input.aws_service_name;
+    let name = role_name(&service, input.custom_suffix.as_deref())?;
     let path = format!("/aws-service-role/{service}/");
     let role = Role {
         arn: names::arn(cx, "role", &path, &name),
@@ -99,6 +104,7 @@ async fn delete(cx: &Cx, input: DeleteServiceLinkedRoleRequest) -> Result<Delete
             }
             let task = format!("task{}{}/{uuid}", role.path, role.name);
             tx.delete::<Role>(&cx.global_scope(), &key(&role.name));
+            tx.delete::<LastUsed>(&everywhere(), &role.id);
             tx.put(&cx.global_scope(), &task, DeletionTask { at: cx.now() })?;
             Ok(task)
         })

@@ -8,6 +8,7 @@ mod managed_policy;
 mod membership;
 mod policy;
 mod role;
+mod service_linked_role;
 mod target;
 mod user;
 
@@ -20,6 +21,7 @@ use target::Target;
 pub fn all() -> Vec<Arc<dyn ResourceType>> {
     vec![
         Arc::new(role::RoleType),
+        Arc::new(service_linked_role::ServiceLinkedRoleType),
         Arc::new(instance_profile::InstanceProfileType),
         Arc::new(user::UserType),
         Arc::new(access_key::AccessKeyType),

@@ -2,6 +2,7 @@
 
 mod access;
 mod groups_and_users;
+mod last_used;
 mod policies;
 mod resources;
 mod roles;

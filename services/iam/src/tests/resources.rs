@@ -81,3 +81,31 @@ async fn a_stack_of_users_groups_and_policies_comes_and_goes() {
     let get = GetGroupRequest { group_name: "s-G-1".to_owned(), ..Default::default() };
     assert_eq!(code(cx.call(get).await), "NoSuchEntity");
 }
+
+#[tokio::test]
+async fn a_service_linked_role_is_made_once_and_never_taken_over() {
+    let platform = platform().await;
+    let cx = root(&platform);
+    let kind = platform.resource_type("AWS::IAM::ServiceLinkedRole").expect("served");
+    let properties = json!({"AWSServiceName": "autoscaling.amazonaws.com", "CustomSuffix": "x", "Description": "one"});
+    let own = request("L", properties);
+    let name = "AWSServiceRoleForAutoScaling_x";
+    assert_eq!(kind.create(&cx, &own).await.expect("made"), name);
+    assert_eq!(kind.create(&cx, &own).await.expect("found"), name);
+    let other = request("Other", own.properties.clone());
+    assert_eq!(code(kind.create(&cx, &other).await), "InvalidInput");
+    assert_eq!(code(kind.create(&cx, &other).await), "InvalidInput");
+
+    let next = changed(&own, json!({"AWSServiceName": "autoscaling.amazonaws.com", "CustomSuffix": "x"}));
+    kind.update(&cx, name, &next).await.expect("updated");
+    let get = || GetRoleRequest { role_name: name.to_owned() };
+    let role = cx.call(get()).await.expect("there").role.unwrap_or_default();
+    assert_eq!(
+        (role.description.as_deref(), role.path.as_deref()),
+        (Some(""), Some("/aws-service-role/autoscaling.amazonaws.com/"))
+    );
+
+    kind.delete(&cx, name, &next).await.expect("deleted");
+    kind.delete(&cx, name, &next).await.expect("gone is fine");
+    assert_eq!(code(cx.call(get()).await), "NoSuchEntity");
+}
