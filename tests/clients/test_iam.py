@@ -85,7 +85,7 @@ class Rights(unittest.TestCase):
         self.assertEqual(last["Region"], "us-east-1")
         self.assertAlmostEqual(last["LastUsedDate"].timestamp(), time.time(), delta=30)
         self.refused(self.client("ec2", {**key, "SecretAccessKey": "x" * 40}).describe_vpcs)
-        given = self.client("sts", key).assume_role(RoleArn=role, RoleSessionName="s")["Credentials"]
+        given = self.client("sts", key).assume_role(RoleArn=role, RoleSessionName="s1")["Credentials"]
         self.client("ssm", given).describe_parameters()
         last = wait_for("the use of the role", lambda: self.iam.get_role(RoleName="used")["Role"]["RoleLastUsed"], seconds=10)
         self.assertEqual(last["Region"], "us-east-1")
