@@ -7,10 +7,10 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// What [`break_each_step`] did.
+/// What [`break_each_step`] or [`break_steps`] did.
 #[derive(Debug)]
 pub struct Broken {
-    /// The steps of the unbroken run.
+    /// The steps that were broken, in the order of the unbroken run.
     pub steps: Vec<String>,
     /// How often the scenario ran.
     pub runs: usize,
@@ -25,6 +25,16 @@ where
     F: Fn(Arc<Testkit>) -> Fut,
     Fut: Future<Output = String>,
 {
+    break_steps(platform, |_| true, scenario)
+}
+
+/// Like [`break_each_step`], and breaks one by one only those steps whose text (`controller thing: step`) is
+/// asked for: the others are broken in other scenarios.
+pub fn break_steps<F, Fut>(platform: impl Fn() -> Builder, asked: impl Fn(&str) -> bool, scenario: F) -> Broken
+where
+    F: Fn(Arc<Testkit>) -> Fut,
+    Fut: Future<Output = String>,
+{
     let play = |chaotic: Chaotic| {
         simulate(async {
             let kit = Arc::new(platform().with_chaos(chaotic).start().await);
@@ -35,13 +45,14 @@ where
     let (wanted, steps, story) = play(Chaotic::No);
     let (again, steps_again, _) = play(Chaotic::No);
     assert_eq!((&wanted, &steps), (&again, &steps_again), "the same seed told another story");
-    assert!(!steps.is_empty(), "the scenario takes no steps:\n{story}");
+    let asked: Vec<(usize, &String)> = steps.iter().enumerate().filter(|(_, step)| asked(step)).collect();
+    assert!(!asked.is_empty(), "the scenario takes no such steps:\n{story}");
 
     let mut runs = 2;
     let mut failures = vec![];
-    let ways = steps.iter().enumerate().flat_map(|(number, step)| {
+    let ways = asked.iter().flat_map(|(number, step)| {
         [Chaos::FailBefore, Chaos::FailAfter, Chaos::Twice]
-            .map(|chaos| (Chaotic::Step(number, chaos), format!("{chaos:?} at step {number}, {step}")))
+            .map(|chaos| (Chaotic::Step(*number, chaos), format!("{chaos:?} at step {number}, {step}")))
     });
     for (chaotic, what) in [(Chaotic::Twice, "every step twice".to_owned())].into_iter().chain(ways) {
         runs += 1;
@@ -55,5 +66,5 @@ where
         }
     }
     assert!(failures.is_empty(), "{} of {runs} runs end otherwise:\n\n{}", failures.len(), failures.join("\n\n"));
-    Broken { steps, runs }
+    Broken { steps: asked.into_iter().map(|(_, step)| step.clone()).collect(), runs }
 }

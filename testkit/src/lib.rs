@@ -23,7 +23,7 @@ mod kit;
 mod names;
 mod story;
 
-pub use broken::{Broken, break_each_step};
+pub use broken::{Broken, break_each_step, break_steps};
 pub use kiln_machines_sim::{Answer, Durations, SimDriver};
 pub use kit::{Builder, Chaotic, Testkit, simulate};
 pub use story::Story;
