@@ -83,7 +83,7 @@ fn reaches_internet(vpc: &Vpc, subnet: &Subnet, records: &VpcRecords) -> bool {
 }
 
 /// Whether a subnet's own way out is an internet gateway.
-pub fn has_gateway(vpc: &Vpc, subnet: &kiln_ids::SubnetId, records: &VpcRecords) -> bool {
+fn has_gateway(vpc: &Vpc, subnet: &kiln_ids::SubnetId, records: &VpcRecords) -> bool {
     let subnet = records.subnets.iter().find(|s| s.id == *subnet);
     let table = subnet.and_then(|subnet| table_of(subnet, &records.tables));
     table.is_some_and(|table| {

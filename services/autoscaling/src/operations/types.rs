@@ -13,8 +13,7 @@ use kiln_autoscaling_shapes::{
     DescribeLifecycleHookTypesResponse, DescribeMetricCollectionTypesRequest, DescribeMetricCollectionTypesResponse,
     DescribeScalingProcessTypesRequest, DescribeScalingProcessTypesResponse, DescribeTerminationPolicyTypesRequest,
     DescribeTerminationPolicyTypesResponse, DisableMetricsCollectionRequest, DisableMetricsCollectionResponse,
-    EnableMetricsCollectionRequest, EnableMetricsCollectionResponse, MetricCollectionType, MetricGranularityType,
-    ProcessType,
+    MetricCollectionType, MetricGranularityType, ProcessType,
 };
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
@@ -26,7 +25,6 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeMetricCollectionTypes: describe_metric_collection_types(DescribeMetricCollectionTypesRequest)),
     operation!(DescribeScalingProcessTypes: describe_scaling_process_types(DescribeScalingProcessTypesRequest)),
     operation!(DescribeTerminationPolicyTypes: describe_termination_policy_types(DescribeTerminationPolicyTypesRequest)),
-    operation!(EnableMetricsCollection: enable_metrics_collection(EnableMetricsCollectionRequest)),
     operation!(DisableMetricsCollection: disable_metrics_collection(DisableMetricsCollectionRequest)),
 ];
 
@@ -136,21 +134,8 @@ fn metrics(given: &[String]) -> Result<Vec<String>, Error> {
     }
 }
 
-/// There is no CloudWatch to send metrics to yet, so this is refused and not pretended.
-async fn enable_metrics_collection(
-    cx: &Cx,
-    request: EnableMetricsCollectionRequest,
-) -> Result<EnableMetricsCollectionResponse, Error> {
-    if request.granularity != "1Minute" {
-        return Err(validation("The only valid granularity is 1Minute"));
-    }
-    metrics(&request.metrics)?;
-    cx.store()
-        .write(|tx| changes::group_to_change(tx, cx.scope(), &request.auto_scaling_group_name).map(|_| ()))
-        .await?;
-    Err(Error::not_built("autoscaling:EnableMetricsCollection"))
-}
-
+/// Nothing turns them on (EnableMetricsCollection waits for CloudWatch), and Terraform turns off what it has not
+/// turned on.
 async fn disable_metrics_collection(
     cx: &Cx,
     request: DisableMetricsCollectionRequest,

@@ -116,11 +116,12 @@ impl Controller for Network {
             None => BTreeSet::new(),
         };
         let pending_nats = match &vpc {
-            Some(vpc) => records
+            // The VPC's gateway is asked for, not the route to it, which may come later.
+            Some(_) => records
                 .nats
                 .iter()
                 .filter(|nat| nat.state == NatState::Pending)
-                .map(|nat| (nat.id.to_string(), network_spec::has_gateway(vpc, &nat.subnet, &records)))
+                .map(|nat| (nat.id.to_string(), !records.gateways.is_empty()))
                 .collect(),
             None => vec![],
         };

@@ -184,7 +184,9 @@ async fn reset_network_interface_attribute(
     cx: &Cx,
     request: ResetNetworkInterfaceAttributeRequest,
 ) -> Result<ResetNetworkInterfaceAttributeResponse, Error> {
-    if let Some(other) = request.source_dest_check.as_deref().filter(|name| *name != "sourceDestCheck") {
+    // The only attribute there is, by its name, or by the value it gets.
+    let known = ["sourceDestCheck", "true"];
+    if let Some(other) = request.source_dest_check.as_deref().filter(|text| !known.contains(text)) {
         return Err(invalid_value(format!("Value ({other}) for parameter sourceDestCheck is invalid.")));
     }
     cx.store()

@@ -256,12 +256,19 @@ async fn a_nat_gateway_is_what_became_of_it() {
         let nat = w.call(request).await.nat_gateways.remove(0);
         (nat.state.expect("a state"), nat.failure_code)
     };
-    // Subnet B has no way out, so nothing can be translated there.
-    let bad = make(id("B")).await;
+    // A VPC without a way out.
+    let closed = w.vpc("10.8.0.0/16").await;
+    let bad = make(w.subnet(&closed, "10.8.0.0/24", "us-east-1a").await).await;
     let good = make(id("A")).await;
+    // Its subnet has no route out yet: who is sent there gets no further.
+    let early = make(id("B")).await;
     w.settle_network(&vpc).await;
+    w.settle_network(&closed).await;
     assert_eq!(state(&bad).await, ("failed".to_owned(), Some("Gateway.NotAttached".to_owned())));
     assert_eq!(state(&good).await, ("available".to_owned(), None));
+    assert_eq!(state(&early).await, ("available".to_owned(), None));
+    w.call(DeleteNatGatewayRequest { nat_gateway_id: early, ..Default::default() }).await;
+    w.settle_network(&vpc).await;
     let table = w
         .call(DescribeRouteTablesRequest {
             filters: vec![filter("vpc-id", &[&vpc]), filter("association.main", &["true"])],

@@ -1,13 +1,11 @@
-//! What is the same for every account: limits, and the security policies of secure listeners.
+//! What is the same for every account: its limits.
 
 use super::{listeners, load_balancers, page, rules, target_groups, targets};
 use kiln_elbv2_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
-pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeAccountLimits: describe_account_limits(DescribeAccountLimitsRequest)),
-    operation!(DescribeSSLPolicies: describe_ssl_policies(DescribeSSLPoliciesRequest)),
-];
+pub const OPERATIONS: &[Operation] =
+    &[operation!(DescribeAccountLimits: describe_account_limits(DescribeAccountLimitsRequest))];
 
 /// The limits Kiln holds to. AWS lists more, about kinds of load balancer that Kiln has not.
 async fn describe_account_limits(
@@ -30,9 +28,4 @@ async fn describe_account_limits(
         limits: page.items.into_iter().map(limit).collect(),
         next_marker: page.next_token,
     })
-}
-
-/// Policies belong to secure listeners, which Kiln has not built: there are none to choose from.
-async fn describe_ssl_policies(_: &Cx, _: DescribeSSLPoliciesRequest) -> Result<DescribeSSLPoliciesResponse, Error> {
-    Err(Error::not_built("elasticloadbalancing:DescribeSSLPolicies (there are no HTTPS listeners yet)"))
 }
