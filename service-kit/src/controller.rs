@@ -41,7 +41,7 @@ pub struct Report {
     pub waiting_for: Option<Waiting>,
     /// All is as wanted: what is waited for is only news.
     pub at_rest: bool,
-    /// The last failure of a step, until a pass succeeds.
+    /// The failure of this pass, else one that the plan knows of and waits out.
     pub failing: Option<String>,
 }
 
@@ -175,7 +175,8 @@ impl<C: Controller> AnyController for C {
             }
         }
         let mut report = plan.report;
-        report.failing = error.as_ref().map(|e| e.to_string());
+        // What the plan tells of an earlier failure goes on to be told while it waits for the next try.
+        report.failing = error.as_ref().map(|e| e.to_string()).or(report.failing);
         Pass { steps, report: Some(report), error }
     }
 }

@@ -246,6 +246,30 @@ fn a_launch_is_tried_again_or_given_up_with_the_reason() {
     });
 }
 
+/// Between two tries nothing is done, and the report says why the last one failed.
+#[test]
+fn what_waits_for_its_next_try_says_why() {
+    simulate(async {
+        let kit = platform().start().await;
+        let report = |id: &str| {
+            let all = kit.platform().reports().into_iter();
+            all.filter(|(controller, name, ..)| *controller == "ec2/instance" && *name.id == *id).map(|r| r.3).next()
+        };
+        for _ in 0..4 {
+            kit.machines().fail_next_launch(DriverError::failed("mount a layer", std::io::Error::other("busy")));
+        }
+        let id = run(&kit, RunInstancesRequest::default()).await;
+        let waits = || async { report(&id).is_some_and(|r| r.waiting_for.is_some_and(|w| w.what.contains("4 times"))) };
+        kit.until("it to wait for the fifth try", Duration::from_secs(10), waits).await;
+        let failing = report(&id).and_then(|r| r.failing);
+        assert!(failing.as_deref().is_some_and(|text| text.contains("mount a layer")), "{failing:?}");
+        until(&kit, &id, "running").await;
+        kit.settle().await;
+        let rests = report(&id).map(|r| (r.at_rest, r.failing));
+        assert_eq!(rests, Some((true, None)));
+    });
+}
+
 #[test]
 fn a_client_token_launches_once() {
     simulate(async {

@@ -214,7 +214,9 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
         Wanted::Stopped => "a stopped machine",
         Wanted::Terminated => "no machine",
     };
-    let report = Report { sees, wants: wants.to_owned(), failing: i.last_failure.clone(), ..Report::default() };
+    // Given up, it has the failure for its reason.
+    let failing = i.last_failure.clone().filter(|_| i.wanted == Wanted::Running && !running);
+    let report = Report { sees, wants: wants.to_owned(), failing, ..Report::default() };
     let wait = |what: &str, until: Option<Timestamp>| {
         let waiting_for = Some(Waiting { what: what.to_owned(), until });
         Plan::rest(Report { waiting_for, ..report.clone() })
