@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use crate::schema::ResourceSchema;
 
 /// The facts files: service and text.
-pub const FILES: [(&str, &str); 7] = [
+pub const FILES: [(&str, &str); 8] = [
     ("autoscaling", include_str!("../facts/autoscaling.json")),
+    ("cdk", include_str!("../facts/cdk.json")),
     ("cloudformation", include_str!("../facts/cloudformation.json")),
     ("ec2", include_str!("../facts/ec2.json")),
     ("elasticloadbalancingv2", include_str!("../facts/elasticloadbalancingv2.json")),

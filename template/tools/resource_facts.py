@@ -25,6 +25,7 @@ TYPES = {
         UserPolicy GroupPolicy ServiceLinkedRole""",
     "ssm": "Parameter",
     "cloudformation": "WaitConditionHandle WaitCondition Stack",
+    "cdk": "Metadata",
 }
 NAMESPACES = {
     "ec2": "EC2",
@@ -34,9 +35,13 @@ NAMESPACES = {
     "s3": "S3",
     "ssm": "SSM",
     "cloudformation": "CloudFormation",
+    "cdk": "CDK",
 }
 # Facts of cfn-lint's schemas that are wrong, each with its proof.
-CORRECTIONS = {}
+CORRECTIONS = {
+    # Without properties there; the AWS CDK writes this one (its MetadataResource).
+    "AWS::CDK::Metadata": lambda same: {**same, "properties": {"Analytics": {"kind": "string"}}},
+}
 LIMITS = {
     "minLength": "minLength",
     "maxLength": "maxLength",
@@ -102,8 +107,9 @@ def value(schema):
 def facts(manager, name):
     resource = manager.get_resource_schema("us-east-1", name)
     schema = resource.schema
-    body = value({"type": "object", "properties": schema["properties"], "required": schema.get("required", [])})
-    out = {"properties": body["properties"], "required": sorted(schema.get("required", []))}
+    properties = schema.get("properties", {})
+    body = value({"type": "object", "properties": properties, "required": schema.get("required", [])})
+    out = {"properties": body.get("properties", {}), "required": sorted(schema.get("required", []))}
     if schema.get("definitions"):
         out["definitions"] = {key: value(one) for key, one in schema["definitions"].items()}
     for key, source in (
@@ -125,7 +131,7 @@ def facts(manager, name):
     tags = schema.get("tagging", {}).get("tagProperty")
     if tags:
         out["tags"] = tags.removeprefix("/properties/")
-    elif "Tags" in schema["properties"]:
+    elif "Tags" in properties:
         out["tags"] = "Tags"
     return CORRECTIONS.get(name, lambda same: same)(out)
 

@@ -17,6 +17,30 @@ Resources:
 """
 
 
+# In the form in which the AWS CDK writes templates: JSON, looked-up parameters, a rule, and what it was made of.
+CDK = {
+    "Parameters": {"BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/cdk-bootstrap/made/version"}},
+    "Rules": {
+        "CheckBootstrapVersion": {
+            "Assertions": [{"Assert": {"Fn::Not": [{"Fn::Contains": [["1", "2"], {"Ref": "BootstrapVersion"}]}]}, "AssertDescription": "too old"}],
+        }
+    },
+    "Conditions": {"CDKMetadataAvailable": {"Fn::Or": [{"Fn::Equals": [{"Ref": "AWS::Region"}, region]} for region in ("us-east-1", "eu-west-1")]}},
+    "Resources": {
+        "Note9D21A5F3": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {"Type": "String", "Value": "a", "Name": "/cdk/note"},
+            "Metadata": {"aws:cdk:path": "Shop/Note/Resource"},
+        },
+        "CDKMetadata": {
+            "Type": "AWS::CDK::Metadata",
+            "Properties": {"Analytics": "v2:deflate64:made"},
+            "Condition": "CDKMetadataAvailable",
+        },
+    },
+}
+
+
 class Flows(Stacks):
     def create(self, name, body, **more):
         stack = self.cfn.create_stack(StackName=name, TemplateBody=body, **more)["StackId"]
@@ -40,6 +64,20 @@ class Flows(Stacks):
         self.cfn.get_waiter("stack_delete_complete").wait(StackName="takes", WaiterConfig={"Delay": 1})
         self.cfn.delete_stack(StackName="gives")
         self.cfn.get_waiter("stack_delete_complete").wait(StackName="gives", WaiterConfig={"Delay": 1})
+
+    def test_a_template_of_the_cdk(self):
+        self.ssm.put_parameter(Name="/cdk-bootstrap/made/version", Value="2", Type="String")
+        self.assertIn("too old", self.refused(self.cfn.create_stack, StackName="cdk", TemplateBody=json.dumps(CDK))[1])
+        self.ssm.put_parameter(Name="/cdk-bootstrap/made/version", Value="21", Type="String", Overwrite=True)
+        stack = self.create("cdk", json.dumps(CDK))
+        kinds = {r["LogicalResourceId"]: r["ResourceType"] for r in self.cfn.describe_stack_resources(StackName="cdk")["StackResources"]}
+        self.assertEqual(kinds, {"Note9D21A5F3": "AWS::SSM::Parameter", "CDKMetadata": "AWS::CDK::Metadata"})
+        # Other constructs are used: the metadata changes with them, in place.
+        CDK["Resources"]["CDKMetadata"]["Properties"]["Analytics"] = "v2:deflate64:other"
+        self.cfn.update_stack(StackName="cdk", TemplateBody=json.dumps(CDK))
+        self.assertEqual(self.settled("cdk"), "UPDATE_COMPLETE")
+        self.cfn.delete_stack(StackName="cdk")
+        self.assertEqual(self.settled(stack), "DELETE_COMPLETE")
 
     def test_loops_are_deployed_and_change_with_their_parameter(self):
         # A change set, as `aws cloudformation deploy` makes one: nothing to acknowledge, it is looked at first.

@@ -50,6 +50,7 @@ pub fn service() -> Service {
     );
     service.controllers = vec![Arc::new(StackController::default())];
     service.resources = vec![
+        Arc::new(resources::cdk_metadata::CdkMetadataType),
         Arc::new(resources::stack::NestedStackType),
         Arc::new(resources::wait_condition::WaitConditionType),
         Arc::new(resources::wait_condition_handle::WaitConditionHandleType),
