@@ -4,7 +4,7 @@
 //! Names, types and update behaviour of properties are facts kept in `kiln_template::facts`; the
 //! engine checks properties against them before a type is asked anything.
 
-use crate::{Cx, Error};
+use crate::{Cx, Error, Timestamp};
 use async_trait::async_trait;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ pub struct ResourceRequest {
     pub tags: Vec<(String, String)>,
     /// The same as they were before an update.
     pub previous_tags: Vec<(String, String)>,
+    /// When the stack's operation began: what failed before is not its doing.
+    pub since: Timestamp,
 }
 
 /// Whether a resource has settled.

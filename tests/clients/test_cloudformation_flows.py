@@ -3,6 +3,7 @@ import json
 import pathlib
 import unittest
 
+from kiln import wait_for
 from stacks import Stacks
 
 NOTE = "Resources: {N: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: %s}}}"
@@ -41,6 +42,16 @@ CDK = {
 }
 
 
+GROUP = """
+Parameters: {Image: {Type: AWS::EC2::Image::Id}}
+Resources:
+  Template: {Type: AWS::EC2::LaunchTemplate, Properties: {LaunchTemplateData: {ImageId: !Ref Image, InstanceType: t3.micro}}}
+  Group:
+    Type: AWS::AutoScaling::AutoScalingGroup
+    Properties: {MinSize: 1, MaxSize: 1, AvailabilityZones: !GetAZs '', LaunchTemplate: {LaunchTemplateId: !Ref Template, Version: !GetAtt Template.LatestVersionNumber}}
+"""
+
+
 class Flows(Stacks):
     def create(self, name, body, **more):
         stack = self.cfn.create_stack(StackName=name, TemplateBody=body, **more)["StackId"]
@@ -64,6 +75,25 @@ class Flows(Stacks):
         self.cfn.get_waiter("stack_delete_complete").wait(StackName="takes", WaiterConfig={"Delay": 1})
         self.cfn.delete_stack(StackName="gives")
         self.cfn.get_waiter("stack_delete_complete").wait(StackName="gives", WaiterConfig={"Delay": 1})
+
+    def test_an_update_is_not_blamed_for_what_failed_before(self):
+        ec2, asg = self.kiln.client("ec2"), self.kiln.client("autoscaling")
+        base = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        image = ec2.copy_image(Name="gone", SourceImageId=base, SourceRegion="us-east-1")["ImageId"]
+        ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig={"Delay": 1})
+        stack = self.create("healed", GROUP, Parameters=[{"ParameterKey": "Image", "ParameterValue": image}])
+        group = self.cfn.describe_stack_resource(StackName="healed", LogicalResourceId="Group")["StackResourceDetail"]["PhysicalResourceId"]
+        show = lambda: asg.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"][0]["Instances"]
+        # Its image goes, and then its machine: no launch succeeds any more.
+        ec2.deregister_image(ImageId=image)
+        ec2.terminate_instances(InstanceIds=[show()[0]["InstanceId"]])
+        failed = lambda: [a for a in asg.describe_scaling_activities(AutoScalingGroupName=group)["Activities"] if a["StatusCode"] == "Failed"]
+        wait_for("three launches to fail", lambda: len(failed()) >= 3)
+        self.cfn.update_stack(StackName="healed", UsePreviousTemplate=True, Parameters=[{"ParameterKey": "Image", "ParameterValue": base}])
+        self.assertEqual(self.settled("healed"), "UPDATE_COMPLETE")
+        self.assertEqual([i["LifecycleState"] for i in show()], ["InService"])
+        self.cfn.delete_stack(StackName="healed")
+        self.assertEqual(self.settled(stack), "DELETE_COMPLETE")
 
     def test_a_template_of_the_cdk(self):
         self.ssm.put_parameter(Name="/cdk-bootstrap/made/version", Value="2", Type="String")

@@ -17,6 +17,7 @@ fn request(logical: &str, properties: Json) -> ResourceRequest {
         properties,
         previous: Json::Null,
         previous_tags: vec![],
+        since: kiln_service_kit::Timestamp(0),
         tags: vec![
             tag("stack-id", "arn:aws:cloudformation:us-east-1:000000000000:stack/shop/1"),
             tag("logical-id", logical),

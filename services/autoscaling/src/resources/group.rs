@@ -177,7 +177,7 @@ impl ResourceType for GroupType {
         }
     }
 
-    async fn stability(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<Stability, Error> {
+    async fn stability(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<Stability, Error> {
         let Some(group) = find(cx, name).await? else {
             return Ok(Stability::Failed(format!("AutoScalingGroup {name} is gone")));
         };
@@ -192,14 +192,15 @@ impl ResourceType for GroupType {
         if in_service > desired {
             return Ok(Stability::Pending(pending()));
         }
-        let request = DescribeScalingActivitiesRequest {
+        let describe = DescribeScalingActivitiesRequest {
             auto_scaling_group_name: Some(name.to_owned()),
             max_records: Some(50),
             ..Default::default()
         };
-        let activities = cx.call(request).await?.activities;
+        let activities = cx.call(describe).await?.activities;
         let launches = activities
             .iter()
+            .take_while(|a| a.start_time.is_some_and(|start| start >= request.since))
             .filter(|a| a.description.as_deref().is_some_and(|d| d.starts_with("Launching")) && a.end_time.is_some());
         let failed = launches.take_while(|a| a.status_code.as_deref() != Some("Successful"));
         let reasons: Vec<&str> = failed.filter_map(|a| a.status_message.as_deref()).collect();

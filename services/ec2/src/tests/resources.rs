@@ -16,6 +16,7 @@ fn request(logical_id: &str, properties: Json) -> ResourceRequest {
         properties,
         previous: Json::Null,
         previous_tags: vec![],
+        since: kiln_service_kit::Timestamp(0),
         tags: vec![("aws:cloudformation:stack-name".into(), "shop".into())],
     }
 }

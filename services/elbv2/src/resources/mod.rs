@@ -141,6 +141,7 @@ mod tests {
             previous: Json::Null,
             tags: vec![],
             previous_tags: vec![],
+            since: kiln_service_kit::Timestamp(0),
         };
         assert_eq!(short_name(&request("shop", "shop-Targets-1A2B3C4D5E6F7")), "shop-Targets-1A2B3C4D5E6F7");
         let long = request("production-shop", "production-shop-LoadBalancer-1A2B3C4D5E6F7");

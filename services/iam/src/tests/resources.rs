@@ -15,6 +15,7 @@ fn request(name: &str, properties: Json) -> ResourceRequest {
         properties,
         previous: Json::Null,
         previous_tags: vec![],
+        since: kiln_service_kit::Timestamp(0),
         tags: vec![],
     }
 }

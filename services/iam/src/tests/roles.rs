@@ -71,6 +71,7 @@ async fn cloudformation_makes_changes_and_removes_a_role() {
         }),
         previous: serde_json::Value::Null,
         previous_tags: vec![],
+        since: kiln_service_kit::Timestamp(0),
         tags: vec![("aws:cloudformation:stack-id".to_owned(), "s".to_owned())],
     };
     let id = kind.create(&cx, &request).await.expect("made");

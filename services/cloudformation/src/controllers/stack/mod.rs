@@ -231,6 +231,7 @@ fn request(stack: &Stack, logical_id: &str, live: &Live, previous: Option<&Live>
         previous: previous.map_or(Json::Null, |previous| previous.properties.clone()),
         tags: tags(&live.stack_tags),
         previous_tags: previous.map_or_else(Vec::new, |previous| tags(&previous.stack_tags)),
+        since: stack.operation.as_ref().map_or(stack.created, |operation| operation.started),
     }
 }
 
