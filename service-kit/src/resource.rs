@@ -29,7 +29,7 @@ pub struct ResourceRequest {
     pub tags: Vec<(String, String)>,
     /// The same as they were before an update.
     pub previous_tags: Vec<(String, String)>,
-    /// When the stack's operation began: what failed before is not its doing.
+    /// When this work on the resource began, or the stack's operation: what failed before is not its doing.
     pub since: Timestamp,
 }
 

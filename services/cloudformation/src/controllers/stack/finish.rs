@@ -4,7 +4,7 @@ use super::{Act, verb};
 use crate::records::{Action, Live, Progress, Resource, Work};
 use crate::secrets::told;
 use crate::{schemas, signals};
-use kiln_service_kit::{Error, Stability};
+use kiln_service_kit::{Error, ResourceRequest, Stability};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ impl Act<'_> {
         }
         let Some(physical_id) = &work.target.physical_id else { return Ok(()) };
         let (kind, owner) = (self.kind(&work.target.resource_type)?, self.as_owner(&stack));
-        let request = self.request_of(&stack, id, &work.target);
+        let request = ResourceRequest { since: work.since, ..self.request_of(&stack, id, &work.target) };
         // Signals tell of a failure before the thing itself does.
         let verdict = signals::wanted(&resource, work, self.cx.now());
         if let signals::Verdict::Failed(why) = verdict {
