@@ -170,6 +170,9 @@ class Machines(Ec2):
         which = volume["VolumeId"]
         # Nobody reads all of a disk to say that it is good.
         self.assertEqual(ec2.describe_volume_status(VolumeIds=[which])["VolumeStatuses"][0]["VolumeStatus"]["Status"], "insufficient-data")
+        with_filter = lambda name, value: [v["VolumeId"] for v in ec2.describe_volume_status(Filters=[{"Name": name, "Values": [value]}])["VolumeStatuses"]]
+        self.assertIn(which, with_filter("volume-status.details-name", "io-enabled"))
+        self.assertEqual(with_filter("event.event-type", "*"), [])
         self.assertFalse(ec2.describe_volume_attribute(VolumeId=which, Attribute="autoEnableIO")["AutoEnableIO"]["Value"])
         self.assertEqual(ec2.describe_volumes_modifications(Filters=[{"Name": "volume-id", "Values": [which]}])["VolumesModifications"], [])
         self.assertEqual(ec2.unmonitor_instances(InstanceIds=[instance])["InstanceMonitorings"][0]["Monitoring"]["State"], "disabled")

@@ -20,6 +20,21 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeVolumesModifications: describe_volumes_modifications(DescribeVolumesModificationsRequest)),
 ];
 
+const STATUS_FILTERS: &[&str] = &[
+    "action.code",
+    "action.description",
+    "action.event-id",
+    "availability-zone",
+    "event.description",
+    "event.event-id",
+    "event.event-type",
+    "event.not-after",
+    "event.not-before",
+    "volume-status.details-name",
+    "volume-status.details-status",
+    "volume-status.status",
+];
+
 const FILTERS: &[&str] = &[
     "attachment.attach-time",
     "attachment.delete-on-termination",
@@ -108,13 +123,16 @@ async fn describe_volume_status(
     cx: &Cx,
     request: DescribeVolumeStatusRequest,
 ) -> Result<DescribeVolumeStatusResponse, Error> {
-    let filters = Filters::read(&request.filters, &["availability-zone", "volume-status.status"])?;
+    let filters = Filters::read(&request.filters, STATUS_FILTERS)?;
     let mut items = vec![];
     for (id, volume) in lookup::selected::<Volume>(cx, &request.volume_ids)? {
         // Nobody reads every block to say that a disk is good.
         let passes = filters.accept(&volume.tags, |name| match name {
             "availability-zone" => one(&volume.zone),
-            _ => one("insufficient-data"),
+            "volume-status.details-name" => one("io-enabled"),
+            "volume-status.details-status" | "volume-status.status" => one("insufficient-data"),
+            // There are no actions and no events.
+            _ => vec![],
         });
         if passes {
             let details = VolumeStatusDetails {
