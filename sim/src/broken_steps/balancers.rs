@@ -1,6 +1,6 @@
 //! Load balancers and the health of their targets.
 
-use super::{base_image, run, state_of, subnets};
+use super::{base_image, default_vpc, run, state_of, subnets, target_group};
 use crate::play::platform;
 use kiln_ec2_shapes as ec2;
 use kiln_elbv2_shapes as elb;
@@ -38,8 +38,6 @@ pub fn changes() -> &'static Broken {
                 let zones = subnets(&kit).await;
                 let machine = run(&kit, &base, Some(&zones[1])).await;
                 let mut told = vec![state_of(&kit, &machine).await];
-                let vpcs = kit.call(ec2::DescribeVpcsRequest::default()).await.expect("described").vpcs;
-                let vpc_id = vpcs.into_iter().find_map(|vpc| vpc.vpc_id);
                 let create = elb::CreateLoadBalancerRequest {
                     name: "web".to_owned(),
                     subnets: zones[..2].to_vec(),
@@ -48,15 +46,7 @@ pub fn changes() -> &'static Broken {
                 };
                 let made = kit.call(create).await.expect("begun").load_balancers.remove(0);
                 let load_balancer_arn = made.load_balancer_arn.expect("an ARN");
-                let create = elb::CreateTargetGroupRequest {
-                    name: "web".to_owned(),
-                    protocol: Some("HTTP".to_owned()),
-                    port: Some(80),
-                    vpc_id: vpc_id.clone(),
-                    ..Default::default()
-                };
-                let made = kit.call(create).await.expect("made").target_groups.remove(0);
-                let target_group_arn = made.target_group_arn.expect("an ARN");
+                let target_group_arn = target_group(&kit).await;
                 let action = elb::Action {
                     r#type: "forward".to_owned(),
                     target_group_arn: Some(target_group_arn.clone()),
@@ -79,7 +69,7 @@ pub fn changes() -> &'static Broken {
                 let create = ec2::CreateSecurityGroupRequest {
                     description: "another".to_owned(),
                     group_name: "another".to_owned(),
-                    vpc_id,
+                    vpc_id: default_vpc(&kit).await,
                     ..Default::default()
                 };
                 let group = kit.call(create).await.expect("made").group_id.expect("an id");

@@ -1,9 +1,9 @@
 //! Auto Scaling groups.
 
+use super::target_group;
 use crate::play::{Player, platform};
 use crate::script;
 use kiln_autoscaling_shapes as asg;
-use kiln_ec2_shapes as ec2;
 use kiln_elbv2_shapes as elb;
 use kiln_testkit::{Broken, Testkit, break_each_step, break_steps};
 use std::collections::BTreeSet;
@@ -80,16 +80,7 @@ pub fn lends_its_instances() -> &'static Broken {
             platform,
             |step| step.starts_with("autoscaling/group"),
             |kit| async move {
-                let vpcs = kit.call(ec2::DescribeVpcsRequest::default()).await.expect("described").vpcs;
-                let create = elb::CreateTargetGroupRequest {
-                    name: group(),
-                    protocol: Some("HTTP".to_owned()),
-                    port: Some(80),
-                    vpc_id: vpcs.into_iter().find_map(|vpc| vpc.vpc_id),
-                    ..Default::default()
-                };
-                let made = kit.call(create).await.expect("made").target_groups.remove(0);
-                let arn = made.target_group_arn.expect("an ARN");
+                let arn = target_group(&kit).await;
                 given_a_group(&kit).await;
                 capacity(&kit, 2).await;
                 let mut told = vec![what_is(&kit, &arn).await];

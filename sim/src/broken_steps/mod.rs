@@ -14,6 +14,7 @@ mod sessions;
 mod stacks;
 
 use kiln_ec2_shapes as ec2;
+use kiln_elbv2_shapes as elb;
 use kiln_machines_spec::MachineDriver;
 use kiln_testkit::{Broken, Testkit};
 use std::sync::Arc;
@@ -50,6 +51,24 @@ async fn run(kit: &Testkit, image: &str, subnet: Option<&str>) -> String {
         ..Default::default()
     };
     kit.call(request).await.expect("begun").instances.remove(0).instance_id.expect("an id")
+}
+
+async fn default_vpc(kit: &Testkit) -> Option<String> {
+    let vpcs = kit.call(ec2::DescribeVpcsRequest::default()).await.expect("described").vpcs;
+    vpcs.into_iter().find_map(|vpc| vpc.vpc_id)
+}
+
+/// A new target group's ARN.
+async fn target_group(kit: &Testkit) -> String {
+    let create = elb::CreateTargetGroupRequest {
+        name: "web".to_owned(),
+        protocol: Some("HTTP".to_owned()),
+        port: Some(80),
+        vpc_id: default_vpc(kit).await,
+        ..Default::default()
+    };
+    let made = kit.call(create).await.expect("made").target_groups.remove(0);
+    made.target_group_arn.expect("an ARN")
 }
 
 /// The default subnets, by zone.
