@@ -98,7 +98,7 @@ async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<C
             (*stack).clone()
         }
     };
-    role::check(cx, request.role_arn.as_deref()).await?;
+    role::check(cx, request.role_arn.as_deref(), stack.role_arn.as_deref(), &stack.id).await?;
     let wish = Wish {
         template_body: request.template_body.clone(),
         template_url: request.template_url.clone(),
@@ -211,6 +211,8 @@ async fn execute_change_set(cx: &Cx, request: ExecuteChangeSetRequest) -> Result
         return Err(validation("DisableRollback cannot be given for a change set that has OnStackFailure."));
     }
     let stack = stack_of(cx, &set.stack_id)?;
+    // It was passed when the change set was made.
+    role::check(cx, None, set.role_arn.as_deref().or(stack.role_arn.as_deref()), &stack.id).await?;
     let hash = request_hash(&request);
     let token = request.client_request_token.clone();
     cx.store()

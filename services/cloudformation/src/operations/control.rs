@@ -61,8 +61,11 @@ async fn change(
 }
 
 async fn delete_stack(cx: &Cx, request: DeleteStackRequest) -> Result<DeleteStackResponse, Error> {
-    let Some(stack) = find(cx.store(), cx.scope(), &request.stack_name)? else { return Ok(DeleteStackResponse {}) };
-    role::check(cx, request.role_arn.as_deref()).await?;
+    let found = find(cx.store(), cx.scope(), &request.stack_name)?;
+    let goes =
+        |stack: &std::sync::Arc<Stack>| matches!(stack.status, Status::DeleteInProgress | Status::DeleteComplete);
+    let Some(stack) = found.filter(|stack| !goes(stack)) else { return Ok(DeleteStackResponse {}) };
+    role::check(cx, request.role_arn.as_deref(), stack.role_arn.as_deref(), &stack.id).await?;
     let force = request.deletion_mode.as_deref() == Some("FORCE_DELETE_STACK");
     cx.store()
         .write::<_, Error>(|tx| {
@@ -148,7 +151,7 @@ async fn continue_update_rollback(
 ) -> Result<ContinueUpdateRollbackResponse, Error> {
     let stack = stack_of(cx, &request.stack_name)?;
     refuse_nested(&stack, "RollbackUpdatedStack")?;
-    role::check(cx, request.role_arn.as_deref()).await?;
+    role::check(cx, request.role_arn.as_deref(), stack.role_arn.as_deref(), &stack.id).await?;
     change(cx, &stack.id, |_, stack| {
         if stack.status != Status::UpdateRollbackFailed {
             return Err(validation(format!(
@@ -170,7 +173,7 @@ async fn continue_update_rollback(
 async fn rollback_stack(cx: &Cx, request: RollbackStackRequest) -> Result<RollbackStackResponse, Error> {
     let stack = stack_of(cx, &request.stack_name)?;
     refuse_nested(&stack, "RollbackStack")?;
-    role::check(cx, request.role_arn.as_deref()).await?;
+    role::check(cx, request.role_arn.as_deref(), stack.role_arn.as_deref(), &stack.id).await?;
     change(cx, &stack.id, |_, stack| {
         let to = match stack.status {
             Status::CreateFailed => Status::RollbackInProgress,

@@ -44,7 +44,8 @@ async fn create_stack(cx: &Cx, request: CreateStackRequest) -> Result<CreateStac
     }
     let hash = request_hash(&request);
     let policy = policy::given(cx, request.stack_policy_body.as_ref(), request.stack_policy_url.as_ref()).await?;
-    role::check(cx, request.role_arn.as_deref()).await?;
+    let mut stack = start::blank(cx, &request.stack_name);
+    role::check(cx, request.role_arn.as_deref(), None, &stack.id).await?;
     let wish = Wish {
         template_body: request.template_body.clone(),
         template_url: request.template_url.clone(),
@@ -57,7 +58,6 @@ async fn create_stack(cx: &Cx, request: CreateStackRequest) -> Result<CreateStac
         rollback_configuration: request.rollback_configuration.clone(),
         reviewed: false,
     };
-    let mut stack = start::blank(cx, &request.stack_name);
     let prepared = wish.prepare(cx, (&stack).into(), None).await?;
     stack.policy = policy;
     stack.timeout_minutes = request.timeout_in_minutes;
@@ -106,7 +106,7 @@ async fn update_stack(cx: &Cx, request: UpdateStackRequest) -> Result<UpdateStac
     let policy = policy::given(cx, request.stack_policy_body.as_ref(), request.stack_policy_url.as_ref()).await?;
     let (during, during_url) = (&request.stack_policy_during_update_body, &request.stack_policy_during_update_url);
     let during = policy::given(cx, during.as_ref(), during_url.as_ref()).await?;
-    role::check(cx, request.role_arn.as_deref()).await?;
+    role::check(cx, request.role_arn.as_deref(), stack.role_arn.as_deref(), &stack.id).await?;
     let wish = Wish {
         template_body: request.template_body.clone(),
         template_url: request.template_url.clone(),

@@ -34,7 +34,9 @@ pub fn check(document: &str) -> Result<(), Error> {
 /// The account's own policy with that ARN.
 pub fn find(tx: &Tx<'_>, cx: &Cx, arn: &str) -> Result<ManagedPolicy, Error> {
     match managed::find_in(tx, arn)? {
-        Some(Found::Own(policy)) if policy.arn.contains(cx.account()) => Ok((*policy).clone()),
+        Some(Found::Own(policy)) if managed::own(arn).is_some_and(|(account, _)| account == cx.account()) => {
+            Ok((*policy).clone())
+        }
         Some(Found::Aws(_)) => Err(errors::invalid_input("A policy of AWS cannot be changed.")),
         _ => Err(errors::no_such_policy(arn)),
     }

@@ -1,5 +1,6 @@
 use super::{ALLOW_ALL, EC2_TRUST, code, platform, refused, root};
 use kiln_iam_shapes::*;
+use kiln_service_kit::{Caller, Cx, Scope};
 
 fn create(name: &str) -> CreatePolicyRequest {
     CreatePolicyRequest { policy_name: name.to_owned(), policy_document: ALLOW_ALL.to_owned(), ..Default::default() }
@@ -141,4 +142,21 @@ async fn service_linked_roles_and_the_account_s_alias() {
     assert_eq!(code(cx.call(DeleteAccountAliasRequest { account_alias: "other".to_owned() }).await), "NoSuchEntity");
     let summary = cx.call(GetAccountSummaryRequest {}).await.expect("counted").summary_map;
     assert_eq!(summary.get("Roles"), Some(&0));
+}
+
+#[tokio::test]
+async fn the_policies_of_another_account_are_not_ones_own_whatever_their_names() {
+    let platform = platform().await;
+    let other = Cx::new(platform.clone(), Scope::new("444455556666", "us-east-1"), Caller::root("444455556666"), "r");
+    let policy = other.call(create("like-111122223333")).await.expect("made").policy.expect("a policy");
+    let policy_arn = policy.arn.expect("an ARN");
+    let cx = root(&platform);
+    let add = CreatePolicyVersionRequest {
+        policy_arn: policy_arn.clone(),
+        policy_document: ALLOW_ALL.to_owned(),
+        set_as_default: Some(true),
+    };
+    assert_eq!(code(cx.call(add.clone()).await), "NoSuchEntity");
+    assert_eq!(code(cx.call(DeletePolicyRequest { policy_arn }).await), "NoSuchEntity");
+    other.call(add).await.expect("its own account may");
 }
