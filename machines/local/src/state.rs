@@ -14,6 +14,7 @@
 use crate::host::cgroup::Trees;
 use crate::host::files;
 use crate::host::mounts;
+use crate::host::netlink::Netlink;
 use crate::host::pidfd::boot_id;
 use crate::images::ImageStore;
 use crate::machines::Machine;
@@ -100,6 +101,7 @@ impl Host {
         let dirs = Dirs::make(state)?;
         let trees = Trees::find()?;
         preflight::filter_bridges()?;
+        keep_loopback()?;
         let digest = hex::encode(Sha256::digest(dirs.state.as_os_str().as_encoded_bytes()));
         let guest = place_guest(&dirs.guest, &config.guest)?;
         let crun = Crun::new(dirs.state.join("run/crun"), &trees)?;
@@ -178,6 +180,13 @@ impl Dirs {
         }
         Ok(dirs)
     }
+}
+
+/// The host's own loopback goes on, whatever its machines do to the table of neighbours that all
+/// namespaces share.
+fn keep_loopback() -> DriverResult<()> {
+    let kept = Netlink::open().and_then(|netlink| netlink.keep_loopback());
+    kept.map_err(|e| DriverError::failed("write down the host's loopback", e))
 }
 
 /// Lets others pass through a folder without seeing what is in it.

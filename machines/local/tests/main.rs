@@ -7,4 +7,5 @@ mod groups;
 mod images;
 mod interfaces;
 mod life;
+mod neighbours;
 mod systemd;

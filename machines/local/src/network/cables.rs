@@ -6,19 +6,25 @@
 //! any image has them, also one whose first process is a plain program. What is set up is the same:
 //!
 //! ```text
-//! eth0: its addresses; the main table's default route
-//! ethN: its addresses; table 10000+N: its subnet by ethN, all else by its subnet's router
+//! eth0: its addresses; the main table's ways: its subnet and all else by its subnet's router
+//! ethN: its addresses; the main table's way to its subnet; table 10000+N: all by its subnet's router
 //!       and for each of its addresses: what comes from it goes by table 10000+N
 //! ```
 //!
 //! So an answer leaves by the interface at whose address the question came in. It has to: a cable
 //! carries nothing from addresses that are not its interface's.
+//!
+//! The way to the machine's own subnet leads by the router too, whose hardware address is written
+//! down, so that a machine has one neighbour and asks for none: what a machine asks for counts
+//! against one bound of the whole host, and a look at every address of a large subnet would fill
+//! it. A machine that gives itself another way and asks is answered by the bridge
+//! ([`Netlink::close_port`]), never by another machine.
 
 use super::firewall::cable_name;
 use super::router::Router;
-use crate::host::netlink::{Counters, Link, Netlink, Veth};
+use crate::host::netlink::{Counters, Link, MAIN_TABLE, Netlink, Veth};
 use crate::host::netns;
-use kiln_machines_spec::{Cidr, DriverError, DriverResult, ExtraInterface, MachineSpec, SubnetId};
+use kiln_machines_spec::{Cidr, DriverError, DriverResult, ExtraInterface, MacAddr, MachineSpec, SubnetId, VpcSpec};
 use nix::libc;
 use std::collections::BTreeSet;
 use std::io;
@@ -27,6 +33,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Number of the routing table of a machine's second interface, less one.
 const TABLES: u32 = 10_000;
+/// Every address.
+const ANYWHERE: (Ipv4Addr, u8) = (Ipv4Addr::UNSPECIFIED, 0);
 
 /// The subnet that a cable leads to.
 struct Subnet {
@@ -98,6 +106,11 @@ impl Router {
             let peer_ns = machine.as_raw_fd();
             self.netlink.add_veth(&Veth { name: &cable, bridge: to.bridge, peer: &name, peer_mac: mac, peer_ns })?;
         }
+        // Before it is switched on: the machine's owner may have done so with the other end.
+        let port = self.netlink.link(&cable)?.index;
+        self.netlink.close_port(port)?;
+        self.netlink.forward_to(port, mac)?;
+        self.netlink.switch_on(port)?;
         let (block, gateway, device) = (to.block, to.gateway, new.device);
         let ips: Vec<Ipv4Addr> = std::iter::once(new.ip).chain(new.secondary_ips.iter().copied()).collect();
         let gone = gone.to_vec();
@@ -108,15 +121,24 @@ impl Router {
                 inside.delete_address(link, *ip, block.prefix())?;
             }
             for ip in &ips {
-                inside.add_address(link, *ip, block.prefix())?;
+                inside.add_address_alone(link, *ip, block.prefix())?;
             }
             inside.switch_on(link)?;
+            let near = (block.base(), block.prefix());
             if device == 0 {
                 inside.switch_on(inside.link("lo")?.index)?;
                 // One that is set up may have been given other routes by its owner.
-                return if there { Ok(()) } else { inside.default_route(gateway) };
+                if there {
+                    return Ok(());
+                }
+                inside.keep_loopback()?;
             }
-            inside.own_table(TABLES + device, link, (block.base(), block.prefix()), gateway)?;
+            inside.set_neighbour(link, gateway.into(), MacAddr::from_ip(gateway).0)?;
+            inside.add_route(MAIN_TABLE, near, gateway, link)?;
+            if device == 0 {
+                return inside.add_route(MAIN_TABLE, ANYWHERE, gateway, link);
+            }
+            inside.add_route(TABLES + device, ANYWHERE, gateway, link)?;
             inside.set_sources(TABLES + device, &ips)
         })
     }
@@ -133,6 +155,19 @@ impl Router {
         for link in self.netlink.links().map_err(failed)?.iter().filter(is_cable) {
             if !keep.contains(&link.name) {
                 self.netlink.delete_link(&link.name).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the ports of cables that an earlier kiln plugged in: it may have left them open.
+    pub(super) fn close_ports(&self, spec: &VpcSpec) -> io::Result<()> {
+        let links = self.netlink.links()?;
+        for interface in &spec.interfaces {
+            let cable = cable_name(interface.ip);
+            if let Some(port) = links.iter().find(|link| link.name == cable) {
+                self.netlink.close_port(port.index)?;
+                self.netlink.forward_to(port.index, interface.mac.0)?;
             }
         }
         Ok(())

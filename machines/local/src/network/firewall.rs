@@ -1,7 +1,8 @@
 //! Security groups as one nftables rule set: pure text from a VPC's description.
 //!
 //! Who a packet is from is settled first, at the cable (table `bridge`): a
-//! machine can send only with the addresses its interface has. After that the
+//! machine can send only with the addresses its interface has, and say of itself
+//! only those; a frame's own sender is looked at too, whatever is in it. After that the
 //! address is the identity, and every packet, bridged or routed, passes
 //! `forward`, `input` or `output` of table `inet`:
 //!
@@ -71,12 +72,13 @@ pub fn rules(vpc: &VpcSpec, cut: &BTreeSet<ZoneName>, host: &BTreeSet<Ipv4Addr>)
 
 /// Who may say what on a cable.
 fn cables(out: &mut String, vpc: &VpcSpec) {
-    let (mut checked, mut free) = (Vec::new(), Vec::new());
+    let (mut checked, mut free, mut known) = (Vec::new(), Vec::new(), Vec::new());
     for interface in &vpc.interfaces {
         if !matches!(interface.owner, InterfaceOwner::Machine { .. }) {
             continue;
         }
         let (cable, mac) = (cable_name(interface.ip), interface.mac);
+        known.extend(interface.addresses().map(|(ip, _)| format!("\"{cable}\" . {mac} . {mac} . {ip}")));
         if interface.source_dest_check {
             checked.extend(interface.addresses().map(|(ip, _)| format!("\"{cable}\" . {mac} . {ip}")));
         } else {
@@ -86,12 +88,13 @@ fn cables(out: &mut String, vpc: &VpcSpec) {
     out.push_str("table bridge cables {\n");
     set(out, "checked", "ifname . ether_addr . ipv4_addr", &checked);
     set(out, "free", "ifname . ether_addr", &free);
+    set(out, "known", "ifname . ether_addr . ether_addr . ipv4_addr", &known);
     out.push_str(
         "  chain from_cable {
     type filter hook prerouting priority -300; policy drop;
     ether type ip iifname . ether saddr . ip saddr @checked accept
-    ether type arp iifname . arp saddr ether . arp saddr ip @checked accept
-    ether type { ip, arp } iifname . ether saddr @free accept
+    ether type ip iifname . ether saddr @free accept
+    ether type arp iifname . ether saddr . arp saddr ether . arp saddr ip @known accept
   }
 }
 ",

@@ -11,6 +11,7 @@ use kiln_machines_spec::{DriverError, DriverResult};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,10 @@ use std::time::{Duration, Instant};
 pub const TAP: &str = "internet";
 /// Its network; from the block kept for benchmarks, so that no VPC has it.
 const BLOCK: &str = "198.19.255.0/24";
+/// The far side of that interface, as slirp4netns names it in its network.
+pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(198, 19, 255, 2);
+/// slirp's hardware address: 52:55 and its address.
+pub const GATEWAY_MAC: [u8; 6] = [0x52, 0x55, 198, 19, 255, 2];
 
 /// The helper of one router.
 pub struct Internet {

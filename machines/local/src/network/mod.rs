@@ -8,8 +8,12 @@
 //!            └──────────────────────────────────────────────────┘
 //! ```
 //!
-//! The host's own network is not touched: no routes, no addresses, no rules.
-//! Two VPCs may use the same addresses.
+//! The host's own network is not touched: no routes, no addresses, no rules (one entry says that its
+//! loopback is itself, see `host/netlink/neighbours.rs`). Two VPCs may use the same addresses.
+//!
+//! Nobody is believed who is not asked, and nobody is asked: who has which address is known from the
+//! VPC's description, at the bridges (forwarding entries, `cables`), at the router (neighbours,
+//! `router`) and inside the machines (one neighbour, the router).
 
 pub mod cables;
 mod firewall;

@@ -1,7 +1,7 @@
 //! One VPC's router: its namespace, bridges, addresses, rules and sockets.
 
 use super::firewall::{self, DNS_IP, METADATA_IP};
-use super::internet::{Internet, TAP};
+use super::internet::{self, Internet, TAP};
 use crate::host::child::{self, Surroundings};
 use crate::host::netlink::{Link, Netlink};
 use crate::host::netns::{self, SocketKind, SocketMaker};
@@ -135,6 +135,11 @@ impl Router {
         let doing = |what: &str| format!("{what} of {}", self.id);
         state.bridges = self.apply_bridges(spec).map_err(|e| DriverError::failed(doing("make the bridges"), e))?;
         self.apply_own_addresses(spec).map_err(|e| DriverError::failed(doing("give the router the addresses"), e))?;
+        let bridges = &state.bridges;
+        self.apply_neighbours(spec, bridges).map_err(|e| DriverError::failed(doing("name the neighbours"), e))?;
+        if state.loaded.is_empty() {
+            self.close_ports(spec).map_err(|e| DriverError::failed(doing("close the ports"), e))?;
+        }
         // Rules before the way out: nothing may pass unchecked in between.
         let host = host_addresses().map_err(|e| DriverError::failed("list the host's addresses", e))?;
         let rules = firewall::rules(spec, &cut, &host);
@@ -144,6 +149,11 @@ impl Router {
         }
         if spec.subnets.iter().any(|s| s.internet) {
             self.internet.start()?;
+            let way = self
+                .netlink
+                .link(TAP)
+                .and_then(|tap| self.netlink.set_neighbour(tap.index, internet::GATEWAY.into(), internet::GATEWAY_MAC));
+            way.map_err(|e| DriverError::failed(doing("name the way to the internet"), e))?;
         } else {
             self.internet.stop()?;
         }
@@ -199,6 +209,27 @@ impl Router {
             }
         }
         Ok(bridges)
+    }
+
+    /// Who has which address in the subnets: the router asks nobody, and its bridges answer whoever
+    /// asks from this.
+    fn apply_neighbours(&self, spec: &VpcSpec, bridges: &BTreeMap<SubnetId, i32>) -> io::Result<()> {
+        let mut wanted = BTreeSet::new();
+        for interface in &spec.interfaces {
+            if let (InterfaceOwner::Machine { .. }, Some(bridge)) = (&interface.owner, bridges.get(&interface.subnet)) {
+                wanted.extend(interface.addresses().map(|(ip, _)| (*bridge, ip, interface.mac.0)));
+            }
+        }
+        let of_bridges: BTreeSet<i32> = bridges.values().copied().collect();
+        for (link, ip, mac) in self.netlink.set_neighbours()? {
+            if of_bridges.contains(&link) && !wanted.remove(&(link, ip, mac)) {
+                self.netlink.forget_neighbour(link, ip)?;
+            }
+        }
+        for (link, ip, mac) in wanted {
+            self.netlink.set_neighbour(link, ip.into(), mac)?;
+        }
+        Ok(())
     }
 
     /// Addresses at which kiln itself answers: on the loopback of the router.
@@ -339,7 +370,8 @@ fn prepare() -> io::Result<()> {
         }
     }
     let netlink = Netlink::open()?;
-    netlink.switch_on(netlink.link("lo")?.index)
+    netlink.switch_on(netlink.link("lo")?.index)?;
+    netlink.keep_loopback()
 }
 
 /// What cannot be built is refused before anything is touched.

@@ -64,6 +64,17 @@ pub struct Paths<'a> {
     pub root: PathBuf,
 }
 
+/// Switches of the machine's own network.
+fn sysctls() -> Value {
+    let mut all = BTreeMap::from([("net.ipv4.ip_unprivileged_port_start", "0")]);
+    // A kernel without IPv6 has no such switch.
+    if Path::new("/proc/sys/net/ipv6").exists() {
+        // Networks carry IPv4 only; a machine's own loopback has both.
+        all.insert("net.ipv6.conf.default.disable_ipv6", "1");
+    }
+    json!(all)
+}
+
 /// All that the description needs.
 pub struct Bundle<'a> {
     /// What is wanted.
@@ -118,7 +129,7 @@ impl Bundle<'_> {
                 "maskedPaths": MASKED,
                 "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger"],
                 "seccomp": seccomp::profile(),
-                "sysctl": { "net.ipv4.ip_unprivileged_port_start": "0" },
+                "sysctl": sysctls(),
             },
         })
     }
