@@ -2,12 +2,11 @@
 //! any credentials do, and an access key id of exactly twelve digits is the account id.
 
 use crate::name::Call;
+use crate::pages;
 use http::request::Parts;
-use http::{HeaderMap, Uri};
 use kiln_protocol::{Error, Protocol};
 use kiln_service_kit::{Caller, Credential, Platform};
 use kiln_signing::{Body, ChunkSignatures, Family, Payload, RequestParts, SigError, UrlClaim, Verifier};
-use std::net::IpAddr;
 use time::OffsetDateTime;
 
 /// A caller and the region the request is for.
@@ -40,7 +39,7 @@ impl Authenticator {
         let family = family(call.protocol);
         let refuse = |error: SigError| refusal(error, family);
         if platform.is_open() {
-            refuse_other_sites(&head.headers)?;
+            pages::refuse(head, &call.operation)?;
             let claim = kiln_signing::parse(&request).ok().map(|claim| (claim.access_key_id, claim.region));
             return open(platform, call.model.signing_name, claim);
         }
@@ -59,12 +58,18 @@ impl Authenticator {
 
     /// Names the caller of a URL that was presigned with version 2 of the signature, which only S3 takes.
     /// `resource` is the path with the bucket in it. Such a URL names no region.
-    pub fn authenticate_url(&self, platform: &Platform, head: &Parts, resource: &str) -> Option<Result<Who, Error>> {
+    pub fn authenticate_url(
+        &self,
+        platform: &Platform,
+        call: &Call<'_>,
+        head: &Parts,
+        resource: &str,
+    ) -> Option<Result<Who, Error>> {
         let request = parts(head, Body::NotRead);
         let claim = UrlClaim::parse(&request)?;
         let judge = || {
             if platform.is_open() {
-                refuse_other_sites(&head.headers)?;
+                pages::refuse(head, &call.operation)?;
                 return open(platform, "s3", claim.ok().map(|claim| (claim.access_key_id, String::new())));
             }
             let refuse = |error: SigError| refusal(error, Family::S3);
@@ -118,24 +123,6 @@ fn check_end(platform: &Platform, credential: &Credential, family: Family) -> Re
     match credential.expires.is_some_and(|end| end <= platform.clock().now()) {
         true => Err(refusal(SigError::ExpiredToken, family)),
         false => Ok(()),
-    }
-}
-
-/// In open mode nothing proves who asks, and any web page that somebody looks at on this machine can
-/// send forms to its loopback address. Browsers say then where the page is from.
-fn refuse_other_sites(headers: &HeaderMap) -> Result<(), Error> {
-    let Some(origin) = headers.get(http::header::ORIGIN) else { return Ok(()) };
-    let uri = origin.to_str().ok().and_then(|text| text.parse::<Uri>().ok());
-    let host = uri.as_ref().and_then(Uri::host).unwrap_or("").trim_matches(['[', ']']);
-    let is_here = host == "localhost"
-        || host.ends_with(".localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    match is_here {
-        true => Ok(()),
-        false => {
-            let text = "In open mode kiln does not answer to web pages of other hosts.";
-            Err(Error::sender("AccessDenied", text).with_status(403))
-        }
     }
 }
 

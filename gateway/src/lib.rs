@@ -10,17 +10,22 @@
 //!
 //! REST calls, whose bodies may be too large to take, go their own way (`rest`).
 //!
+//! In open mode web pages are kept out (`pages`).
+//!
 //! Every phase that can refuse does so with an AWS error in the protocol the caller speaks.
 
 mod answer;
 mod authenticate;
 mod body;
 mod chunked;
+mod client;
 mod decode;
 mod finish;
 mod listen;
 mod name;
+mod pages;
 mod rest;
 
 pub use answer::Body;
+pub use client::{Client, host_of};
 pub use listen::{Gateway, HostHandler, Limits};

@@ -3,12 +3,13 @@
 use crate::answer::{self, Body};
 use crate::authenticate::Authenticator;
 use crate::body::{Bodies, Taken};
+use crate::client::{Client, host_of};
 use crate::finish::called;
 use crate::rest::{self, RestCall};
 use crate::{decode, name};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderValue, Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -16,7 +17,6 @@ use kiln_protocol::{Error, Protocol};
 use kiln_service_kit::{Cx, Platform, Scope};
 use kiln_signing::Body as SignedBody;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,13 +27,13 @@ use tokio::sync::watch;
 /// Takes over requests that are no API calls, by their Host header or path: load balancers on the
 /// main port, URLs that the platform gave out.
 pub trait HostHandler: Send + Sync {
-    /// Whether this host name (without port, lower case) or this path is its own.
+    /// Whether this host name (see [`host_of`]) or this path is its own.
     fn takes(&self, host: &str, path: &str) -> bool;
     /// Answers the request.
     fn handle(
         &self,
         request: Request<Incoming>,
-        client: SocketAddr,
+        client: Client,
     ) -> std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 }
 
@@ -62,24 +62,33 @@ impl Default for Limits {
     }
 }
 
-/// The front door of a platform. Clones share everything.
+/// A door of a platform: the host's own, or one in a network. Clones and further doors share everything
+/// but who else answers there.
 #[derive(Clone)]
 pub struct Gateway {
     shared: Arc<Shared>,
+    hosts: Arc<[Arc<dyn HostHandler>]>,
+    /// The network that the door stands in; none: the host's.
+    vpc: Option<Arc<str>>,
 }
 
 struct Shared {
     platform: Arc<Platform>,
     authenticator: Authenticator,
-    hosts: Vec<Arc<dyn HostHandler>>,
     limits: Limits,
     bodies: Bodies,
 }
 
 impl Gateway {
+    /// The host's door; `hosts` answer there too.
     pub fn new(platform: Arc<Platform>, hosts: Vec<Arc<dyn HostHandler>>, limits: Limits) -> Self {
         let (authenticator, bodies) = (Authenticator::new(), Bodies::new(limits));
-        Self { shared: Arc::new(Shared { authenticator, platform, hosts, limits, bodies }) }
+        Self { shared: Arc::new(Shared { authenticator, platform, limits, bodies }), hosts: hosts.into(), vpc: None }
+    }
+
+    /// A door in the network `vpc`. Who answers at the host's door does not answer there, only `hosts`.
+    pub fn in_network(&self, vpc: &str, hosts: Vec<Arc<dyn HostHandler>>) -> Self {
+        Self { shared: self.shared.clone(), hosts: hosts.into(), vpc: Some(vpc.into()) }
     }
 
     pub(crate) fn platform(&self) -> &Arc<Platform> {
@@ -116,14 +125,15 @@ impl Gateway {
         }
     }
 
-    async fn connection(self, stream: tokio::net::TcpStream, client: SocketAddr) {
+    async fn connection(self, stream: tokio::net::TcpStream, client: std::net::SocketAddr) {
         let limits = self.shared.limits;
+        let at = Client { address: client, vpc: self.vpc.clone() };
         let asked = Arc::new(AtomicBool::new(false));
         let seen = asked.clone();
         let service = hyper::service::service_fn(move |request| {
             seen.store(true, Ordering::Relaxed);
-            let gateway = self.clone();
-            async move { Ok::<_, Infallible>(gateway.answer(request, client).await) }
+            let (gateway, at) = (self.clone(), at.clone());
+            async move { Ok::<_, Infallible>(gateway.respond(request, at).await) }
         });
         let mut server = auto::Builder::new(TokioExecutor::new());
         server.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_time);
@@ -147,16 +157,27 @@ impl Gateway {
         }
     }
 
-    /// Answers one request, whoever took the connection.
-    pub async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Response<Body> {
-        let host = host_of(&request);
-        if let Some(handler) = self.shared.hosts.iter().find(|h| h.takes(&host, request.uri().path())) {
-            return handler.handle(request, client).await;
+    /// Answers one request: somebody else who answers at this door, or the API.
+    async fn respond(&self, request: Request<Incoming>, client: Client) -> Response<Body> {
+        let host = host_of(request.uri(), request.headers());
+        match self.hosts.iter().find(|h| h.takes(&host, request.uri().path())) {
+            Some(handler) => handler.handle(request, client).await,
+            None => self.call_api(request, client).await,
         }
+    }
+
+    /// A refusal in the protocol that the request seems to speak.
+    pub fn refusal(&self, head: &http::request::Parts, error: &Error) -> Response<Body> {
+        answer::error(name::protocol_guess(head), None, error, &self.shared.platform.ids().uuid())
+    }
+
+    /// Answers one request to the API, whoever took the connection.
+    pub async fn call_api(&self, request: Request<Incoming>, client: Client) -> Response<Body> {
+        let host = host_of(request.uri(), request.headers());
         let (head, body) = request.into_parts();
         let request_id = self.shared.platform.ids().uuid();
         if let Some(service) = rest::service(&self.shared.platform, &head, &host) {
-            let rest = RestCall { service, head, host: &host, client, request_id: &request_id };
+            let rest = RestCall { service, head, host: &host, client: &client, request_id: &request_id };
             let call = AssertUnwindSafe(self.rest(rest, body));
             return call.catch_unwind().await.unwrap_or_else(|_| {
                 answer::error(service.model.protocol, Some(service.model), &broke_off(), &request_id)
@@ -166,14 +187,14 @@ impl Gateway {
             // The room is given back when the call is done.
             Ok(Taken { bytes, room: _room }) => {
                 let protocol = name::protocol_guess(&head);
-                let call = AssertUnwindSafe(self.call(head, bytes, &host, client, &request_id));
+                let call = AssertUnwindSafe(self.call(head, bytes, &host, &client, &request_id));
                 call.catch_unwind().await.unwrap_or_else(|_| {
                     // The panic hook has told the log what and where.
                     answer::error(protocol, None, &broke_off(), &request_id)
                 })
             }
             Err(error) => {
-                tracing::debug!(%client, %error, "a request body was not taken");
+                tracing::debug!(client = %client.address, %error, "a request body was not taken");
                 answer::error(name::protocol_guess(&head), None, &error, &request_id)
             }
         }
@@ -184,7 +205,7 @@ impl Gateway {
         head: http::request::Parts,
         body: Bytes,
         host: &str,
-        client: SocketAddr,
+        client: &Client,
         request_id: &str,
     ) -> Response<Body> {
         let platform = &self.shared.platform;
@@ -193,6 +214,9 @@ impl Gateway {
             Err(refusal) => return answer::error(refusal.protocol, None, &refusal.error, request_id),
         };
         let refuse = |error: &Error| answer::error(call.protocol, Some(call.model), error, request_id);
+        if !matches!(head.method, Method::GET | Method::POST) {
+            return refuse(&wrong_method(&head.method));
+        }
         let who = match self.shared.authenticator.authenticate(platform, &call, &head, SignedBody::Bytes(&body)) {
             Ok(who) => who,
             // Some of AWS's operations take no signature: what is not built says so first.
@@ -202,7 +226,7 @@ impl Gateway {
             Err(error) => {
                 // Not among the calls: nobody has made it.
                 let (service, operation, code) = (call.model.name, &call.operation, &error.code);
-                tracing::info!(target: "kiln::calls", %client, service, operation, %code, "refused before it was a call");
+                tracing::info!(target: "kiln::calls", client = %client.address, service, operation, %code, "refused before it was a call");
                 return refuse(&error);
             }
         };
@@ -217,7 +241,7 @@ impl Gateway {
             Err(error) => return refuse(&error),
         };
         let scope = Scope::new(who.caller.account.as_str(), who.region.as_str());
-        let cx = Cx::new(platform.clone(), scope, who.caller, request_id).from_ip(client.ip()).via_host(host);
+        let cx = client.tell(Cx::new(platform.clone(), scope, who.caller, request_id)).via_host(host);
         match called(cx, operation, value).await {
             Ok(value) => answer::success(&call, operation, &value, request_id),
             Err(error) => {
@@ -232,6 +256,12 @@ impl Gateway {
 
 fn broke_off() -> Error {
     Error::internal("the operation broke off. The log of kiln says why")
+}
+
+/// AWS names GET and POST for these calls, and no answer to other methods.
+fn wrong_method(method: &Method) -> Error {
+    let text = format!("The method {method} is not allowed for this service: use POST.");
+    Error::sender("MethodNotAllowed", text).with_status(405)
 }
 
 /// Whether AWS has the operation and Kiln does not.
@@ -261,20 +291,4 @@ pub(crate) fn not_served(call: &name::Call<'_>) -> Error {
             Error::sender("InvalidAction", format!("The action {} is not valid for this web service.", call.operation))
         }
     }
-}
-
-/// Host header or authority, lower case, without the port.
-fn host_of<B>(request: &Request<B>) -> String {
-    let host = request
-        .uri()
-        .host()
-        .or_else(|| request.headers().get(http::header::HOST).and_then(|h: &HeaderValue| h.to_str().ok()))
-        .unwrap_or("");
-    let host = host.rsplit_once(':').map_or(
-        host,
-        |(name, port)| {
-            if port.bytes().all(|b| b.is_ascii_digit()) { name } else { host }
-        },
-    );
-    host.to_ascii_lowercase()
 }

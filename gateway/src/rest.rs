@@ -12,6 +12,7 @@
 
 use crate::answer::{self, Body};
 use crate::chunked::{self, Form};
+use crate::client::Client;
 use crate::finish::called;
 use crate::listen::{Gateway, not_served};
 use crate::name::{self, Call};
@@ -27,7 +28,6 @@ use kiln_service_kit::{ByteStream, Cx, Operation, Platform, Scope, Service, Stre
 use kiln_signing::{Body as SignedBody, ChunkSignatures, SigError};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -231,7 +231,7 @@ pub(crate) struct RestCall<'c> {
     pub service: &'c Service,
     pub head: Parts,
     pub host: &'c str,
-    pub client: SocketAddr,
+    pub client: &'c Client,
     pub request_id: &'c str,
 }
 
@@ -265,7 +265,7 @@ impl Gateway {
             return Err(no_route(method, &path));
         };
         let call = Call { model, operation: route.operation.to_owned(), protocol: model.protocol, version: None };
-        let who = match self.authenticator().authenticate_url(platform, head, &resource(head, host)) {
+        let who = match self.authenticator().authenticate_url(platform, &call, head, &resource(head, host)) {
             Some(who) => who?,
             None => self.authenticator().authenticate(platform, &call, head, SignedBody::NotRead)?,
         };
@@ -298,7 +298,7 @@ impl Gateway {
         let value = kiln_protocol::rest::decode(model.protocol, &request, &labels, operation.input)
             .map_err(|error| in_s3s_words(error, has_document))?;
         let scope = Scope::new(who.caller.account.as_str(), who.region.as_str());
-        let cx = Cx::new(platform.clone(), scope, who.caller, request_id).from_ip(client.ip()).via_host(host);
+        let cx = client.tell(Cx::new(platform.clone(), scope, who.caller, request_id)).via_host(host);
         // Who hangs up is seen by the operation as a body that ends early.
         let answered = called(cx.with_streams(streams.clone()), operation, value).await;
         if let Some(mut rest) = streams.take_incoming().filter(|_| !head.headers.contains_key("expect")) {

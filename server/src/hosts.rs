@@ -3,18 +3,20 @@
 //! `http://NAME.REGION.elb.localhost:PORT/` is answered by the load balancer's listener on port
 //! 80, or else by the one on its lowest port: the main port stands for one listener only. Each load
 //! balancer also has a loopback address of its own, with every listener at its own port.
+//!
+//! Only at the host's door, where an address is the host's or one from outside: security groups are
+//! asked about it. Machines reach load balancers at the addresses of their interfaces.
 
 use crate::wait_conditions::WaitConditions;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use kiln_elbv2::{DataPlane, Place, places};
-use kiln_gateway::{Body, HostHandler};
+use kiln_gateway::{Body, Client, HostHandler, host_of};
 use kiln_machines_spec::MachineDriver;
 use kiln_service_kit::{Error, Platform, PlatformBuilder};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -67,18 +69,16 @@ impl HostHandler for LoadBalancers {
     fn handle(
         &self,
         request: Request<Incoming>,
-        client: SocketAddr,
+        client: Client,
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
         let (plane, names) = (self.plane.clone(), self.names.clone());
         Box::pin(async move {
-            let host = request.uri().host().or_else(|| request.headers().get(http::header::HOST)?.to_str().ok());
-            let host = host.unwrap_or("").to_ascii_lowercase();
-            let host = host.split(':').next().unwrap_or("");
-            let place = match names.find(host) {
+            let host = host_of(request.uri(), request.headers());
+            let place = match names.find(&host) {
                 Ok(Some(place)) => place,
                 Ok(None) => return text(StatusCode::NOT_FOUND, format!("There is no load balancer {host}.\n")),
                 Err(error) => {
-                    tracing::error!(%error, host, "cannot look up a load balancer");
+                    tracing::error!(%error, %host, "cannot look up a load balancer");
                     return text(StatusCode::INTERNAL_SERVER_ERROR, "Kiln cannot look up the load balancer.\n".into());
                 }
             };
@@ -98,7 +98,7 @@ impl HostHandler for LoadBalancers {
                     format!("The security groups of load balancer {name} do not let {ip} in to port {port}.\n"),
                 );
             }
-            match balancer.handle(&place.arn, port, request, client).await {
+            match balancer.handle(&place.arn, port, request, client.address).await {
                 Some(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
                 None => {
                     text(StatusCode::SERVICE_UNAVAILABLE, format!("Load balancer {} is {}.\n", place.name, place.state))

@@ -1,9 +1,14 @@
 //! The AWS API as machines reach it: at 169.254.169.254:4566 inside every network.
 //!
 //! ```text
-//! signed call ────────────────────────────────► gateway, as from anywhere
-//! unsigned SignalResource, DescribeStackResource ─► whose address is it? ─► of that stack? ─► the call
+//! signal to a wait condition's URL ─────────────► who has the URL may
+//! anything that says it is signed ──────────────► the API, which verifies it; refused in open mode
+//! POST SignalResource, DescribeStackResource ───► whose address is it? ─► of that stack? ─► the call
+//! everything else, by whatever method ──────────► refused
 //! ```
+//!
+//! Nobody else answers at this door, whatever host a request names: load balancers are reached at their
+//! interfaces, where security groups are enforced.
 //!
 //! CloudFormation's programs (cfn-signal, cfn-init) have no keys; on AWS the instance's identity
 //! document stands in for them. Here it is the address: the bridge filter lets no packet pass with
@@ -13,20 +18,21 @@
 //! Different from AWS: no way to the internet and no egress rule is needed. With `--auth open`,
 //! where any keys do, signed calls from inside are refused: open mode is for the host's loopback.
 
+use crate::wait_conditions::WaitConditions;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use kiln_cloudformation_shapes::{
     DescribeStackResourceRequest, DescribeStackResourcesRequest, SignalResourceRequest, StackResource,
 };
 use kiln_ec2_shapes::{DescribeTagsRequest, Filter};
-use kiln_gateway::{Body, Gateway, HostHandler, Limits};
+use kiln_gateway::{Body, Client, Gateway, HostHandler, host_of};
 use kiln_machines_spec::{MachineDriver, VpcId};
 use kiln_service_kit::{Cx, Error, Fault, Platform, Scope};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +46,8 @@ const ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(169, 254, 169, 254
 const RETRY: Duration = Duration::from_secs(1);
 /// The largest body of an unsigned call: a signal's few words.
 const MOST_BYTES: usize = 64 << 10;
+/// Time to send it.
+const BODY_TIME: Duration = Duration::from_secs(30);
 /// Records of this kind change when a network came, changed or went.
 const NETWORK_STATUS: &str = "ec2/network-status";
 
@@ -109,9 +117,10 @@ async fn listen_everywhere(
                     platform: platform.clone(),
                     driver: driver.clone(),
                     gateway: gateway.clone(),
+                    signals: WaitConditions { platform: platform.clone() },
                     vpc: vpc.clone(),
                 };
-                let door = Gateway::new(platform.clone(), vec![Arc::new(inside)], Limits::default());
+                let door = gateway.in_network(vpc.as_str(), vec![Arc::new(inside)]);
                 let stop = stop.clone();
                 open.insert(vpc, Listening(tokio::spawn(async move { door.serve(listener, stop).await })));
             }
@@ -149,6 +158,7 @@ struct Inside {
     platform: Arc<Platform>,
     driver: Arc<dyn MachineDriver>,
     gateway: Gateway,
+    signals: WaitConditions,
     vpc: VpcId,
 }
 
@@ -160,31 +170,50 @@ impl HostHandler for Inside {
     fn handle(
         &self,
         request: Request<Incoming>,
-        client: SocketAddr,
+        client: Client,
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
-        let signed = request.headers().contains_key(AUTHORIZATION)
-            || request.uri().query().is_some_and(|query| query.contains("X-Amz-Signature"));
-        if signed && self.platform.is_open() {
-            // Any keys would do: the machine would be root of every account.
-            let text = "kiln runs with --auth open, where any keys do, so machines are not let in. Use --auth enforced";
-            let (status, xml) = refusal(&denied(text.to_owned()));
-            return Box::pin(std::future::ready(answer(status, xml)));
+        if self.signals.takes(&host_of(request.uri(), request.headers()), request.uri().path()) {
+            return self.signals.handle(request, client);
         }
-        if signed || request.method() != Method::POST {
-            let gateway = self.gateway.clone();
-            return Box::pin(async move { gateway.answer(request, client).await });
+        let gateway = self.gateway.clone();
+        if claims_signature(request.headers(), request.uri()) {
+            if self.platform.is_open() {
+                // Any keys would do: the machine would be root of every account.
+                let text =
+                    "kiln runs with --auth open, where any keys do, so machines are not let in. Use --auth enforced";
+                return refused(gateway, request, denied(text.to_owned()));
+            }
+            return Box::pin(async move { gateway.call_api(request, client).await });
+        }
+        if request.method() != Method::POST {
+            let text = format!("{} needs a signature here.", request.method());
+            return refused(gateway, request, denied(text));
         }
         let (platform, driver, vpc) = (self.platform.clone(), self.driver.clone(), self.vpc.clone());
         Box::pin(async move {
-            let done = unsigned(&platform, &*driver, &vpc, request, client.ip()).await;
-            let (status, xml) = done.unwrap_or_else(|error| refusal(&error));
-            let mut response =
-                Response::new(Full::new(Bytes::from(xml)).map_err(|never| match never {}).boxed_unsync());
-            *response.status_mut() = status;
-            response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("text/xml"));
-            response
+            let (head, body) = request.into_parts();
+            match unsigned(&platform, &*driver, &vpc, body, client.ip()).await {
+                Ok((status, xml)) => answer(status, xml),
+                Err(error) => gateway.refusal(&head, &error),
+            }
         })
     }
+}
+
+/// Whether a request says that it is signed, rightly or not: then the API judges it.
+fn claims_signature(headers: &HeaderMap, uri: &Uri) -> bool {
+    const MARKS: [&str; 5] = ["X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "AWSAccessKeyId", "Signature"];
+    let mut query = form_urlencoded::parse(uri.query().unwrap_or("").as_bytes());
+    headers.contains_key(AUTHORIZATION) || query.any(|(key, _)| MARKS.iter().any(|m| key.eq_ignore_ascii_case(m)))
+}
+
+fn refused(
+    gateway: Gateway,
+    request: Request<Incoming>,
+    error: Error,
+) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+    let (head, _) = request.into_parts();
+    Box::pin(std::future::ready(gateway.refusal(&head, &error)))
 }
 
 fn answer(status: StatusCode, xml: String) -> Response<Body> {
@@ -199,10 +228,12 @@ async fn unsigned(
     platform: &Arc<Platform>,
     driver: &dyn MachineDriver,
     vpc: &VpcId,
-    request: Request<Incoming>,
+    body: Incoming,
     client: IpAddr,
 ) -> Result<(StatusCode, String), Error> {
-    let body = Limited::new(request.into_body(), MOST_BYTES).collect().await;
+    let body = tokio::time::timeout(BODY_TIME, Limited::new(body, MOST_BYTES).collect()).await;
+    let body =
+        body.map_err(|_| Error::sender("RequestTimeout", "The body did not arrive in time.").with_status(408))?;
     let body = body.map_err(|e| Error::sender("RequestEntityTooLarge", format!("the body cannot be taken: {e}")))?;
     let form: BTreeMap<String, String> = form_urlencoded::parse(&body.to_bytes()).into_owned().collect();
     let field = |name: &str| {
@@ -271,12 +302,31 @@ fn denied(text: String) -> Error {
     Error::sender("AccessDenied", text).with_status(403)
 }
 
-fn refusal(error: &Error) -> (StatusCode, String) {
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let (code, message) = (escaped(&error.code), escaped(&error.message));
-    (status, format!("<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"))
-}
-
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_that_it_is_signed_is_for_the_api_to_judge() {
+        let claims = |uri: &str, headers: &[(&'static str, &str)]| {
+            let mut request = http::Request::builder().uri(uri);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let (head, ()) = request.body(()).expect("a good request").into_parts();
+            claims_signature(&head.headers, &head.uri)
+        };
+        for uri in ["/?X-Amz-Signature=1", "/b/k?AWSAccessKeyId=a", "/?a=b&x-amz-credential=", "/?X-Amz%2DAlgorithm=x"]
+        {
+            assert!(claims(uri, &[]), "{uri}");
+        }
+        assert!(claims("/", &[("authorization", "nonsense")]));
+        for uri in ["/", "/?Action=CreateAccessKey", "/bucket/key", "/?x=X-Amz-Signature", "/X-Amz-Signature"] {
+            assert!(!claims(uri, &[("x-amz-date", "20260101T000000Z")]), "{uri}");
+        }
+    }
 }

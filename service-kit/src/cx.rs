@@ -13,6 +13,7 @@ pub struct Cx {
     caller: Arc<Caller>,
     request_id: Arc<str>,
     source_ip: Option<std::net::IpAddr>,
+    source_vpc: Option<Arc<str>>,
     request_host: Option<Arc<str>>,
     streams: Option<Arc<Streams>>,
 }
@@ -26,6 +27,7 @@ impl Cx {
             caller: Arc::new(caller),
             request_id: request_id.into(),
             source_ip: None,
+            source_vpc: None,
             request_host: None,
             streams: None,
         }
@@ -41,6 +43,12 @@ impl Cx {
     /// With the address the request came from (`aws:SourceIp`).
     pub fn from_ip(mut self, ip: std::net::IpAddr) -> Self {
         self.source_ip = Some(ip);
+        self
+    }
+
+    /// With the VPC whose machine the request came from (`aws:SourceVpc`): its address is one of that network.
+    pub fn from_vpc(mut self, vpc: &Arc<str>) -> Self {
+        self.source_vpc = Some(vpc.clone());
         self
     }
 
@@ -96,6 +104,10 @@ impl Cx {
     }
     pub fn source_ip(&self) -> Option<std::net::IpAddr> {
         self.source_ip
+    }
+    /// The VPC that [`source_ip`](Self::source_ip) is an address of; none: one of the host's or outside.
+    pub fn source_vpc(&self) -> Option<&str> {
+        self.source_vpc.as_deref()
     }
     pub fn request_host(&self) -> Option<&str> {
         self.request_host.as_deref()

@@ -171,8 +171,14 @@ fn circumstances(cx: &Cx, principal: Principal, grant: &Grant<'_>) -> Result<Req
     if !cx.region().is_empty() {
         request = request.with("aws:RequestedRegion", cx.region());
     }
-    if let Some(address) = cx.source_ip() {
-        request = request.from_address(address);
+    // An address in a network is told from the same one elsewhere, as AWS does for calls that come by an
+    // endpoint in the VPC. Source: AWS IAM User Guide, "AWS global condition context keys".
+    match (cx.source_ip(), cx.source_vpc()) {
+        (Some(address), Some(vpc)) => {
+            request = request.with("aws:VpcSourceIp", address.to_string()).with("aws:SourceVpc", vpc);
+        }
+        (Some(address), None) => request = request.from_address(address),
+        (None, _) => {}
     }
     if let CallerKind::Role { source_identity: Some(who), .. } = &cx.caller().kind {
         request = request.with("aws:SourceIdentity", who);
