@@ -370,6 +370,7 @@ impl MachineDriver for SimDriver {
         timeout: Duration,
     ) -> DriverResult<TcpStream> {
         enum Outcome {
+            Nowhere,
             Silence,
             Refused,
             Talk(Answer, String),
@@ -380,6 +381,7 @@ impl MachineDriver for SimDriver {
             let near = from.unwrap_or(Ipv4Addr::UNSPECIFIED);
             let machine = world.machines.values().find(|m| m.spec.has_address(vpc, *to.ip()));
             match machine {
+                _ if !network.can_be_given(*to.ip()) => Outcome::Nowhere,
                 Some(m) if world.is_cut(vpc, &m.spec.subnet) => Outcome::Silence,
                 _ if !allows_tcp(network, near, *to.ip(), to.port()) => Outcome::Silence,
                 Some(m) if m.status().is_running() && m.answer != Answer::Refused => {
@@ -392,6 +394,7 @@ impl MachineDriver for SimDriver {
         let failed =
             |kind: std::io::ErrorKind| DriverError::failed(format!("connect to {to}"), std::io::Error::from(kind));
         match outcome {
+            Outcome::Nowhere => Err(failed(std::io::ErrorKind::HostUnreachable)),
             Outcome::Silence => {
                 tokio::time::sleep(timeout).await;
                 Err(failed(std::io::ErrorKind::TimedOut))

@@ -97,7 +97,9 @@ pub trait MachineDriver: Send + Sync + 'static {
     async fn cut_zone(&self, vpc: &VpcId, zone: &ZoneName, cut: bool) -> DriverResult<()>;
     /// Opens a connection inside the network. `from` must be a router-owned
     /// interface; its security groups apply. Without it the router's own
-    /// address is used. The far end's security groups always apply.
+    /// address is used. The far end's security groups always apply. It leads to addresses that
+    /// an interface of this network can have, and nowhere else: not to the router itself, not
+    /// to the host, not out of the network (`HostUnreachable`).
     async fn dial(
         &self,
         vpc: &VpcId,

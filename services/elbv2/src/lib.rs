@@ -24,10 +24,11 @@ mod places;
 mod records;
 mod resources;
 mod tags;
+mod target_addresses;
 mod targets;
 
 pub use data_plane::{DataPlane, DriverDialer};
-pub use kiln_balancer::{Body, Dialer, HostDialer, Options};
+pub use kiln_balancer::{Body, Dialer, HostDialer, Options, Stream};
 pub use places::{Place, places};
 
 use kiln_service_kit::Service;

@@ -1,4 +1,4 @@
-//! A stand-in for EC2: two subnets on loopback, a security group whose rules a test sets,
+//! A stand-in for EC2: subnets, a security group whose rules a test sets,
 //! instances whose states a test sets, and interfaces that are really kept.
 
 use kiln_ec2_shapes::*;
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 pub const VPC: &str = "vpc-00000000000000001";
 pub const GROUP: &str = "sg-00000000000000001";
 pub const SUBNETS: [(&str, &str, &str); 3] = [
-    ("subnet-0000000000000000a", "us-east-1a", "127.0.0.0/24"),
-    ("subnet-0000000000000000b", "us-east-1b", "127.0.1.0/24"),
-    ("subnet-0000000000000000c", "us-east-1c", "127.0.2.0/24"),
+    ("subnet-0000000000000000a", "us-east-1a", "10.0.0.0/24"),
+    ("subnet-0000000000000000b", "us-east-1b", "10.0.1.0/24"),
+    ("subnet-0000000000000000c", "us-east-1c", "10.0.2.0/24"),
 ];
 
 /// An instance: its state and its address.
@@ -153,7 +153,7 @@ async fn create_interface(
 ) -> Result<CreateNetworkInterfaceResponse, Error> {
     let id = format!("eni-{}", cx.ids().hex(17));
     let zone = SUBNETS.iter().position(|s| s.0 == request.subnet_id).unwrap_or(0);
-    let ip = format!("127.0.{zone}.{}", 10 + cx.ids().below(200));
+    let ip = format!("10.0.{zone}.{}", 10 + cx.ids().below(200));
     let interface = Interface {
         subnet: request.subnet_id,
         description: request.description.unwrap_or_default(),

@@ -16,10 +16,10 @@ async fn shop(world: &World) -> (String, String) {
     let lb = world.load_balancer("shop").await.load_balancer_arn.expect("an ARN");
     let group = world.target_group("shop", "ip").await;
     let target = server("shop", Duration::ZERO).await;
-    world.register(&group, "127.0.0.1", target).await;
+    world.register(&group, "10.0.0.5", target).await;
     world.listener(&lb, PORT, forward(&group)).await;
     until("the load balancer to be active", || async { world.state(&lb).await == "active" }).await;
-    until("the target to be healthy", || async { world.health(&group).await == ["127.0.0.1 healthy"] }).await;
+    until("the target to be healthy", || async { world.health(&group).await == ["10.0.0.5 healthy"] }).await;
     (lb, group)
 }
 
@@ -32,8 +32,8 @@ async fn a_load_balancer_forwards_follows_changes_and_leaves_nothing() {
 
     let second = server("second", Duration::ZERO).await;
     let other = world.target_group("other", "ip").await;
-    world.register(&other, "127.0.0.1", second).await;
-    assert_eq!(world.health(&other).await, ["127.0.0.1 unused Target.NotInUse"]);
+    world.register(&other, "10.0.0.5", second).await;
+    assert_eq!(world.health(&other).await, ["10.0.0.5 unused Target.NotInUse"]);
     let listeners = DescribeListenersRequest { load_balancer_arn: Some(lb.clone()), ..Default::default() };
     let listener = world.cx.call(listeners).await.expect("listed").listeners.remove(0).listener_arn.expect("an ARN");
     let rule = CreateRuleRequest {
@@ -60,7 +60,7 @@ async fn a_load_balancer_forwards_follows_changes_and_leaves_nothing() {
         world.store.list::<ec2::Interface>(world.cx.scope()).expect("readable").is_empty()
     })
     .await;
-    until("the targets to be unused", || async { world.health(&group).await == ["127.0.0.1 unused Target.NotInUse"] })
+    until("the targets to be unused", || async { world.health(&group).await == ["10.0.0.5 unused Target.NotInUse"] })
         .await;
 }
 
@@ -81,15 +81,15 @@ async fn a_deregistered_target_finishes_its_requests_and_then_is_gone() {
     let lb = world.load_balancer("slow").await.load_balancer_arn.expect("an ARN");
     let group = world.target_group("slow", "ip").await;
     let slow = server("slow", Duration::from_millis(700)).await;
-    world.register(&group, "127.0.0.1", slow).await;
+    world.register(&group, "10.0.0.5", slow).await;
     world.listener(&lb, PORT, forward(&group)).await;
-    until("the target to be healthy", || async { world.health(&group).await == ["127.0.0.1 healthy"] }).await;
+    until("the target to be healthy", || async { world.health(&group).await == ["10.0.0.5 healthy"] }).await;
     let at = world.address(&lb, PORT);
     let asked = tokio::spawn(get(at, "/"));
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let leave = DeregisterTargetsRequest { target_group_arn: group.clone(), targets: vec![target("127.0.0.1", slow)] };
+    let leave = DeregisterTargetsRequest { target_group_arn: group.clone(), targets: vec![target("10.0.0.5", slow)] };
     world.cx.call(leave).await.expect("deregistered");
-    assert_eq!(world.health(&group).await, ["127.0.0.1 draining Target.DeregistrationInProgress"]);
+    assert_eq!(world.health(&group).await, ["10.0.0.5 draining Target.DeregistrationInProgress"]);
     assert_eq!(asked.await.expect("answered"), Some((200, "slow".into())), "the request under way is finished");
     until("the target to be gone", || async { world.health(&group).await.is_empty() }).await;
     assert_eq!(get(at, "/").await.map(|(status, _)| status), Some(503));
@@ -139,7 +139,7 @@ async fn a_restart_rebuilds_everything_from_records() {
     until("the old port to be closed", || async { get(at, "/").await.is_none() }).await;
     let world = World::with(store, Hooks::default()).await;
     until("it to answer again", || async { get(at, "/").await == Some((200, "shop".into())) }).await;
-    assert_eq!(world.health(&group).await, ["127.0.0.1 healthy"]);
+    assert_eq!(world.health(&group).await, ["10.0.0.5 healthy"]);
     assert_eq!(world.state(&lb).await, "active");
 }
 

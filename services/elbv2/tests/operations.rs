@@ -192,7 +192,7 @@ async fn actions_and_conditions_are_shown_in_full() {
     assert_eq!(found.health_check_port.as_deref(), Some("traffic-port"));
     let not_there = DescribeTargetHealthRequest {
         target_group_arn: group.clone(),
-        targets: vec![TargetDescription { id: "127.0.0.9".into(), port: Some(9), ..Default::default() }],
+        targets: vec![TargetDescription { id: "10.0.0.9".into(), port: Some(9), ..Default::default() }],
         ..Default::default()
     };
     let found = world.cx.call(not_there).await.expect("described").target_health_descriptions.remove(0);

@@ -1,15 +1,27 @@
 //! A platform with the service, a stand-in for EC2 and running controllers; servers and a client.
 
 use crate::ec2;
-use kiln_elbv2::{DataPlane, HostDialer, Options, places};
+use async_trait::async_trait;
+use kiln_elbv2::{DataPlane, Dialer, HostDialer, Options, Stream, places};
 use kiln_elbv2_shapes::*;
 use kiln_reconcile::{Hooks, Runner};
 use kiln_service_kit::{Caller, Clock, Cx, IdSource, Platform, PlatformBuilder, Scope, Store};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+/// The VPC's targets are this host's servers: of an address only the port counts.
+struct ToThisHost;
+
+#[async_trait]
+impl Dialer for ToThisHost {
+    async fn dial(&self, vpc: &str, _: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io::Result<Stream> {
+        HostDialer.dial(vpc, None, (Ipv4Addr::LOCALHOST, to.port()).into(), timeout).await
+    }
+}
 
 pub struct World {
     pub cx: Cx,
@@ -25,7 +37,7 @@ impl World {
     /// On a store that may hold what an earlier platform left; controllers as `hooks` say.
     pub async fn with(store: Store, hooks: Hooks) -> Self {
         let scope = Scope::new("000000000000", "us-east-1");
-        let plane = DataPlane::without_networks(Arc::new(HostDialer), Options { workers: 0, ..Default::default() });
+        let plane = DataPlane::without_networks(Arc::new(ToThisHost), Options { workers: 0, ..Default::default() });
         let platform: Arc<Platform> = PlatformBuilder::new(store.clone(), Clock::system(), IdSource::from_os())
             .part::<Arc<DataPlane>>(plane.expect("a data plane"))
             .service(ec2::service())
@@ -53,7 +65,7 @@ impl World {
 
     /// An instance is in this state from now on.
     pub async fn instance(&self, id: &str, state: &str) {
-        let seen = ec2::StandIn { state: state.into(), ip: "127.0.0.1".into() };
+        let seen = ec2::StandIn { state: state.into(), ip: "10.0.0.6".into() };
         self.store.write(|tx| tx.put(self.cx.scope(), id, seen)).await.expect("written");
     }
 

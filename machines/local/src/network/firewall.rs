@@ -14,6 +14,9 @@
 //!  else drop
 //! ```
 //!
+//! What a load balancer asks of an address that is the router's own (another load balancer's) is
+//! judged like the rest, when it leaves (`output`).
+//!
 //! What a change of the rules does to connections that are open is what EC2 does. A
 //! connection is *tracked* on each side by itself, and a tracked one goes on until it
 //! ends; its mark in the connection table says so (1: on the asking side, 2: on the
@@ -183,7 +186,6 @@ fn groups(out: &mut String, vpc: &VpcSpec, cut: &BTreeSet<ZoneName>, host: &BTre
   }}
   chain output {{
     type filter hook output priority 0; policy drop;
-    oifname \"lo\" accept
     goto check
   }}
 }}

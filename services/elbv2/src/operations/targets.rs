@@ -5,9 +5,9 @@ use super::about;
 use super::target_groups::{Uses, change, port_number};
 use crate::arns::Kind;
 use crate::data_plane::DataPlane;
-use crate::network::{self, Subnet};
+use crate::network;
 use crate::records::{Target, TargetGroup, TargetType};
-use crate::{errors, health};
+use crate::{errors, health, target_addresses};
 use kiln_elbv2_shapes::{
     DeregisterTargetsRequest, DeregisterTargetsResponse, DescribeTargetHealthRequest, DescribeTargetHealthResponse,
     RegisterTargetsRequest, RegisterTargetsResponse, TargetDescription, TargetHealth, TargetHealthDescription,
@@ -108,45 +108,10 @@ async fn addresses(cx: &Cx, group: &TargetGroup, targets: &[TargetDescription]) 
     targets
         .iter()
         .map(|target| {
-            let bad = || errors::invalid(format!("The IP address '{}' is not a valid IPv4 address", target.id));
-            let ip = IpAddr::V4(target.id.parse().map_err(|_| bad())?);
-            Ok(Target {
-                id: target.id.clone(),
-                port: port(group, target)?,
-                ip,
-                zone: zone_of(&subnets, ip, target)?,
-                draining: false,
-            })
+            let (ip, zone) = target_addresses::placed(&subnets, target)?;
+            Ok(Target { id: target.id.clone(), port: port(group, target)?, ip: IpAddr::V4(ip), zone, draining: false })
         })
         .collect()
-}
-
-/// The zone of an address: its subnet's, or none (`all`) outside the VPC.
-fn zone_of(subnets: &[Subnet], ip: IpAddr, target: &TargetDescription) -> Result<String, Error> {
-    let subnet = subnets.iter().find(|s| s.block.is_some_and(|block| holds(block, ip)));
-    match (subnet, target.availability_zone.as_deref()) {
-        (Some(subnet), None) => Ok(subnet.zone.clone()),
-        (Some(subnet), Some(zone)) if zone == subnet.zone => Ok(subnet.zone.clone()),
-        (Some(subnet), Some(zone)) => Err(errors::invalid(format!(
-            "The Availability Zone '{zone}' is not that of the IP address '{}', '{}'",
-            target.id, subnet.zone
-        ))),
-        (None, Some("all")) => Ok(String::new()),
-        (None, _) => Err(errors::invalid(format!(
-            "The IP address '{}' is outside of the subnets of the VPC: you must specify 'all' as the Availability Zone",
-            target.id
-        ))),
-    }
-}
-
-fn holds((base, bits): (IpAddr, u8), ip: IpAddr) -> bool {
-    match (base, ip) {
-        (IpAddr::V4(base), IpAddr::V4(ip)) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
-            base.to_bits() & mask == ip.to_bits() & mask
-        }
-        _ => false,
-    }
 }
 
 /// Without a port, the registration on the group's own port is meant. Targets that are not
