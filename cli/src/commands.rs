@@ -7,7 +7,6 @@ use crate::progress::Line;
 use crate::{State, text};
 use serde_json::Value as Json;
 use std::io::ErrorKind;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -160,9 +159,9 @@ async fn shell(dir: &Path, instance: &str, command: Vec<String>) -> Result<(), S
         argv.truncate(shell);
         argv.extend(command);
     }
-    let Some((program, rest)) = argv.split_first() else { return Err("kiln named no command to run".to_owned()) };
-    let error = std::process::Command::new(program).args(rest).exec();
-    Err(format!("failed to run {program}: {error}"))
+    let code = crate::shell::run(&argv).await?;
+    // What still reads our input would keep an ordinary end waiting.
+    std::process::exit(code)
 }
 
 async fn wait_until_gone(dir: &Path) -> Result<(), String> {

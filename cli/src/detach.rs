@@ -2,8 +2,9 @@
 
 use crate::arguments::UpArguments;
 use crate::output::print;
-use crate::{Auth, control, progress::Line};
+use crate::{Auth, control, progress::Line, state_dir};
 use serde_json::Value as Json;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -25,11 +26,12 @@ pub async fn detach(state_dir: &Path, arguments: &UpArguments) -> Result<(), Str
         print(&format!("kiln is already running at {endpoint}\n"))?;
         return wait_for_base(state_dir, arguments).await;
     }
-    std::fs::create_dir_all(state_dir).map_err(|e| format!("failed to make {}: {e}", state_dir.display()))?;
+    state_dir::prepare(state_dir)?;
     let log_path = state_dir.join("kiln.log");
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
+        .mode(0o600)
         .open(&log_path)
         .map_err(|e| format!("failed to open {}: {e}", log_path.display()))?;
     let log_start = log.metadata().map(|m| m.len()).unwrap_or(0);

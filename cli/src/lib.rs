@@ -10,6 +10,8 @@ mod control;
 mod detach;
 mod output;
 mod progress;
+mod shell;
+pub mod state_dir;
 mod text;
 
 pub use arguments::{Auth, Cli, Command, DownArguments, Machines, UpArguments};

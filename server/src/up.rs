@@ -29,7 +29,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
         ));
     }
     logging::start()?;
-    std::fs::create_dir_all(state_dir).map_err(|e| format!("failed to make {}: {e}", state_dir.display()))?;
+    kiln_cli::state_dir::prepare(state_dir)?;
     let state_dir = &state_dir.canonicalize().map_err(|e| format!("{}: {e}", state_dir.display()))?;
     let patience = credentials::last_one_died(state_dir);
     let address = (arguments.listen, arguments.port);

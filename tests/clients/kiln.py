@@ -44,8 +44,6 @@ class Kiln:
         self.own_state = state is None
         base = "/var/tmp" if os.access("/var/tmp", os.W_OK) else None
         self.state = pathlib.Path(state or tempfile.mkdtemp(prefix="kiln-test-", dir=base))
-        # Machines' users are nobody on the host; they must be able to pass through.
-        self.state.chmod(0o711)
         self.machines, self.auth = machines, auth
         self.environment = {**os.environ, **(environment or {})}
         self.process = None
