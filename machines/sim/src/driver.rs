@@ -23,6 +23,9 @@ pub struct Durations {
     pub capture: Duration,
 }
 
+/// How often a machine that shuts down is looked at.
+const STOP_LOOK: Duration = Duration::from_millis(100);
+
 impl Default for Durations {
     fn default() -> Self {
         Self { boot: Duration::from_millis(50), stop: Duration::from_millis(20), capture: Duration::from_millis(200) }
@@ -198,8 +201,15 @@ impl MachineDriver for SimDriver {
     }
 
     async fn stop(&self, id: &MachineId, grace: Duration) -> DriverResult<()> {
-        self.world.lock().machine(id)?;
-        tokio::time::sleep(self.durations.stop.min(grace)).await;
+        let until = tokio::time::Instant::now() + self.durations.stop.min(grace);
+        // Somebody may cut its power meanwhile.
+        while self.world.lock().machine(id)?.status().is_running() {
+            let left = until.saturating_duration_since(tokio::time::Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            tokio::time::sleep(left.min(STOP_LOOK)).await;
+        }
         let since_ms = self.now();
         self.world.lock().machine(id)?.state = MachineState::Stopped { since_ms };
         Ok(())

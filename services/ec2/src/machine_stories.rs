@@ -163,6 +163,117 @@ fn the_power_is_cut_at_once_when_asked_for() {
     });
 }
 
+/// AWS's `Force` gives the system its time; who cannot wait asks once more.
+#[test]
+fn the_power_of_a_machine_that_shuts_down_is_cut_when_asked_for() {
+    simulate(async {
+        let slow = Durations { stop: Duration::from_secs(10), ..Durations::default() };
+        let kit = Testkit::new(7).service(crate::service()).durations(slow).start().await;
+        let force = Some(true);
+        let calls = [
+            (None, None, true, false),
+            (Some(true), None, true, false),
+            (None, Some(true), true, false),
+            (None, None, false, false),
+            (Some(true), None, false, true),
+            (None, Some(true), false, true),
+        ];
+        for (again_force, again_skip, first_forced, ends) in calls {
+            let at_once = again_force.is_some() || again_skip.is_some();
+            let id = run(&kit, RunInstancesRequest::default()).await;
+            until(&kit, &id, "running").await;
+            let from = kit.now();
+            let asked = async |force: Option<bool>, skip_os_shutdown: Option<bool>| match ends {
+                false => {
+                    let stop =
+                        StopInstancesRequest { instance_ids: ids(&id), force, skip_os_shutdown, ..Default::default() };
+                    kit.call(stop).await.map(drop)
+                }
+                true => {
+                    let end = TerminateInstancesRequest {
+                        instance_ids: ids(&id),
+                        force,
+                        skip_os_shutdown,
+                        ..Default::default()
+                    };
+                    kit.call(end).await.map(drop)
+                }
+            };
+            asked(force.filter(|_| first_forced), None).await.expect("asked");
+            kit.advance(Duration::from_secs(1)).await;
+            let (on_the_way, at_rest) = if ends { ("shutting-down", "terminated") } else { ("stopping", "stopped") };
+            assert_eq!(state(&show(&kit, &id).await), on_the_way, "its system has its time");
+            if at_once {
+                asked(again_force, again_skip).await.expect("asked again");
+            }
+            until(&kit, &id, at_rest).await;
+            let took = kit.now().since(from).as_secs();
+            let within = if at_once { 1..=2 } else { 9..=11 };
+            // A terminated machine has 5 s, and 10 more for its end here.
+            assert!(within.contains(&took) || ends && took < 15, "{again_force:?} {again_skip:?} took {took} s");
+        }
+    });
+}
+
+/// Whatever is asked for in quick succession, in every state, ends as the last call wants it, and
+/// no reason is told that never happened.
+#[test]
+fn calls_in_quick_succession_end_as_the_last_one_wants() {
+    simulate(async {
+        let slow = Durations { boot: Duration::from_secs(2), stop: Duration::from_secs(2), ..Durations::default() };
+        let kit = Testkit::new(7).service(crate::service()).durations(slow).start().await;
+        // How long after each call the next one comes, from "at once" to "when all is done".
+        for pause in [0, 1, 1500, 2500, 5000].map(Duration::from_millis) {
+            for calls in
+                ["stop start", "stop start stop", "reboot stop start", "stop start reboot", "stop start terminate"]
+            {
+                let id = run(&kit, RunInstancesRequest::default()).await;
+                let mut wanted = "running";
+                for call in calls.split(' ') {
+                    kit.advance(pause).await;
+                    // A start is refused while the machine still stops, and a reboot of one at rest.
+                    let called = async || match call {
+                        "stop" => {
+                            let stop = StopInstancesRequest { instance_ids: ids(&id), ..Default::default() };
+                            kit.call(stop).await.map(drop)
+                        }
+                        "start" => {
+                            let start = StartInstancesRequest { instance_ids: ids(&id), ..Default::default() };
+                            kit.call(start).await.map(drop)
+                        }
+                        "reboot" => {
+                            let reboot = RebootInstancesRequest { instance_ids: ids(&id), ..Default::default() };
+                            kit.call(reboot).await.map(drop)
+                        }
+                        _ => {
+                            let end = TerminateInstancesRequest { instance_ids: ids(&id), ..Default::default() };
+                            kit.call(end).await.map(drop)
+                        }
+                    };
+                    if called().await.is_err() {
+                        until(&kit, &id, "stopped").await;
+                        called().await.unwrap_or_else(|e| panic!("{calls} {pause:?}: {call}: {e}"));
+                    }
+                    wanted = match call {
+                        "stop" => "stopped",
+                        "terminate" => "terminated",
+                        _ => "running",
+                    };
+                }
+                let shown = until(&kit, &id, wanted).await;
+                kit.advance(Duration::from_secs(10)).await;
+                assert_eq!(state(&show(&kit, &id).await), wanted, "{calls} {pause:?} stays so");
+                let expected =
+                    if wanted == "running" { "" } else { "Client.UserInitiatedShutdown: User initiated shutdown" };
+                assert_eq!(reason(&shown), expected, "{calls} {pause:?}");
+                if wanted == "running" {
+                    assert_eq!(status(&kit, &id).await, "ok", "{calls} {pause:?}");
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn an_attribute_changes_alone_and_only_where_it_has_an_effect() {
     simulate(async {

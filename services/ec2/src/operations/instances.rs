@@ -184,6 +184,9 @@ async fn stop_instances(cx: &Cx, request: StopInstancesRequest) -> Result<StopIn
     if request.hibernate == Some(true) {
         return Err(Error::not_built("ec2:StopInstances with Hibernate"));
     }
+    // `Force` asks the system first and cuts the power when that takes too long, which happens here
+    // in any case; asked again meanwhile, the power is cut.
+    let cut = request.skip_os_shutdown == Some(true);
     let change_one = |tx: &mut Tx, mut instance: Instance| {
         let before = instance.state;
         if instance.options.disable_api_stop {
@@ -196,10 +199,13 @@ async fn stop_instances(cx: &Cx, request: StopInstancesRequest) -> Result<StopIn
             ));
         }
         match before {
-            InstanceState::Stopping | InstanceState::Stopped => {}
+            // Its system was asked and still shuts down; a machine that is stopped has nothing to lose.
+            InstanceState::Stopping | InstanceState::Stopped => {
+                instance.skip_os_shutdown |= cut || request.force == Some(true);
+            }
             InstanceState::Pending | InstanceState::Running => {
                 instance.wanted = Wanted::Stopped;
-                instance.skip_os_shutdown = request.skip_os_shutdown == Some(true);
+                instance.skip_os_shutdown = cut;
                 instance.state = InstanceState::Stopping;
                 instance.state_since = tx.now();
                 instance.transition_reason = user_initiated(tx.now());
@@ -215,6 +221,7 @@ async fn stop_instances(cx: &Cx, request: StopInstancesRequest) -> Result<StopIn
 }
 
 async fn terminate_instances(cx: &Cx, request: TerminateInstancesRequest) -> Result<TerminateInstancesResponse, Error> {
+    let cut = request.skip_os_shutdown == Some(true);
     let change_one = |tx: &mut Tx, mut instance: Instance| {
         let before = instance.state;
         if instance.options.disable_api_termination && before != InstanceState::Terminated {
@@ -228,12 +235,14 @@ async fn terminate_instances(cx: &Cx, request: TerminateInstancesRequest) -> Res
         }
         if !matches!(before, InstanceState::ShuttingDown | InstanceState::Terminated) {
             instance.wanted = Wanted::Terminated;
-            instance.skip_os_shutdown = request.skip_os_shutdown == Some(true);
+            instance.skip_os_shutdown = cut;
             instance.state = InstanceState::ShuttingDown;
             instance.state_since = tx.now();
             instance.transition_reason = user_initiated(tx.now());
             instance.reason = Some(Reason::new("Client.UserInitiatedShutdown", "User initiated shutdown"));
             instance.reboot_wanted = false;
+        } else if before == InstanceState::ShuttingDown {
+            instance.skip_os_shutdown |= cut || request.force == Some(true);
         }
         keep(tx, cx, before, instance)
     };

@@ -16,6 +16,9 @@ const STOP_GRACE: Duration = Duration::from_secs(30);
 /// The same for one that is terminated: nothing it writes is kept.
 const TERMINATE_GRACE: Duration = Duration::from_secs(5);
 
+/// How often a call to cut the power of a machine that shuts down is looked for.
+const CUT_LOOK: Duration = Duration::from_millis(200);
+
 /// Where a machine finds the AWS API. The server listens there in each network.
 const API_INSIDE: &str = "http://169.254.169.254:4566";
 
@@ -44,16 +47,35 @@ pub async fn start(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId) -> Resul
     Ok(steps.await)
 }
 
-/// How long the system may take to shut down.
-fn grace(cx: &Cx, id: &str, usual: Duration) -> Result<Duration, Error> {
-    let record = cx.store().get::<Instance>(cx.scope(), id)?;
-    Ok(if record.is_some_and(|record| record.skip_os_shutdown) { Duration::ZERO } else { usual })
+/// Whether the power is to be cut, without a word to the system.
+fn cut_wanted(cx: &Cx, id: &MachineId) -> Result<bool, Error> {
+    let record = cx.store().get::<Instance>(cx.scope(), id.as_str())?;
+    Ok(record.is_some_and(|record| record.skip_os_shutdown))
 }
 
 /// Stops a machine as its system wants to be stopped.
 pub async fn stop(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId) -> Result<(), Error> {
-    let grace = grace(cx, id.as_str(), STOP_GRACE)?;
-    fine_if_gone(driver.stop(id, grace).await, "stop", id.as_str())
+    shut_down(cx, driver, id, STOP_GRACE).await
+}
+
+/// Lets the system shut down within a time, or until somebody asks to cut the power.
+async fn shut_down(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId, usual: Duration) -> Result<(), Error> {
+    let grace = if cut_wanted(cx, id)? { Duration::ZERO } else { usual };
+    let stop = driver.stop(id, grace);
+    tokio::pin!(stop);
+    let done = loop {
+        tokio::select! {
+            done = &mut stop => break done,
+            () = tokio::time::sleep(CUT_LOOK), if !grace.is_zero() => {
+                if cut_wanted(cx, id)? {
+                    // It may end by itself this very moment.
+                    let _ = driver.kill(id).await;
+                    break stop.await;
+                }
+            }
+        }
+    };
+    fine_if_gone(done, "stop", id.as_str())
 }
 
 /// Ends a machine for good; what its console held is kept while the instance is shown.
@@ -63,8 +85,7 @@ pub async fn terminate(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId) -> R
         other => other.map_err(|error| failed("look at", id.as_str(), &error))?,
     };
     if status.is_running() {
-        let grace = grace(cx, id.as_str(), TERMINATE_GRACE)?;
-        fine_if_gone(driver.stop(id, grace).await, "stop", id.as_str())?;
+        shut_down(cx, driver, id, TERMINATE_GRACE).await?;
     }
     match driver.console(id).await {
         Ok(output) => {

@@ -48,7 +48,11 @@ pub enum Step {
     RecordRunning {
         boots: u32,
     },
-    RecordStopped,
+    /// With the boots of its machine, if it has one: it may have booted and been stopped before
+    /// anybody could say that it ran.
+    RecordStopped {
+        boots: Option<u32>,
+    },
     /// The machine's further addresses and interfaces.
     SetInterfaces {
         secondary_ips: Vec<Ipv4Addr>,
@@ -133,8 +137,12 @@ impl Controller for Instances {
                 })
                 .await
             }
-            Step::RecordStopped => {
+            Step::RecordStopped { boots } => {
                 change(cx, name, |_, i, now| {
+                    if let Some(boots) = *boots {
+                        i.launched = true;
+                        i.boots = boots;
+                    }
                     if i.wanted == Wanted::Stopped {
                         enter(i, InstanceState::Stopped, now);
                     }

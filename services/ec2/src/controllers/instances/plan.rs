@@ -61,8 +61,10 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
         (Wanted::Terminated, None) => take(vec![Step::RecordTerminated]),
         (Wanted::Terminated, Some(_)) => take(vec![Step::Terminate, Step::RecordTerminated]),
 
-        (Wanted::Stopped, _) if running => take(vec![Step::Stop, Step::RecordStopped]),
-        (Wanted::Stopped, _) if i.state != InstanceState::Stopped => take(vec![Step::RecordStopped]),
+        (Wanted::Stopped, machine) if running || i.state != InstanceState::Stopped => {
+            let recorded = Step::RecordStopped { boots: machine.as_ref().map(|m| m.boots) };
+            take(if running { vec![Step::Stop, recorded] } else { vec![recorded] })
+        }
         (Wanted::Stopped, machine) => match interfaces.steps(machine.as_ref()) {
             Some(steps) => take(steps),
             None => rest("a call to start or terminate it", None),

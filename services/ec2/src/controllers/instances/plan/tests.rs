@@ -96,6 +96,7 @@ fn what_is_done_next() {
     let stopped = |boots| machine(MachineState::Stopped { since_ms: 0 }, boots);
     let exit = ExitInfo { cause: ExitCause::Signalled { signal: 9 }, at_ms: 0, text: "killed".to_owned() };
     let exited = |boots| machine(MachineState::Exited(exit.clone()), boots);
+    let at_rest = |boots| Step::RecordStopped { boots: Some(boots) };
     let pending_again = || Instance { launched: true, boots: 1, ..record(W::Running, S::Pending) };
     let reboot = Instance { reboot_wanted: true, ..record(W::Running, S::Running) };
     let retried =
@@ -115,9 +116,17 @@ fn what_is_done_next() {
         ("died", record(W::Running, S::Running), exited(1), true, vec![Step::RecordExit(exit.clone())]),
         ("died unseen", record(W::Running, S::Pending), exited(1), true, vec![Step::RecordRunning { boots: 1 }]),
         ("vanished", record(W::Running, S::Running), None, true, vec![Step::RecordLost]),
-        ("stop", record(W::Stopped, S::Stopping), running(1), true, vec![Step::Stop, Step::RecordStopped]),
-        ("stop, dead already", record(W::Stopped, S::Stopping), exited(1), true, vec![Step::RecordStopped]),
-        ("stop, never launched", record(W::Stopped, S::Stopping), None, true, vec![Step::RecordStopped]),
+        ("stop", record(W::Stopped, S::Stopping), running(1), true, vec![Step::Stop, at_rest(1)]),
+        ("stop, launched unseen", record(W::Stopped, S::Stopping), stopped(1), true, vec![at_rest(1)]),
+        ("start, launched and stopped unseen", pending_again(), stopped(1), true, vec![Step::Start]),
+        ("stop, dead already", record(W::Stopped, S::Stopping), exited(1), true, vec![at_rest(1)]),
+        (
+            "stop, never launched",
+            record(W::Stopped, S::Stopping),
+            None,
+            true,
+            vec![Step::RecordStopped { boots: None }],
+        ),
         ("rests", record(W::Stopped, S::Stopped), stopped(1), true, vec![]),
         ("start", pending_again(), stopped(1), true, vec![Step::Start]),
         ("start after a crash", pending_again(), exited(1), true, vec![Step::Start]),
