@@ -127,6 +127,33 @@ class Crashes(unittest.TestCase):
         self.terminate([instance])
         self.nothing_is_left()
 
+    def test_first_reboots(self):
+        """Of a machine that never came back before, a reboot looks like a launch: it must not be undone like one."""
+        [*ids] = self.launch(3)
+        self.all_are(ids, "running")
+        self.answer(ids)
+        for instance in ids:
+            self.kiln.cli("shell", instance, "--", "/bin/busybox", "sh", "-c", "/bin/busybox mkdir /srv && echo kept > /srv/kept && /bin/busybox sync")
+            runtime = self.state / "machines/run/crun" / instance
+            first = runtime.stat().st_ino
+
+            def waits_for_its_start():
+                """The next runtime is there, and its first process held back."""
+                try:
+                    return runtime.stat().st_ino != first and (runtime / "exec.fifo").exists()
+                except FileNotFoundError:
+                    return False
+
+            self.ec2.reboot_instances(InstanceIds=[instance])
+            as_soon_as("the next boot", waits_for_its_start)
+            self.crash()
+            self.all_are([instance], "running")
+            self.answer([instance])
+            self.assertEqual(self.kiln.cli("shell", instance, "--", "/bin/busybox", "cat", "/srv/kept").stdout, "kept\n")
+        self.holds_only(ids)
+        self.terminate(ids)
+        self.nothing_is_left()
+
     def test_launches_and_ends(self):
         place = self.state / "machines"
         signs = {

@@ -27,9 +27,9 @@ use nix::fcntl::{Flock, FlockArg};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -159,24 +159,32 @@ impl Dirs {
             state,
         };
         files::make_dir(&dirs.private)?;
-        // A machine's root, seen from the host, is an ordinary user; it must be
-        // able to walk to its own folder, and to nothing else.
-        for dir in [&dirs.state, &dirs.machines] {
+        // No user of the host's but root walks to a layer, a disk or a seed: a program in an
+        // image may be root's and setuid. Machines are handed what is theirs (see `Stage`).
+        let run = dirs.state.join("run");
+        let (images, disks) = (dirs.state.join("images"), dirs.state.join("disks"));
+        for dir in [&dirs.state, &dirs.machines, &dirs.networks, &run, &images, &disks] {
             files::make_dir(dir)?;
-            walk_only(dir)?;
+            files::close_dir(dir)?;
         }
-        check_way(&dirs.state)?;
-        files::make_dir(&dirs.networks)?;
+        for above in [&images, &dirs.machines] {
+            let inner = files::names_in(above)?.into_iter().map(|name| above.join(name));
+            inner.filter(|dir| dir.is_dir()).try_for_each(|dir| files::close_dir(&dir))?;
+        }
         // What a killed kiln left there.
         files::remove_all(&dirs.nodes)?;
         files::make_dir(&dirs.nodes)?;
         let failed = |e| DriverError::failed("set up the private mounts", e);
         let mounted = mounts::mounts_under(&dirs.private).map_err(failed)?;
-        if !mounted.contains(&dirs.private) {
-            mounts::make_private(&dirs.private).map_err(failed)?;
+        match mounted.contains(&dirs.private) {
+            false => mounts::make_private(&dirs.private).map_err(failed)?,
+            // An earlier version's, with the layers in it.
+            true => mounted.iter().try_for_each(|at| mounts::close_if_there(at)).map_err(failed)?,
         }
+        files::close_dir(&dirs.private)?;
         for dir in [&dirs.lower, &dirs.consoles, &dirs.netns] {
             files::make_dir(dir)?;
+            files::close_dir(dir)?;
         }
         Ok(dirs)
     }
@@ -189,28 +197,10 @@ fn keep_loopback() -> DriverResult<()> {
     kept.map_err(|e| DriverError::failed("write down the host's loopback", e))
 }
 
-/// Lets others pass through a folder without seeing what is in it.
-pub fn walk_only(dir: &Path) -> DriverResult<()> {
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o711))
-        .map_err(|e| DriverError::failed(format!("open the way to {}", dir.display()), e))
-}
-
-fn check_way(state: &Path) -> DriverResult<()> {
-    for dir in state.ancestors() {
-        let meta = fs::metadata(dir).map_err(|e| DriverError::failed(format!("look at {}", dir.display()), e))?;
-        if meta.permissions().mode() & 0o001 == 0 {
-            return Err(DriverError::Invalid(format!(
-                "machines cannot reach the state directory: run `chmod o+x {}`",
-                dir.display()
-            )));
-        }
-    }
-    Ok(())
-}
-
 fn lock(state: &Path) -> DriverResult<Flock<File>> {
     let path = state.join("lock");
-    let file = File::create(&path).map_err(|e| DriverError::failed(format!("open {}", path.display()), e))?;
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(|e| DriverError::failed(format!("open {}", path.display()), e))?;
     // A child of a kiln that was killed between fork and exec has it open for a moment more.
     let until = Instant::now() + Duration::from_secs(1);
     let mut file = file;

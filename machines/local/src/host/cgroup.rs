@@ -43,6 +43,12 @@ pub struct Limits {
     pub pids_max: u32,
 }
 
+/// Groups a machine may make inside its own: systemd makes about one per service and login. Each
+/// costs the host some memory that is nobody's.
+const GROUPS_MAX: u32 = 512;
+/// How deep they may be. A container of a user's service inside is at 9.
+const GROUPS_DEPTH: u32 = 16;
+
 /// Length of the scheduler's accounting period.
 const PERIOD_US: u64 = 100_000;
 
@@ -163,6 +169,10 @@ impl Group {
         for leaf in ["guest", "exec"] {
             let folder = self.v2().join(leaf);
             fs::create_dir_all(&folder).map_err(|e| DriverError::failed(doing(&folder), e))?;
+        }
+        let bounds = [("cgroup.max.descendants", GROUPS_MAX), ("cgroup.max.depth", GROUPS_DEPTH)];
+        for (file, most) in bounds {
+            write(&self.v2().join(file), &most.to_string())?;
         }
         let guest = self.v2().join("guest");
         for given in ["", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"] {

@@ -19,6 +19,9 @@ pub struct Surroundings {
     pub cgroups: Vec<CString>,
     /// Detached mounts put into its own mount namespace.
     pub mounts: Vec<(Arc<OwnedFd>, CString)>,
+    /// Whether its mount namespace is a copy of its starter's, what is shared there stays shared.
+    /// (Else nothing that is mounted in one of them is seen in the other.)
+    pub shares_mounts: bool,
     /// A mount taken away in its own mount namespace.
     pub unmount: Option<CString>,
     /// Whether it starts a session of its own, out of reach of the terminal's ^C.
@@ -51,7 +54,9 @@ impl Surroundings {
             for procs in &self.cgroups {
                 write_zero(procs)?;
             }
-            if own_mounts {
+            if self.shares_mounts {
+                mounts::enter_copy()?;
+            } else if own_mounts {
                 mounts::enter_own()?;
             }
             if let Some(at) = &self.unmount {
@@ -63,11 +68,21 @@ impl Surroundings {
             for (tree, at) in &self.mounts {
                 mounts::attach(tree.as_raw_fd(), at)?;
             }
-            Ok(())
+            keep_no_files()
         };
         // SAFETY: the closure makes system calls on strings made before the fork;
         // it does not allocate or take locks.
         unsafe { command.pre_exec(enter) };
+    }
+}
+
+/// Leaves the program nothing of kiln's but its input and output, whoever forgot to say so when a
+/// file was opened. Safe between fork and exec.
+fn keep_no_files() -> io::Result<()> {
+    // SAFETY: plain integers; the files stay open until the program begins.
+    match unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Files that are whole or absent: write beside, then rename.
 
 use kiln_machines_spec::{DriverError, DriverResult};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::sys::stat::Mode;
 use serde::{Serialize, de::DeserializeOwned};
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,9 +16,36 @@ pub fn now_ms() -> u64 {
     since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Makes a folder and those above it.
+/// Makes a folder and those above it, for their owner only.
 pub fn make_dir(path: &Path) -> DriverResult<()> {
-    fs::create_dir_all(path).map_err(|e| DriverError::failed(format!("make the folder {}", path.display()), e))
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|e| DriverError::failed(format!("make the folder {}", path.display()), e))
+}
+
+/// Makes a folder of an image: what machines see of it is for everybody in them.
+pub fn make_image_dir(path: &Path) -> DriverResult<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o755).create(path);
+    made.map_err(|e| DriverError::failed(format!("make the folder {}", path.display()), e))
+}
+
+/// Closes a folder to all but its owner, as earlier versions did not.
+pub fn close_dir(path: &Path) -> DriverResult<()> {
+    fs::set_permissions(path, Permissions::from_mode(0o700))
+        .map_err(|e| DriverError::failed(format!("close {} to others", path.display()), e))
+}
+
+/// Opens an ordinary file of a tree that somebody else made: a link in it leads to no place
+/// outside of the tree, and a pipe keeps nobody waiting.
+pub fn open_inside(root: &Path, way: &Path) -> io::Result<File> {
+    let top = open(root, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let how = OpenHow::new()
+        .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    let file = File::from(openat2(top, way, how)?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "not an ordinary file"));
+    }
+    Ok(file)
 }
 
 /// Writes a whole file, readable by its owner only: a reader sees the old or
@@ -82,4 +111,39 @@ pub fn names_in(dir: &Path) -> DriverResult<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_link_in_a_tree_leads_to_no_place_outside() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let root = dir.path().join("root");
+        make_dir(&root.join("etc")).expect("made");
+        fs::write(dir.path().join("secret"), "of the host").expect("written");
+        fs::write(root.join("etc/plain"), "of the tree").expect("written");
+        symlink(dir.path().join("secret"), root.join("etc/absolute")).expect("linked");
+        symlink("../../secret", root.join("etc/relative")).expect("linked");
+        symlink("/etc/plain", root.join("etc/own")).expect("linked");
+        nix::unistd::mkfifo(&root.join("etc/pipe"), Mode::from_bits_truncate(0o600)).expect("made");
+        let read = |name: &str| open_inside(&root, Path::new(name)).and_then(io::read_to_string);
+        assert_eq!(read("etc/plain").expect("read"), "of the tree");
+        assert_eq!(read("etc/own").expect("read"), "of the tree");
+        for name in ["etc/absolute", "etc/relative", "etc/pipe", "etc", "../secret"] {
+            assert!(read(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn folders_are_their_owner_s() {
+        let dir = tempfile::tempdir().expect("a folder");
+        make_dir(&dir.path().join("a/b")).expect("made");
+        for name in ["a", "a/b"] {
+            let mode = fs::metadata(dir.path().join(name)).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{name}");
+        }
+    }
 }

@@ -182,7 +182,7 @@ fn furnish(root: &Path) -> DriverResult<()> {
     for (path, mode, content) in FILES {
         let file = root.join(path);
         if let Some(dir) = file.parent() {
-            files::make_dir(dir)?;
+            files::make_image_dir(dir)?;
         }
         files::remove_all(&file)?;
         fs::write(&file, content).map_err(|e| failed(&file, e))?;
@@ -214,7 +214,7 @@ fn furnish(root: &Path) -> DriverResult<()> {
     for left in ["var/log/bootstrap.log", "var/cache/ldconfig/aux-cache", "var/lib/apt/lists"] {
         files::remove_all(&root.join(left))?;
     }
-    files::make_dir(&root.join("var/lib/apt/lists/partial"))?;
+    files::make_image_dir(&root.join("var/lib/apt/lists/partial"))?;
     // Device nodes: every machine has its own /dev.
     for name in files::names_in(&root.join("dev"))? {
         files::remove_all(&root.join("dev").join(name))?;
@@ -225,7 +225,7 @@ fn furnish(root: &Path) -> DriverResult<()> {
 fn link(to: &str, at: &Path) -> DriverResult<()> {
     files::remove_all(at)?;
     if let Some(dir) = at.parent() {
-        files::make_dir(dir)?;
+        files::make_image_dir(dir)?;
     }
     symlink(to, at).map_err(|e| DriverError::failed(format!("link {}", at.display()), e))
 }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::path::{Component, Path, PathBuf};
 
 /// How compressed files begin: gzip, zstd, bzip2, xz.
@@ -104,9 +105,9 @@ fn import_in(
         untar(path, &dir, false)?;
         dir
     };
-    let (config_file, tars) = if layout.join("index.json").exists() {
+    let (config_file, tars) = if inside(&layout, Path::new("index.json"))?.is_some() {
         read_layout(&layout)?
-    } else if layout.join("manifest.json").exists() {
+    } else if inside(&layout, Path::new("manifest.json"))?.is_some() {
         read_docker(&layout)?
     } else {
         return Err(DriverError::Invalid(format!(
@@ -114,7 +115,7 @@ fn import_in(
             path.display()
         )));
     };
-    let config: Config = read_needed(&config_file)?;
+    let config: Config = read_json(&config_file)?;
     progress.step("comparing the layers with their digests", None);
     for (tar, promised) in tars.iter().zip(&config.rootfs.diff_ids) {
         check_plain(path, tar, promised)?;
@@ -140,9 +141,24 @@ fn import_in(
     store.keep(name, layers, entry, &config.architecture, source)
 }
 
-fn read_needed<T: serde::de::DeserializeOwned>(file: &Path) -> DriverResult<T> {
-    let found = files::read_json(file)?;
-    found.ok_or_else(|| DriverError::Invalid(format!("the image lacks {}", file.display())))
+/// Where a file of the image really is; none if there is none. Archives hold links, and a link must
+/// not bring a file of the host's into an image.
+fn inside(layout: &Path, way: &Path) -> DriverResult<Option<PathBuf>> {
+    let failed = |e: io::Error| DriverError::failed(format!("read {} of the image", way.display()), e);
+    let file = match files::open_inside(layout, way) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(failed)?,
+    };
+    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).map(Some).map_err(failed)
+}
+
+fn read_needed<T: serde::de::DeserializeOwned>(layout: &Path, name: &str) -> DriverResult<T> {
+    let found = inside(layout, Path::new(name))?;
+    read_json(&found.ok_or_else(|| DriverError::Invalid(format!("the image lacks {name}")))?)
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(file: &Path) -> DriverResult<T> {
+    files::read_json(file)?.ok_or_else(|| DriverError::Invalid(format!("the image lacks {}", file.display())))
 }
 
 /// A blob's file, its bytes compared with its digest.
@@ -152,11 +168,8 @@ fn blob(layout: &Path, digest: &str) -> DriverResult<PathBuf> {
     if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(wrong());
     }
-    let file = layout.join("blobs/sha256").join(hex);
-    if !file.exists() {
-        let missing = format!("the image lacks the blob {digest}");
-        return Err(DriverError::Invalid(missing));
-    }
+    let file = inside(layout, &Path::new("blobs/sha256").join(hex))?;
+    let file = file.ok_or_else(|| DriverError::Invalid(format!("the image lacks the blob {digest}")))?;
     let actual = digest_of(&file)?;
     if actual.as_str() != format!("sha256-{hex}") {
         return Err(corrupt(layout, digest, &actual));
@@ -189,12 +202,12 @@ fn corrupt(image: &Path, layer: &str, actual: &LayerDigest) -> DriverError {
 }
 
 fn read_layout(layout: &Path) -> DriverResult<(PathBuf, Vec<PathBuf>)> {
-    let index: Index = read_needed(&layout.join("index.json"))?;
+    let index: Index = read_needed(layout, "index.json")?;
     let mut choices = index.manifests;
     // An index may lead to an index, but hardly to a deeper one.
     for _ in 0..4 {
         let chosen = choose(&choices)?;
-        let manifest: Manifest = read_needed(&blob(layout, &chosen.digest)?)?;
+        let manifest: Manifest = read_json(&blob(layout, &chosen.digest)?)?;
         let Some(config) = manifest.config else {
             choices = manifest.manifests;
             continue;
@@ -218,24 +231,24 @@ fn choose(choices: &[Descriptor]) -> DriverResult<&Descriptor> {
 }
 
 fn read_docker(layout: &Path) -> DriverResult<(PathBuf, Vec<PathBuf>)> {
-    let all: Vec<DockerManifest> = read_needed(&layout.join("manifest.json"))?;
+    let all: Vec<DockerManifest> = read_needed(layout, "manifest.json")?;
     let first = all.into_iter().next();
     let manifest = first.ok_or_else(|| DriverError::Invalid("the archive holds no image".to_owned()))?;
-    let inside = |name: &str| {
+    let named = |name: &str| {
         let path = Path::new(name);
         let plain = path.components().all(|c| matches!(c, Component::Normal(_)));
         if !plain {
             let text = format!("the archive names a file outside itself: {name:?}");
             return Err(DriverError::Invalid(text));
         }
-        Ok(layout.join(path))
+        inside(layout, path)?.ok_or_else(|| DriverError::Invalid(format!("the image lacks {name}")))
     };
-    let layers = manifest.layers.iter().map(|l| inside(l));
-    Ok((inside(&manifest.config)?, layers.collect::<DriverResult<_>>()?))
+    let layers = manifest.layers.iter().map(|l| named(l));
+    Ok((named(&manifest.config)?, layers.collect::<DriverResult<_>>()?))
 }
 
 fn untar(tar: &Path, into: &Path, root_file_system: bool) -> DriverResult<()> {
-    files::make_dir(into)?;
+    files::make_image_dir(into)?;
     let mut command = child::command("tar")?;
     command.arg("--extract").arg("--file").arg(tar);
     command.arg("--directory").arg(into);

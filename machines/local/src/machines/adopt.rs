@@ -5,10 +5,14 @@
 //! |-------------------|------------------------|------------------------------------|
 //! | launching         | anything               | removed; nobody was told of it     |
 //! | running           | its process lives      | watched again, and goes on if held still |
-//! | running           | created, never started | removed at its first boot, else stopped as before |
 //! | running           | its process is gone    | exited, cause unknown              |
+//! | restarting        | anything               | booted                             |
+//! | stopped, exited   | a boot that was begun  | undone: stays as it was            |
 //! | terminating       | anything               | removed                            |
 //! | (no file)         | group, mount, cable    | removed                            |
+//!
+//! What is found may tell whether a boot has begun, never whether a machine was there before: that
+//! is told by the phase alone. Only `launching` and `terminating` cost a machine its disk.
 
 use super::boot;
 use super::life;
@@ -31,6 +35,13 @@ pub async fn adopt(host: &Arc<Host>) -> DriverResult<Vec<MachineStatus>> {
         watch(host, &machine, running);
     }
     let machines: Vec<_> = host.machines.lock().values().cloned().collect();
+    for machine in &machines {
+        let _turn = machine.turn.lock().await;
+        let restarts = matches!(machine.record.lock().phase, Phase::Restarting { .. });
+        if restarts && let Err(error) = life::come_up_again(host, machine).await {
+            tracing::error!(id = %machine.id, error = error.chain(), "its reboot was cut off and cannot be finished");
+        }
+    }
     Ok(machines.iter().filter_map(|m| m.status()).collect())
 }
 
@@ -62,10 +73,7 @@ fn take_stock(host: &Host) -> DriverResult<Alive> {
 
 /// Brings one machine into a settled state; its process if it runs.
 fn settle(host: &Host, machine: &Arc<Machine>) -> DriverResult<Option<Arc<Running>>> {
-    let (phase, boots) = {
-        let record = machine.record.lock();
-        (record.phase.clone(), record.boots)
-    };
+    let phase = machine.record.lock().phase.clone();
     let remove = || {
         boot::clear(host, machine)?;
         life::erase(host, machine)?;
@@ -73,7 +81,7 @@ fn settle(host: &Host, machine: &Arc<Machine>) -> DriverResult<Option<Arc<Runnin
     };
     match phase {
         Phase::Launching | Phase::Terminating | Phase::Gone => remove(),
-        Phase::Stopped { .. } | Phase::Exited { .. } => {
+        Phase::Restarting { .. } | Phase::Stopped { .. } | Phase::Exited { .. } => {
             boot::clear(host, machine)?;
             Ok(None)
         }
@@ -83,8 +91,10 @@ fn settle(host: &Host, machine: &Arc<Machine>) -> DriverResult<Option<Arc<Runnin
             if lives && !waiting {
                 // It may end this very moment; then its end is seen at once.
                 if let Ok(process) = Process::open(pid) {
-                    // Kiln may have been killed while it held the machine still for an image.
+                    // Kiln may have been killed while it held the machine still for an image, or
+                    // between noting another size and giving it.
                     machine.group(host).freeze(false)?;
+                    machine.group(host).limit(&machine.limits())?;
                     let running = Arc::new(Running {
                         process,
                         end_is_wanted: AtomicBool::new(false),
@@ -93,18 +103,6 @@ fn settle(host: &Host, machine: &Arc<Machine>) -> DriverResult<Option<Arc<Runnin
                     *machine.running.lock() = Some(running.clone());
                     return Ok(Some(running));
                 }
-            }
-            if waiting && boots <= 1 {
-                return remove();
-            }
-            if waiting {
-                // This boot never began.
-                boot::clear(host, machine)?;
-                machine.update(host, |record| {
-                    record.boots -= 1;
-                    record.phase = Phase::Stopped { since_ms: files::now_ms() };
-                })?;
-                return Ok(None);
             }
             let exit = ExitInfo {
                 cause: ExitCause::Unknown,

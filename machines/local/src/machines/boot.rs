@@ -4,16 +4,16 @@ use super::console;
 use super::disk::Device;
 use super::inject::{inject, replace};
 use super::record::{Machine, Phase, Record, Running};
+use super::stage::Stage;
 use crate::host::pidfd::{Process, Stat};
 use crate::host::{files, mounts, netns, userns};
 use crate::network::cables::first;
-use crate::runtime::{Bundle, Paths, numbers_of};
-use crate::state::{Host, walk_only};
-use kiln_machines_spec::{DriverError, DriverResult, Entry, InjectedFile, SEED_DIR, SEED_FILE, Seed};
+use crate::runtime::{Bundle, CONSOLE, CONSOLE_FLAGS, GUEST, GUEST_FLAGS, SEED, SEED_FLAGS, numbers_of};
+use crate::state::Host;
+use kiln_machines_spec::{DriverError, DriverResult, Entry, InjectedFile, Program, SEED_DIR, SEED_FILE, Seed};
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -61,34 +61,31 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     let boot = record.boots + 1;
     prepare_dirs(&dir)?;
     let layers = host.images.mount(&spec.image, &record.layers)?;
-    let root = make_root(host, machine, &layers, &record)?;
     let group = machine.group(host);
     group.make(&machine.limits(), record.ids)?;
     let console = console::open(host, machine)?;
     give(&console, record.ids, 0o600)?;
     let seed = machine.console_place(host).join("seed");
     write_seed(&seed, record.ids, &record.spec, boot)?;
-    let user = match &record.entry {
-        Entry::Program(program) => match &program.user {
-            Some(who) => numbers_of(who, &layers)?,
-            None => (0, 0),
-        },
-        Entry::Systemd => (0, 0),
-    };
-    let bundle = Bundle {
-        spec,
-        entry: &record.entry,
-        ids: record.ids,
-        user,
-        files_max: host.files_max,
-        paths: Paths { seed: &seed, console: &console, guest: host.guest.as_deref(), root: dir.join("root") },
-    };
-    files::write_json(&dir.join("config.json"), &bundle.config())?;
+    let device = attach_disk(host, machine, &record)?;
+    let pid = mounts::aside(&format!("make a place for {}", machine.id), || {
+        let stage = put_on_stage(host, machine, &record, &layers, device.as_ref())?;
+        let user = match &record.entry {
+            Entry::Program(Program { user: Some(who), .. }) => numbers_of(who, &layers)?,
+            _ => (0, 0),
+        };
+        let (ids, files_max) = (record.ids, host.files_max);
+        let guest = host.guest.is_some();
+        let bundle = Bundle { spec, entry: &record.entry, ids, user, files_max, stage: &stage, guest };
+        files::write_json(&dir.join("config.json"), &bundle.config())?;
+        let pid = host.crun.create(machine.id.as_str(), &dir, &console, group.entrances("guest")?)?;
+        let shown = stage.show_kernel(pid);
+        shown.map_err(|e| DriverError::failed(format!("make /proc and /sys of {}", machine.id), e))?;
+        Ok(pid)
+    })?;
+    // What holds the disk from now on is the machine.
+    drop(device);
     let id = machine.id.as_str();
-    let at = mounts::c_path(&dir.join("root")).map_err(|e| DriverError::failed("name the root folder", e))?;
-    let cgroups = group.entrances("guest")?;
-    let root = (Arc::new(root), at);
-    let pid = host.crun.create(id, &dir, &console, root, cgroups)?;
     let failed = |what: &str, e: io::Error| DriverError::failed(format!("{what} {id}"), e);
     let process = Process::open(pid).map_err(|e| failed("hold the process of", e))?;
     let ns = netns::of_process(pid).map_err(|e| failed("find the network of", e))?;
@@ -102,11 +99,13 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     let ended = || failed("boot", io::Error::other("it ended before it was started"));
     let start_ticks = Stat::read(pid).ok_or_else(ended)?.start_ticks;
     let oom_kills = group.oom_kills();
+    host.crun.start(id)?;
+    // Only now: until here this boot never was, and a kiln that is killed leaves the machine as the
+    // record has it (new, and nobody was told; or at rest, with its disk).
     machine.update(host, |record| {
         record.boots = boot;
         record.phase = Phase::Running { pid, start_ticks, boot_id: host.boot_id.clone(), since_ms: files::now_ms() };
     })?;
-    host.crun.start(id)?;
     let running = Arc::new(Running { process, end_is_wanted: AtomicBool::new(false), oom_kills });
     *machine.running.lock() = Some(running.clone());
     Ok(running)
@@ -116,8 +115,7 @@ fn prepare_dirs(dir: &Path) -> DriverResult<()> {
     for name in ["given", "root"] {
         files::make_dir(&dir.join(name))?;
     }
-    walk_only(dir)?;
-    Ok(())
+    files::close_dir(dir)
 }
 
 fn give(path: &Path, owner: u32, mode: u32) -> DriverResult<()> {
@@ -126,51 +124,42 @@ fn give(path: &Path, owner: u32, mode: u32) -> DriverResult<()> {
     chown(path, Some(owner), Some(owner)).map_err(failed)
 }
 
-/// The machine's root, detached: the layers with the machine's ids, below what is on its disk.
-fn make_root(host: &Host, machine: &Machine, layers: &[PathBuf], record: &Record) -> DriverResult<OwnedFd> {
-    let failed = |e: io::Error| DriverError::failed(format!("make the root of {}", machine.id), e);
-    let ns = userns::with_map(0, record.ids).map_err(failed)?;
+/// The machine's disk; a new one at its first boot.
+fn attach_disk(host: &Host, machine: &Machine, record: &Record) -> DriverResult<Option<Device>> {
+    if record.spec.disk_bytes == 0 {
+        return Ok(None);
+    }
     let disk = machine.disk(host);
-    if record.spec.disk_bytes > 0 && record.boots == 0 {
+    if record.boots == 0 {
         host.disks.make(&disk, record.spec.disk_bytes)?;
     }
-    let attach = || Device::attach(&machine.id, &disk, &host.dirs.nodes);
-    let device = (record.spec.disk_bytes > 0).then(attach).transpose()?;
-    let scratch = &host.dirs.lower;
-    let root = mounts::aside(|| {
-        mounts::mount_scratch(scratch, "mode=711")?;
-        let place = |name: &str| -> io::Result<PathBuf> {
-            let at = scratch.join(name);
-            fs::create_dir(&at)?;
-            Ok(at)
-        };
-        let mut lower = Vec::new();
-        for (n, layer) in layers.iter().enumerate() {
-            let at = place(&n.to_string())?;
-            let copy = mounts::idmapped_copy(layer, ns.as_fd(), true)?;
-            mounts::attach(copy.as_raw_fd(), &mounts::c_path(&at)?)?;
-            lower.push(at);
-        }
-        let changes = match &device {
-            Some(device) => {
-                let at = place("disk")?;
-                device.mount(&at)?;
-                at
+    Device::attach(&machine.id, &disk, &host.dirs.nodes).map(Some)
+}
+
+/// Everything the machine is given. The caller is in a mount namespace of its own.
+fn put_on_stage(
+    host: &Host,
+    machine: &Machine,
+    record: &Record,
+    layers: &[PathBuf],
+    device: Option<&Device>,
+) -> DriverResult<Stage> {
+    let failed = |e: io::Error| DriverError::failed(format!("make the root of {}", machine.id), e);
+    let place = machine.console_place(host);
+    let put = || {
+        let ns = userns::with_map(0, record.ids)?;
+        let stage = Stage::set_up(host)?;
+        stage.put_root(host, machine, layers, (record.ids, &ns), device)?;
+        if record.entry == Entry::Systemd {
+            stage.put(SEED, &place.join("seed"), SEED_FLAGS)?;
+            stage.put(CONSOLE, &machine.console(host), CONSOLE_FLAGS)?;
+            if let Some(guest) = &host.guest {
+                stage.put(GUEST, guest, GUEST_FLAGS)?;
             }
-            None => machine.dir(host),
-        };
-        let (upper, work) = (changes.join("upper"), changes.join("work"));
-        if !upper.exists() {
-            fs::create_dir(&upper)?;
-            fs::set_permissions(&upper, fs::Permissions::from_mode(0o755))?;
-            chown(&upper, Some(record.ids), Some(record.ids))?;
         }
-        if !work.exists() {
-            fs::create_dir(&work)?;
-        }
-        mounts::overlay(&lower, &upper, &work)
-    });
-    root.map_err(failed)
+        Ok(stage)
+    };
+    put().map_err(failed)
 }
 
 /// What a machine is to know of its name and its network, by file.

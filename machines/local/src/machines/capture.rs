@@ -59,17 +59,16 @@ fn pack_upper(host: &Host, machine: &Machine, record: &Record) -> DriverResult<L
     let share = || Device::share(id, &machine.disk(host), &host.dirs.nodes);
     let device = (record.spec.disk_bytes > 0).then(share).transpose()?;
     let scratch = &host.dirs.lower;
-    let tree = mounts::aside(|| {
+    let tree = mounts::aside(&format!("read the changes of {id}"), || {
         let upper = match &device {
             Some(device) => {
-                device.mount(scratch)?;
+                device.mount(scratch).map_err(failed)?;
                 scratch.join("upper")
             }
             None => machine.dir(host).join("upper"),
         };
-        mounts::idmapped_copy(&upper, back.as_fd(), true)
-    });
-    let tree = tree.map_err(failed)?;
+        mounts::idmapped_copy(&upper, back.as_fd(), true).map_err(failed)
+    })?;
     drop(device);
     let work = host.images.work_dir("capture")?;
     let options = PackOptions {

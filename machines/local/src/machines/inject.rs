@@ -63,7 +63,8 @@ fn write(pid: u32, owner: u32, file: &InjectedFile, replace: bool) -> io::Result
             Err(e) => return Err(e.into()),
         }
     }
-    let mut flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
+    // Not to wait for a reader, should the image have a pipe there.
+    let mut flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NONBLOCK;
     if replace {
         let above = open_in(&root, &way, OFlag::O_DIRECTORY, 0)?;
         match unlinkat(&above, Path::new(name), UnlinkatFlags::NoRemoveDir) {

@@ -42,7 +42,7 @@ pub async fn launch(host: &Arc<Host>, spec: MachineSpec) -> DriverResult<Machine
         let _turn = machine.turn.lock().await;
         let phase = machine.record.lock().phase.clone();
         match phase {
-            Phase::Running { .. } => return machine.status_or_gone(),
+            Phase::Running { .. } | Phase::Restarting { .. } => return machine.status_or_gone(),
             // Somebody else's launch failed while we waited.
             Phase::Gone => continue,
             Phase::Exited { .. } | Phase::Stopped { .. } => {
@@ -222,16 +222,35 @@ pub async fn reboot(host: &Arc<Host>, id: &MachineId) -> DriverResult<()> {
         return Err(machine.conflict("is not running"));
     }
     end(host, &machine, REBOOT_GRACE).await?;
-    let started = start_now(host, &machine).await;
+    let (h, m) = (host.clone(), machine.clone());
+    let since_ms = files::now_ms();
+    // A kiln that is killed from here on leaves to the next one what is still to be done.
+    blocking(move || m.update(&h, |record| record.phase = Phase::Restarting { since_ms })).await?;
+    come_up_again(host, &machine).await
+}
+
+/// Boots a machine that is restarting; one that does not come up has ended. The caller has the
+/// turn.
+pub async fn come_up_again(host: &Arc<Host>, machine: &Arc<Machine>) -> DriverResult<()> {
+    let started = start_now(host, machine).await;
     if let Err(error) = &started {
         let exit = ExitInfo {
             cause: ExitCause::Unknown,
             at_ms: files::now_ms(),
             text: format!("it did not come up again after a reboot: {}", error.chain()),
         };
-        machine.update(host, |record| record.phase = Phase::Exited { exit })?;
+        note_exit(host, machine, exit);
     }
     started
+}
+
+/// Writes down that it has ended, in memory at least.
+pub fn note_exit(host: &Host, machine: &Machine, exit: ExitInfo) {
+    let noted = exit.clone();
+    if let Err(error) = machine.update(host, |record| record.phase = Phase::Exited { exit: noted }) {
+        tracing::error!(id = %machine.id, error = error.chain(), "cannot note a machine's end");
+        machine.record.lock().phase = Phase::Exited { exit };
+    }
 }
 
 /// Kills it, as a power cut would.

@@ -1,6 +1,9 @@
 //! A machine's life on this host.
 //!
 //! ```text
+//!                        Restarting           (by itself, or asked to)
+//!                          │  ▲
+//!                          ▼  │
 //!  launch ─► Launching ─► Running ─► Exited   (it ended by itself)
 //!                          │  ▲        │
 //!                     stop │  │ start  │ start
@@ -9,7 +12,8 @@
 //! ```
 //!
 //! The phase is in `machine.json` before the step it announces is taken, so
-//! that `adopt` knows what a killed kiln was about to do.
+//! that `adopt` knows what a killed kiln was about to do. Only `Running` is
+//! written when it is so: what was not yet told is undone.
 
 pub mod adopt;
 mod boot;
@@ -21,6 +25,7 @@ mod inject;
 pub mod interfaces;
 pub mod life;
 mod record;
+pub mod stage;
 mod watch;
 
 pub use record::{Interfaces, Machine};

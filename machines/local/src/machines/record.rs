@@ -80,6 +80,9 @@ pub enum Phase {
     Launching,
     /// Running since then.
     Running { pid: u32, start_ticks: u64, boot_id: String, since_ms: u64 },
+    /// Its first process has ended, and it is being booted again: it restarted itself, or was
+    /// asked to. To others it runs.
+    Restarting { since_ms: u64 },
     /// Ended by itself.
     Exited { exit: ExitInfo },
     /// Stopped on request.
@@ -148,6 +151,7 @@ impl Machine {
         let state = match &record.phase {
             Phase::Launching | Phase::Terminating | Phase::Gone => return None,
             Phase::Running { pid, since_ms, .. } => MachineState::Running { pid: *pid, since_ms: *since_ms },
+            Phase::Restarting { since_ms } => MachineState::Running { pid: 0, since_ms: *since_ms },
             Phase::Exited { exit } => MachineState::Exited(exit.clone()),
             Phase::Stopped { since_ms } => MachineState::Stopped { since_ms: *since_ms },
         };

@@ -2,6 +2,7 @@
 //! truthfully. A machine that restarts itself is booted again.
 
 use super::boot;
+use super::life;
 use super::record::{Machine, Phase, Running};
 use crate::host::files;
 use crate::state::Host;
@@ -39,38 +40,27 @@ async fn ended(host: Weak<Host>, machine: Arc<Machine>, running: Arc<Running>) {
     }
     let _turn = machine.turn.lock().await;
     // Somebody may have started or removed it before it was our turn.
-    if machine.running.lock().is_some() || !matches!(machine.record.lock().phase, Phase::Exited { .. }) {
+    let as_noted = matches!(machine.record.lock().phase, Phase::Exited { .. } | Phase::Restarting { .. });
+    if machine.running.lock().is_some() || !as_noted {
         return;
     }
     let (h, m) = (host.clone(), machine.clone());
-    let work = tokio::task::spawn_blocking(move || {
-        boot::clear(&h, &m)?;
-        if restarts {
-            return boot::boot(&h, &m).map(Some);
-        }
-        Ok(None)
-    });
-    match work.await {
-        Ok(Ok(Some(again))) => {
-            watch(&host, &machine, again);
-            let id = machine.id.clone();
-            let _ = host.events.send(MachineEvent::Rebooted { id });
-        }
-        Ok(Ok(None)) => {}
-        Ok(Err(error)) => {
-            tracing::error!(id = %machine.id, error = error.chain(), "after a machine's end");
-            if restarts {
-                let exit = ExitInfo {
-                    cause: ExitCause::Unknown,
-                    at_ms: files::now_ms(),
-                    text: format!("it restarted itself and could not be booted: {error}"),
-                };
-                let id = machine.id.clone();
-                let _ = host.events.send(MachineEvent::Exited { id, exit });
-            }
-        }
-        Err(error) => tracing::error!(id = %machine.id, %error, "after a machine's end"),
+    if let Err(error) = life::blocking(move || boot::clear(&h, &m)).await {
+        tracing::error!(id = %machine.id, error = error.chain(), "after a machine's end");
     }
+    if !restarts {
+        return;
+    }
+    let id = machine.id.clone();
+    let event = match life::come_up_again(&host, &machine).await {
+        Ok(()) => MachineEvent::Rebooted { id },
+        Err(error) => {
+            tracing::error!(%id, error = error.chain(), "it restarted itself and could not be booted");
+            let Phase::Exited { exit } = machine.record.lock().phase.clone() else { return };
+            MachineEvent::Exited { id, exit }
+        }
+    };
+    let _ = host.events.send(event);
 }
 
 /// Writes down how it ended; whether it wants to be booted again.
@@ -86,13 +76,17 @@ fn note_end(host: &Host, machine: &Machine, running: &Arc<Running>) -> Option<(E
     let systemd = matches!(machine.record.lock().entry, Entry::Systemd);
     let out_of_memory = machine.group(host).oom_kills() > running.oom_kills;
     let (exit, restarts) = describe(status, systemd, out_of_memory);
-    let noted = exit.clone();
-    let written = machine.update(host, |record| record.phase = Phase::Exited { exit: noted });
-    if let Err(error) = written {
-        tracing::error!(id = %machine.id, error = error.chain(), "cannot note a machine's end");
-        machine.record.lock().phase = Phase::Exited { exit: exit.clone() };
+    if !restarts {
+        life::note_exit(host, machine, exit.clone());
+        return Some((exit, false));
     }
-    Some((exit, restarts))
+    // To say that it ended would be read as if it was to stay so.
+    let again = Phase::Restarting { since_ms: exit.at_ms };
+    if let Err(error) = machine.update(host, |record| record.phase = again.clone()) {
+        tracing::error!(id = %machine.id, error = error.chain(), "cannot note that a machine restarts itself");
+        machine.record.lock().phase = again;
+    }
+    Some((exit, true))
 }
 
 /// What a wait status means. An init that calls `reboot` ends, for the world

@@ -1,12 +1,13 @@
 //! A machine as an OCI bundle: what the runtime is told, as `config.json`.
 
 use super::seccomp;
+use crate::host::mounts::{NO_DEVICES, NO_PROGRAMS, NO_SUID, READ_ONLY};
 use crate::host::userns::RANGE;
 use crate::images::GUEST_PATH;
+use crate::machines::stage::Stage;
 use kiln_machines_spec::{Entry, MachineSpec, Program, SEED_DIR};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 /// What the first process of a machine may do, all within its user namespace.
 /// Left out: modules, raw I/O, clocks, the kernel's log, security modules.
@@ -36,32 +37,19 @@ const CAPABILITIES: [&str; 23] = [
     "CAP_SETFCAP",
 ];
 
-/// Parts of `/proc` and `/sys` that tell about the host, and of the disks of its machines.
-const MASKED: [&str; 12] = [
-    "/proc/acpi",
-    "/proc/diskstats",
-    "/proc/partitions",
-    "/sys/block",
-    "/sys/devices/virtual/block",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/sched_debug",
-    "/proc/timer_list",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
+/// Names on the stage of what a machine is given, and how each is mounted.
+pub const SEED: &str = "seed";
+pub const SEED_FLAGS: u64 = READ_ONLY | NO_SUID | NO_DEVICES | NO_PROGRAMS;
+pub const CONSOLE: &str = "console";
+pub const CONSOLE_FLAGS: u64 = NO_SUID | NO_DEVICES | NO_PROGRAMS;
+pub const GUEST: &str = "guest";
+pub const GUEST_FLAGS: u64 = READ_ONLY | NO_SUID | NO_DEVICES;
 
-/// Paths on the host that a machine is given.
-pub struct Paths<'a> {
-    /// Folder put on `/run/kiln`.
-    pub seed: &'a Path,
-    /// The console's file.
-    pub console: &'a Path,
-    /// The guest program.
-    pub guest: Option<&'a Path>,
-    /// Where the root file system will be.
-    pub root: PathBuf,
+/// The same flags in the runtime's words: it must not ask for less.
+fn words(flags: u64) -> Vec<&'static str> {
+    let all = [(READ_ONLY, "ro"), (NO_SUID, "nosuid"), (NO_DEVICES, "nodev"), (NO_PROGRAMS, "noexec")];
+    let set = all.into_iter().filter(|(flag, _)| flags & flag != 0);
+    std::iter::once("bind").chain(set.map(|(_, word)| word)).collect()
 }
 
 /// Switches of the machine's own network.
@@ -87,8 +75,10 @@ pub struct Bundle<'a> {
     pub user: (u32, u32),
     /// Most open files this host allows.
     pub files_max: u64,
-    /// Where things are.
-    pub paths: Paths<'a>,
+    /// Where what it is given is.
+    pub stage: &'a Stage,
+    /// Whether the guest program is there.
+    pub guest: bool,
 }
 
 impl Bundle<'_> {
@@ -105,7 +95,7 @@ impl Bundle<'_> {
         json!({
             "ociVersion": "1.0.2",
             "hostname": self.spec.hostname,
-            "root": { "path": self.paths.root, "readonly": false },
+            "root": { "path": self.stage.path("root"), "readonly": false },
             "process": {
                 "terminal": false,
                 "user": { "uid": self.user.0, "gid": self.user.1 },
@@ -126,8 +116,8 @@ impl Bundle<'_> {
                 "namespaces": namespaces,
                 "uidMappings": ids,
                 "gidMappings": ids,
-                "maskedPaths": MASKED,
-                "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger"],
+                // What comes onto the stage later comes into the machine too: see `Stage`.
+                "rootfsPropagation": "rslave",
                 "seccomp": seccomp::profile(),
                 "sysctl": sysctls(),
             },
@@ -163,17 +153,15 @@ impl Bundle<'_> {
 
     fn mounts(&self, systemd: bool) -> Vec<Value> {
         let mount = |kind: &str, at: &str, options: &[&str]| json!({ "type": kind, "source": kind, "destination": at, "options": options });
-        let bind = |from: &Path, at: &str, how: &str| {
-            let options = ["bind", how, "nosuid", "nodev"];
-            json!({ "type": "bind", "source": from, "destination": at, "options": options })
-        };
+        let bind = |name: &str, at: &str, options: &[&str]| json!({ "type": "bind", "source": self.stage.path(name), "destination": at, "options": options });
         let quiet = ["nosuid", "nodev", "noexec"];
         let shm = ["nosuid", "nodev", "noexec", "mode=1777", "size=65536k"];
-        let pts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"];
+        // All machines share the kernel's number of terminals.
+        let pts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5", "max=256"];
         let mut all = vec![
-            mount("proc", "/proc", &quiet),
-            mount("sysfs", "/sys", &["nosuid", "nodev", "noexec", "ro"]),
-            mount("cgroup2", "/sys/fs/cgroup", &["nosuid", "nodev", "noexec", "rw"]),
+            // Empty until the machine's namespaces are there: see `Stage`.
+            bind("proc", "/proc", &["bind", "rslave", "nosuid", "nodev", "noexec"]),
+            bind("sys", "/sys", &["bind", "rslave", "nosuid", "nodev", "noexec"]),
             mount("tmpfs", "/dev", &["nosuid", "mode=755", "size=4096k"]),
             mount("devpts", "/dev/pts", &pts),
             mount("tmpfs", "/dev/shm", &shm),
@@ -183,11 +171,10 @@ impl Bundle<'_> {
             all.push(mount("tmpfs", "/run", &["nosuid", "nodev", "mode=755", "size=20%"]));
             let lock = ["nosuid", "nodev", "noexec", "mode=1777", "size=5120k"];
             all.push(mount("tmpfs", "/run/lock", &lock));
-            all.push(bind(self.paths.seed, SEED_DIR, "ro"));
-            let console = format!("{SEED_DIR}/console");
-            all.push(bind(self.paths.console, &console, "rw"));
-            if let Some(guest) = self.paths.guest {
-                all.push(bind(guest, GUEST_PATH, "ro"));
+            all.push(bind(SEED, SEED_DIR, &words(SEED_FLAGS)));
+            all.push(bind(CONSOLE, &format!("{SEED_DIR}/console"), &words(CONSOLE_FLAGS)));
+            if self.guest {
+                all.push(bind(GUEST, GUEST_PATH, &words(GUEST_FLAGS)));
             }
         }
         all

@@ -13,10 +13,8 @@ use std::ffi::CString;
 use std::fmt::Write;
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 /// The runtime, with its own state folder.
 pub struct Crun {
@@ -42,22 +40,16 @@ impl Crun {
     }
 
     /// Makes a machine up to the point where its first process waits to be
-    /// started. `root` is put where the bundle says. Returns the process.
-    pub fn create(
-        &self,
-        id: &str,
-        bundle: &Path,
-        console: &Path,
-        root: (Arc<OwnedFd>, CString),
-        cgroups: Vec<CString>,
-    ) -> DriverResult<u32> {
+    /// started. The caller's mount namespace has what the bundle names, and stays tied to the
+    /// machine's by what is shared there. Returns the process.
+    pub fn create(&self, id: &str, bundle: &Path, console: &Path, cgroups: Vec<CString>) -> DriverResult<u32> {
         let doing = format!("create {id}");
         let failed = |e: io::Error| DriverError::failed(&doing, e);
         let (log, pid_file) = (bundle.join("crun.log"), bundle.join("pid"));
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         let output = options.open(console).map_err(failed)?;
-        let around = Surroundings { mounts: vec![root], cgroups, ..Surroundings::default() };
+        let around = Surroundings { shares_mounts: true, cgroups, ..Surroundings::default() };
         crate::host::files::remove_all(&log)?;
         let mut crun = self.command(around)?;
         crun.arg("--log").arg(&log).arg("create");
@@ -84,6 +76,7 @@ impl Crun {
         let mut crun = child::command("crun")?;
         crun.arg("--root").arg(&self.state);
         crun.args(["--cgroup-manager=disabled", "start", id]);
+        Surroundings::default().apply(&mut crun);
         child::run(&mut crun, &format!("start {id}"), b"")?;
         Ok(())
     }

@@ -5,6 +5,6 @@ mod crun;
 mod seccomp;
 mod users;
 
-pub use bundle::{Bundle, Paths};
+pub use bundle::{Bundle, CONSOLE, CONSOLE_FLAGS, GUEST, GUEST_FLAGS, SEED, SEED_FLAGS};
 pub use crun::Crun;
 pub use users::numbers_of;

@@ -1,8 +1,12 @@
 //! Who a program runs as: names looked up in the image's own passwd and group.
 
+use crate::host::files;
 use kiln_machines_spec::{DriverError, DriverResult};
-use std::fs;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// So much of a list is read.
+const MOST: u64 = 4 << 20;
 
 /// uid and gid of `user`, `user:group`, numbers or names. `layers` are the
 /// mounted layers, from the uppermost down.
@@ -32,9 +36,12 @@ fn number(line: Option<&str>, field: usize) -> Option<u32> {
 }
 
 fn line_of(file: &str, name: &str, layers: &[PathBuf]) -> Option<String> {
-    let found = layers.iter().map(|l| l.join("etc").join(file));
-    let text =
-        found.filter(|f| f.symlink_metadata().is_ok_and(|m| m.is_file())).find_map(|f| fs::read_to_string(f).ok())?;
+    let way = Path::new("etc").join(file);
+    let text = layers.iter().find_map(|layer| {
+        let mut text = String::new();
+        files::open_inside(layer, &way).ok()?.take(MOST).read_to_string(&mut text).ok()?;
+        Some(text)
+    })?;
     let numeric = name.parse::<u32>().is_ok();
     let matches = |line: &&str| {
         let mut fields = line.split(':');
