@@ -4,7 +4,7 @@
 //! Names, types and update behaviour of properties are facts kept in `kiln_template::facts`; the
 //! engine checks properties against them before a type is asked anything.
 
-use crate::{Cx, Error, Timestamp};
+use crate::{Cx, Error, Remembered, Timestamp, Tx};
 use async_trait::async_trait;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -51,7 +51,15 @@ pub trait ResourceType: Send + Sync {
 
     /// Makes the resource and returns its physical id (what `Ref` gives). Called again with the
     /// same `token` after a crash: must find what an earlier try made instead of making it twice.
+    /// The call that makes it is the last one that can fail: what else belongs to the resource is
+    /// for `complete`, so that a failure there leaves nothing behind that nobody knows of.
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error>;
+
+    /// Sets what a new resource has beyond its creation (rules, policies, attributes), once its
+    /// physical id is kept. May be called again after a crash.
+    async fn complete(&self, _cx: &Cx, _physical_id: &str, _request: &ResourceRequest) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Asked after create and update until it says `Ready` or `Failed`.
     async fn stability(&self, _cx: &Cx, _physical_id: &str, _request: &ResourceRequest) -> Result<Stability, Error> {
@@ -120,6 +128,27 @@ impl ResourceRequest {
         let wanted = self.all_tags();
         let before = merged(&self.previous_tags, &self.previous).into_iter().map(|(key, _)| key);
         before.filter(|key| !wanted.iter().any(|(known, _)| known == key)).collect()
+    }
+
+    /// Whether what has the name that the template chose was made by an earlier try of this creation.
+    /// For services that keep no token: a first try notes that the name is free before it makes
+    /// anything; what is there without such a note is somebody else's.
+    pub async fn made_before(
+        &self,
+        cx: &Cx,
+        is_there: impl FnOnce(&Tx<'_>) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        const NOTE: &str = "resource/name-was-free";
+        cx.store()
+            .write(|tx| {
+                let is_there = is_there(tx)?;
+                let noted = Remembered::find(tx, cx, NOTE, &self.token, "")?.is_some();
+                if !is_there && !noted {
+                    Remembered::keep(tx, cx, NOTE, &self.token, "", "")?;
+                }
+                Ok(is_there && noted)
+            })
+            .await
     }
 
     /// Whether an update changed the property.

@@ -10,6 +10,8 @@ mod script;
 // One list of services for the server and the simulation.
 #[cfg(test)]
 mod broken_steps;
+#[cfg(test)]
+mod half_made;
 #[path = "../../server/src/services.rs"]
 mod services;
 #[cfg(test)]

@@ -41,6 +41,7 @@ async fn a_stacks_load_balancer_is_made_once_changed_and_deleted() {
     );
     let lb = lbs.create(&world.cx, &lb_request).await.expect("made");
     assert_eq!(lbs.create(&world.cx, &lb_request).await.expect("found"), lb, "a second try finds the first one's");
+    lbs.complete(&world.cx, &lb, &lb_request).await.expect("completed");
     let mut foreign = request("Other", lb_request.properties.clone());
     foreign.properties["Name"] = json!("shop-LoadBalancer-1A2B3C4D5E6F7");
     let refused = lbs.create(&world.cx, &foreign).await.expect_err("somebody else's");
@@ -59,6 +60,9 @@ async fn a_stacks_load_balancer_is_made_once_changed_and_deleted() {
     );
     let group = groups.create(&world.cx, &group_request).await.expect("made");
     assert_eq!(groups.create(&world.cx, &group_request).await.expect("found"), group);
+    for _ in 0..2 {
+        groups.complete(&world.cx, &group, &group_request).await.expect("completed");
+    }
     let mut changed = group_request.clone();
     changed.previous = group_request.properties.clone();
     changed.properties["HealthCheckPath"] = json!("/");
@@ -76,6 +80,7 @@ async fn a_stacks_load_balancer_is_made_once_changed_and_deleted() {
     );
     let listener = listeners.create(&world.cx, &listener_request).await.expect("made");
     assert_eq!(listeners.create(&world.cx, &listener_request).await.expect("found"), listener);
+    listeners.complete(&world.cx, &listener, &listener_request).await.expect("completed");
     let rule_request = request(
         "Rule",
         json!({"ListenerArn": listener, "Priority": 7,

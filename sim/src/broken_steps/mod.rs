@@ -20,7 +20,7 @@ use kiln_testkit::{Broken, Testkit};
 use std::sync::Arc;
 
 /// As the server does it at its start.
-async fn base_image(kit: &Testkit) -> String {
+pub async fn base_image(kit: &Testkit) -> String {
     let recipe = kiln_machines_spec::BaseRecipe::default();
     let base = kit.machines().ensure_base(&recipe, Arc::new(kiln_machines_spec::NoProgress)).await.expect("simulated");
     kiln_ec2::register_base(kit.platform(), &base).await.expect("registered")

@@ -42,6 +42,11 @@ impl ResourceType for LaunchConfigurationType {
         let given = request.text("LaunchConfigurationName");
         let generated = given.is_none();
         let name = given.unwrap_or_else(|| request.physical_name.clone());
+        let scope = cx.scope();
+        let ours = !generated
+            && request
+                .made_before(cx, |tx| Ok(tx.get::<crate::records::LaunchConfiguration>(scope, &name)?.is_some()))
+                .await?;
         let metadata = request.properties.get("MetadataOptions").map(|options| InstanceMetadataOptions {
             http_tokens: text(options, "HttpTokens"),
             http_put_response_hop_limit: number(options, "HttpPutResponseHopLimit"),
@@ -69,7 +74,7 @@ impl ResourceType for LaunchConfigurationType {
             .await;
         match made {
             // A generated name is this resource's alone: an earlier try made it.
-            Err(error) if generated && error.is("AlreadyExists") => Ok(name),
+            Err(error) if error.is("AlreadyExists") && (generated || ours) => Ok(name),
             other => other.map(|_| name),
         }
     }

@@ -151,7 +151,7 @@ async fn signal_resource(cx: &Cx, request: SignalResourceRequest) -> Result<Sign
             let found = tx.get::<Resource>(cx.scope(), &key)?.ok_or_else(|| no_resource(id, &stack.name))?;
             let mut resource = (*found).clone();
             let takes = resource.work.as_ref().is_some_and(|work| {
-                let under_way = matches!(work.progress, Progress::Begun | Progress::Settling);
+                let under_way = matches!(work.progress, Progress::Begun | Progress::Made | Progress::Settling);
                 under_way && (work.target.creation_policy.is_some() || resource.roll.is_some())
             });
             if !takes {

@@ -101,7 +101,9 @@ pub enum Action {
 pub enum Progress {
     /// The call is about to be made, or was made and its answer lost.
     Begun,
-    /// The call is answered; the thing must settle.
+    /// The thing is there and its id is kept; what belongs to it is yet to be set.
+    Made,
+    /// The calls are answered; the thing must settle.
     Settling,
     Done,
     Failed,

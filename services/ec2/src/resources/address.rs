@@ -40,18 +40,20 @@ impl ResourceType for EipType {
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(NAME, request, SERVED)?;
         let look = DescribeAddressesRequest { filters: made_before(request), ..Default::default() };
-        let ip = match cx.call(look).await?.addresses.into_iter().next() {
+        match cx.call(look).await?.addresses.into_iter().next() {
             Some(address) => address.public_ip,
             None => {
                 let tag_specifications = tagged(request, &kinds::ADDRESS);
                 let domain = request.text("Domain");
                 cx.call(AllocateAddressRequest { domain, tag_specifications, ..Default::default() }).await?.public_ip
             }
-        };
-        let ip = ip.ok_or_else(|| lacks("PublicIp"))?;
-        let address = find(cx, &ip).await?.ok_or_else(|| lacks("the address"))?;
-        give(cx, &address, request).await?;
-        Ok(ip)
+        }
+        .ok_or_else(|| lacks("PublicIp"))
+    }
+
+    async fn complete(&self, cx: &Cx, ip: &str, request: &ResourceRequest) -> Result<(), Error> {
+        let address = find(cx, ip).await?.ok_or_else(|| lacks("the address"))?;
+        give(cx, &address, request).await
     }
 
     async fn update(&self, cx: &Cx, ip: &str, request: &ResourceRequest) -> Result<(), Error> {

@@ -195,14 +195,14 @@ impl ResourceType for InstanceType {
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         let made = cx.call(launch(request)?).await?;
         let id = made.instances.into_iter().next().and_then(|instance| instance.instance_id);
-        let id = id.ok_or_else(|| lacks("InstanceId"))?;
-        if let Some(check) = request.boolean("SourceDestCheck") {
-            let value = Some(AttributeBooleanValue { value: Some(check) });
-            let instance_id = id.clone();
-            modify(cx, ModifyInstanceAttributeRequest { instance_id, source_dest_check: value, ..Default::default() })
-                .await?;
-        }
-        Ok(id)
+        id.ok_or_else(|| lacks("InstanceId"))
+    }
+
+    async fn complete(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+        let Some(check) = request.boolean("SourceDestCheck") else { return Ok(()) };
+        let source_dest_check = Some(AttributeBooleanValue { value: Some(check) });
+        let instance_id = id.to_owned();
+        modify(cx, ModifyInstanceAttributeRequest { instance_id, source_dest_check, ..Default::default() }).await
     }
 
     async fn stability(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {

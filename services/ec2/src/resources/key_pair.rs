@@ -71,8 +71,14 @@ impl ResourceType for KeyPairType {
             r#type: Some("SecureString".to_owned()),
             ..Default::default()
         };
-        cx.call(keep).await?;
-        Ok(name)
+        match cx.call(keep).await {
+            Ok(_) => Ok(name),
+            // Its private half is nowhere now: a pair that nobody can use must not stay.
+            Err(error) => {
+                cx.call(DeleteKeyPairRequest { key_pair_id: Some(id), ..Default::default() }).await?;
+                Err(error)
+            }
+        }
     }
 
     async fn update(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {

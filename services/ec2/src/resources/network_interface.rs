@@ -106,9 +106,11 @@ impl ResourceType for NetworkInterfaceType {
             ..Default::default()
         };
         let made = cx.call(new).await?.network_interface;
-        let id = made.and_then(|i| i.network_interface_id).ok_or_else(|| lacks("NetworkInterfaceId"))?;
-        set_source_dest_check(cx, &id, request).await?;
-        Ok(id)
+        made.and_then(|i| i.network_interface_id).ok_or_else(|| lacks("NetworkInterfaceId"))
+    }
+
+    async fn complete(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+        set_source_dest_check(cx, id, request).await
     }
 
     async fn update(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {

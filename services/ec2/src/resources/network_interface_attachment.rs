@@ -62,9 +62,11 @@ impl ResourceType for NetworkInterfaceAttachmentType {
                 cx.call(attach).await?.attachment_id
             }
         };
-        let id = id.ok_or_else(|| lacks("AttachmentId"))?;
-        set_delete_on_termination(cx, &id, request).await?;
-        Ok(id)
+        id.ok_or_else(|| lacks("AttachmentId"))
+    }
+
+    async fn complete(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+        set_delete_on_termination(cx, id, request).await
     }
 
     async fn stability(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {

@@ -113,8 +113,8 @@ impl ResourceType for SecurityGroupType {
         only(NAME, request, SERVED)?;
         let look = DescribeSecurityGroupsRequest { filters: made_before(request), ..Default::default() };
         let before = cx.call(look).await?.security_groups.into_iter().next();
-        let id = match before.and_then(|group| group.group_id) {
-            Some(id) => id,
+        match before.and_then(|group| group.group_id) {
+            Some(id) => Ok(id),
             None => {
                 let new = CreateSecurityGroupRequest {
                     description: required(request, "GroupDescription")?,
@@ -123,12 +123,14 @@ impl ResourceType for SecurityGroupType {
                     tag_specifications: tagged(request, &kinds::SECURITY_GROUP),
                     ..Default::default()
                 };
-                cx.call(new).await?.group_id.ok_or_else(|| lacks("GroupId"))?
+                cx.call(new).await?.group_id.ok_or_else(|| lacks("GroupId"))
             }
-        };
-        change(cx, &id, false, &[], &permissions(&request.properties, "SecurityGroupIngress")?).await?;
-        change(cx, &id, true, &[to_anywhere()], &egress(&request.properties)?).await?;
-        Ok(id)
+        }
+    }
+
+    async fn complete(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+        change(cx, id, false, &[], &permissions(&request.properties, "SecurityGroupIngress")?).await?;
+        change(cx, id, true, &[to_anywhere()], &egress(&request.properties)?).await
     }
 
     async fn update(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {

@@ -55,9 +55,11 @@ impl ResourceType for SubnetType {
                 cx.call(new).await?.subnet
             }
         };
-        let id = subnet.and_then(|subnet| subnet.subnet_id).ok_or_else(|| lacks("SubnetId"))?;
-        set_attributes(cx, &id, request).await?;
-        Ok(id)
+        subnet.and_then(|subnet| subnet.subnet_id).ok_or_else(|| lacks("SubnetId"))
+    }
+
+    async fn complete(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+        set_attributes(cx, id, request).await
     }
 
     async fn update(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {

@@ -51,9 +51,11 @@ impl ResourceType for VpcType {
                 cx.call(new).await?.vpc
             }
         };
-        let id = vpc.and_then(|vpc| vpc.vpc_id).ok_or_else(|| lacks("VpcId"))?;
-        set_attributes(cx, &id, request).await?;
-        Ok(id)
+        vpc.and_then(|vpc| vpc.vpc_id).ok_or_else(|| lacks("VpcId"))
+    }
+
+    async fn complete(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+        set_attributes(cx, id, request).await
     }
 
     async fn update(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {

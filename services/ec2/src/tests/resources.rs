@@ -35,6 +35,10 @@ async fn a_stack_of_networks_is_made_once_and_removed() {
         // The engine died before it noted the id, and asks again.
         let second = of(&w, name).create(&w.cx, &request).await.unwrap_or_else(|e| panic!("{name} again: {e}"));
         assert_eq!(first, second, "{name}");
+        for _ in 0..2 {
+            let complete = of(&w, name).complete(&w.cx, &first, &request).await;
+            complete.unwrap_or_else(|e| panic!("the rest of {name}: {e}"));
+        }
         made.push((name, first.clone(), request));
         first
     };
@@ -115,6 +119,7 @@ async fn an_update_changes_only_what_changed_and_unknown_properties_fail() {
     let kind = of(&w, "AWS::EC2::SecurityGroup");
     let first = request("Group", properties(&[80, 443]));
     let id = kind.create(&w.cx, &first).await.expect("a group");
+    kind.complete(&w.cx, &id, &first).await.expect("its rules");
     let look =
         || DescribeSecurityGroupRulesRequest { filters: vec![super::filter("group-id", &[&id])], ..Default::default() };
     let before = w.call(look()).await.security_group_rules;

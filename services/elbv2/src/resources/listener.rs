@@ -35,16 +35,18 @@ impl ResourceType for Listener {
             ..Default::default()
         };
         let there = cx.call(of).await?.listeners.into_iter().find(|l| l.port == create.port);
-        let arn = match there.and_then(|l| l.listener_arn) {
-            Some(arn) if is_ours(cx, &arn, request).await? => arn,
-            Some(arn) => return Err(already_exists(TYPE, &arn)),
+        match there.and_then(|l| l.listener_arn) {
+            Some(arn) if is_ours(cx, &arn, request).await? => Ok(arn),
+            Some(arn) => Err(already_exists(TYPE, &arn)),
             None => {
                 let made = cx.call(create).await?.listeners.into_iter().next();
-                made.and_then(|l| l.listener_arn).ok_or_else(crate::errors::no_listener)?
+                made.and_then(|l| l.listener_arn).ok_or_else(crate::errors::no_listener)
             }
-        };
-        set_attributes(cx, &arn, request).await?;
-        Ok(arn)
+        }
+    }
+
+    async fn complete(&self, cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<(), Error> {
+        set_attributes(cx, arn, request).await
     }
 
     async fn update(&self, cx: &Cx, physical_id: &str, request: &ResourceRequest) -> Result<(), Error> {

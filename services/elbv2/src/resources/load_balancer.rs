@@ -61,17 +61,19 @@ impl ResourceType for LoadBalancer {
         not_built(request)?;
         let name = request.text("Name").unwrap_or_else(|| short_name(request));
         let found = by_name(cx, &name).await?.and_then(|lb| lb.load_balancer_arn);
-        let arn = match found {
-            Some(arn) if is_ours(cx, &arn, request).await? => arn,
-            Some(_) => return Err(already_exists(TYPE, &name)),
+        match found {
+            Some(arn) if is_ours(cx, &arn, request).await? => Ok(arn),
+            Some(_) => Err(already_exists(TYPE, &name)),
             None => {
                 let create = CreateLoadBalancerRequest { tags: tags(request), ..as_request(request, Some(&name))? };
                 let made = cx.call(create).await?.load_balancers.into_iter().next();
-                made.and_then(|lb| lb.load_balancer_arn).ok_or_else(crate::errors::no_load_balancer)?
+                made.and_then(|lb| lb.load_balancer_arn).ok_or_else(crate::errors::no_load_balancer)
             }
-        };
-        set_attributes(cx, &arn, request).await?;
-        Ok(arn)
+        }
+    }
+
+    async fn complete(&self, cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<(), Error> {
+        set_attributes(cx, arn, request).await
     }
 
     async fn stability(&self, cx: &Cx, physical_id: &str, _: &ResourceRequest) -> Result<Stability, Error> {

@@ -62,18 +62,20 @@ impl ResourceType for TargetGroup {
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         let name = request.text("Name").unwrap_or_else(|| short_name(request));
-        let arn = match by_name(cx, &name).await? {
-            Some(arn) if is_ours(cx, &arn, request).await? => arn,
-            Some(_) => return Err(already_exists(TYPE, &name)),
+        match by_name(cx, &name).await? {
+            Some(arn) if is_ours(cx, &arn, request).await? => Ok(arn),
+            Some(_) => Err(already_exists(TYPE, &name)),
             None => {
                 let create = CreateTargetGroupRequest { tags: tags(request), ..as_request(request, Some(&name))? };
                 let made = cx.call(create).await?.target_groups.into_iter().next();
-                made.and_then(|g| g.target_group_arn).ok_or_else(crate::errors::no_target_group)?
+                made.and_then(|g| g.target_group_arn).ok_or_else(crate::errors::no_target_group)
             }
-        };
-        set_attributes(cx, &arn, request).await?;
-        set_targets(cx, &arn, request).await?;
-        Ok(arn)
+        }
+    }
+
+    async fn complete(&self, cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<(), Error> {
+        set_attributes(cx, arn, request).await?;
+        set_targets(cx, arn, request).await
     }
 
     async fn update(&self, cx: &Cx, physical_id: &str, request: &ResourceRequest) -> Result<(), Error> {

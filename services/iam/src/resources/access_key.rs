@@ -51,18 +51,21 @@ impl ResourceType for AccessKeyType {
                 }
             })
             .await?;
-        let id = match now.into_iter().find(|id| !noted.split(',').any(|before| before == id)) {
-            Some(id) => id,
+        match now.into_iter().find(|id| !noted.split(',').any(|before| before == id)) {
+            Some(id) => Ok(id),
             None => {
                 let made = cx.call(CreateAccessKeyRequest { user_name: Some(user_name) }).await?.access_key;
                 let id = made.and_then(|key| key.access_key_id);
-                id.ok_or_else(|| Error::internal("iam answered an access key without an id"))?
+                id.ok_or_else(|| Error::internal("iam answered an access key without an id"))
             }
-        };
-        if request.text("Status").is_some_and(|status| status != "Active") {
-            set_status(cx, &id, request).await?;
         }
-        Ok(id)
+    }
+
+    async fn complete(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+        match request.text("Status").is_some_and(|status| status != "Active") {
+            true => set_status(cx, id, request).await,
+            false => Ok(()),
+        }
     }
 
     async fn update(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {

@@ -19,15 +19,16 @@ impl ResourceType for GroupType {
         let given = request.text("GroupName");
         let generated = given.is_none();
         let name = given.unwrap_or_else(|| request.physical_name.clone());
+        let ours = !generated && super::made_before::<crate::records::Group>(cx, request, &name).await?;
         match cx.call(CreateGroupRequest { group_name: name.clone(), path: request.text("Path") }).await {
             // A generated name is this resource's alone: an earlier try made it.
-            Err(error) if generated && error.is("EntityAlreadyExists") => {}
-            other => {
-                other?;
-            }
+            Err(error) if error.is("EntityAlreadyExists") && (generated || ours) => Ok(name),
+            other => other.map(|_| name),
         }
-        Target::Group.set_policies(cx, &name, request).await?;
-        Ok(name)
+    }
+
+    async fn complete(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
+        Target::Group.set_policies(cx, name, request).await
     }
 
     async fn update(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {

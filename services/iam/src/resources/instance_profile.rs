@@ -40,6 +40,7 @@ impl ResourceType for InstanceProfileType {
         let given = request.text("InstanceProfileName");
         let generated = given.is_none();
         let name = given.unwrap_or_else(|| request.physical_name.clone());
+        let ours = !generated && super::made_before::<crate::records::InstanceProfile>(cx, request, &name).await?;
         let made = cx
             .call(CreateInstanceProfileRequest {
                 instance_profile_name: name.clone(),
@@ -49,13 +50,13 @@ impl ResourceType for InstanceProfileType {
             .await;
         match made {
             // A generated name is this resource's alone: an earlier try made it.
-            Err(error) if generated && error.is("EntityAlreadyExists") => {}
-            other => {
-                other?;
-            }
+            Err(error) if error.is("EntityAlreadyExists") && (generated || ours) => Ok(name),
+            other => other.map(|_| name),
         }
-        set_role(cx, &name, request.texts("Roles").first()).await?;
-        Ok(name)
+    }
+
+    async fn complete(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
+        set_role(cx, name, request.texts("Roles").first()).await
     }
 
     async fn update(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {

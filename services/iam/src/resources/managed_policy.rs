@@ -44,6 +44,7 @@ impl ResourceType for ManagedPolicyType {
         let given = request.text("ManagedPolicyName");
         let generated = given.is_none();
         let name = given.unwrap_or_else(|| request.physical_name.clone());
+        let ours = !generated && super::made_before::<crate::records::ManagedPolicy>(cx, request, &name).await?;
         let path = request.text("Path");
         let made = cx
             .call(CreatePolicyRequest {
@@ -56,7 +57,7 @@ impl ResourceType for ManagedPolicyType {
             .await;
         let arn = match made {
             // A generated name is this resource's alone: an earlier try made it.
-            Err(error) if generated && error.is("EntityAlreadyExists") => {
+            Err(error) if error.is("EntityAlreadyExists") && (generated || ours) => {
                 format!("arn:aws:iam::{}:policy{}{name}", cx.account(), path.as_deref().unwrap_or("/"))
             }
             other => {
@@ -64,8 +65,11 @@ impl ResourceType for ManagedPolicyType {
                 arn.ok_or_else(|| Error::internal("iam answered a policy without an ARN"))?
             }
         };
-        attach(cx, &arn, request).await?;
         Ok(arn)
+    }
+
+    async fn complete(&self, cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<(), Error> {
+        attach(cx, arn, request).await
     }
 
     /// A changed document becomes a new default version; the oldest makes room for it.

@@ -33,9 +33,12 @@ impl ResourceType for UserToGroupAdditionType {
         "AWS::IAM::UserToGroupAddition"
     }
 
-    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
-        add(cx, request).await?;
+    async fn create(&self, _: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         Ok(request.physical_name.clone())
+    }
+
+    async fn complete(&self, cx: &Cx, _: &str, request: &ResourceRequest) -> Result<(), Error> {
+        add(cx, request).await
     }
 
     async fn update(&self, cx: &Cx, _: &str, request: &ResourceRequest) -> Result<(), Error> {

@@ -12,8 +12,9 @@ mod service_linked_role;
 mod target;
 mod user;
 
+use crate::records::key;
 use kiln_iam_shapes::Tag;
-use kiln_service_kit::{Error, ResourceRequest, ResourceType};
+use kiln_service_kit::{Cx, Error, Record, ResourceRequest, ResourceType};
 use std::sync::Arc;
 use target::Target;
 
@@ -33,6 +34,11 @@ pub fn all() -> Vec<Arc<dyn ResourceType>> {
         Arc::new(inline_policy::InlinePolicyType(Target::User)),
         Arc::new(inline_policy::InlinePolicyType(Target::Group)),
     ]
+}
+
+/// Whether a thing with a name that the template chose was made by an earlier try of this creation.
+pub(crate) async fn made_before<R: Record>(cx: &Cx, request: &ResourceRequest, name: &str) -> Result<bool, Error> {
+    request.made_before(cx, |tx| Ok(tx.get::<R>(&cx.global_scope(), &key(name))?.is_some())).await
 }
 
 /// Tags of a request in iam's form.

@@ -32,13 +32,16 @@ impl ResourceType for PolicyType {
         "AWS::IAM::Policy"
     }
 
-    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
+    async fn create(&self, _: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         if TARGETS.iter().all(|(_, property)| texts(&request.properties, property).is_empty()) {
             let text = "At least one of [Groups,Roles,Users] must be non-empty.";
             return Err(Error::sender("ValidationError", text));
         }
-        put(cx, request).await?;
         Ok(request.physical_name.clone())
+    }
+
+    async fn complete(&self, cx: &Cx, _: &str, request: &ResourceRequest) -> Result<(), Error> {
+        put(cx, request).await
     }
 
     async fn update(&self, cx: &Cx, _: &str, request: &ResourceRequest) -> Result<(), Error> {

@@ -19,6 +19,7 @@ impl ResourceType for RoleType {
         let given = request.text("RoleName");
         let generated = given.is_none();
         let name = given.unwrap_or_else(|| request.physical_name.clone());
+        let ours = !generated && super::made_before::<crate::records::Role>(cx, request, &name).await?;
         let made = cx
             .call(CreateRoleRequest {
                 role_name: name.clone(),
@@ -32,13 +33,13 @@ impl ResourceType for RoleType {
             .await;
         match made {
             // A generated name is this resource's alone: an earlier try made it.
-            Err(error) if generated && error.is("EntityAlreadyExists") => {}
-            other => {
-                other?;
-            }
+            Err(error) if error.is("EntityAlreadyExists") && (generated || ours) => Ok(name),
+            other => other.map(|_| name),
         }
-        Target::Role.set_policies(cx, &name, request).await?;
-        Ok(name)
+    }
+
+    async fn complete(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
+        Target::Role.set_policies(cx, name, request).await
     }
 
     async fn update(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {

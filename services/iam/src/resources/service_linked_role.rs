@@ -5,18 +5,13 @@
 
 use super::gone_is_fine;
 use crate::operations::service_linked_roles::role_name;
-use crate::records::{Role, key};
+use crate::records::Role;
 use kiln_iam_shapes::*;
-use kiln_service_kit::{Cx, Error, Remembered, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
 pub struct ServiceLinkedRoleType;
-
-const NOTE: &str = "AWS::IAM::ServiceLinkedRole";
-
-/// What the note says where the role was not there before.
-const ABSENT: &str = "absent";
 
 #[async_trait]
 impl ResourceType for ServiceLinkedRoleType {
@@ -29,19 +24,7 @@ impl ResourceType for ServiceLinkedRoleType {
         let aws_service_name = request.text("AWSServiceName").ok_or_else(missing)?;
         let custom_suffix = request.text("CustomSuffix");
         let name = role_name(&aws_service_name, custom_suffix.as_deref())?;
-        let (before, is_there) = cx
-            .store()
-            .write(|tx| {
-                let is_there = tx.get::<Role>(&cx.global_scope(), &key(&name))?.is_some();
-                if let Some(before) = Remembered::find(tx, cx, NOTE, &request.token, "")? {
-                    return Ok((before, is_there));
-                }
-                let before = if is_there { "there" } else { ABSENT }.to_owned();
-                Remembered::keep(tx, cx, NOTE, &request.token, "", &before)?;
-                Ok::<_, Error>((before, is_there))
-            })
-            .await?;
-        if !(is_there && before == ABSENT) {
+        if !super::made_before::<Role>(cx, request, &name).await? {
             let description = request.text("Description");
             cx.call(CreateServiceLinkedRoleRequest { aws_service_name, description, custom_suffix }).await?;
         }

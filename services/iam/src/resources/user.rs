@@ -39,6 +39,7 @@ impl ResourceType for UserType {
         let given = request.text("UserName");
         let generated = given.is_none();
         let name = given.unwrap_or_else(|| request.physical_name.clone());
+        let ours = !generated && super::made_before::<crate::records::User>(cx, request, &name).await?;
         let made = cx
             .call(CreateUserRequest {
                 user_name: name.clone(),
@@ -49,14 +50,14 @@ impl ResourceType for UserType {
             .await;
         match made {
             // A generated name is this resource's alone: an earlier try made it.
-            Err(error) if generated && error.is("EntityAlreadyExists") => {}
-            other => {
-                other?;
-            }
+            Err(error) if error.is("EntityAlreadyExists") && (generated || ours) => Ok(name),
+            other => other.map(|_| name),
         }
-        Target::User.set_policies(cx, &name, request).await?;
-        set_groups(cx, &name, request).await?;
-        Ok(name)
+    }
+
+    async fn complete(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
+        Target::User.set_policies(cx, name, request).await?;
+        set_groups(cx, name, request).await
     }
 
     async fn update(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {

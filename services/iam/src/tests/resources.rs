@@ -50,6 +50,9 @@ async fn a_stack_of_users_groups_and_policies_comes_and_goes() {
     for (name, request, id) in &steps {
         assert_eq!(kind(name).create(&cx, request).await.expect("made"), *id);
         assert_eq!(kind(name).create(&cx, request).await.expect("found"), *id);
+        for _ in 0..2 {
+            kind(name).complete(&cx, id, request).await.expect("completed");
+        }
     }
     let arn = kind("User").attributes(&cx, "s-U-1", &user).await.expect("read")["Arn"].clone();
     assert_eq!(arn, json!("arn:aws:iam::111122223333:user/x/s-U-1"));

@@ -38,7 +38,6 @@ impl ResourceType for Bucket {
                 let text = format!("{name} already exists");
                 return Err(Error::sender("BucketAlreadyOwnedByYou", text).with_status(409));
             }
-            settings(cx, &name, request).await?;
             return Ok(name);
         }
         let elsewhere = (cx.region() != "us-east-1").then(|| cx.region().to_owned());
@@ -50,8 +49,11 @@ impl ResourceType for Bucket {
             ..Default::default()
         })
         .await?;
-        settings(cx, &name, request).await?;
         Ok(name)
+    }
+
+    async fn complete(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
+        settings(cx, name, request).await
     }
 
     async fn update(&self, cx: &Cx, physical_id: &str, request: &ResourceRequest) -> Result<(), Error> {

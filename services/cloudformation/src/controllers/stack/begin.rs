@@ -89,8 +89,13 @@ impl Act<'_> {
         let live = found.and_then(|resource| resource.live.as_ref());
         let action = match live {
             None => Action::Create,
-            // A creation that failed and was left for the user to mend: made anew.
-            Some(_) if found.is_some_and(|resource| resource.status == "CREATE_FAILED") => Action::Replace,
+            // A creation that failed and was left for the user to mend: made anew, after the old one where there
+            // cannot be two.
+            Some(live) if found.is_some_and(|resource| resource.status == "CREATE_FAILED") => {
+                let (before, after) = (&live.properties, &resolved.properties);
+                let named = schemas::keeps_its_name(&live.resource_type, before, after).is_some();
+                if named || schema.delete_before_create { Action::DeleteThenCreate } else { Action::Replace }
+            }
             Some(live) => {
                 let comparison = compare(schema, &deployed(live), &resolved);
                 let tags = schema.tags.is_some() && live.stack_tags != version.tags;

@@ -1,5 +1,11 @@
-//! The call that makes, changes or replaces a resource. Safe to run twice: the client token is kept
-//! before the call, and a type finds by it what an earlier try made.
+//! The calls that make, change or replace a resource. Safe to run twice: the client token is kept
+//! before the first call, and a type finds by it what an earlier try made.
+//!
+//! ```text
+//! Begun ── create ──▶ Made (physical id kept) ── complete ──▶ Settling
+//!   └────────────────── update ─────────────────────────────────▲
+//! ```
+//! A thing whose second call fails is known, shown and removed like any other.
 
 use super::roll::{CANNOT_ROLL, Manner};
 use super::{Act, request, verb};
@@ -17,7 +23,12 @@ impl Act<'_> {
     /// Makes the call of work that was begun.
     pub(super) async fn carry(&self, id: &str) -> Result<(), Error> {
         let (Some(stack), Some(resource)) = (self.stack()?, self.resource(id)?) else { return Ok(()) };
-        let Some(work) = resource.work.as_ref().filter(|work| work.progress == Progress::Begun) else { return Ok(()) };
+        let Some(work) = &resource.work else { return Ok(()) };
+        match work.progress {
+            Progress::Begun => {}
+            Progress::Made => return self.complete(id).await,
+            Progress::Settling | Progress::Done | Progress::Failed => return Ok(()),
+        }
         let kind = self.kind(&work.target.resource_type)?;
         let outcome = match work.action {
             Action::Create | Action::Replace => self.create(&*kind, &stack, id, work).await,
@@ -29,7 +40,10 @@ impl Act<'_> {
             Action::Keep | Action::Delete => return Ok(()),
         };
         match outcome {
-            Ok(physical_id) => self.carried(id, work, physical_id).await,
+            Ok(physical_id) => {
+                self.carried(id, work, physical_id).await?;
+                self.complete(id).await
+            }
             Err(error) if error.is(NOT_UPDATABLE) && work.action == Action::Update => {
                 let before = resource.live.as_ref().map_or(&Json::Null, |live| &live.properties);
                 match keeps_its_name(&work.target.resource_type, before, &work.target.properties) {
@@ -44,6 +58,31 @@ impl Act<'_> {
 
     async fn create(&self, kind: &dyn ResourceType, stack: &Stack, id: &str, work: &Work) -> Result<String, Error> {
         kind.create(&self.as_owner(stack), &request(stack, id, &work.target, None)).await
+    }
+
+    /// Sets what a thing that was made has beyond its creation.
+    async fn complete(&self, id: &str) -> Result<(), Error> {
+        let (Some(stack), Some(resource)) = (self.stack()?, self.resource(id)?) else { return Ok(()) };
+        let made = |work: &&Work| work.progress == Progress::Made && work.phase == stack.phase();
+        let Some(work) = resource.work.as_ref().filter(made) else { return Ok(()) };
+        let Some(physical_id) = &work.target.physical_id else { return Ok(()) };
+        let kind = self.kind(&work.target.resource_type)?;
+        let request = request(&stack, id, &work.target, None);
+        if let Err(error) = kind.complete(&self.as_owner(&stack), physical_id, &request).await {
+            return self.call_failed(id, work, error).await;
+        }
+        self.controller.memory.came_on(&self.name.id, id);
+        let (phase, token) = (work.phase.clone(), work.target.token.clone());
+        self.write(id, false, |_, resource| {
+            let made =
+                |work: &&mut Work| work.progress == Progress::Made && work.phase == phase && work.target.token == token;
+            let Some(work) = resource.work.as_mut().filter(made) else { return false };
+            work.progress = Progress::Settling;
+            work.since = self.cx.now();
+            true
+        })
+        .await?;
+        Ok(())
     }
 
     async fn update(
@@ -128,7 +167,7 @@ impl Act<'_> {
         }
     }
 
-    /// The answer came: the thing is there, and must settle.
+    /// The answer came: the thing is there, or is changed and must settle.
     async fn carried(&self, id: &str, work: &Work, physical_id: String) -> Result<(), Error> {
         self.controller.memory.came_on(&self.name.id, id);
         let (phase, action) = (work.phase.clone(), work.action);
@@ -143,7 +182,7 @@ impl Act<'_> {
                 return false;
             };
             work.target.physical_id = Some(physical_id);
-            work.progress = Progress::Settling;
+            work.progress = if makes { Progress::Made } else { Progress::Settling };
             work.since = self.cx.now();
             let (target, verb) = (work.target.clone(), verb(stack, work));
             // A new thing with the old one's id is the old one: it must not be removed.

@@ -74,8 +74,8 @@ impl Act<'_> {
     pub(super) async fn fail(&self, id: &str, phase: &str, reason: String) -> Result<(), Error> {
         self.controller.memory.came_on(&self.name.id, id);
         self.write(id, true, |stack, resource| {
-            let open =
-                |work: &&mut Work| work.phase == phase && matches!(work.progress, Progress::Begun | Progress::Settling);
+            let under_way = |progress| matches!(progress, Progress::Begun | Progress::Made | Progress::Settling);
+            let open = |work: &&mut Work| work.phase == phase && under_way(work.progress);
             let Some(work) = resource.work.as_mut().filter(open) else { return false };
             work.progress = Progress::Failed;
             let verb = verb(stack, work);

@@ -127,7 +127,7 @@ impl<'a> Board<'a> {
                 Some(Progress::Begun) if reason.is_some() && self.waits_for_room(id) => {
                     self.steps.push(Step::Cancel(id.clone()));
                 }
-                Some(Progress::Begun) => self.when_due(id, Step::Carry(id.clone())),
+                Some(Progress::Begun | Progress::Made) => self.when_due(id, Step::Carry(id.clone())),
                 // With rollback off, what is under way may still succeed and stay.
                 Some(Progress::Settling) if reason.is_some() && stack.on_failure != OnFailure::DoNothing => {
                     self.steps.push(Step::Cancel(id.clone()));
@@ -231,7 +231,7 @@ impl<'a> Board<'a> {
             match self.progress(id) {
                 None if ready => self.steps.push(Step::Restore(id.clone())),
                 None | Some(Progress::Failed) => {}
-                Some(Progress::Begun) => self.when_due(id, Step::Carry(id.clone())),
+                Some(Progress::Begun | Progress::Made) => self.when_due(id, Step::Carry(id.clone())),
                 Some(Progress::Settling) => self.when_due(id, Step::Check(id.clone())),
                 Some(Progress::Done) => self.done += 1,
             }
@@ -269,7 +269,7 @@ impl<'a> Board<'a> {
             }
             let work = resource.work_of(&self.phase).filter(|work| work.target.token == lives[0].token);
             match work.map(|work| work.progress) {
-                None | Some(Progress::Begun | Progress::Done) => {
+                None | Some(Progress::Begun | Progress::Made | Progress::Done) => {
                     let needed = left.iter().any(|(other, lives)| {
                         other.logical_id != *id && lives.iter().any(|life| life.needs.contains(id))
                     });

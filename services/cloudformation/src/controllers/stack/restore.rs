@@ -30,7 +30,11 @@ impl Act<'_> {
         let Some(undo) = &resource.undo else { return Ok(()) };
         let Some(before) = undo.before.clone() else { return Ok(()) };
         let tags_tried = stack.target.as_ref().is_some_and(|target| target.tags != before.stack_tags);
-        let way = way(undo, &before, resource.live.as_ref(), tags_tried);
+        let failed = resource.work.as_ref().filter(|work| work.progress == Progress::Failed);
+        // What an earlier try to make it anew left half made is not what was there before.
+        let whole =
+            resource.live.as_ref().is_some_and(|live| failed.is_none_or(|work| work.target.token != live.token));
+        let way = way(undo, &before, resource.live.as_ref(), tags_tried, whole);
         let silent = matches!(way, Way::AsBefore);
         let anew = (self.cx.ids().uuid(), stack.phase());
         self.write(id, !silent, |now: &Stack, resource| {
@@ -76,10 +80,12 @@ impl Act<'_> {
     }
 }
 
-fn way(undo: &Undo, before: &Live, live: Option<&Live>, tags_tried: bool) -> Way {
+fn way(undo: &Undo, before: &Live, live: Option<&Live>, tags_tried: bool, whole: bool) -> Way {
     match live {
         // One that came back anew in an earlier try is as good as the one before.
-        Some(live) if undo.before_gone && live.properties == before.properties && live.physical_id.is_some() => {
+        Some(live)
+            if undo.before_gone && whole && live.properties == before.properties && live.physical_id.is_some() =>
+        {
             Way::AsBefore
         }
         _ if undo.before_gone => Way::Anew,

@@ -1,0 +1,241 @@
+//! What fails after its first call leaves nothing behind: a thing of every resource type is made by a stack, again
+//! and again, each time with another of its calls refused, and each time all that was made is gone afterwards.
+//!
+//! `types.yaml` has one thing of every type that is served, with a name of its own and with everything that takes a
+//! second call; a type that is served and not in it fails the test. What its things need is in `base.yaml`.
+
+use crate::play::platform;
+use kiln_cloudformation_shapes as cfn;
+use kiln_ec2_shapes as ec2;
+use kiln_s3::ObjectFiles;
+use kiln_s3_shapes as s3;
+use kiln_service_kit::{Access, Blob, Caller, CallerKind, Credential, Cx, Error, Grant, IdSource, Op};
+use kiln_ssm::SealingKey;
+use kiln_testkit::{Testkit, simulate};
+use parking_lot::Mutex;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+const CHILD: &str = "Parameters: {Vpc: {Type: String}}\nResources: {G: {Type: AWS::EC2::SecurityGroup, Properties: \
+                     {GroupName: own, GroupDescription: g, VpcId: !Ref Vpc}}}";
+
+/// Records that tell of the past, or of the stack itself.
+const REMEMBERED: [&str; 5] =
+    ["cloudformation/", "kit/client-token", "iam/last-used", "iam/deletion-task", "autoscaling/activity"];
+
+/// The stack's owner.
+fn ada(kit: &Testkit) -> Caller {
+    let account = kit.scope().account.to_string();
+    let kind = CallerKind::User { name: "ada".to_owned() };
+    let arn = format!("arn:aws:iam::{account}:user/ada");
+    Caller { account, arn, user_id: "AIDAADA".to_owned(), access_key: String::new(), kind }
+}
+
+/// Lets everybody do everything, but for one call of a stack's.
+#[derive(Default)]
+struct Breaking(Mutex<Calls>);
+
+#[derive(Default)]
+struct Calls {
+    /// The number of the call that is refused, from 0.
+    refused: Option<usize>,
+    made: Vec<String>,
+}
+
+impl Access for Breaking {
+    fn credential(&self, _: &str) -> Result<Option<Credential>, Error> {
+        Ok(None)
+    }
+
+    fn authorize(&self, cx: &Cx, grant: &Grant<'_>) -> Result<(), Error> {
+        let mut calls = self.0.lock();
+        // What the test itself asks for has another request id.
+        if !cx.caller().arn.ends_with("user/ada") || cx.request_id() == ASKED {
+            return Ok(());
+        }
+        calls.made.push(grant.action.to_owned());
+        match calls.refused == Some(calls.made.len() - 1) {
+            true => Err(Error::sender("AccessDenied", format!("{} is refused this once", grant.action))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The id of the test's own requests.
+const ASKED: &str = "00000000-0000-4000-8000-000000000000";
+
+struct World {
+    kit: Testkit,
+    breaking: Arc<Breaking>,
+    read: u64,
+    there: BTreeSet<String>,
+    /// Ids of things that are shown as gone for a while, as on AWS.
+    gone: BTreeSet<String>,
+}
+
+impl World {
+    async fn new(folder: &std::path::Path) -> World {
+        let files = ObjectFiles::open(folder, &IdSource::seeded(1)).expect("an empty folder");
+        let kit = platform()
+            .part(|builder, _| builder.open(false).part(files).part(SealingKey::new(&IdSource::seeded(1))))
+            .start()
+            .await;
+        crate::broken_steps::base_image(&kit).await;
+        let breaking = Arc::new(Breaking::default());
+        kit.platform().set_access(breaking.clone());
+        let mut world = World { kit, breaking, read: 0, there: BTreeSet::new(), gone: BTreeSet::new() };
+        let bucket = "templates".to_owned();
+        world.kit.call(s3::CreateBucketRequest { bucket: bucket.clone(), ..Default::default() }).await.expect("made");
+        let body = Some(Blob(CHILD.as_bytes().to_vec()));
+        let put = s3::PutObjectRequest { bucket, key: "child".to_owned(), body, ..Default::default() };
+        world.kit.call(put).await.expect("stored");
+        world.create("base", &base()).await;
+        assert_eq!(world.settled("base").await, "CREATE_COMPLETE", "{:#?}", world.failures("base").await);
+        world
+    }
+
+    async fn create(&mut self, name: &str, body: &str) {
+        let create = cfn::CreateStackRequest {
+            stack_name: name.to_owned(),
+            template_body: Some(body.to_owned()),
+            capabilities: vec!["CAPABILITY_NAMED_IAM".to_owned()],
+            ..Default::default()
+        };
+        let asked = self.kit.cx().as_caller(ada(&self.kit)).call(create).await;
+        asked.unwrap_or_else(|error| panic!("{name}: {error}\n{body}"));
+    }
+
+    async fn status(&self, name: &str) -> String {
+        let asked = cfn::DescribeStacksRequest { stack_name: Some(name.to_owned()), next_token: None };
+        match self.kit.call(asked).await {
+            Ok(mut found) => found.stacks.remove(0).stack_status.expect("a status"),
+            Err(_) => "GONE".to_owned(),
+        }
+    }
+
+    async fn settled(&self, name: &str) -> String {
+        let done = || async { !self.status(name).await.ends_with("IN_PROGRESS") };
+        let settled = self.kit.within(Duration::from_secs(3 * 3600), done).await;
+        assert!(settled.is_ok(), "{name} never settled: {:#?}", self.failures(name).await);
+        self.status(name).await
+    }
+
+    async fn delete(&self, name: &str) {
+        let delete = cfn::DeleteStackRequest { stack_name: name.to_owned(), ..Default::default() };
+        self.kit.cx().as_caller(ada(&self.kit)).call(delete).await.expect("begun");
+        assert_eq!(self.settled(name).await, "GONE", "{:#?}", self.failures(name).await);
+    }
+
+    /// The resource's events: status, id and reason.
+    async fn failures(&self, name: &str) -> Vec<String> {
+        let asked = cfn::DescribeStackEventsRequest { stack_name: name.to_owned(), next_token: None };
+        let events = self.kit.call(asked).await.map(|answer| answer.stack_events).unwrap_or_default();
+        let text = |text: Option<String>| text.unwrap_or_default();
+        let line = |e: cfn::StackEvent| {
+            let id = text(e.physical_resource_id);
+            format!("{} {id} {}", text(e.resource_status), text(e.resource_status_reason))
+        };
+        events.into_iter().map(line).collect()
+    }
+
+    /// Every record that stands for a thing.
+    async fn things(&mut self) -> BTreeSet<String> {
+        self.kit.settle().await;
+        for commit in self.kit.store().changes_since(self.read).expect("all is kept") {
+            self.read = commit.sequence;
+            for change in &commit.changes {
+                let key = format!("{} {} {}", change.kind, change.scope.region, change.id);
+                match change.op {
+                    Op::Put => self.there.insert(key),
+                    Op::Delete => self.there.remove(&key),
+                };
+            }
+        }
+        let mut things = self.there.clone();
+        things.retain(|key| !REMEMBERED.iter().any(|kind| key.starts_with(kind)));
+        let asked = ec2::DescribeInstancesRequest::default();
+        let found = self.kit.call(asked).await.expect("described").reservations;
+        for instance in found.into_iter().flat_map(|reservation| reservation.instances) {
+            if instance.state.and_then(|state| state.name).as_deref() == Some("terminated") {
+                self.gone.extend(instance.instance_id);
+            }
+        }
+        let asked = ec2::DescribeNatGatewaysRequest::default();
+        for nat in self.kit.call(asked).await.expect("described").nat_gateways {
+            if nat.state.as_deref() == Some("deleted") {
+                self.gone.extend(nat.nat_gateway_id);
+            }
+        }
+        things.retain(|key| !self.gone.iter().any(|id| key.ends_with(id)));
+        things
+    }
+}
+
+/// The base with everything exported by its logical id.
+fn base() -> String {
+    let mut body = include_str!("base.yaml").to_owned();
+    let (_, resources) = include_str!("base.yaml").split_once("\nResources:\n").expect("it has resources");
+    let (resources, _) = resources.split_once("\nOutputs:\n").expect("it has outputs");
+    for id in resources.lines().filter_map(|line| line.trim().split_once(':')).map(|(id, _)| id) {
+        body.push_str(&format!("  {id}: {{Value: !Ref {id}, Export: {{Name: {id}}}}}\n"));
+    }
+    body
+}
+
+/// The things, one per type.
+fn kinds() -> Vec<(&'static str, String)> {
+    let lines = include_str!("types.yaml").lines().filter(|line| line.starts_with("  A: "));
+    lines
+        .map(|line| {
+            let (_, rest) = line.split_once("Type: ").expect("a type");
+            let kind = rest.trim_start_matches('\'').split(['\'', ',', '}']).next().expect("a type");
+            (kind, format!("Resources:\n{line}\n"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_thing_of_every_type_that_fails_at_any_call_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a folder of the test's own");
+    simulate(async {
+        let mut world = World::new(folder.path()).await;
+        let kinds = kinds();
+        let covered: Vec<&str> = kinds.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(covered, world.kit.platform().resource_types(), "types.yaml has one thing of every type served");
+        let mut wrong = vec![];
+        for (kind, body) in kinds {
+            let before = world.things().await;
+            let (mut last, mut good): (Vec<String>, bool) = (vec![], true);
+            for number in 0.. {
+                // A state that is asked for again and again is refused the first times only.
+                if number > 2 && last.get(number - 2..=number).is_some_and(|asked| asked.iter().all(|a| *a == asked[0]))
+                {
+                    continue;
+                }
+                *world.breaking.0.lock() = Calls { refused: Some(number), made: vec![] };
+                world.create("s", &body).await;
+                let status = world.settled("s").await;
+                let made = std::mem::take(&mut *world.breaking.0.lock()).made;
+                let refused = made.get(number).cloned();
+                let expected = if refused.is_some() { "ROLLBACK_COMPLETE" } else { "CREATE_COMPLETE" };
+                let what = format!("{kind}: {refused:?}, call {number} of {}", made.len());
+                if status != expected {
+                    good = false;
+                    wrong.push(format!("{what}: {status} {:#?}", world.failures("s").await));
+                }
+                world.delete("s").await;
+                let left: Vec<String> = world.things().await.difference(&before).cloned().collect();
+                if !left.is_empty() {
+                    good = false;
+                    wrong.push(format!("{what}: left {left:#?}"));
+                }
+                if refused.is_none() || !good {
+                    break;
+                }
+                last = made;
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    });
+}
