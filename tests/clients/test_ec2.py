@@ -282,7 +282,7 @@ class Ec2(unittest.TestCase):
             ("modify_vpc_attribute", dict(VpcId=self.show(instance)["VpcId"], EnableNetworkAddressUsageMetrics={"Value": True}),
              "EnableNetworkAddressUsageMetrics"),
             ("create_volume", dict(AvailabilityZone="us-east-1a", Size=1), "ec2:CreateVolume"),
-            ("create_network_acl", dict(VpcId=self.show(instance)["VpcId"]), "ec2:CreateNetworkAcl"),
+            ("create_dhcp_options", dict(DhcpConfigurations=[{"Key": "domain-name", "Values": ["x.test"]}]), "ec2:CreateDhcpOptions"),
         ]:
             with self.subTest(named=named):
                 code, message = self.refused(call, **arguments)

@@ -84,7 +84,7 @@ fn network() -> VpcSpec {
     VpcSpec {
         id: VPC.into(),
         cidrs: vec![cidr],
-        subnets: vec![SubnetSpec { id: "subnet".into(), cidr, zone: "a".into(), internet: false }],
+        subnets: vec![SubnetSpec { id: "subnet".into(), cidr, zone: "a".into(), internet: false, acl: None }],
         groups: vec![SecurityGroupSpec {
             id: "all".into(),
             rules: vec![any(Direction::Ingress), any(Direction::Egress)],

@@ -95,6 +95,7 @@ pub fn vpc() -> VpcSpec {
         cidr: cidr.parse().unwrap(),
         zone: zone.into(),
         internet: false,
+        acl: None,
     };
     VpcSpec {
         id: VPC.into(),

@@ -485,7 +485,8 @@ mod tests {
         let base = driver.ensure_base(&BaseRecipe::default(), Arc::new(NoProgress)).await.expect("built");
         assert!(driver.launch(spec("i-1", &base.id)).await.is_err_and(|e| e.is_not_found()), "no network yet");
         let cidr: Cidr = "10.0.0.0/24".parse().expect("a block");
-        let subnet = SubnetSpec { id: SubnetId::new("subnet-1"), cidr, zone: ZoneName::new("a"), internet: false };
+        let subnet =
+            SubnetSpec { id: SubnetId::new("subnet-1"), cidr, zone: ZoneName::new("a"), internet: false, acl: None };
         let network = VpcSpec {
             id: VpcId::new("vpc-1"),
             cidrs: vec![cidr],

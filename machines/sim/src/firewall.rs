@@ -10,22 +10,49 @@ pub fn allows_tcp(network: &VpcSpec, from: Ipv4Addr, to: Ipv4Addr, port: u16) ->
     let Some(target) = interface(to) else { return false };
     let inwards = passes(network, target, Direction::Ingress, from, port);
     let outwards = interface(from).is_none_or(|near| passes(network, near, Direction::Egress, to, port));
-    inwards && outwards
+    inwards && outwards && crosses(network, from, to, port)
+}
+
+/// A port of those that Linux gives who connects; answers go there.
+const EPHEMERAL: u16 = 49_152;
+
+/// Whether the subnets' network ACLs let the question and its answer pass.
+fn crosses(network: &VpcSpec, from: Ipv4Addr, to: Ipv4Addr, port: u16) -> bool {
+    let subnet = |ip: Ipv4Addr| network.subnets.iter().find(|subnet| subnet.cidr.contains(ip));
+    let (near, far) = (subnet(from), subnet(to));
+    if near.map(|s| &s.id) == far.map(|s| &s.id) {
+        return true;
+    }
+    let passes = |subnet: Option<&SubnetSpec>, rules: fn(&AclSpec) -> &[AclRule], peer, port| {
+        let acl = subnet.and_then(|subnet| subnet.acl.as_ref());
+        acl.is_none_or(|acl| {
+            let first = rules(acl).iter().find(|rule| rule.cidr.contains(peer) && covers(rule.protocol, port));
+            first.is_some_and(|rule| rule.allow)
+        })
+    };
+    let (enters, leaves): (fn(&AclSpec) -> &[AclRule], fn(&AclSpec) -> &[AclRule]) = (|a| &a.ingress, |a| &a.egress);
+    passes(near, leaves, to, port)
+        && passes(far, enters, from, port)
+        && passes(far, leaves, from, EPHEMERAL)
+        && passes(near, enters, to, EPHEMERAL)
+}
+
+fn covers(protocol: Protocol, port: u16) -> bool {
+    match protocol {
+        Protocol::All => true,
+        Protocol::Tcp { ports } => (ports.from..=ports.to).contains(&port),
+        _ => false,
+    }
 }
 
 fn passes(network: &VpcSpec, member: &InterfaceSpec, direction: Direction, peer: Ipv4Addr, port: u16) -> bool {
     let groups = network.groups.iter().filter(|group| member.groups.contains(&group.id));
     groups.flat_map(|group| &group.rules).any(|rule| {
-        let covers = match &rule.protocol {
-            Protocol::All => true,
-            Protocol::Tcp { ports } => (ports.from..=ports.to).contains(&port),
-            _ => false,
-        };
         let peered = match &rule.peer {
             Peer::Cidr { cidr } => cidr.contains(peer),
             Peer::Group { group } => network.interfaces.iter().any(|i| i.has(peer) && i.groups.contains(group)),
         };
-        rule.direction == direction && covers && peered
+        rule.direction == direction && covers(rule.protocol, port) && peered
     })
 }
 

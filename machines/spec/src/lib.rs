@@ -34,7 +34,7 @@ pub use machine::{
 };
 pub use names::{GroupId, ImageId, LayerDigest, MachineId, SubnetId, VpcId, ZoneName};
 pub use network::{
-    Direction, InterfaceOwner, InterfaceSpec, Peer, PortRange, Protocol, Rule, SecondaryAddress, SecurityGroupSpec,
-    SubnetSpec, VpcSpec,
+    AclRule, AclSpec, Direction, InterfaceOwner, InterfaceSpec, Peer, PortRange, Protocol, Rule, SecondaryAddress,
+    SecurityGroupSpec, SubnetSpec, VpcSpec,
 };
 pub use seed::{SEED_DIR, SEED_FILE, Seed};

@@ -55,6 +55,29 @@ pub struct SubnetSpec {
     pub zone: ZoneName,
     /// Whether its route table leads to the internet (gateway or NAT).
     pub internet: bool,
+    /// What may enter and leave it; none where everything may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acl: Option<AclSpec>,
+}
+
+/// A network ACL: rules without memory, asked for each packet that crosses a subnet's border.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AclSpec {
+    /// For packets that enter, in the order in which they are asked; what none speaks of is dropped.
+    pub ingress: Vec<AclRule>,
+    /// For packets that leave, alike.
+    pub egress: Vec<AclRule>,
+}
+
+/// A rule of a network ACL; the first that fits decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AclRule {
+    /// Whether such packets pass.
+    pub allow: bool,
+    /// Which packets, by protocol and the port they go to.
+    pub protocol: Protocol,
+    /// The end that is outside of the subnet.
+    pub cidr: Cidr,
 }
 
 /// A security group with its rules.

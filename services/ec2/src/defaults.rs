@@ -132,7 +132,14 @@ pub fn new_vpc(tx: &mut Tx, cx: &Cx, cidr: Cidr, is_default: bool, tags: Tags) -
         rules: vec![from_itself, egress_to_anywhere(cx)],
         tags: Tags::new(),
     };
-    let acl = NetworkAcl { id: NetworkAclId::new(cx.ids()), vpc: vpc.id.clone(), tags: Tags::new() };
+    let acl = NetworkAcl {
+        id: NetworkAclId::new(cx.ids()),
+        vpc: vpc.id.clone(),
+        is_default: true,
+        entries: open_entries(),
+        associations: vec![],
+        tags: Tags::new(),
+    };
     tx.put(cx.scope(), &vpc.id, vpc.clone())?;
     tx.put(cx.scope(), &table.id.clone(), table)?;
     tx.put(cx.scope(), &group.id.clone(), group)?;

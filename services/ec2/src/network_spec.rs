@@ -14,6 +14,7 @@ pub struct VpcRecords {
     pub tables: Vec<Arc<RouteTable>>,
     pub gateways: Vec<Arc<InternetGateway>>,
     pub nats: Vec<Arc<NatGateway>>,
+    pub acls: Vec<Arc<NetworkAcl>>,
     pub groups: Vec<Arc<SecurityGroup>>,
     pub interfaces: Vec<Arc<NetworkInterface>>,
 }
@@ -36,6 +37,7 @@ pub fn wanted(vpc: &Vpc, records: &VpcRecords) -> Option<VpcSpec> {
                 cidr: subnet.cidr,
                 zone: host::ZoneName::new(subnet.zone.as_str()),
                 internet: reaches_internet(vpc, subnet, records),
+                acl: acl_of(subnet, &records.acls).filter(|acl| !acl.is_open()).map(|acl| acl_spec(acl)),
             })
             .collect(),
         groups: groups(&interfaces, records),
@@ -53,6 +55,39 @@ pub fn digest(spec: &VpcSpec) -> String {
 pub fn table_of<'a>(subnet: &Subnet, tables: &'a [Arc<RouteTable>]) -> Option<&'a Arc<RouteTable>> {
     let mut of_vpc = tables.iter().filter(|table| table.vpc == subnet.vpc);
     of_vpc.clone().find(|table| table.serves(&subnet.id)).or_else(|| of_vpc.find(|table| table.is_main()))
+}
+
+/// The network ACL that a subnet follows: the one it was given, else the VPC's default one.
+pub fn acl_of<'a>(subnet: &Subnet, acls: &'a [Arc<NetworkAcl>]) -> Option<&'a Arc<NetworkAcl>> {
+    let mut of_vpc = acls.iter().filter(|acl| acl.vpc == subnet.vpc);
+    of_vpc.clone().find(|acl| acl.was_given(&subnet.id)).or_else(|| of_vpc.find(|acl| acl.is_default))
+}
+
+fn acl_spec(acl: &NetworkAcl) -> host::AclSpec {
+    let rules = |egress: bool| {
+        let mut entries: Vec<&AclEntry> = acl.entries.iter().filter(|entry| entry.egress == egress).collect();
+        entries.sort_by_key(|entry| entry.number);
+        entries.into_iter().filter_map(acl_rule).collect()
+    };
+    host::AclSpec { ingress: rules(false), egress: rules(true) }
+}
+
+/// None for a rule that no IPv4 packet can match.
+fn acl_rule(entry: &AclEntry) -> Option<host::AclRule> {
+    let AclPeer::Cidr(cidr) = entry.peer else { return None };
+    let ports = || entry.ports.map_or(PortRange::ALL, |(from, to)| PortRange { from, to });
+    let byte = |value: i16| u8::try_from(value).ok();
+    let protocol = match entry.protocol {
+        -1 => Protocol::All,
+        6 => Protocol::Tcp { ports: ports() },
+        17 => Protocol::Udp { ports: ports() },
+        1 => {
+            let (kind, code) = entry.icmp.unwrap_or((-1, -1));
+            Protocol::Icmp { kind: byte(kind), code: byte(code) }
+        }
+        number => Protocol::Other { number: u8::try_from(number).ok()? },
+    };
+    Some(host::AclRule { allow: entry.allow, protocol, cidr })
 }
 
 /// Whether the target of a route carries packets.

@@ -52,6 +52,8 @@ rows! {
     CreateLaunchTemplate() makes LAUNCH_TEMPLATE;
     CreateLaunchTemplateVersion(LaunchTemplateId: LAUNCH_TEMPLATE, LaunchTemplateName: LAUNCH_TEMPLATE);
     CreateNatGateway(SubnetId: SUBNET, AllocationId: ADDRESS) makes NAT_GATEWAY;
+    CreateNetworkAcl(VpcId: VPC) makes NETWORK_ACL;
+    CreateNetworkAclEntry(NetworkAclId: NETWORK_ACL);
     CreateNetworkInterface(SubnetId: SUBNET, Groups: SECURITY_GROUP) makes NETWORK_INTERFACE;
     CreateRoute(RouteTableId: ROUTE_TABLE);
     CreateRouteTable(VpcId: VPC) makes ROUTE_TABLE;
@@ -65,6 +67,8 @@ rows! {
     DeleteLaunchTemplate(LaunchTemplateId: LAUNCH_TEMPLATE, LaunchTemplateName: LAUNCH_TEMPLATE);
     DeleteLaunchTemplateVersions(LaunchTemplateId: LAUNCH_TEMPLATE, LaunchTemplateName: LAUNCH_TEMPLATE);
     DeleteNatGateway(NatGatewayId: NAT_GATEWAY);
+    DeleteNetworkAcl(NetworkAclId: NETWORK_ACL);
+    DeleteNetworkAclEntry(NetworkAclId: NETWORK_ACL);
     DeleteNetworkInterface(NetworkInterfaceId: NETWORK_INTERFACE);
     DeleteRoute(RouteTableId: ROUTE_TABLE);
     DeleteRouteTable(RouteTableId: ROUTE_TABLE);
@@ -105,6 +109,8 @@ rows! {
     RegisterImage() makes IMAGE;
     ReleaseAddress(AllocationId: ADDRESS, PublicIp: ADDRESS);
     ReplaceIamInstanceProfileAssociation(AssociationId: INSTANCE);
+    ReplaceNetworkAclAssociation(AssociationId: NETWORK_ACL, NetworkAclId: NETWORK_ACL);
+    ReplaceNetworkAclEntry(NetworkAclId: NETWORK_ACL);
     ReplaceRoute(RouteTableId: ROUTE_TABLE);
     ReplaceRouteTableAssociation(AssociationId: ROUTE_TABLE, RouteTableId: ROUTE_TABLE);
     ResetInstanceAttribute(InstanceId: INSTANCE);
@@ -277,7 +283,9 @@ fn existing(cx: &Cx, kind: &Kind, text: &str) -> Result<Target, Error> {
         "subnet" => own::<Subnet>(cx, text)?,
         "internet-gateway" => own::<InternetGateway>(cx, text)?,
         "natgateway" => own::<NatGateway>(cx, text)?,
-        "network-acl" => own::<NetworkAcl>(cx, text)?,
+        "network-acl" => by_id::<NetworkAcl>(cx, text)?
+            .or(first::<NetworkAcl>(cx, |acl| acl.associations.iter().any(|each| *each.id == *text))?)
+            .map(|acl| (acl.id.to_string(), acl.tags.clone())),
         "dhcp-options" => own::<DhcpOptions>(cx, text)?,
         "volume" => own::<Volume>(cx, text)?,
         "snapshot" => own::<Snapshot>(cx, text)?,

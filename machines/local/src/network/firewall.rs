@@ -286,7 +286,8 @@ fn is_untracked(rule: &Rule, rules: &BTreeSet<&Rule>) -> bool {
         && rules.iter().any(|r| r.direction != rule.direction && is_anyone(&r.peer) && answers(r.protocol))
 }
 
-fn protocol(protocol: Protocol) -> String {
+/// The packets of a protocol, as the beginning of a rule.
+pub(super) fn protocol(protocol: Protocol) -> String {
     match protocol {
         Protocol::All => String::new(),
         Protocol::Tcp { ports } => format!("tcp dport {}-{} ", ports.from, ports.to),
@@ -315,6 +316,7 @@ mod tests {
             cidr: cidr.parse().expect("a block"),
             zone: zone.into(),
             internet,
+            acl: None,
         };
         let interface = |ip: &str, subnet: &str, owner, group: &str| {
             let ip: Ipv4Addr = ip.parse().expect("an address");

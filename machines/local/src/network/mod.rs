@@ -15,6 +15,7 @@
 //! VPC's description, at the bridges (forwarding entries, `cables`), at the router (neighbours,
 //! `router`) and inside the machines (one neighbour, the router).
 
+mod acls;
 pub mod cables;
 mod firewall;
 mod internet;

@@ -1,5 +1,6 @@
 //! One VPC's router: its namespace, bridges, addresses, rules and sockets.
 
+use super::acls;
 use super::firewall::{self, DNS_IP, METADATA_IP};
 use super::internet::{self, Internet, TAP};
 use crate::host::child::{self, Surroundings};
@@ -142,7 +143,7 @@ impl Router {
         }
         // Rules before the way out: nothing may pass unchecked in between.
         let host = host_addresses().map_err(|e| DriverError::failed("list the host's addresses", e))?;
-        let rules = firewall::rules(spec, &cut, &host);
+        let rules = firewall::rules(spec, &cut, &host) + &acls::rules(spec);
         if state.loaded != rules {
             self.load(&rules)?;
             state.loaded = rules;

@@ -1466,6 +1466,8 @@ pub const RESOURCE_TYPE: &[&str] = &[
     "vpn-concentrator",
     "ipam-pool-allocation",
 ];
+/// Values of `RuleAction`.
+pub const RULE_ACTION: &[&str] = &["allow", "deny"];
 /// Values of `SecondaryInterfaceType`.
 pub const SECONDARY_INTERFACE_TYPE: &[&str] = &["secondary"];
 /// Values of `ShutdownBehavior`.

@@ -181,6 +181,24 @@ shape! {
         secondary_private_ip_addresses: Vec<String> = member("SecondaryPrivateIpAddresses").named("SecondaryPrivateIpAddress").item("item"),
         secondary_private_ip_address_count: Option<i32> = member("SecondaryPrivateIpAddressCount").min(1).max(31),
     }
+    pub struct CreateNetworkAclEntryRequest {
+        dry_run: Option<bool> = member("DryRun").element("dryRun"),
+        network_acl_id: String = member("NetworkAclId").element("networkAclId").required(),
+        rule_number: i32 = member("RuleNumber").element("ruleNumber").required(),
+        protocol: String = member("Protocol").element("protocol").required(),
+        rule_action: String = member("RuleAction").element("ruleAction").required().one_of(enums::RULE_ACTION),
+        egress: bool = member("Egress").element("egress").required(),
+        cidr_block: Option<String> = member("CidrBlock").element("cidrBlock"),
+        ipv6_cidr_block: Option<String> = member("Ipv6CidrBlock").element("ipv6CidrBlock"),
+        icmp_type_code: Option<IcmpTypeCode> = member("IcmpTypeCode").named("Icmp"),
+        port_range: Option<PortRange> = member("PortRange").element("portRange"),
+    }
+    pub struct CreateNetworkAclRequest {
+        tag_specifications: Vec<TagSpecification> = member("TagSpecifications").named("TagSpecification").item("item"),
+        client_token: Option<String> = member("ClientToken").token(),
+        dry_run: Option<bool> = member("DryRun").element("dryRun"),
+        vpc_id: String = member("VpcId").element("vpcId").required(),
+    }
     pub struct CreateNetworkInterfaceRequest {
         ipv4_prefixes: Vec<Ipv4PrefixSpecificationRequest> = member("Ipv4Prefixes").named("Ipv4Prefix").item("item"),
         ipv4_prefix_count: Option<i32> = member("Ipv4PrefixCount"),
@@ -318,6 +336,16 @@ shape! {
     pub struct DeleteNatGatewayRequest {
         dry_run: Option<bool> = member("DryRun"),
         nat_gateway_id: String = member("NatGatewayId").required(),
+    }
+    pub struct DeleteNetworkAclEntryRequest {
+        dry_run: Option<bool> = member("DryRun").element("dryRun"),
+        network_acl_id: String = member("NetworkAclId").element("networkAclId").required(),
+        rule_number: i32 = member("RuleNumber").element("ruleNumber").required(),
+        egress: bool = member("Egress").element("egress").required(),
+    }
+    pub struct DeleteNetworkAclRequest {
+        dry_run: Option<bool> = member("DryRun").element("dryRun"),
+        network_acl_id: String = member("NetworkAclId").element("networkAclId").required(),
     }
     pub struct DeleteNetworkInterfaceRequest {
         dry_run: Option<bool> = member("DryRun").element("dryRun"),
@@ -836,6 +864,23 @@ shape! {
     pub struct ReplaceIamInstanceProfileAssociationRequest {
         iam_instance_profile: IamInstanceProfileSpecification = member("IamInstanceProfile").required(),
         association_id: String = member("AssociationId").required(),
+    }
+    pub struct ReplaceNetworkAclAssociationRequest {
+        dry_run: Option<bool> = member("DryRun").element("dryRun"),
+        association_id: String = member("AssociationId").element("associationId").required(),
+        network_acl_id: String = member("NetworkAclId").element("networkAclId").required(),
+    }
+    pub struct ReplaceNetworkAclEntryRequest {
+        dry_run: Option<bool> = member("DryRun").element("dryRun"),
+        network_acl_id: String = member("NetworkAclId").element("networkAclId").required(),
+        rule_number: i32 = member("RuleNumber").element("ruleNumber").required(),
+        protocol: String = member("Protocol").element("protocol").required(),
+        rule_action: String = member("RuleAction").element("ruleAction").required().one_of(enums::RULE_ACTION),
+        egress: bool = member("Egress").element("egress").required(),
+        cidr_block: Option<String> = member("CidrBlock").element("cidrBlock"),
+        ipv6_cidr_block: Option<String> = member("Ipv6CidrBlock").element("ipv6CidrBlock"),
+        icmp_type_code: Option<IcmpTypeCode> = member("IcmpTypeCode").named("Icmp"),
+        port_range: Option<PortRange> = member("PortRange").element("portRange"),
     }
     pub struct ReplaceRouteRequest {
         destination_prefix_list_id: Option<String> = member("DestinationPrefixListId"),

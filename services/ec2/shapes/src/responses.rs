@@ -93,6 +93,11 @@ shape! {
         client_token: Option<String> = member("ClientToken").element("clientToken"),
         nat_gateway: Option<NatGateway> = member("NatGateway").element("natGateway"),
     }
+    pub struct CreateNetworkAclEntryResponse {}
+    pub struct CreateNetworkAclResponse {
+        network_acl: Option<NetworkAcl> = member("NetworkAcl").element("networkAcl"),
+        client_token: Option<String> = member("ClientToken").element("clientToken"),
+    }
     pub struct CreateNetworkInterfaceResponse {
         network_interface: Option<NetworkInterface> = member("NetworkInterface").element("networkInterface"),
         client_token: Option<String> = member("ClientToken").element("clientToken"),
@@ -179,6 +184,8 @@ shape! {
     pub struct DeleteNatGatewayResponse {
         nat_gateway_id: Option<String> = member("NatGatewayId").element("natGatewayId"),
     }
+    pub struct DeleteNetworkAclEntryResponse {}
+    pub struct DeleteNetworkAclResponse {}
     pub struct DeleteNetworkInterfaceResponse {}
     pub struct DeleteRouteResponse {}
     pub struct DeleteRouteTableResponse {}
@@ -461,6 +468,10 @@ shape! {
     pub struct ReplaceIamInstanceProfileAssociationResponse {
         iam_instance_profile_association: Option<IamInstanceProfileAssociation> = member("IamInstanceProfileAssociation").element("iamInstanceProfileAssociation"),
     }
+    pub struct ReplaceNetworkAclAssociationResponse {
+        new_association_id: Option<String> = member("NewAssociationId").element("newAssociationId"),
+    }
+    pub struct ReplaceNetworkAclEntryResponse {}
     pub struct ReplaceRouteResponse {}
     pub struct ReplaceRouteTableAssociationResponse {
         new_association_id: Option<String> = member("NewAssociationId").element("newAssociationId"),

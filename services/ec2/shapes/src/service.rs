@@ -804,6 +804,8 @@ operations! {
     "CreateLaunchTemplate": CreateLaunchTemplateRequest => CreateLaunchTemplateResponse, "POST" "/" 200, [];
     "CreateLaunchTemplateVersion": CreateLaunchTemplateVersionRequest => CreateLaunchTemplateVersionResponse, "POST" "/" 200, [];
     "CreateNatGateway": CreateNatGatewayRequest => CreateNatGatewayResponse, "POST" "/" 200, [];
+    "CreateNetworkAcl": CreateNetworkAclRequest => CreateNetworkAclResponse, "POST" "/" 200, [];
+    "CreateNetworkAclEntry": CreateNetworkAclEntryRequest => CreateNetworkAclEntryResponse, "POST" "/" 200, [];
     "CreateNetworkInterface": CreateNetworkInterfaceRequest => CreateNetworkInterfaceResponse, "POST" "/" 200, [];
     "CreateRoute": CreateRouteRequest => CreateRouteResponse, "POST" "/" 200, [];
     "CreateRouteTable": CreateRouteTableRequest => CreateRouteTableResponse, "POST" "/" 200, [];
@@ -818,6 +820,8 @@ operations! {
     "DeleteLaunchTemplate": DeleteLaunchTemplateRequest => DeleteLaunchTemplateResponse, "POST" "/" 200, [];
     "DeleteLaunchTemplateVersions": DeleteLaunchTemplateVersionsRequest => DeleteLaunchTemplateVersionsResponse, "POST" "/" 200, [];
     "DeleteNatGateway": DeleteNatGatewayRequest => DeleteNatGatewayResponse, "POST" "/" 200, [];
+    "DeleteNetworkAcl": DeleteNetworkAclRequest => DeleteNetworkAclResponse, "POST" "/" 200, [];
+    "DeleteNetworkAclEntry": DeleteNetworkAclEntryRequest => DeleteNetworkAclEntryResponse, "POST" "/" 200, [];
     "DeleteNetworkInterface": DeleteNetworkInterfaceRequest => DeleteNetworkInterfaceResponse, "POST" "/" 200, [];
     "DeleteRoute": DeleteRouteRequest => DeleteRouteResponse, "POST" "/" 200, [];
     "DeleteRouteTable": DeleteRouteTableRequest => DeleteRouteTableResponse, "POST" "/" 200, [];
@@ -894,6 +898,8 @@ operations! {
     "RegisterImage": RegisterImageRequest => RegisterImageResponse, "POST" "/" 200, [];
     "ReleaseAddress": ReleaseAddressRequest => ReleaseAddressResponse, "POST" "/" 200, [];
     "ReplaceIamInstanceProfileAssociation": ReplaceIamInstanceProfileAssociationRequest => ReplaceIamInstanceProfileAssociationResponse, "POST" "/" 200, [];
+    "ReplaceNetworkAclAssociation": ReplaceNetworkAclAssociationRequest => ReplaceNetworkAclAssociationResponse, "POST" "/" 200, [];
+    "ReplaceNetworkAclEntry": ReplaceNetworkAclEntryRequest => ReplaceNetworkAclEntryResponse, "POST" "/" 200, [];
     "ReplaceRoute": ReplaceRouteRequest => ReplaceRouteResponse, "POST" "/" 200, [];
     "ReplaceRouteTableAssociation": ReplaceRouteTableAssociationRequest => ReplaceRouteTableAssociationResponse, "POST" "/" 200, [];
     "ResetInstanceAttribute": ResetInstanceAttributeRequest => ResetInstanceAttributeResponse, "POST" "/" 200, [];

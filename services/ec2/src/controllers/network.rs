@@ -80,6 +80,7 @@ impl Controller for Network {
             NetworkInterface::KIND => {
                 store.get::<NetworkInterface>(scope, id).ok().flatten().map(|r| r.vpc.to_string())
             }
+            NetworkAcl::KIND => store.get::<NetworkAcl>(scope, id).ok().flatten().map(|r| r.vpc.to_string()),
             NatGateway::KIND => store.get::<NatGateway>(scope, id).ok().flatten().map(|r| r.vpc.to_string()),
             // A gateway may have left one VPC and joined another.
             InternetGateway::KIND => None,
@@ -208,6 +209,7 @@ fn read(store: &Store, scope: &kiln_service_kit::Scope, vpc: &str) -> Result<Vpc
         gateways: of(store, scope, |r: &InternetGateway| r.vpc.as_deref() == Some(vpc))?,
         nats: of(store, scope, |r: &NatGateway| r.vpc == *vpc)?,
         groups: of(store, scope, |r: &SecurityGroup| r.vpc == *vpc)?,
+        acls: of(store, scope, |r: &NetworkAcl| r.vpc == *vpc)?,
         interfaces: of(store, scope, |r: &NetworkInterface| r.vpc == *vpc)?,
     })
 }

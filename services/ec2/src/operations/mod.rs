@@ -2,6 +2,7 @@
 
 mod addresses;
 mod console;
+mod dhcp_options;
 mod group_rules;
 mod image_attributes;
 pub mod images;
@@ -15,6 +16,7 @@ mod internet_gateways;
 pub mod key_pairs;
 pub mod launch_templates;
 mod nat_gateways;
+mod network_acl_entries;
 mod network_acls;
 mod network_interfaces;
 mod never_made;
@@ -35,6 +37,7 @@ use kiln_service_kit::Operation;
 pub const ROWS: &[&[Operation]] = &[
     addresses::OPERATIONS,
     console::OPERATIONS,
+    dhcp_options::OPERATIONS,
     group_rules::OPERATIONS,
     image_attributes::OPERATIONS,
     images::OPERATIONS,
@@ -48,6 +51,7 @@ pub const ROWS: &[&[Operation]] = &[
     key_pairs::OPERATIONS,
     launch_templates::OPERATIONS,
     nat_gateways::OPERATIONS,
+    network_acl_entries::OPERATIONS,
     network_acls::OPERATIONS,
     network_interfaces::OPERATIONS,
     never_made::OPERATIONS,

@@ -111,6 +111,13 @@ async fn delete_subnet(cx: &Cx, request: DeleteSubnetRequest) -> Result<DeleteSu
                     tx.put(cx.scope(), &id, table)?;
                 }
             }
+            for (id, acl) in tx.list::<NetworkAcl>(cx.scope())? {
+                if acl.was_given(&subnet.id) {
+                    let mut acl = NetworkAcl::clone(&acl);
+                    acl.associations.retain(|association| association.subnet != subnet.id);
+                    tx.put(cx.scope(), &id, acl)?;
+                }
+            }
             tx.delete::<Subnet>(cx.scope(), &subnet.id);
             Ok(())
         })

@@ -144,6 +144,7 @@ fn has_dependents(tx: &Tx, scope: &Scope, vpc: &Vpc) -> Result<bool, Error> {
         || tx.list::<InternetGateway>(scope)?.iter().any(|(_, r)| r.vpc.as_ref() == Some(id))
         || tx.list::<NatGateway>(scope)?.iter().any(|(_, r)| r.vpc == *id && r.state.is_live())
         || tx.list::<RouteTable>(scope)?.iter().any(|(_, r)| r.vpc == *id && !r.is_main())
+        || tx.list::<NetworkAcl>(scope)?.iter().any(|(_, r)| r.vpc == *id && !r.is_default)
         || tx.list::<SecurityGroup>(scope)?.iter().any(|(_, r)| r.vpc == *id && r.name != "default"))
 }
 
