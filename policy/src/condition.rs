@@ -31,12 +31,19 @@ pub(crate) struct Test {
     wanted: Vec<Wanted>,
 }
 
+/// A `Condition` element that was read.
+pub(crate) struct Read {
+    pub tests: Vec<Test>,
+    /// Where a value is none that AWS's older parser knows; such a policy is refused, but later.
+    pub bad_value: Option<String>,
+}
+
 /// Reads a `Condition` element. The error is where and what.
-pub(crate) fn parse(condition: &Json, variables: bool) -> Result<Vec<Test>, (String, String)> {
+pub(crate) fn parse(condition: &Json, variables: bool) -> Result<Read, (String, String)> {
     let Json::Map(operators) = condition else {
         return Err((String::new(), "must be an object of operators".into()));
     };
-    let mut tests = Vec::new();
+    let (mut tests, mut bad_value) = (Vec::new(), None);
     for (operator, keys) in operators {
         let place = format!(".{operator}");
         let (set, bare) = match operator.split_once(':') {
@@ -50,7 +57,11 @@ pub(crate) fn parse(condition: &Json, variables: bool) -> Result<Vec<Test>, (Str
             _ => (bare, false),
         };
         let Some((compare, negated)) = find(bare) else {
-            return Err((place, format!("\"{operator}\" is not a condition operator")));
+            match keys {
+                // AWS does not look at an operator that compares nothing.
+                Json::Map(keys) if keys.is_empty() => continue,
+                _ => return Err((place, format!("\"{operator}\" is not a condition operator"))),
+            }
         };
         let null = compare == Compare::Null;
         if null && (if_exists || set.is_some()) {
@@ -61,16 +72,16 @@ pub(crate) fn parse(condition: &Json, variables: bool) -> Result<Vec<Test>, (Str
         };
         for (key, values) in keys {
             let place = format!("{place}.{key}");
-            if key.is_empty() || !key.contains(':') {
-                return Err((place, "a condition key has a prefix, such as aws:".into()));
-            }
             let mut wanted = Vec::new();
             for value in one_or_more(values) {
                 let (Json::Text(text) | Json::Scalar(text)) = value else {
                     return Err((place, "values must be text, numbers or booleans".into()));
                 };
-                let parsed = Wanted::parse(compare, text, variables);
-                wanted.push(parsed.map_err(|what| (place.clone(), what))?);
+                match Wanted::parse(compare, text, variables) {
+                    Ok(parsed) => wanted.push(parsed),
+                    Err(_) if matches!(compare, Compare::Date(_)) => bad_value = Some(place.clone()),
+                    Err(what) => return Err((place, what)),
+                }
             }
             tests.push(Test {
                 operator: operator.clone(),
@@ -84,7 +95,7 @@ pub(crate) fn parse(condition: &Json, variables: bool) -> Result<Vec<Test>, (Str
             });
         }
     }
-    Ok(tests)
+    Ok(Read { tests, bad_value })
 }
 
 /// A list's items, or the one value that stands alone.
@@ -115,6 +126,14 @@ impl Test {
             Some(Set::All) => found.iter().all(|value| matches(value) != self.negated),
             Some(Set::Any) => found.iter().any(|value| matches(value) != self.negated),
             None => found.iter().any(matches) != self.negated,
+        }
+    }
+
+    /// The condition keys that the test asks for, as written: its own and those of its variables.
+    pub fn asks_for<'a>(&'a self, see: &mut impl FnMut(&'a str)) {
+        see(&self.key);
+        for wanted in &self.wanted {
+            wanted.asks_for(see);
         }
     }
 

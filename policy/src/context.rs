@@ -80,6 +80,11 @@ impl Keys {
         self
     }
 
+    /// Whether the key has a value.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains_key(&key.to_lowercase())
+    }
+
     /// The values of a key that is already lower-case; `None` if it is absent.
     pub(crate) fn get(&self, lower_case_key: &str) -> Option<&[String]> {
         self.0.get(lower_case_key).map(Vec::as_slice)

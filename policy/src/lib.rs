@@ -17,6 +17,7 @@ mod context;
 mod decision;
 mod document;
 mod evaluate;
+mod grammar;
 mod json;
 pub mod managed;
 mod operator;

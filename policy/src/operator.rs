@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use time::{Date, OffsetDateTime, format_description::well_known::Iso8601};
+use time::{Date, Duration, Month, OffsetDateTime, Time};
 
 use crate::{
     context::Keys,
@@ -118,6 +118,15 @@ impl Wanted {
         }
     }
 
+    /// The condition keys of its variables.
+    pub fn asks_for<'a>(&'a self, see: &mut impl FnMut(&'a str)) {
+        match self {
+            Self::Text(pattern) => pattern.asks_for(see),
+            Self::Arn(pattern) => pattern.asks_for(see),
+            _ => {}
+        }
+    }
+
     /// Whether a value of the request matches. One of the wrong type does not.
     pub fn matches(&self, found: &str, keys: &Keys) -> bool {
         match self {
@@ -144,21 +153,83 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// The W3C's profile of ISO 8601, or seconds since 1970.
+/// The W3C's profile of ISO 8601 with all that AWS takes besides (a year alone, hours alone, any
+/// year), or seconds since 1970. What lies beyond the calendar is its end.
 fn date(text: &str) -> Option<OffsetDateTime> {
-    if let Ok(seconds) = text.parse::<i64>()
-        && text.len() != 4
-    {
-        return OffsetDateTime::from_unix_timestamp(seconds).ok();
+    let lower = text.to_ascii_lowercase();
+    if !lower.contains('t') && !lower.contains('-') && lower.len() != 4 {
+        let seconds = lower.parse::<i64>().ok().filter(|seconds| *seconds >= 0)?;
+        return Some(OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(LAST));
     }
-    let whole = match text.len() {
-        4 => format!("{text}-01-01"),
-        7 => format!("{text}-01"),
-        _ => text.into(),
+    let (day, time) = lower.split_once('t').unwrap_or((&lower, ""));
+    let (before, day) = match day.strip_prefix('-') {
+        Some(day) => (true, day),
+        None => (false, day),
     };
-    OffsetDateTime::parse(&whole, &Iso8601::DEFAULT)
-        .or_else(|_| Date::parse(&whole, &Iso8601::DEFAULT).map(|date| date.midnight().assume_utc()))
-        .ok()
+    let mut parts = day.split('-');
+    let year = parts.next()?.parse::<i32>().ok().filter(|year| (0..=292_278_993).contains(year))?;
+    let part = |part: Option<&str>| part.map_or(Some(1), |part| part.parse::<u8>().ok());
+    let (month, day) = (part(parts.next())?, part(parts.next())?);
+    if parts.next().is_some() || !(1..=31).contains(&day) {
+        return None;
+    }
+    let month = Month::try_from(month).ok()?;
+    let (time, offset) = clock(time)?;
+    match i32::try_from(year).ok().filter(|year| *year <= 9999 && !before) {
+        Some(year) => {
+            let day = day.min(month.length(year));
+            let date = Date::from_calendar_date(year, month, day).ok()?;
+            Some(date.with_time(time).assume_utc().saturating_sub(offset))
+        }
+        None if before => Some(FIRST),
+        None => Some(LAST),
+    }
+}
+
+/// The first and the last moment of the calendar.
+const FIRST: OffsetDateTime = Date::MIN.midnight().assume_utc();
+const LAST: OffsetDateTime = Date::MAX.midnight().assume_utc();
+
+/// A time of day and how far its zone is ahead; all parts may be missing, from behind.
+fn clock(text: &str) -> Option<(Time, Duration)> {
+    let (time, zone) = match text.find(['z', '+', '-']) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let two = |text: &str, most: u8| match text.len() {
+        1 | 2 => text.parse::<u8>().ok().filter(|n| *n <= most),
+        _ => None,
+    };
+    let mut parts = time.split(':');
+    let mut next = |most| match parts.next() {
+        None | Some("") => Some((0, 0)),
+        Some(part) => {
+            let (whole, fraction) = part.split_once('.').unwrap_or((part, ""));
+            let nanos = match fraction.len() {
+                0 => 0,
+                digits @ 1..=9 => fraction.parse::<u32>().ok()? * 10u32.pow(9 - digits as u32),
+                _ => return None,
+            };
+            Some((two(whole, most)?, nanos))
+        }
+    };
+    let ((hour, _), (minute, _), (second, nanos)) = (next(23)?, next(59)?, next(59)?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let ahead = match zone.split_at_checked(1) {
+        None | Some(("z", "")) => Duration::ZERO,
+        Some((sign, zone)) if sign != "z" => {
+            let (hours, minutes) = zone.split_once(':').unwrap_or((zone, "00"));
+            if hours.len() != 2 || minutes.len() != 2 {
+                return None;
+            }
+            let minutes = i64::from(two(hours, 23)?) * 60 + i64::from(two(minutes, 59)?);
+            Duration::minutes(if sign == "-" { -minutes } else { minutes })
+        }
+        _ => return None,
+    };
+    Some((Time::from_hms_nano(hour, minute, second, nanos).ok()?, ahead))
 }
 
 fn network(text: &str) -> Option<(IpAddr, u32)> {

@@ -18,7 +18,7 @@ enum Item {
     /// `*`: any characters, also none.
     Any,
     /// `${key}` or `${key, 'default'}`.
-    Variable { key: String, default: Option<String> },
+    Variable { key: String, written: String, default: Option<String> },
 }
 
 /// What a pattern's special characters mean.
@@ -76,7 +76,7 @@ impl Pattern {
         }
         let mut filled = Vec::with_capacity(self.items.len() + 32);
         for item in &self.items {
-            let Item::Variable { key, default } = item else {
+            let Item::Variable { key, default, .. } = item else {
                 filled.push(item.clone());
                 continue;
             };
@@ -90,6 +90,15 @@ impl Pattern {
             filled.extend(value.chars().map(|each| Item::Char(folded(each, self.ignore_case))));
         }
         glob(&filled, text, self.ignore_case)
+    }
+
+    /// The condition keys of its variables.
+    pub fn asks_for<'a>(&'a self, see: &mut impl FnMut(&'a str)) {
+        for item in &self.items {
+            if let Item::Variable { written, .. } = item {
+                see(written);
+            }
+        }
     }
 
     /// Whether this is nothing but `*`.
@@ -121,7 +130,7 @@ fn variable(inside: &str, ignore_case: bool) -> Result<Item, String> {
     if key.is_empty() || key.contains(['$', '{']) {
         return Err(format!("\"${{{inside}}}\" is not a policy variable"));
     }
-    Ok(Item::Variable { key: key.to_lowercase(), default })
+    Ok(Item::Variable { key: key.to_lowercase(), written: key.to_owned(), default })
 }
 
 /// Greedy matching that goes back to the last `*` only: at most pattern × text steps, and no
@@ -187,6 +196,14 @@ impl ArnPattern {
             segments.push(vec![Item::Any]);
         }
         Ok(Self::Segments(segments.into_iter().map(|items| Pattern::from_items(items, false)).collect()))
+    }
+
+    /// The condition keys of its variables.
+    pub fn asks_for<'a>(&'a self, see: &mut impl FnMut(&'a str)) {
+        match self {
+            Self::Plain(pattern) => pattern.asks_for(see),
+            Self::Segments(patterns) => patterns.iter().for_each(|pattern| pattern.asks_for(see)),
+        }
     }
 
     /// Whether the ARN matches.

@@ -62,11 +62,12 @@ pub(crate) fn parse(element: &Json) -> Result<Vec<Entry>, String> {
     };
     let mut entries = Vec::new();
     for (kind, values) in kinds {
-        let values = one_or_more(values);
-        if values.is_empty() {
-            return Err(format!("Invalid principal in policy: \"{kind}\" names nobody"));
+        if !["AWS", "Service", "Federated", "CanonicalUser"].contains(&kind.as_str()) && one_or_more(values).is_empty()
+        {
+            return Err(format!("Invalid principal in policy: \"{kind}\""));
         }
-        for value in values {
+        // An empty list names nobody; whether somebody must be named is for the document to say.
+        for value in one_or_more(values) {
             let Json::Text(text) = value else {
                 return Err(format!("Invalid principal in policy: \"{kind}\" must be text"));
             };

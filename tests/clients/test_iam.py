@@ -219,9 +219,61 @@ class Rights(unittest.TestCase):
         code, message = self.refused(self.iam.get_login_profile, UserName="plain")
         self.assertEqual((code, message), ("NoSuchEntity", "Login Profile for User plain cannot be found."))
         self.assertEqual(self.refused(self.iam.create_login_profile, UserName="plain", Password="x" * 20)[0], "NotImplemented")
-        unknown = "arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"
+        known, unknown = (f"arn:aws:iam::aws:policy/{name}" for name in ("AmazonDynamoDBFullAccess", "AmazonNowhereFullAccess"))
+        self.iam.attach_user_policy(UserName="plain", PolicyArn=known)
         code, message = self.refused(self.iam.attach_user_policy, UserName="plain", PolicyArn=unknown)
-        self.assertEqual((code, unknown in message), ("NotImplemented", True), message)
+        self.assertEqual((code, message), ("NoSuchEntity", f"Policy {unknown} does not exist or is not attachable."))
+
+    def test_actions_without_a_resource_are_asked_by_what_their_service_asks(self):
+        everything = f"arn:aws:cloudformation:us-east-1:{self.account}:stack/*/*"
+        key = self.user(
+            "lou",
+            policy("Allow", "s3:ListAllMyBuckets", "arn:aws:s3:::*"),
+            policy("Allow", ["cloudformation:ListStacks", "cloudformation:DescribeStacks"], everything),
+            # Neither of these has a resource that an ARN of theirs means.
+            policy("Allow", "ec2:DescribeInstances", "arn:aws:ec2:*:*:instance/*"),
+            policy("Allow", "ssm:DescribeParameters", f"arn:aws:ssm:us-east-1:{self.account}:*"),
+        )
+        self.client("s3", key).list_buckets()
+        self.client("cloudformation", key).list_stacks()
+        self.client("cloudformation", key).describe_stacks()
+        self.assertEqual(self.refused(self.client("ec2", key).describe_instances)[0], "UnauthorizedOperation")
+        self.assertEqual(self.refused(self.client("ssm", key).describe_parameters)[0], "AccessDeniedException")
+        one = self.user("luc", policy("Allow", "s3:ListAllMyBuckets", ["arn:aws:s3:::one", "arn:aws:s3:::b*"]))
+        self.assertEqual(self.refused(self.client("s3", one).list_buckets)[0], "AccessDenied")
+        shut = self.user("lux", policy("Allow", "s3:*"), policy("Deny", "s3:ListAllMyBuckets", "arn:aws:s3:::*"))
+        code, message = self.refused(self.client("s3", shut).list_buckets)
+        self.assertEqual(code, "AccessDenied")
+
+    def test_policies_are_refused_as_aws_refuses_them(self):
+        def managed(text):
+            return self.refused(self.iam.create_policy, PolicyName="bad", PolicyDocument=text)
+
+        one = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
+        old = ("MalformedPolicyDocument", "Policy document must be version 2012-10-17 or greater.")
+        self.assertEqual(managed(json.dumps({"Statement": one})), old)
+        self.assertEqual(managed(json.dumps({"Version": "2008-10-17", "Statement": one})), old)
+        self.assertEqual(managed("no json"), ("MalformedPolicyDocument", "Syntax errors in policy."))
+        region = document({**one, "Resource": "arn:aws:s3:us-east-1::b"})
+        self.assertEqual(managed(region)[1], "Resource arn:aws:s3:us-east-1::b can not contain region information.")
+        colons = document({**one, "Action": "s3:List:Bucket"})
+        self.assertEqual(managed(colons)[1], "Actions/Condition can contain only one colon.")
+        made = self.iam.create_policy(PolicyName="good", PolicyDocument=document(one))["Policy"]["Arn"]
+        refused = self.refused(self.iam.create_policy_version, PolicyArn=made, PolicyDocument=json.dumps({"Statement": one}))
+        self.assertEqual(refused, old)
+        # An inline policy may be an old one, and so may a trust policy.
+        self.iam.create_user(UserName="olga")
+        self.iam.put_user_policy(UserName="olga", PolicyName="p", PolicyDocument=json.dumps({"Statement": one}))
+        trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com", "AWS": []}, "Action": "sts:AssumeRole"}
+        self.iam.create_role(RoleName="olga", AssumeRolePolicyDocument=json.dumps({"Statement": trust}))
+        for text, expected in (
+            ("no json", "This policy contains invalid Json"),
+            (document({**trust, "Action": ["sts:AssumeRole", "sts:TagSessions"]}), "AssumeRole policy may only specify STS AssumeRole actions."),
+            (document({**trust, "Resource": "*"}), "Has prohibited field Resource"),
+            (document({**trust, "Principal": {"AWS": []}}), "Missing required field Principal cannot be empty!"),
+        ):
+            refused = self.refused(self.iam.update_assume_role_policy, RoleName="olga", PolicyDocument=text)
+            self.assertEqual(refused, ("MalformedPolicyDocument", expected))
 
     def test_a_role_is_passed_to_an_instance_profile(self):
         trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}

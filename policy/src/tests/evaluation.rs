@@ -234,7 +234,7 @@ fn managed_policies_allow_what_they_are_for() {
     ];
     for (name, action, expected) in table {
         let policy = managed::find(&format!("arn:aws:iam::aws:policy/{name}")).expect(name);
-        let document = parsed(policy.document, DocumentKind::Identity);
+        let document = parsed(policy.document(), DocumentKind::Identity);
         let identity = [named(name, &document)];
         let decision = evaluate(&request(action, "*"), &Policies { identity: &identity, ..Policies::default() });
         assert_eq!(decision.is_allowed(), expected, "{name}: {action}");

@@ -15,6 +15,11 @@ pub fn check(text: &str, kind: DocumentKind) -> Result<(), Error> {
     Document::parse(text, kind).map(|_| ()).map_err(|e| errors::malformed(&e))
 }
 
+/// Refuses what is no managed policy: those must be of the current version.
+pub fn check_managed(text: &str) -> Result<(), Error> {
+    Document::parse_managed(text).map(|_| ()).map_err(|e| errors::malformed(&e))
+}
+
 /// Refuses what is no trust policy, or too long a one.
 pub fn check_trust(text: &str) -> Result<(), Error> {
     check(text, DocumentKind::Trust)?;

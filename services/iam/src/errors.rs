@@ -23,9 +23,10 @@ pub fn limit(text: impl Into<String>) -> Error {
     Error::sender("LimitExceeded", text).with_status(409)
 }
 
-/// A document that is no policy.
+/// A document that is no policy, in AWS's words; where exactly the mistake is, is for the log.
 pub fn malformed(error: &kiln_policy::MalformedPolicy) -> Error {
-    Error::sender("MalformedPolicyDocument", error.to_string())
+    tracing::debug!(target: "kiln::access", %error, "refused a policy document");
+    Error::sender("MalformedPolicyDocument", error.message.clone())
 }
 
 /// A marker that this service did not give out.
@@ -40,23 +41,15 @@ pub fn invalid_input(text: impl Into<String>) -> Error {
 
 /// A managed policy that is not there.
 pub fn no_such_policy(arn: &str) -> Error {
-    let missing = || Error::sender("NoSuchEntity", format!("Policy {arn} was not found.")).with_status(404);
-    unknown_aws_policy(arn).unwrap_or_else(missing)
+    missing(format!("Policy {arn} was not found."))
 }
 
 /// A managed policy that cannot be attached, since it is not there.
 pub fn not_attachable(arn: &str) -> Error {
-    let text = || format!("Policy {arn} does not exist or is not attachable.");
-    unknown_aws_policy(arn).unwrap_or_else(|| Error::sender("NoSuchEntity", text()).with_status(404))
+    missing(format!("Policy {arn} does not exist or is not attachable."))
 }
 
 /// Something that is not there, in words of its own.
 pub fn missing(text: impl Into<String>) -> Error {
     Error::sender("NoSuchEntity", text).with_status(404)
-}
-
-/// A policy of AWS's may well be there in AWS; its text is not known here.
-fn unknown_aws_policy(arn: &str) -> Option<Error> {
-    let text = || format!("the policy {arn} (make one of your own with its text: aws iam create-policy)");
-    arn.starts_with("arn:aws:iam::aws:policy/").then(|| Error::not_built(text()))
 }

@@ -45,7 +45,7 @@ impl Found {
     /// What it says: the document of the default version.
     pub fn document(&self) -> Result<Cow<'_, str>, Error> {
         match self {
-            Self::Aws(policy) => Ok(policy.document.into()),
+            Self::Aws(policy) => Ok(policy.document().into()),
             Self::Own(policy) => match policy.versions.get(&policy.default_version) {
                 Some(version) => Ok(version.document.as_str().into()),
                 None => Err(Error::internal(format!("policy {} has no default version", policy.arn))),

@@ -29,7 +29,7 @@ impl Parsed {
         if let Some(found) = kept.read().get(text) {
             return Ok(found.clone());
         }
-        let parsed = Document::parse(text, kind)
+        let parsed = Document::kept(text, kind)
             .map_err(|e| Error::internal(format!("failed to read a policy that was accepted before: {e}")))?;
         let parsed = Arc::new(parsed);
         let mut kept = kept.write();

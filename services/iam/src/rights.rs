@@ -106,6 +106,18 @@ impl Rights {
         Ok(())
     }
 
+    /// The condition keys that the policies ask for.
+    pub fn context_keys(&self) -> Vec<String> {
+        let all = self.identity.iter().chain(&self.boundary).chain(self.session.iter().flatten());
+        let mut keys: Vec<String> = vec![];
+        for key in all.flat_map(|(_, document)| document.context_keys()) {
+            if !keys.iter().any(|known| known.eq_ignore_ascii_case(key)) {
+                keys.push(key.to_owned());
+            }
+        }
+        keys
+    }
+
     /// Lends the policies in the form that decisions are made from.
     pub fn with<T>(&self, decide: impl FnOnce(Policies<'_>) -> T) -> T {
         fn borrowed((name, document): &Named) -> Policy<'_> {

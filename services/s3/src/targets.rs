@@ -21,7 +21,7 @@ fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
     let of_bucket = |action| on(action, format!("arn:aws:s3:::{bucket}"));
     let of_object = |action| on(action, format!("arn:aws:s3:::{bucket}/{key}"));
     Ok(match operation {
-        "ListBuckets" => vec![on("s3:ListAllMyBuckets", "*".to_owned())],
+        "ListBuckets" => vec![on("s3:ListAllMyBuckets", "arn:aws:s3:::*".to_owned())],
         "ListObjects" | "ListObjectsV2" => {
             let mut target = of_bucket("s3:ListBucket");
             for (name, key) in [("Prefix", "s3:prefix"), ("Delimiter", "s3:delimiter")] {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeStacks: describe_stacks(DescribeStacksRequest), on described),
-    operation!(ListStacks: list_stacks(ListStacksRequest)),
+    operation!(ListStacks: list_stacks(ListStacksRequest), on listed),
     operation!(DescribeAccountLimits: describe_account_limits(DescribeAccountLimitsRequest)),
 ];
 
@@ -22,8 +22,17 @@ const PAGE: usize = 100;
 fn described(cx: &Cx, request: &DescribeStacksRequest) -> Vec<String> {
     match &request.stack_name {
         Some(name) => arn_of(cx, name),
-        None => vec!["*".to_owned()],
+        None => all_stacks(cx),
     }
+}
+
+/// What AWS asks about where no stack is named.
+fn all_stacks(cx: &Cx) -> Vec<String> {
+    vec![format!("arn:aws:cloudformation:{}:{}:stack/*/*", cx.region(), cx.account())]
+}
+
+fn listed(cx: &Cx, _: &ListStacksRequest) -> Vec<String> {
+    all_stacks(cx)
 }
 
 /// Newest first: the key of a page counts down.

@@ -3,7 +3,7 @@
 use crate::records::{Alias, Group, InstanceProfile, ManagedPolicy, Role, User};
 use crate::{errors, listing};
 use kiln_iam_shapes::*;
-use kiln_service_kit::{Cx, Error, Map, Operation, operation};
+use kiln_service_kit::{Cx, Error, Map, Operation, Record, Tx, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreateAccountAlias: create_account_alias(CreateAccountAliasRequest)),
@@ -56,20 +56,69 @@ async fn delete_account_alias(cx: &Cx, input: DeleteAccountAliasRequest) -> Resu
     Ok(DeleteAccountAliasResponse {})
 }
 
-/// What is there, and the quotas that are checked.
+/// A kind of thing that an account can have so many of. Source: AWS IAM User Guide, "IAM and AWS STS
+/// quotas".
+pub trait Counted: Record {
+    const QUOTA: usize;
+    /// The quota, as AWS calls it.
+    const NAMED: &'static str;
+}
+
+macro_rules! counted {
+    ($($kind:ty: $quota:literal $name:literal),*) => { $(
+        impl Counted for $kind {
+            const QUOTA: usize = $quota;
+            const NAMED: &'static str = $name;
+        }
+    )* };
+}
+counted!(
+    User: 5_000 "UsersPerAccount",
+    Group: 300 "GroupsPerAccount",
+    Role: 1_000 "RolesPerAccount",
+    InstanceProfile: 1_000 "InstanceProfilesPerAccount",
+    ManagedPolicy: 1_500 "PoliciesPerAccount"
+);
+
+/// Refuses one more than the account can have.
+pub fn check_room<R: Counted>(tx: &Tx<'_>, cx: &Cx) -> Result<(), Error> {
+    match tx.list::<R>(&cx.global_scope())?.len() < R::QUOTA {
+        true => Ok(()),
+        false => Err(errors::limit(format!("Cannot exceed quota for {}: {}", R::NAMED, R::QUOTA))),
+    }
+}
+
+/// What is there and what there may be: all that AWS tells. Of what Kiln has none of (MFA devices,
+/// certificates, passwords, identity providers) the count is zero.
 async fn get_account_summary(cx: &Cx, _: GetAccountSummaryRequest) -> Result<GetAccountSummaryResponse, Error> {
     let (store, scope) = (cx.store(), cx.global_scope());
-    let users = store.list::<User>(&scope)?;
     let policies = store.list::<ManagedPolicy>(&scope)?;
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let summary = [
-        ("Users", count(users.len())),
+        ("Users", count(store.list::<User>(&scope)?.len())),
+        ("UsersQuota", count(User::QUOTA)),
         ("Groups", count(store.list::<Group>(&scope)?.len())),
+        ("GroupsQuota", count(Group::QUOTA)),
         ("Roles", count(store.list::<Role>(&scope)?.len())),
+        ("RolesQuota", count(Role::QUOTA)),
         ("InstanceProfiles", count(store.list::<InstanceProfile>(&scope)?.len())),
+        ("InstanceProfilesQuota", count(InstanceProfile::QUOTA)),
         ("Policies", count(policies.len())),
+        ("PoliciesQuota", count(ManagedPolicy::QUOTA)),
         ("PolicyVersionsInUse", count(policies.iter().map(|(_, policy)| policy.versions.len()).sum())),
+        // More than 1,500 policies × 5 versions can be.
+        ("PolicyVersionsInUseQuota", 10_000),
         ("AccountAccessKeysPresent", i32::from(cx.platform().home().account == cx.scope().account)),
+        ("AccountMFAEnabled", 0),
+        ("AccountPasswordPresent", 0),
+        ("AccountSigningCertificatesPresent", 0),
+        ("MFADevices", 0),
+        ("MFADevicesInUse", 0),
+        ("Providers", 0),
+        ("ServerCertificates", 0),
+        ("ServerCertificatesQuota", 20),
+        ("SigningCertificatesPerUserQuota", 2),
+        ("GlobalEndpointTokenVersion", 1),
         ("AccessKeysPerUserQuota", 2),
         ("GroupsPerUserQuota", 10),
         ("VersionsPerPolicyQuota", 5),

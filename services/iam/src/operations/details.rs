@@ -53,8 +53,8 @@ async fn get_account_authorization_details(
     }
     if asked("AWSManagedPolicy") {
         // Those in use: AWS has a thousand others.
-        let used = managed::ALL.iter().filter(|policy| of(policy.arn).any());
-        all.extend(used.map(|each| (format!("5/{}", each.name), Detail::Policy(aws_policy(each, of(each.arn))))));
+        let used = managed::ALL.iter().map(|policy| (policy, of(&policy.arn()))).filter(|(_, uses)| uses.any());
+        all.extend(used.map(|(each, uses)| (format!("5/{}", each.name()), Detail::Policy(aws_policy(each, uses)))));
     }
     let (page, is_truncated, marker) =
         listing::page(all, |(order, _)| order, input.marker.as_deref(), input.max_items)?;
@@ -146,13 +146,7 @@ fn policy(policy: &ManagedPolicy, uses: Uses) -> ManagedPolicyDetail {
 }
 
 fn aws_policy(policy: &managed::Managed, uses: Uses) -> ManagedPolicyDetail {
-    let version = PolicyVersion {
-        document: Some(documents::encoded(policy.document)),
-        version_id: Some("v1".to_owned()),
-        is_default_version: Some(true),
-        create_date: None,
-    };
-    detail(policies::shown_aws(policy, uses), vec![version])
+    detail(policies::shown_aws(policy, uses), vec![policy_versions::shown_aws(policy)])
 }
 
 fn detail(policy: Policy, policy_version_list: Vec<PolicyVersion>) -> ManagedPolicyDetail {

@@ -1,6 +1,7 @@
 //! Groups and who is in them. Who is in a group is kept with the user, where every decision about
 //! the user needs it. Source: AWS IAM API Reference.
 
+use super::account;
 use super::named::named;
 use super::users;
 use crate::holders::{change, find, get};
@@ -50,6 +51,7 @@ async fn create_group(cx: &Cx, input: CreateGroupRequest) -> Result<CreateGroupR
             if tx.get::<Group>(&scope, &key)?.is_some() {
                 return Err(errors::exists("Group", &group.name));
             }
+            account::check_room::<Group>(tx, cx)?;
             tx.put(&scope, &key, group)?;
             Ok(())
         })

@@ -1,5 +1,6 @@
 //! Instance profiles: how a role reaches an instance. Source: AWS IAM API Reference.
 
+use super::account;
 use super::named::named;
 use super::roles;
 use crate::holders;
@@ -94,6 +95,7 @@ async fn create_instance_profile(
             if tx.get::<InstanceProfile>(&scope, &key(&profile.name))?.is_some() {
                 return Err(errors::exists("Instance Profile", &profile.name));
             }
+            account::check_room::<InstanceProfile>(tx, cx)?;
             tx.put(&scope, &key(&profile.name), profile.clone())?;
             Ok(())
         })

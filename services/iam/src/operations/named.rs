@@ -73,6 +73,8 @@ named!(|cx, r| prefixed(cx, "instance-profile", &r.path, &r.instance_profile_nam
 named!(|cx, r| below(cx, "user", &r.path_prefix) => ListUsersRequest);
 named!(|cx, r| below(cx, "group", &r.path_prefix) => ListGroupsRequest);
 named!(|cx, r| below(cx, "role", &r.path_prefix) => ListRolesRequest);
+// No ARN: this is how IAM itself calls it.
+named!(|_, r| format!("policy path {}", r.path_prefix.as_deref().unwrap_or("/")) => ListPoliciesRequest);
 named!(|cx, r| below(cx, "instance-profile", &r.path_prefix) => ListInstanceProfilesRequest);
 named!(|cx, r| user(cx, &r.user_name) => AttachUserPolicyRequest, DeleteUserRequest, DeleteUserPermissionsBoundaryRequest, DeleteUserPolicyRequest, DetachUserPolicyRequest, GetUserPolicyRequest, ListAttachedUserPoliciesRequest, ListGroupsForUserRequest, ListUserPoliciesRequest, ListUserTagsRequest, PutUserPermissionsBoundaryRequest, PutUserPolicyRequest, TagUserRequest, UntagUserRequest, UpdateUserRequest);
 named!(|cx, r| user_or_caller(cx, &r.user_name) => CreateAccessKeyRequest, DeleteAccessKeyRequest, GetUserRequest, ListAccessKeysRequest, UpdateAccessKeyRequest, DeleteLoginProfileRequest, GetLoginProfileRequest, ListMFADevicesRequest, ListSSHPublicKeysRequest, ListServiceSpecificCredentialsRequest, ListSigningCertificatesRequest);

@@ -52,6 +52,10 @@ pub async fn remove_inline<H: Holder>(cx: &Cx, holder: &str, policy: &str) -> Re
 
 /// Attaching twice is fine.
 pub async fn attach<H: Holder>(cx: &Cx, holder: &str, arn: String) -> Result<(), Error> {
+    if kiln_policy::managed::find(&arn).is_some_and(kiln_policy::managed::Managed::is_for_services) {
+        let text = "Cannot attach a Service Role Policy to a Customer Role.";
+        return Err(Error::sender("PolicyNotAttachable", text));
+    }
     change::<H>(cx, holder, |holder, tx| {
         attachable(tx, cx, &arn)?;
         let attached = &mut holder.permissions_mut().attached;

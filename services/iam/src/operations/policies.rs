@@ -1,17 +1,18 @@
 //! Managed policies: the account's own, and AWS's to read. Source: AWS IAM API Reference.
 
+use super::account;
 use super::named::named;
 use crate::managed::{self, Found};
 use crate::records::{ManagedPolicy, key};
 use crate::{attachments, documents, errors, listing, names, tags};
 use kiln_iam_shapes::*;
-use kiln_policy::{DocumentKind, managed::Managed};
-use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
+use kiln_policy::managed::Managed;
+use kiln_service_kit::{Cx, Error, Operation, Timestamp, Tx, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreatePolicy: create_policy(CreatePolicyRequest), on named),
     operation!(GetPolicy: get_policy(GetPolicyRequest), on named),
-    operation!(ListPolicies: list_policies(ListPoliciesRequest)),
+    operation!(ListPolicies: list_policies(ListPoliciesRequest), on named),
     operation!(DeletePolicy: delete_policy(DeletePolicyRequest), on named),
     operation!(ListEntitiesForPolicy: list_entities_for_policy(ListEntitiesForPolicyRequest), on named),
     operation!(TagPolicy: tag_policy(TagPolicyRequest), on named),
@@ -24,7 +25,7 @@ const POLICY_SIZE: usize = 6_144;
 
 /// Refuses a document that is no policy or too long.
 pub fn check(document: &str) -> Result<(), Error> {
-    documents::check(document, DocumentKind::Identity)?;
+    documents::check_managed(document)?;
     match documents::size(document) {
         0..=POLICY_SIZE => Ok(()),
         _ => Err(errors::limit(format!("Cannot exceed quota for PolicySize: {POLICY_SIZE}"))),
@@ -75,13 +76,15 @@ pub fn shown(policy: &ManagedPolicy, uses: attachments::Uses) -> Policy {
     }
 }
 
-/// AWS's ids and dates of its own policies are not known here and left out.
+/// AWS's ids and descriptions of its own policies are not known here and left out.
 pub fn shown_aws(policy: &Managed, uses: attachments::Uses) -> Policy {
     Policy {
-        policy_name: Some(policy.name.to_owned()),
-        arn: Some(policy.arn.to_owned()),
-        path: Some("/".to_owned()),
-        default_version_id: Some("v1".to_owned()),
+        policy_name: Some(policy.name().to_owned()),
+        arn: Some(policy.arn()),
+        path: Some(policy.path()),
+        default_version_id: Some(policy.version.to_owned()),
+        create_date: Some(Timestamp::from_epoch_seconds(policy.created)),
+        update_date: Some(Timestamp::from_epoch_seconds(policy.updated)),
         attachment_count: Some(uses.attached),
         permissions_boundary_usage_count: Some(uses.boundaries),
         is_attachable: Some(true),
@@ -107,7 +110,8 @@ async fn create_policy(cx: &Cx, input: CreatePolicyRequest) -> Result<CreatePoli
         last_version: 1,
         name: input.policy_name,
     };
-    let made = shown(&policy, attachments::Uses::default());
+    // Only GetPolicy tells the description.
+    let made = Policy { description: None, ..shown(&policy, attachments::Uses::default()) };
     cx.store()
         .write(|tx| {
             let (scope, key) = (cx.global_scope(), key(&policy.name));
@@ -115,6 +119,7 @@ async fn create_policy(cx: &Cx, input: CreatePolicyRequest) -> Result<CreatePoli
                 let text = format!("A policy called {} already exists. Duplicate names are not allowed.", policy.name);
                 return Err(Error::sender("EntityAlreadyExists", text).with_status(409));
             }
+            account::check_room::<ManagedPolicy>(tx, cx)?;
             tx.put(&scope, &key, policy)?;
             Ok(())
         })
@@ -143,7 +148,7 @@ async fn list_policies(cx: &Cx, input: ListPoliciesRequest) -> Result<ListPolici
         found.extend(own.iter().map(|(_, p)| Policy { tags: vec![], description: None, ..shown(p, of(&p.arn)) }));
     }
     if scope != "Local" {
-        found.extend(kiln_policy::managed::ALL.iter().map(|p| shown_aws(p, of(p.arn))));
+        found.extend(kiln_policy::managed::ALL.iter().map(|p| shown_aws(p, of(&p.arn()))));
     }
     let usage = input.policy_usage_filter.as_deref();
     let prefix = input.path_prefix.unwrap_or_else(|| "/".to_owned());

@@ -6,7 +6,8 @@ use crate::managed::{self, Found};
 use crate::records::{ManagedPolicy, Version};
 use crate::{documents, errors, listing};
 use kiln_iam_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation};
+use kiln_policy::managed::Managed;
+use kiln_service_kit::{Cx, Error, Operation, Timestamp, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreatePolicyVersion: create_policy_version(CreatePolicyVersionRequest), on named),
@@ -25,6 +26,16 @@ pub fn shown(policy: &ManagedPolicy, number: u32, version: &Version) -> PolicyVe
         version_id: Some(format!("v{number}")),
         is_default_version: Some(number == policy.default_version),
         create_date: Some(version.created),
+    }
+}
+
+/// The one version of a policy of AWS's that is known here.
+pub fn shown_aws(policy: &Managed) -> PolicyVersion {
+    PolicyVersion {
+        document: Some(documents::encoded(policy.document())),
+        version_id: Some(policy.version.to_owned()),
+        is_default_version: Some(true),
+        create_date: Some(Timestamp::from_epoch_seconds(policy.updated)),
     }
 }
 
@@ -72,12 +83,7 @@ async fn get_policy_version(cx: &Cx, input: GetPolicyVersionRequest) -> Result<G
             let number = number(&policy, &input.version_id)?;
             policy.versions.get(&number).map(|version| shown(&policy, number, version))
         }
-        Some(Found::Aws(policy)) if input.version_id == "v1" => Some(PolicyVersion {
-            document: Some(documents::encoded(policy.document)),
-            version_id: Some(input.version_id.clone()),
-            is_default_version: Some(true),
-            create_date: None,
-        }),
+        Some(Found::Aws(policy)) if input.version_id == policy.version => Some(shown_aws(policy)),
         Some(Found::Aws(_)) => None,
         None => return Err(errors::no_such_policy(&input.policy_arn)),
     };
@@ -92,11 +98,7 @@ async fn list_policy_versions(cx: &Cx, input: ListPolicyVersionsRequest) -> Resu
             let brief = |(n, v): (&u32, &Version)| PolicyVersion { document: None, ..shown(&policy, *n, v) };
             policy.versions.iter().rev().map(brief).collect()
         }
-        Some(Found::Aws(_)) => vec![PolicyVersion {
-            version_id: Some("v1".to_owned()),
-            is_default_version: Some(true),
-            ..Default::default()
-        }],
+        Some(Found::Aws(policy)) => vec![PolicyVersion { document: None, ..shown_aws(policy) }],
         None => return Err(errors::no_such_policy(&input.policy_arn)),
     };
     // Pages are cut by an order key: later numbers come first.

@@ -1,5 +1,6 @@
 //! Operations on roles. Source: AWS IAM API Reference.
 
+use super::account;
 use super::boundaries::{check_boundary, shown_boundary};
 use super::last_used;
 use super::named::{by_boundary, named};
@@ -66,6 +67,7 @@ async fn create_role(cx: &Cx, input: CreateRoleRequest) -> Result<CreateRoleResp
             if tx.get::<Role>(&scope, &key(&role.name))?.is_some() {
                 return Err(errors::exists("Role", &role.name));
             }
+            account::check_room::<Role>(tx, cx)?;
             check_boundary(tx, cx, &role.permissions)?;
             tx.put(&scope, &key(&role.name), role.clone())?;
             Ok(())

@@ -5,7 +5,7 @@ use crate::parsed::Parsed;
 use crate::rights::Rights;
 use crate::{documents, errors, listing};
 use kiln_iam_shapes::*;
-use kiln_policy::{Decision, DocumentKind, Policies, Principal, Request, Verdict, evaluate};
+use kiln_policy::{Decision, DocumentKind, Keys, Policies, Principal, Request, Verdict, evaluate};
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
@@ -40,7 +40,7 @@ fn refuse_unbuilt(operation: &str, given: [(bool, &str); 4]) -> Result<(), Error
 }
 
 async fn simulate_custom_policy(
-    cx: &Cx,
+    _: &Cx,
     input: SimulateCustomPolicyRequest,
 ) -> Result<SimulateCustomPolicyResponse, Error> {
     refuse_unbuilt(
@@ -56,12 +56,6 @@ async fn simulate_custom_policy(
     check(&input.permissions_boundary_policy_input_list)?;
     let boundary = input.permissions_boundary_policy_input_list.first();
     let rights = Rights::of_texts(&Parsed::default(), &input.policy_input_list, boundary)?;
-    let principal = Principal::User {
-        arn: format!("arn:aws:iam::{}:user/simulated", cx.account()),
-        account: cx.account().to_owned(),
-        name: "simulated".to_owned(),
-        id: String::new(),
-    };
     let question = Question {
         actions: input.action_names,
         resources: input.resource_arns,
@@ -69,7 +63,7 @@ async fn simulate_custom_policy(
         marker: input.marker,
         max: input.max_items,
     };
-    let (evaluation_results, is_truncated, marker) = decide(&principal, &rights, question)?;
+    let (evaluation_results, is_truncated, marker) = decide(None, &rights, question)?;
     Ok(SimulateCustomPolicyResponse { evaluation_results, is_truncated, marker })
 }
 
@@ -99,7 +93,7 @@ async fn simulate_principal_policy(
         marker: input.marker,
         max: input.max_items,
     };
-    let (evaluation_results, is_truncated, marker) = decide(&principal, &rights, question)?;
+    let (evaluation_results, is_truncated, marker) = decide(Some(&principal), &rights, question)?;
     Ok(SimulatePrincipalPolicyResponse { evaluation_results, is_truncated, marker })
 }
 
@@ -127,20 +121,28 @@ fn principal(cx: &Cx, parsed: &Parsed, arn: &str) -> Result<(Principal, Rights),
     }
 }
 
-/// One result for each action on each resource.
-fn decide(principal: &Principal, rights: &Rights, question: Question) -> Results {
+/// One result for each action on each resource. Without a principal, policies are looked at for
+/// nobody in particular, and what they ask about the caller is a missing key like any other.
+fn decide(principal: Option<&Principal>, rights: &Rights, question: Question) -> Results {
     let everything = vec!["*".to_owned()];
     let resources = if question.resources.is_empty() { &everything } else { &question.resources };
+    let asked_for = rights.context_keys();
+    // Policies of one's own decide for it, as for any user.
+    let nobody = Principal::User { arn: String::new(), account: String::new(), name: String::new(), id: String::new() };
     let mut results = vec![];
     for action in &question.actions {
         for resource in resources {
-            let mut request = Request::new(principal.clone(), action, vec![resource.clone()])
+            let mut request = Request::new(principal.unwrap_or(&nobody).clone(), action, vec![resource.clone()])
                 .principal_tags(rights.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+            if principal.is_none() {
+                request.keys = Keys::default();
+            }
             for entry in &question.context {
                 let Some(key) = &entry.context_key_name else { continue };
                 let values: Vec<&str> = entry.context_key_values.iter().map(String::as_str).collect();
                 request = request.with_all(key, &values);
             }
+            let missing: Vec<String> = asked_for.iter().filter(|key| !request.keys.has(key)).cloned().collect();
             let decision = rights.with(|policies| evaluate(&request, &policies));
             // Whether the boundary allows it is told beside the decision, whatever decided.
             let by_boundary = rights.with(|policies| match policies.boundary {
@@ -151,7 +153,7 @@ fn decide(principal: &Principal, rights: &Rights, question: Question) -> Results
                 }
             });
             let order = format!("{:06}", results.len());
-            results.push((order, shown(action, resource, &decision, by_boundary)));
+            results.push((order, shown(action, resource, &decision, by_boundary, missing)));
         }
     }
     let (page, is_truncated, marker) =
@@ -159,7 +161,13 @@ fn decide(principal: &Principal, rights: &Rights, question: Question) -> Results
     Ok((page.into_iter().map(|(_, result)| result).collect(), is_truncated, marker))
 }
 
-fn shown(action: &str, resource: &str, decision: &Decision, by_boundary: Option<bool>) -> EvaluationResult {
+fn shown(
+    action: &str,
+    resource: &str,
+    decision: &Decision,
+    by_boundary: Option<bool>,
+    missing: Vec<String>,
+) -> EvaluationResult {
     let verdict = match decision.verdict {
         Verdict::Allow => "allowed",
         Verdict::ExplicitDeny => "explicitDeny",
@@ -169,13 +177,30 @@ fn shown(action: &str, resource: &str, decision: &Decision, by_boundary: Option<
         .statement
         .iter()
         .map(|place| Statement { source_policy_id: Some(place.policy.clone()), ..Default::default() });
-    EvaluationResult {
+    let matched_statements: Vec<Statement> = matched.collect();
+    let permissions_boundary_decision_detail =
+        by_boundary.map(|allowed| PermissionsBoundaryDecisionDetail { allowed_by_permissions_boundary: Some(allowed) });
+    let whole = EvaluationResult {
         eval_action_name: Some(action.to_owned()),
         eval_resource_name: Some(resource.to_owned()),
         eval_decision: Some(verdict.to_owned()),
-        matched_statements: matched.collect(),
-        permissions_boundary_decision_detail: by_boundary
-            .map(|allowed| PermissionsBoundaryDecisionDetail { allowed_by_permissions_boundary: Some(allowed) }),
+        matched_statements: matched_statements.clone(),
+        permissions_boundary_decision_detail: permissions_boundary_decision_detail.clone(),
         ..Default::default()
+    };
+    // What is missing is told beside the resource where one is named.
+    match resource {
+        "*" => EvaluationResult { missing_context_values: missing, ..whole },
+        named => EvaluationResult {
+            resource_specific_results: vec![ResourceSpecificResult {
+                eval_resource_name: Some(named.to_owned()),
+                eval_resource_decision: Some(verdict.to_owned()),
+                matched_statements,
+                missing_context_values: missing,
+                permissions_boundary_decision_detail,
+                ..Default::default()
+            }],
+            ..whole
+        },
     }
 }

@@ -1,5 +1,6 @@
 //! Users. Source: AWS IAM API Reference.
 
+use super::account;
 use super::boundaries::{check_boundary, shown_boundary};
 use super::named::{by_boundary, named};
 use crate::holders::{change, find, get};
@@ -62,6 +63,7 @@ async fn create_user(cx: &Cx, input: CreateUserRequest) -> Result<CreateUserResp
             if tx.get::<User>(&scope, &key)?.is_some() {
                 return Err(errors::exists("User", &user.name));
             }
+            account::check_room::<User>(tx, cx)?;
             check_boundary(tx, cx, &user.permissions)?;
             tx.put(&scope, &key, user)?;
             Ok(())

@@ -119,6 +119,176 @@ async fn a_simulation_decides_as_a_call_would() {
 }
 
 #[tokio::test]
+async fn all_of_awss_policies_are_there() {
+    let platform = platform().await;
+    let cx = root(&platform);
+    let (mut names, mut marker) = (vec![], None);
+    loop {
+        let list =
+            ListPoliciesRequest { scope: Some("AWS".to_owned()), max_items: Some(1_000), marker, ..Default::default() };
+        let page = cx.call(list).await.expect("listed");
+        names.extend(page.policies.into_iter().filter_map(|policy| policy.arn));
+        marker = page.marker;
+        if page.is_truncated != Some(true) {
+            break;
+        }
+    }
+    assert!(names.len() > 1_400 && names.is_sorted(), "{}", names.len());
+    let below = ListPoliciesRequest { path_prefix: Some("/job-function/".to_owned()), ..Default::default() };
+    let below = cx.call(below).await.expect("listed").policies;
+    assert!(below.iter().any(|policy| policy.policy_name.as_deref() == Some("Billing")), "{below:?}");
+    assert!(below.iter().all(|policy| policy.path.as_deref() == Some("/job-function/")));
+
+    let policy_arn = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess".to_owned();
+    let shown = cx.call(GetPolicyRequest { policy_arn: policy_arn.clone() }).await.expect("there").policy;
+    let shown = shown.expect("a policy");
+    assert!(shown.create_date < shown.update_date && shown.create_date.is_some(), "{shown:?}");
+    let version_id = shown.default_version_id.expect("a version");
+    let asked = GetPolicyVersionRequest { policy_arn: policy_arn.clone(), version_id: version_id.clone() };
+    let version = cx.call(asked).await.expect("there").policy_version.expect("a version");
+    assert!(version.document.expect("a document").contains("s3%3AGet%2A"));
+    let versions = ListPolicyVersionsRequest { policy_arn: policy_arn.clone(), ..Default::default() };
+    let versions = cx.call(versions).await.expect("listed").versions;
+    assert_eq!(versions.iter().map(|v| v.version_id.clone()).collect::<Vec<_>>(), [Some(version_id)]);
+
+    cx.call(CreateUserRequest { user_name: "ann".to_owned(), ..Default::default() }).await.expect("made");
+    let attach = |arn: &str| AttachUserPolicyRequest { user_name: "ann".to_owned(), policy_arn: arn.to_owned() };
+    cx.call(attach(&policy_arn)).await.expect("attached");
+    let decided = async |action: &str| {
+        let ask = SimulatePrincipalPolicyRequest {
+            policy_source_arn: "arn:aws:iam::111122223333:user/ann".to_owned(),
+            action_names: vec![action.to_owned()],
+            ..Default::default()
+        };
+        cx.call(ask).await.expect("simulated").evaluation_results.remove(0).eval_decision.expect("decided")
+    };
+    assert_eq!((&*decided("s3:GetObject").await, &*decided("s3:PutObject").await), ("allowed", "implicitDeny"));
+    assert_eq!(code(cx.call(attach("arn:aws:iam::aws:policy/Nowhere")).await), "NoSuchEntity");
+    let for_services = "arn:aws:iam::aws:policy/aws-service-role/AutoScalingServiceRolePolicy";
+    assert_eq!(code(cx.call(attach(for_services)).await), "PolicyNotAttachable");
+}
+
+#[tokio::test]
+async fn a_policy_is_its_accounts_whatever_it_is_called() {
+    let platform = platform().await;
+    let scope = Scope::new("999988887777", "us-east-1");
+    let theirs = Cx::new(platform.clone(), scope, Caller::root("999988887777"), "req");
+    let ours = root(&platform);
+    let arn = theirs.call(create("named-111122223333")).await.expect("made").policy.and_then(|p| p.arn);
+    let arn = arn.expect("an arn");
+    assert!(arn.contains("999988887777"), "{arn}");
+    let add = CreatePolicyVersionRequest {
+        policy_arn: arn.clone(),
+        policy_document: ALLOW_ALL.to_owned(),
+        set_as_default: Some(true),
+    };
+    assert_eq!(code(ours.call(add).await), "NoSuchEntity");
+    assert_eq!(code(ours.call(DeletePolicyRequest { policy_arn: arn }).await), "NoSuchEntity");
+}
+
+#[tokio::test]
+async fn a_description_is_told_by_getting_the_policy_only() {
+    let platform = platform().await;
+    let cx = root(&platform);
+    let described = CreatePolicyRequest { description: Some("for all".to_owned()), ..create("p") };
+    let made = cx.call(described).await.expect("made").policy.expect("a policy");
+    assert_eq!(made.description, None);
+    let got = cx.call(GetPolicyRequest { policy_arn: made.arn.expect("an arn") }).await.expect("there");
+    assert_eq!(got.policy.and_then(|p| p.description).as_deref(), Some("for all"));
+}
+
+#[tokio::test]
+async fn a_simulation_names_the_keys_it_was_not_given() {
+    let platform = platform().await;
+    let cx = root(&platform);
+    let text = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::${aws:username}/*","Condition":
+        {"IpAddress":{"aws:SourceIp":"10.0.0.0/8"},"StringEquals":{"aws:RequestTag/team":"a"}}}]}"#;
+    let entry = |key: &str, value: &str| ContextEntry {
+        context_key_name: Some(key.to_owned()),
+        context_key_values: vec![value.to_owned()],
+        ..Default::default()
+    };
+    let ask = |resources: &[&str], context: Vec<ContextEntry>| SimulateCustomPolicyRequest {
+        policy_input_list: vec![text.to_owned()],
+        action_names: vec!["s3:GetObject".to_owned()],
+        resource_arns: resources.iter().map(|each| (*each).to_owned()).collect(),
+        context_entries: context,
+        ..Default::default()
+    };
+    let one = async |request: SimulateCustomPolicyRequest| {
+        cx.call(request).await.expect("simulated").evaluation_results.remove(0)
+    };
+    let bare = one(ask(&[], vec![])).await;
+    assert_eq!(bare.missing_context_values, ["aws:SourceIp", "aws:RequestTag/team", "aws:username"]);
+    assert!(bare.resource_specific_results.is_empty());
+    let some = vec![entry("AWS:sourceip", "10.1.2.3"), entry("aws:username", "ann")];
+    let named = one(ask(&["arn:aws:s3:::ann/x"], some.clone())).await;
+    assert_eq!((named.missing_context_values.len(), named.eval_decision.as_deref()), (0, Some("implicitDeny")));
+    assert_eq!(named.resource_specific_results[0].missing_context_values, ["aws:RequestTag/team"]);
+    let all = some.into_iter().chain([entry("aws:RequestTag/team", "a")]).collect();
+    let named = one(ask(&["arn:aws:s3:::ann/x"], all)).await;
+    let specific = &named.resource_specific_results[0];
+    assert_eq!(specific.eval_resource_decision.as_deref(), Some("allowed"));
+    assert_eq!(specific.missing_context_values.len(), 0);
+}
+
+#[tokio::test]
+async fn the_summary_has_all_that_aws_tells_and_its_quotas_hold() {
+    let platform = platform().await;
+    let cx = root(&platform);
+    let summary = cx.call(GetAccountSummaryRequest {}).await.expect("counted").summary_map;
+    let keys = [
+        "Users",
+        "UsersQuota",
+        "Groups",
+        "GroupsQuota",
+        "ServerCertificates",
+        "ServerCertificatesQuota",
+        "UserPolicySizeQuota",
+        "GroupPolicySizeQuota",
+        "GroupsPerUserQuota",
+        "SigningCertificatesPerUserQuota",
+        "AccessKeysPerUserQuota",
+        "MFADevices",
+        "MFADevicesInUse",
+        "AccountMFAEnabled",
+        "AccountAccessKeysPresent",
+        "AccountPasswordPresent",
+        "AccountSigningCertificatesPresent",
+        "AttachedPoliciesPerGroupQuota",
+        "AttachedPoliciesPerRoleQuota",
+        "AttachedPoliciesPerUserQuota",
+        "Policies",
+        "PoliciesQuota",
+        "PolicySizeQuota",
+        "PolicyVersionsInUse",
+        "PolicyVersionsInUseQuota",
+        "VersionsPerPolicyQuota",
+        "GlobalEndpointTokenVersion",
+        "AssumeRolePolicySizeQuota",
+        "InstanceProfiles",
+        "InstanceProfilesQuota",
+        "Providers",
+        "RolePolicySizeQuota",
+        "Roles",
+        "RolesQuota",
+    ];
+    for key in keys {
+        assert!(summary.get(key).is_some(), "{key}");
+    }
+    assert_eq!(summary.len(), keys.len());
+    let group = |n: i32| CreateGroupRequest { group_name: format!("g{n}"), path: None };
+    for n in 0..summary["GroupsQuota"] {
+        cx.call(group(n)).await.expect("made");
+    }
+    assert_eq!(
+        refused(cx.call(group(-1)).await),
+        ("LimitExceeded".to_owned(), "Cannot exceed quota for GroupsPerAccount: 300".to_owned())
+    );
+}
+
+#[tokio::test]
 async fn service_linked_roles_and_the_account_s_alias() {
     let platform = platform().await;
     let cx = root(&platform);
