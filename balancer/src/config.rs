@@ -109,6 +109,17 @@ pub enum Condition {
         /// The patterns.
         values: Vec<String>,
     },
+    /// The path, by regular expressions that match somewhere in it; case matters.
+    PathRegex(Vec<String>),
+    /// The host as sent or without its port, by regular expressions; case does not matter.
+    HostRegex(Vec<String>),
+    /// A header of this name with a value in which one of these regular expressions matches.
+    HeaderRegex {
+        /// The header's name.
+        name: String,
+        /// The expressions; case matters.
+        values: Vec<String>,
+    },
     /// The method, exactly.
     RequestMethod(Vec<String>),
     /// A query parameter: key (any, if none) and value pattern; case does not matter.
@@ -204,6 +215,24 @@ pub struct TargetGroupConfig {
     pub slow_start: Duration,
     /// How the next target is chosen.
     pub algorithm: Algorithm,
+    /// With fewer healthy targets than this, ill ones get requests too (fail open).
+    pub healthy_at_least: AtLeast,
+}
+
+/// A number of a group's targets; the greater of the two counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtLeast {
+    /// So many.
+    pub count: usize,
+    /// So many of a hundred; zero: no matter.
+    pub percent: usize,
+}
+
+impl AtLeast {
+    /// Whether `some` of `all` are fewer.
+    pub(crate) fn is_more_than(self, some: usize, all: usize) -> bool {
+        some < self.count || some * 100 < self.percent * all
+    }
 }
 
 /// A registered target.
@@ -266,6 +295,7 @@ impl TargetGroupConfig {
             stickiness: None,
             slow_start: Duration::ZERO,
             algorithm: Algorithm::RoundRobin,
+            healthy_at_least: AtLeast { count: 1, percent: 0 },
         }
     }
 }

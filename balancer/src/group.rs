@@ -179,11 +179,14 @@ impl Group {
             let with: Vec<_> = targets.iter().filter(|t| t.health().state == state).cloned().collect();
             with
         };
-        let mut eligible = with(HealthState::Healthy);
-        if eligible.is_empty() {
-            // Fail open: better a target that looks ill than no answer at all.
-            eligible = with(HealthState::Unhealthy);
-            eligible.extend(with(HealthState::Initial));
+        let healthy = with(HealthState::Healthy);
+        let (ill, new) = (with(HealthState::Unhealthy), with(HealthState::Initial));
+        let all = healthy.len() + ill.len() + new.len();
+        let mut eligible = healthy;
+        if settings.config.healthy_at_least.is_more_than(eligible.len(), all) {
+            // Fail open: better a target that looks ill than no answer at all, or too many for the rest.
+            eligible.extend(ill);
+            eligible.extend(new);
         }
         *self.eligible.write() = Arc::new(eligible);
     }

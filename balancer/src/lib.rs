@@ -32,9 +32,11 @@ mod upstream;
 pub use balancer::{Balancer, LoadBalancerCounters, NoSuchLoadBalancer, Options};
 pub use body::Body;
 pub use config::{
-    Action, Algorithm, ApplyError, Condition, FixedResponse, Forward, ForwardedFor, HealthCheckConfig, ListenerConfig,
-    LoadBalancerConfig, Redirect, RequestHeaders, RuleConfig, TargetConfig, TargetGroupConfig, ZoneConfig,
+    Action, Algorithm, ApplyError, AtLeast, Condition, FixedResponse, Forward, ForwardedFor, HealthCheckConfig,
+    ListenerConfig, LoadBalancerConfig, Redirect, RequestHeaders, RuleConfig, TargetConfig, TargetGroupConfig,
+    ZoneConfig,
 };
 pub use counters::CountersSnapshot;
 pub use dial::{Dialer, Duplex, HostDialer, Stream};
 pub use health::{Health, HealthChange, HealthState, Reason, TargetHealth};
+pub use rules::regexes;

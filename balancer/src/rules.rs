@@ -5,17 +5,21 @@ use std::net::IpAddr;
 use http::HeaderName;
 use http::header::HOST;
 use http::request::Parts;
+use regex::{RegexSet, RegexSetBuilder};
 
 use crate::config::{Condition, RuleConfig};
 
 /// A condition ready to be looked at.
 #[derive(Debug)]
 pub(crate) enum Test {
-    Path(Vec<String>),
-    Host(Vec<String>),
-    Header(HeaderName, Vec<String>),
+    Path(Vec<Pattern>),
+    Host(Vec<Pattern>),
+    Header(HeaderName, Vec<Pattern>),
+    PathRegex(RegexSet),
+    HostRegex(RegexSet),
+    HeaderRegex(HeaderName, RegexSet),
     Method(Vec<String>),
-    Query(Vec<(Option<String>, String)>),
+    Query(Vec<(Option<Pattern>, Pattern)>),
     Source(Vec<(IpAddr, u8)>),
 }
 
@@ -27,21 +31,37 @@ pub(crate) fn compile(rule: &RuleConfig) -> Result<Vec<Test>, BadValue> {
     rule.conditions.iter().map(compile_one).collect()
 }
 
-fn lower(values: &[String]) -> Vec<String> {
-    values.iter().map(|v| v.to_ascii_lowercase()).collect()
+fn patterns(values: &[String], folded: bool) -> Vec<Pattern> {
+    values.iter().map(|v| Pattern::new(v, folded)).collect()
+}
+
+fn header(name: &str) -> Result<HeaderName, BadValue> {
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| ("header name", name.to_owned()))
+}
+
+/// Greatest size of the compiled expressions of one condition: 128 characters with counts in counts
+/// can be made to ask for any amount of memory.
+const REGEX_SIZE: usize = 512 * 1024;
+
+/// Compiles regular expressions, in the language that AWS's have: no look-around, no references to
+/// groups. They match in time linear in the text.
+pub fn regexes(values: &[String], ignore_case: bool) -> Result<RegexSet, String> {
+    let built = RegexSetBuilder::new(values).case_insensitive(ignore_case).size_limit(REGEX_SIZE).build();
+    built.map_err(|error| error.to_string())
 }
 
 fn compile_one(condition: &Condition) -> Result<Test, BadValue> {
+    let regex = |values: &[String], ignore_case| regexes(values, ignore_case).map_err(|error| ("regex", error));
     Ok(match condition {
-        Condition::PathPattern(values) => Test::Path(values.clone()),
-        Condition::HostHeader(values) => Test::Host(lower(values)),
-        Condition::HttpHeader { name, values } => Test::Header(
-            HeaderName::from_bytes(name.as_bytes()).map_err(|_| ("header name", name.clone()))?,
-            lower(values),
-        ),
+        Condition::PathPattern(values) => Test::Path(patterns(values, false)),
+        Condition::HostHeader(values) => Test::Host(patterns(values, true)),
+        Condition::HttpHeader { name, values } => Test::Header(header(name)?, patterns(values, true)),
+        Condition::PathRegex(values) => Test::PathRegex(regex(values, false)?),
+        Condition::HostRegex(values) => Test::HostRegex(regex(values, true)?),
+        Condition::HeaderRegex { name, values } => Test::HeaderRegex(header(name)?, regex(values, false)?),
         Condition::RequestMethod(values) => Test::Method(values.clone()),
         Condition::QueryString(values) => Test::Query(
-            values.iter().map(|(k, v)| (k.as_ref().map(|k| k.to_ascii_lowercase()), v.to_ascii_lowercase())).collect(),
+            values.iter().map(|(k, v)| (k.as_ref().map(|k| Pattern::new(k, true)), Pattern::new(v, true))).collect(),
         ),
         Condition::SourceIp(values) => Test::Source(
             values.iter().map(|v| parse_cidr(v).ok_or_else(|| ("source-ip", v.clone()))).collect::<Result<_, _>>()?,
@@ -75,33 +95,31 @@ pub(crate) fn all_hold(tests: &[Test], request: &Parts, client: IpAddr) -> bool 
     tests.iter().all(|test| holds(test, request, client))
 }
 
-fn any(patterns: &[String], text: &str) -> bool {
-    patterns.iter().any(|p| wildcard(p.as_bytes(), text.as_bytes()))
+fn any(patterns: &[Pattern], text: &str) -> bool {
+    patterns.iter().any(|p| p.matches(text))
 }
 
 fn holds(test: &Test, request: &Parts, client: IpAddr) -> bool {
+    let values = |name: &HeaderName| {
+        request.headers.get_all(name).into_iter().filter_map(|v| v.to_str().ok()).collect::<Vec<_>>()
+    };
     match test {
         Test::Path(patterns) => any(patterns, request.uri.path()),
-        Test::Host(patterns) => host_of(request).is_some_and(|host| any(patterns, &host.to_ascii_lowercase())),
-        Test::Header(name, patterns) => request
-            .headers
-            .get_all(name)
-            .iter()
-            .filter_map(|v| v.to_str().ok())
-            .any(|v| any(patterns, &v.to_ascii_lowercase())),
-        Test::Method(methods) => methods.iter().any(|m| m == request.method.as_str()),
-        Test::Query(wanted) => {
-            let query = request.uri.query().map(str::to_ascii_lowercase);
-            query.as_deref().is_some_and(|query| {
-                query.split('&').any(|pair| {
-                    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                    wanted.iter().any(|(k, v)| {
-                        k.as_ref().is_none_or(|k| wildcard(k.as_bytes(), key.as_bytes()))
-                            && wildcard(v.as_bytes(), value.as_bytes())
-                    })
-                })
-            })
+        Test::Host(patterns) => host_of(request).is_some_and(|host| any(patterns, host)),
+        Test::Header(name, patterns) => values(name).into_iter().any(|v| any(patterns, v)),
+        Test::PathRegex(set) => set.is_match(request.uri.path()),
+        Test::HostRegex(set) => {
+            host_of(request).is_some_and(|host| set.is_match(host))
+                || values(&HOST).into_iter().any(|v| set.is_match(v))
         }
+        Test::HeaderRegex(name, set) => values(name).into_iter().any(|v| set.is_match(v)),
+        Test::Method(methods) => methods.iter().any(|m| m == request.method.as_str()),
+        Test::Query(wanted) => request.uri.query().is_some_and(|query| {
+            query.split('&').any(|pair| {
+                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                wanted.iter().any(|(k, v)| k.as_ref().is_none_or(|k| k.matches(key)) && v.matches(value))
+            })
+        }),
         Test::Source(networks) => networks.iter().any(|network| in_cidr(client, *network)),
     }
 }
@@ -115,26 +133,68 @@ pub(crate) fn host_of(request: &Parts) -> Option<&str> {
     })
 }
 
-/// `*` any run, `?` exactly one; linear in practice, at worst pattern × text.
-fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        if p < pattern.len() && pattern[p] == b'*' {
-            star = Some((p, t));
-            p += 1;
-        } else if p < pattern.len() && (pattern[p] == b'?' || pattern[p] == text[t]) {
-            p += 1;
-            t += 1;
-        } else if let Some((star_p, star_t)) = star {
-            p = star_p + 1;
-            t = star_t + 1;
-            star = Some((star_p, star_t + 1));
-        } else {
-            return false;
+/// One piece of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Piece {
+    Byte(u8),
+    /// `?`
+    One,
+    /// `*`
+    Any,
+}
+
+/// A pattern: `*` any run, `?` exactly one; after a backslash these two, and the backslash itself,
+/// mean themselves.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pattern {
+    pieces: Vec<Piece>,
+    /// Compared without regard to case.
+    folded: bool,
+}
+
+impl Pattern {
+    fn new(text: &str, folded: bool) -> Self {
+        let mut pieces = Vec::with_capacity(text.len());
+        let mut bytes = text.bytes().peekable();
+        while let Some(byte) = bytes.next() {
+            let escaped = (byte == b'\\').then(|| bytes.next_if(|next| b"*?\\".contains(next))).flatten();
+            pieces.push(match (byte, escaped) {
+                (_, Some(literal)) => Piece::Byte(literal),
+                (b'*', None) => Piece::Any,
+                (b'?', None) => Piece::One,
+                (byte, None) => Piece::Byte(if folded { byte.to_ascii_lowercase() } else { byte }),
+            });
         }
+        Self { pieces, folded }
     }
-    pattern[p..].iter().all(|b| *b == b'*')
+
+    /// Linear in practice, at worst pattern × text.
+    fn matches(&self, text: &str) -> bool {
+        let (pattern, text) = (&self.pieces[..], text.as_bytes());
+        let is = |piece: Piece, byte: u8| match piece {
+            Piece::Any => false,
+            Piece::One => true,
+            Piece::Byte(wanted) => wanted == if self.folded { byte.to_ascii_lowercase() } else { byte },
+        };
+        let (mut p, mut t) = (0, 0);
+        let mut star: Option<(usize, usize)> = None;
+        while t < text.len() {
+            if pattern.get(p) == Some(&Piece::Any) {
+                star = Some((p, t));
+                p += 1;
+            } else if pattern.get(p).is_some_and(|piece| is(*piece, text[t])) {
+                p += 1;
+                t += 1;
+            } else if let Some((star_p, star_t)) = star {
+                p = star_p + 1;
+                t = star_t + 1;
+                star = Some((star_p, star_t + 1));
+            } else {
+                return false;
+            }
+        }
+        pattern[p..].iter().all(|piece| *piece == Piece::Any)
+    }
 }
 
 #[cfg(test)]
@@ -172,8 +232,17 @@ mod tests {
             ("*a*b*c", "xxaxxcxxb", false),
             ("", "", true),
             ("", "x", false),
+            (r"a\*b", "a*b", true),
+            (r"a\*b", "axb", false),
+            (r"a\*b*", "a*bc", true),
+            (r"\?", "?", true),
+            (r"\?", "x", false),
+            (r"\\*", r"\tail", true),
+            (r"\\\*", r"\*", true),
+            (r"a\b", r"a\b", true),
+            (r"a\", r"a\", true),
         ] {
-            assert_eq!(wildcard(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+            assert_eq!(Pattern::new(pattern, false).matches(text), expected, "{pattern} {text}");
         }
     }
 
@@ -199,10 +268,26 @@ mod tests {
         assert!(matches(SourceIp(values(&["192.0.2.0/24"])), get("/")));
         assert!(!matches(SourceIp(values(&["192.0.3.0/24", "2001:db8::/32"])), get("/")));
         assert!(matches(SourceIp(values(&["0.0.0.0/0"])), get("/")));
+        assert!(matches(query(Some("q"), r"\*all\?"), get("/?Q=*ALL?")));
+        assert!(!matches(query(Some("q"), r"\*all\?"), get("/?q=xally")));
+        let path = |p| PathRegex(values(&[p]));
+        assert!(matches(path("^/[a-z]{2}(-[A-Z]{2})?/i/"), get("/de-CH/i/1?x")));
+        assert!(!matches(path("^/[a-z]{2}(-[A-Z]{2})?/i/"), get("/deu/i/1")));
+        assert!(!matches(path("^/A"), get("/a")), "paths are case sensitive");
+        let host = |p| HostRegex(values(&["^no$", p]));
+        assert!(matches(host(r"^shop\.EXAMPLE\.com$"), get("/")), "hosts are not");
+        assert!(matches(host(r"^shop\.example\.com:8080$"), get("/")));
+        assert!(!matches(host(r"^example\.com"), get("/")));
+        let header = |v| HeaderRegex { name: "user-agent".into(), values: values(&[v]) };
+        assert!(matches(header("(Chrome|Safari)/[0-9]+"), get("/").header("User-Agent", "x Safari/17")));
+        assert!(!matches(header("(Chrome|Safari)/[0-9]+"), get("/")));
     }
 
     #[test]
     fn nonsense_is_refused() {
+        for regex in ["(", "(?=a)", r"(a)\1", "((((a{99}){99}){99}){99})"] {
+            assert!(compile_one(&Condition::PathRegex(values(&[regex]))).is_err(), "{regex}");
+        }
         for cidr in ["10.0.0.0", "10.0.0.0/33", "x/8"] {
             assert!(compile_one(&Condition::SourceIp(values(&[cidr]))).is_err(), "{cidr}");
         }

@@ -37,6 +37,35 @@ async fn moody(status: &Arc<AtomicU16>) -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn with_too_few_healthy_targets_the_ill_ones_serve_too() {
+    let well = named("well").await;
+    let ill = http_server(|request: http::Request<_>| async move {
+        let mut response: Response<Full<Bytes>> = text("ill");
+        if request.uri().path() == "/healthz" {
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        response
+    })
+    .await;
+    let mut world = World::new(vec![quick(group("g", &[well.address, ill.address]))]).await;
+    eventually("one to be healthy and one not", || {
+        let mut states = world.states("g");
+        states.sort_by_key(|state| state.to_string());
+        states == [HealthState::Healthy, HealthState::Unhealthy]
+    })
+    .await;
+    // One of two: 50 %.
+    for (count, percent, serving) in [(1, 0, 1), (2, 0, 2), (1, 51, 2), (1, 50, 1), (2, 1, 2)] {
+        world.change(|c| c.target_groups[0].healthy_at_least = AtLeast { count, percent });
+        let mut answers = Vec::new();
+        for _ in 0..8 {
+            answers.push(world.get("/").await);
+        }
+        assert_eq!(tally(&answers).len(), serving, "{count}, {percent} %");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_target_goes_from_initial_to_healthy_to_unhealthy_and_back() {
     let status = Arc::new(AtomicU16::new(200));
     let server = moody(&status).await;

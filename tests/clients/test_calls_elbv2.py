@@ -84,6 +84,15 @@ class Elbv2(Calls):
         host = [{"Field": "host-header", "HostHeaderConfig": {"Values": ["shop.example"]}}]
         changed = elb.modify_rule(RuleArn=second, Conditions=host, Actions=self.fixed("503"))["Rules"][0]
         self.assertEqual((changed["Conditions"][0]["Field"], changed["Actions"][0]["FixedResponseConfig"]["StatusCode"]), ("host-header", "503"))
+        regex = [{"Field": "path-pattern", "PathPatternConfig": {"RegexValues": ["^/[a-z]{2}(-[A-Z]{2})?/i/"]}}]
+        changed = elb.modify_rule(RuleArn=second, Conditions=regex)["Rules"][0]["Conditions"][0]
+        self.assertEqual((changed["RegexValues"], changed["PathPatternConfig"]["RegexValues"]), (["^/[a-z]{2}(-[A-Z]{2})?/i/"],) * 2)
+        for conditions, expected in (
+            (path("^/[a-z]{2}/"), "Condition value '^/[a-z]{2}/' contains a character that is not valid"),
+            ([{"Field": "path-pattern", "Values": ["/a", "/b"]}], "The 'path-pattern' field contains too many values; the limit is '1'"),
+            ([{"Field": "host-header", "HostHeaderConfig": {"Values": [f"{n}.example" for n in "abcdef"]}}], "A rule can only have '5' condition values"),
+        ):
+            self.assertEqual(self.refusal(elb.modify_rule, RuleArn=second, Conditions=conditions), ("ValidationError", expected))
         elb.set_rule_priorities(RulePriorities=[{"RuleArn": first, "Priority": 20}, {"RuleArn": second, "Priority": 10}])
         shown = [(each["Priority"], each["RuleArn"]) for each in elb.describe_rules(ListenerArn=listener)["Rules"]]
         self.assertEqual(shown[:2], [("10", second), ("20", first)])
@@ -103,6 +112,12 @@ class Elbv2(Calls):
         delay = {"Key": "deregistration_delay.timeout_seconds", "Value": "7"}
         self.assertIn(delay, elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[delay])["Attributes"])
         self.assertIn(delay, elb.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"])
+        few = {"Key": "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "Value": "50"}
+        self.assertIn(few, elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[few])["Attributes"])
+        by_name = [{"Key": "target_group_health.dns_failover.minimum_healthy_targets.count", "Value": "2"}]
+        self.assertEqual(self.refused(elb.modify_target_group_attributes, TargetGroupArn=arn, Attributes=by_name), "NotImplemented")
+        nobody = elb.describe_target_health(TargetGroupArn=arn, Targets=[{"Id": "i-0123456789abcdef0", "Port": 8080}])["TargetHealthDescriptions"][0]
+        self.assertEqual((nobody["HealthCheckPort"], nobody["TargetHealth"]["Reason"]), ("8080", "Target.NotRegistered"))
         image = self.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         machine = self.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, InstanceType="t3.micro")["Instances"][0]["InstanceId"]
         self.ec2.get_waiter("instance_running").wait(InstanceIds=[machine], WaiterConfig={"Delay": 1, "MaxAttempts": 30})

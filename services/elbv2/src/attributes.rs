@@ -22,8 +22,12 @@ enum Takes {
     Number(u32, u32),
     /// Off (0), or least and most.
     OffOr(u32, u32),
+    /// Off by a word, or least and most.
+    WordOr(&'static str, u32, u32),
     /// What Kiln has built, and what AWS has besides.
     OneOf(&'static [&'static str], &'static [&'static str]),
+    /// What Kiln has built of numbers that AWS has: least and most.
+    Built(&'static [&'static str], u32, u32),
     /// Anything: it says nothing as long as what it belongs to is off.
     Text,
     /// Only the default: Kiln has not built the rest.
@@ -99,10 +103,19 @@ pub const TARGET_GROUP: Table = Table {
         row("stickiness.enabled", "false", Takes::Bool),
         row("stickiness.lb_cookie.duration_seconds", "86400", Takes::Number(1, 604_800)),
         row("stickiness.type", "lb_cookie", Takes::Default),
-        row("target_group_health.dns_failover.minimum_healthy_targets.count", "1", Takes::Default),
+        // Names lead to the load balancer wherever its targets are ill.
+        row(
+            "target_group_health.dns_failover.minimum_healthy_targets.count",
+            "1",
+            Takes::Built(&["1", "off"], 1, 1000),
+        ),
         row("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off", Takes::Default),
-        row("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1", Takes::Default),
-        row("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off", Takes::Default),
+        row("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1", Takes::Number(1, 1000)),
+        row(
+            "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+            "off",
+            Takes::WordOr("off", 1, 100),
+        ),
     ],
 };
 
@@ -167,14 +180,24 @@ impl Table {
             Takes::Number(least, most) => refuse(format!("must be between {least} and {most}")),
             Takes::OffOr(least, most) if number().is_some_and(|n| n == 0 || (least..=most).contains(&n)) => Ok(()),
             Takes::OffOr(least, most) => refuse(format!("must be 0 or between {least} and {most}")),
+            Takes::WordOr(word, least, most)
+                if value == word || number().is_some_and(|n| (least..=most).contains(&n)) =>
+            {
+                Ok(())
+            }
+            Takes::WordOr(word, least, most) => refuse(format!("must be {word} or between {least} and {most}")),
             Takes::OneOf(built, _) if built.contains(&value) => Ok(()),
             Takes::OneOf(built, others) if !others.contains(&value) => {
                 refuse(format!("must be one of {}", [built, others].concat().join(", ")))
             }
+            Takes::Built(built, ..) if built.contains(&value) => Ok(()),
+            Takes::Built(_, least, most) if !number().is_some_and(|n| (least..=most).contains(&n)) => {
+                refuse(format!("must be off or between {least} and {most}"))
+            }
             Takes::Text if value.len() <= MOST_CHARACTERS => Ok(()),
             Takes::Text => refuse(format!("must have at most {MOST_CHARACTERS} characters")),
             Takes::Default if value == row.default => Ok(()),
-            Takes::OneOf(..) | Takes::Default => {
+            Takes::OneOf(..) | Takes::Built(..) | Takes::Default => {
                 Err(Error::not_built(format!("elasticloadbalancing: attribute {}={value}", row.key)))
             }
         }
@@ -202,6 +225,11 @@ impl Table {
         Duration::from_secs(
             self.text(kept, key).parse().expect("attributes in seconds were checked when they were set"),
         )
+    }
+
+    /// A value that is a number, or off: zero.
+    pub fn number(&self, kept: &BTreeMap<String, String>, key: &str) -> usize {
+        self.text(kept, key).parse().unwrap_or(0)
     }
 
     /// Whether a value is this one.
@@ -234,6 +262,21 @@ mod tests {
         assert_eq!(LOAD_BALANCER.seconds(&kept, "idle_timeout.timeout_seconds"), Duration::from_secs(120));
         assert!(LOAD_BALANCER.is_on(&kept, "routing.http2.enabled"));
         let mut group = BTreeMap::new();
+        let mut set = |key: &str, value: &str| {
+            let key = format!("target_group_health.{key}");
+            TARGET_GROUP.set(&mut group, [(Some(key), Some(value.to_owned()))]).map_err(|e| e.code.to_string())
+        };
+        let routing = "unhealthy_state_routing.minimum_healthy_targets";
+        let dns = "dns_failover.minimum_healthy_targets";
+        assert_eq!(set(&format!("{routing}.count"), "2"), Ok(()));
+        assert_eq!(set(&format!("{routing}.count"), "off").unwrap_err(), "InvalidConfigurationRequest");
+        assert_eq!(set(&format!("{routing}.percentage"), "50"), Ok(()));
+        assert_eq!(set(&format!("{routing}.percentage"), "off"), Ok(()));
+        assert_eq!(set(&format!("{routing}.percentage"), "101").unwrap_err(), "InvalidConfigurationRequest");
+        assert_eq!((set(&format!("{dns}.count"), "1"), set(&format!("{dns}.count"), "off")), (Ok(()), Ok(())));
+        assert_eq!(set(&format!("{dns}.count"), "2").unwrap_err(), "NotImplemented");
+        assert_eq!(set(&format!("{dns}.count"), "many").unwrap_err(), "InvalidConfigurationRequest");
+        assert_eq!(set(&format!("{dns}.percentage"), "50").unwrap_err(), "NotImplemented");
         let weighted = (Some("load_balancing.algorithm.type".to_owned()), Some("weighted_random".to_owned()));
         assert!(TARGET_GROUP.set(&mut group, [weighted]).unwrap_err().is("NotImplemented"));
     }

@@ -87,6 +87,8 @@ fn request_headers(record: &LoadBalancer) -> lb::RequestHeaders {
 
 fn target_group(group: &TargetGroup) -> lb::TargetGroupConfig {
     let seconds = |key| TARGET_GROUP.seconds(&group.attributes, key);
+    let routing = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
+    let at_least = |what| TARGET_GROUP.number(&group.attributes, &format!("{routing}.{what}"));
     let check = &group.check;
     lb::TargetGroupConfig {
         id: group.arn.clone(),
@@ -119,5 +121,6 @@ fn target_group(group: &TargetGroup) -> lb::TargetGroupConfig {
             true => lb::Algorithm::RoundRobin,
             false => lb::Algorithm::LeastOutstandingRequests,
         },
+        healthy_at_least: lb::AtLeast { count: at_least("count"), percent: at_least("percentage") },
     }
 }

@@ -196,6 +196,7 @@ async fn actions_and_conditions_are_shown_in_full() {
         ..Default::default()
     };
     let found = world.cx.call(not_there).await.expect("described").target_health_descriptions.remove(0);
+    assert_eq!(found.health_check_port.as_deref(), Some("9"));
     assert_eq!(found.target_health.and_then(|h| h.reason).as_deref(), Some("Target.NotRegistered"));
     let tags = vec![Tag { key: "a".into(), value: Some("b".into()) }];
     world.cx.call(AddTagsRequest { resource_arns: vec![group.clone()], tags: tags.clone() }).await.expect("tagged");

@@ -163,6 +163,7 @@ async fn describe_target_health(
                     availability_zone: asked.availability_zone.clone(),
                     quic_server_id: None,
                 }),
+                health_check_port: Some(group.check.port.unwrap_or(port).to_string()),
                 target_health: Some(health_shape(health::Health::not_registered())),
                 ..Default::default()
             }),
