@@ -1,6 +1,6 @@
 //! Parameter names: what is allowed, and how requests point at one (name, ARN, `:version`, `:label`).
 
-use crate::errors::{bad_name, validation};
+use crate::errors::{bad_name, not_found, validation};
 use kiln_service_kit::{Cx, Error};
 
 /// Most characters of a name.
@@ -19,6 +19,16 @@ pub struct Pointer {
 }
 
 impl Pointer {
+    /// Reads what names a parameter as a whole: a version or label behind it makes it another name,
+    /// which nothing has.
+    pub fn whole(cx: &Cx, text: &str) -> Result<Self, Error> {
+        let pointer = Self::parse(cx, text)?;
+        match pointer.selector {
+            Some(_) => Err(not_found(text)),
+            None => Ok(pointer),
+        }
+    }
+
     /// Reads a name, an ARN of this account and region, and a selector behind either.
     pub fn parse(cx: &Cx, text: &str) -> Result<Self, Error> {
         let (body, from_arn) = match text.strip_prefix("arn:") {
@@ -46,6 +56,15 @@ impl Pointer {
     }
 }
 
+/// The other way to write a name of one level: `x` and `/x` are one parameter, since they have one
+/// ARN. It is called as it was when it was made.
+pub fn twin(name: &str) -> Option<String> {
+    match name.strip_prefix('/') {
+        Some(bare) => (!bare.contains('/')).then(|| bare.to_owned()),
+        None => (!name.contains('/')).then(|| format!("/{name}")),
+    }
+}
+
 /// The ARN of a parameter.
 pub fn arn(cx: &Cx, name: &str) -> String {
     let slash = if name.starts_with('/') { "" } else { "/" };
@@ -61,8 +80,12 @@ pub fn well_formed(name: &str) -> bool {
 pub fn check_new(name: &str) -> Result<(), Error> {
     let bare = name.strip_prefix('/').unwrap_or(name);
     let first = bare.to_ascii_lowercase();
-    if first.starts_with("aws") {
+    let is_path = name.matches('/').count() > 1;
+    if first.starts_with("aws") && is_path {
         return Err(Error::sender("AccessDeniedException", format!("No access to reserved parameter name: {name}.")));
+    }
+    if (first.starts_with("aws") || first.starts_with("ssm")) && !is_path {
+        return Err(validation("Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive)."));
     }
     if !well_formed(name) || first.starts_with("ssm") || name.ends_with('/') || name.contains("//") {
         return Err(bad_name());
@@ -87,13 +110,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_of_one_level_is_written_in_two_ways() {
+        for (name, other) in [("x", Some("/x")), ("/x", Some("x")), ("/a/b", None), ("a/b", None)] {
+            assert_eq!(twin(name).as_deref(), other, "{name}");
+        }
+    }
+
+    #[test]
     fn names_that_aws_takes_and_refuses() {
         for good in ["a", "/a/b.c-d_e", "/a/aws", "A1"] {
             assert_eq!(check_new(good), Ok(()), "{good}");
         }
         let deep = "/x".repeat(16);
         for (bad, code) in [
-            ("aws-thing", "AccessDeniedException"),
+            ("aws-thing", "ValidationException"),
+            ("/awsthing", "ValidationException"),
+            ("/ssm/thing", "ValidationException"),
+            ("/aws/service/x", "AccessDeniedException"),
             ("/AWS/thing", "AccessDeniedException"),
             ("ssmthing", "ValidationException"),
             ("a/b", "ValidationException"),

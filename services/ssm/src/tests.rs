@@ -163,3 +163,127 @@ async fn several_at_once_tell_the_missing() {
     assert_eq!((gone.deleted_parameters, gone.invalid_parameters), (vec!["/x".to_owned()], vec!["/y".to_owned()]));
     assert_eq!(code(cx.call(DeleteParameterRequest { name: "/x".into() }).await), "ParameterNotFound");
 }
+
+#[tokio::test]
+async fn a_name_of_one_level_is_one_parameter_with_and_without_its_slash() {
+    let cx = given();
+    cx.call(put("x", "one")).await.unwrap();
+    assert_eq!(code(cx.call(put("/x", "two")).await), "ParameterAlreadyExists");
+    assert_eq!(cx.call(overwrite("/x", "two")).await.unwrap().version, Some(2));
+    for name in ["x", "/x", "arn:aws:ssm:us-east-1:000000000000:parameter/x"] {
+        let found = get(&cx, name).await.unwrap();
+        // AWS's documents do not say which name is told: it is the one it was made with.
+        assert_eq!((found.name.as_deref(), found.value.as_deref()), (Some("x"), Some("two")), "{name}");
+    }
+    cx.call(PutParameterRequest { r#type: Some("SecureString".into()), ..put("/s", "hunter2") }).await.unwrap();
+    cx.call(overwrite("s", "hunter3")).await.unwrap();
+    assert_eq!(get(&cx, "s").await.unwrap().value.as_deref(), Some("hunter3"), "sealed under its own name");
+    let both = GetParametersRequest { names: vec!["/x".into(), "x".into()], with_decryption: None };
+    assert_eq!(cx.call(both).await.unwrap().parameters.len(), 1);
+    cx.call(DeleteParameterRequest { name: "/x".into() }).await.unwrap();
+    assert_eq!(code(get(&cx, "x").await), "ParameterNotFound");
+    cx.call(put("/a/x", "1")).await.unwrap();
+    assert_eq!(code(get(&cx, "a/x").await), "ParameterNotFound", "a hierarchy begins with its slash");
+}
+
+#[tokio::test]
+async fn several_are_told_in_order_and_once() {
+    let cx = given();
+    for name in ["/b", "/a", "/c"] {
+        cx.call(put(name, name)).await.unwrap();
+    }
+    let names = ["/c", "/b", "/no", "/a", "/b", "/b:1", "no way", "/no", "/a:7"];
+    let names = names.map(str::to_owned).to_vec();
+    let got = cx.call(GetParametersRequest { names, with_decryption: None }).await.unwrap();
+    let told = |p: &Parameter| format!("{}{}", p.name.as_deref().unwrap(), p.selector.as_deref().unwrap_or(""));
+    assert_eq!(got.parameters.iter().map(told).collect::<Vec<_>>(), ["/a", "/b", "/b:1", "/c"]);
+    assert_eq!(got.invalid_parameters, ["/a:7", "/no", "no way"]);
+    let names = ["/b", "/b", "/c:1", "no way"].map(str::to_owned).to_vec();
+    let gone = cx.call(DeleteParametersRequest { names }).await.unwrap();
+    assert_eq!(
+        (gone.deleted_parameters, gone.invalid_parameters),
+        (vec!["/b".into()], vec!["/c:1".into(), "no way".into()])
+    );
+    assert_eq!(code(cx.call(DeleteParameterRequest { name: "/c:1".into() }).await), "ParameterNotFound");
+    assert_eq!(get(&cx, "/c").await.unwrap().version, Some(1), "a version alone is not deleted, nor all for its sake");
+}
+
+#[tokio::test]
+async fn values_do_not_stand_for_others() {
+    let cx = given();
+    for bad in ["{{ssm:other}}", "a {{x}} b", "{{}}", "{{\n}}"] {
+        for kind in ["String", "SecureString", "StringList"] {
+            let refused = cx.call(PutParameterRequest { r#type: Some(kind.into()), ..put("/x", bad) }).await;
+            let refused = refused.expect_err("nested");
+            assert_eq!(
+                refused.to_string(),
+                "ValidationException: Parameter value can't nest another parameter. Do not use \"{{}}\" in the value."
+            );
+        }
+    }
+    for good in ["{x}", "{{", "}}", "}}{{", "{ {x} }"] {
+        cx.call(PutParameterRequest { overwrite: Some(true), ..put("/x", good) }).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn filters_are_refused_in_awss_words() {
+    let cx = given();
+    let filter = |key: &str, option: Option<&str>, values: &[&str]| ParameterStringFilter {
+        key: key.into(),
+        option: option.map(str::to_owned),
+        values: values.iter().map(|v| (*v).to_owned()).collect(),
+    };
+    let path = r#"Filters for common parameters can't be prefixed with "aws" or "ssm" (case-insensitive)."#;
+    for (filters, expected) in [
+        (vec![filter("Label", None, &["x"])], "InvalidFilterKey: The following filter key is not valid: Label."),
+        (
+            vec![filter("Name", None, &[])],
+            "InvalidFilterValue: The following filter values are missing : null for filter key Name.",
+        ),
+        (
+            vec![filter("Name", None, &["a"]), filter("Name", None, &["b"])],
+            "InvalidFilterKey: The following filter is duplicated in the request: Name.",
+        ),
+        (
+            vec![filter("Path", Some("Equals"), &["/a"])],
+            "InvalidFilterOption: The following filter option is not valid: Equals. Valid options include: [Recursive, OneLevel].",
+        ),
+        (vec![filter("Path", None, &["/AWS/x"])], &format!("ValidationException: {path}")),
+        (vec![filter("Path", None, &["/ssm"])], &format!("ValidationException: {path}")),
+        (
+            vec![filter("Path", None, &["a"])],
+            "ValidationException: The parameter doesn't meet the parameter name requirements.",
+        ),
+        (
+            vec![filter("Path", None, &["/a//b"])],
+            "ValidationException: The parameter doesn't meet the parameter name requirements.",
+        ),
+        (
+            vec![filter("Tier", None, &["Gold"])],
+            "InvalidFilterOption: The following filter value is not valid: Gold. Valid values include: [Standard, Advanced, Intelligent-Tiering].",
+        ),
+        (
+            vec![filter("Type", None, &["Text"])],
+            "InvalidFilterOption: The following filter value is not valid: Text. Valid values include: [String, StringList, SecureString].",
+        ),
+        (
+            vec![filter("Type", Some("Contains"), &["String"])],
+            "InvalidFilterOption: The following filter option is not valid: Contains. Valid options include: [BeginsWith, Equals].",
+        ),
+    ] {
+        let request = DescribeParametersRequest { parameter_filters: filters.clone(), ..Default::default() };
+        let refused = cx.call(request).await.expect_err("refused").to_string();
+        assert!(refused.starts_with(expected), "{filters:?}: {refused}");
+    }
+    let by_path =
+        |filters| GetParametersByPathRequest { path: "/a".into(), parameter_filters: filters, ..Default::default() };
+    for key in ["Name", "Path", "Tier", "DataType", "tag:a"] {
+        assert_eq!(code(cx.call(by_path(vec![filter(key, None, &["/x"])])).await), "InvalidFilterKey", "{key}");
+    }
+    assert_eq!(code(cx.call(by_path(vec![filter("Label", Some("BeginsWith"), &["x"])])).await), "InvalidFilterOption");
+    for path in ["a", "/a//b", "/ssm/x", "/a b"] {
+        let request = GetParametersByPathRequest { path: path.into(), ..Default::default() };
+        assert_eq!(code(cx.call(request).await), "ValidationException", "{path}");
+    }
+}

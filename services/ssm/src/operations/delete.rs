@@ -29,16 +29,22 @@ async fn delete_parameter(cx: &Cx, request: DeleteParameterRequest) -> Result<De
 
 async fn delete_parameters(cx: &Cx, request: DeleteParametersRequest) -> Result<DeleteParametersResponse, Error> {
     let mut answer = DeleteParametersResponse::default();
-    for name in &request.names {
-        let list =
-            if delete(cx, name).await? { &mut answer.deleted_parameters } else { &mut answer.invalid_parameters };
-        list.push(name.clone());
+    let mut names = request.names;
+    names.sort();
+    names.dedup();
+    for name in names {
+        let gone = match delete(cx, &name).await {
+            Err(error) if error.is("ValidationException") => false,
+            other => other?,
+        };
+        let list = if gone { &mut answer.deleted_parameters } else { &mut answer.invalid_parameters };
+        list.push(name);
     }
     Ok(answer)
 }
 
 async fn delete(cx: &Cx, written: &str) -> Result<bool, Error> {
-    let kept = match find(cx, &Pointer::parse(cx, written)?) {
+    let kept = match Pointer::whole(cx, written).and_then(|pointer| find(cx, &pointer)) {
         Ok(kept) => kept,
         Err(error) if error.is("ParameterNotFound") => return Ok(false),
         Err(error) => return Err(error),

@@ -63,7 +63,7 @@ async fn get_parameter_history(
     cx: &Cx,
     request: GetParameterHistoryRequest,
 ) -> Result<GetParameterHistoryResponse, Error> {
-    let kept = find(cx, &Pointer::parse(cx, &request.name)?)?;
+    let kept = find(cx, &Pointer::whole(cx, &request.name)?)?;
     let decrypt = request.with_decryption.unwrap_or(false);
     let mut all = vec![];
     for version in &kept.versions {

@@ -52,34 +52,61 @@ impl Compare {
     }
 }
 
-/// Checks the filters of a request.
+/// Whether this can be a path of a hierarchy.
+pub fn is_path(text: &str) -> bool {
+    text.starts_with('/') && !text.contains("//") && (text.len() == 1 || name::well_formed(text))
+}
+
+/// Checks the filters of a request, one after the other: key, values, whether it was there before,
+/// then what its key asks of it.
 pub fn read(given: &[ParameterStringFilter], allowed: Allowed) -> Result<Vec<Filter>, Error> {
     let mut seen: Vec<&str> = vec![];
+    let mut filters = vec![];
     for filter in given {
+        check_key(filter, allowed)?;
         if seen.contains(&filter.key.as_str()) {
-            return Err(validation(
-                "The following filters are duplicated in the request. A request can contain only one instance of a \
-                 specific filter.",
+            return Err(Error::sender(
+                "InvalidFilterKey",
+                format!(
+                    "The following filter is duplicated in the request: {}. A request can contain only one occurrence of \
+                     a specific filter.",
+                    filter.key
+                ),
             ));
         }
         seen.push(&filter.key);
+        filters.push(one(filter)?);
     }
-    given.iter().map(|filter| one(filter, allowed)).collect()
+    Ok(filters)
 }
 
-fn one(filter: &ParameterStringFilter, allowed: Allowed) -> Result<Filter, Error> {
+fn check_key(filter: &ParameterStringFilter, allowed: Allowed) -> Result<(), Error> {
     let key = filter.key.as_str();
-    let option = filter.option.as_deref();
-    let bad_key = || {
-        let valid = match allowed {
-            Allowed::ByPath => "[Type, KeyId, Label]",
-            Allowed::Describe => "[Path, Name, Type, Tier, KeyId, DataType, tag:*]",
-        };
-        Error::sender(
+    let (known, valid) = match allowed {
+        Allowed::ByPath => (matches!(key, "Type" | "KeyId" | "Label"), "[Type, KeyId]"),
+        Allowed::Describe => (
+            matches!(key, "Path" | "Name" | "Type" | "KeyId" | "Tier" | "DataType") || key.starts_with("tag:"),
+            "[Path, Name, Type, KeyId, Tier]",
+        ),
+    };
+    if !known {
+        return Err(Error::sender(
             "InvalidFilterKey",
             format!("The following filter key is not valid: {key}. Valid filter keys include: {valid}."),
-        )
-    };
+        ));
+    }
+    match filter.values.is_empty() && !key.starts_with("tag:") {
+        true => Err(Error::sender(
+            "InvalidFilterValue",
+            format!("The following filter values are missing : null for filter key {key}."),
+        )),
+        false => Ok(()),
+    }
+}
+
+fn one(filter: &ParameterStringFilter) -> Result<Filter, Error> {
+    let key = filter.key.as_str();
+    let option = filter.option.as_deref();
     let bad_option = |valid: &str| {
         Error::sender(
             "InvalidFilterOption",
@@ -89,17 +116,20 @@ fn one(filter: &ParameterStringFilter, allowed: Allowed) -> Result<Filter, Error
             ),
         )
     };
-    if allowed == Allowed::ByPath && !matches!(key, "Type" | "KeyId" | "Label") {
-        return Err(bad_key());
-    }
     if key == "Path" {
         let recursive = match option {
             None | Some("OneLevel") => false,
             Some("Recursive") => true,
             Some(_) => return Err(bad_option("[Recursive, OneLevel]")),
         };
-        let well = |path: &&String| path.starts_with('/') && (path.len() == 1 || name::well_formed(path));
-        if filter.values.is_empty() || !filter.values.iter().all(|path| well(&path)) {
+        let reserved = |path: &String| ["/aws", "/ssm"].iter().any(|p| path.to_ascii_lowercase().starts_with(p));
+        if filter.values.iter().any(reserved) {
+            return Err(validation(
+                "Filters for common parameters can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). When using \
+                 global parameters, please specify within a global namespace.",
+            ));
+        }
+        if !filter.values.iter().all(|path| is_path(path)) {
             return Err(bad_path());
         }
         return Ok(Filter::Path(filter.values.clone(), recursive));
@@ -107,6 +137,7 @@ fn one(filter: &ParameterStringFilter, allowed: Allowed) -> Result<Filter, Error
     let is_name = key == "Name";
     let compare = match option {
         None | Some("Equals") => Compare::Equals,
+        Some("BeginsWith") if key == "Label" => return Err(bad_option("[Equals]")),
         Some("BeginsWith") => Compare::BeginsWith,
         Some("Contains") if is_name => Compare::Contains,
         Some(_) if is_name => return Err(bad_option("[BeginsWith, Contains, Equals]")),
@@ -116,32 +147,27 @@ fn one(filter: &ParameterStringFilter, allowed: Allowed) -> Result<Filter, Error
         let compare = if filter.values.is_empty() { Compare::Exists } else { compare };
         return Ok(Filter::Tag(tag.to_owned(), compare, filter.values.clone()));
     }
-    if filter.values.is_empty() {
-        return Err(Error::sender(
-            "InvalidFilterValue",
-            "The following filter values are missing: null for filter key.",
-        ));
-    }
     let field = match key {
         "Name" => Field::Name,
         "Type" => Field::Type,
         "KeyId" => Field::KeyId,
         "Tier" => Field::Tier,
         "DataType" => Field::DataType,
-        "Label" if allowed == Allowed::ByPath => Field::Label,
-        _ => return Err(bad_key()),
+        // Keys were checked.
+        _ => Field::Label,
     };
-    if field == Field::Type {
-        let known = ["String", "StringList", "SecureString"];
-        if let Some(bad) = filter.values.iter().find(|value| !known.contains(&value.as_str())) {
-            return Err(Error::sender(
-                "InvalidFilterOption",
-                format!(
-                    "The following filter value is not valid: {bad}. Valid values include: [String, StringList, \
-                     SecureString]."
-                ),
-            ));
-        }
+    let known: &[&str] = match field {
+        Field::Type => &["String", "StringList", "SecureString"],
+        Field::Tier => &["Standard", "Advanced", "Intelligent-Tiering"],
+        _ => &[],
+    };
+    let unknown = |value: &&String| !known.is_empty() && !known.contains(&value.as_str());
+    if let Some(bad) = filter.values.iter().find(unknown) {
+        let known = known.join(", ");
+        return Err(Error::sender(
+            "InvalidFilterOption",
+            format!("The following filter value is not valid: {bad}. Valid values include: [{known}]."),
+        ));
     }
     Ok(Filter::Field(field, compare, filter.values.clone()))
 }

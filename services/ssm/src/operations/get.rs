@@ -32,18 +32,36 @@ async fn get_parameter(cx: &Cx, request: GetParameterRequest) -> Result<GetParam
     Ok(GetParameterResponse { parameter: Some(parameter) })
 }
 
+/// In alphabetical order and each once, however often it was asked for; the same parameter by two
+/// selectors is two answers. What is no name at all is told like what is not there.
 async fn get_parameters(cx: &Cx, request: GetParametersRequest) -> Result<GetParametersResponse, Error> {
     let mut answer = GetParametersResponse::default();
-    for name in &request.names {
-        let pointer = Pointer::parse(cx, name)?;
-        match read(cx, &pointer, request.with_decryption.unwrap_or(false)).await {
-            Ok(parameter) => answer.parameters.push(parameter),
-            Err(error) if error.is("ParameterNotFound") || error.is("ParameterVersionNotFound") => {
-                answer.invalid_parameters.push(name.clone());
+    let mut names = request.names.clone();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let found = match Pointer::parse(cx, &name) {
+            Ok(pointer) => read(cx, &pointer, request.with_decryption.unwrap_or(false)).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(parameter) => {
+                let same = |other: &Parameter| other.name == parameter.name && other.selector == parameter.selector;
+                if !answer.parameters.iter().any(same) {
+                    answer.parameters.push(parameter);
+                }
+            }
+            Err(error)
+                if ["ParameterNotFound", "ParameterVersionNotFound", "ValidationException"]
+                    .iter()
+                    .any(|c| error.is(c)) =>
+            {
+                answer.invalid_parameters.push(name);
             }
             Err(error) => return Err(error),
         }
     }
+    answer.parameters.sort_by(|a, b| (&a.name, &a.selector).cmp(&(&b.name, &b.selector)));
     Ok(answer)
 }
 
@@ -51,7 +69,8 @@ async fn get_parameters_by_path(
     cx: &Cx,
     request: GetParametersByPathRequest,
 ) -> Result<GetParametersByPathResponse, Error> {
-    if !request.path.starts_with('/') || (request.path.len() > 1 && !name::well_formed(&request.path)) {
+    let reserved = request.path.to_ascii_lowercase().starts_with("/ssm");
+    if !filters::is_path(&request.path) || reserved {
         return Err(bad_path());
     }
     let filters = filters::read(&request.parameter_filters, Allowed::ByPath)?;
@@ -89,13 +108,13 @@ async fn get_parameters_by_path(
 
 /// The parameter a pointer means, as the store has it.
 pub fn find(cx: &Cx, pointer: &Pointer) -> Result<Arc<Kept>, Error> {
-    let rooted = format!("/{}", pointer.name);
-    if pointer.from_arn
-        && let Some(found) = cx.store().get::<Kept>(cx.scope(), &rooted)?
-    {
-        return Ok(found);
+    let rooted = pointer.from_arn.then(|| format!("/{}", pointer.name));
+    for name in rooted.into_iter().chain([pointer.name.clone()]).chain(name::twin(&pointer.name)) {
+        if let Some(found) = cx.store().get::<Kept>(cx.scope(), &name)? {
+            return Ok(found);
+        }
     }
-    cx.store().get::<Kept>(cx.scope(), &pointer.name)?.ok_or_else(|| not_found(&pointer.name))
+    Err(not_found(&pointer.name))
 }
 
 async fn read(cx: &Cx, pointer: &Pointer, decrypt: bool) -> Result<Parameter, Error> {

@@ -42,7 +42,7 @@ async fn label_parameter_version(
     cx: &Cx,
     request: LabelParameterVersionRequest,
 ) -> Result<LabelParameterVersionResponse, Error> {
-    let name = find(cx, &Pointer::parse(cx, &request.name)?)?.name.clone();
+    let name = find(cx, &Pointer::whole(cx, &request.name)?)?.name.clone();
     let (good, invalid_labels): (Vec<String>, Vec<String>) =
         request.labels.into_iter().partition(|label| is_valid(label));
     let version = cx
@@ -82,7 +82,7 @@ async fn unlabel_parameter_version(
     cx: &Cx,
     request: UnlabelParameterVersionRequest,
 ) -> Result<UnlabelParameterVersionResponse, Error> {
-    let name = find(cx, &Pointer::parse(cx, &request.name)?)?.name.clone();
+    let name = find(cx, &Pointer::whole(cx, &request.name)?)?.name.clone();
     cx.store()
         .write::<_, Error>(|tx| {
             let found = tx.get::<Kept>(cx.scope(), &name)?.ok_or_else(|| not_found(&name))?;

@@ -47,7 +47,13 @@ async fn put_parameter(cx: &Cx, request: PutParameterRequest) -> Result<PutParam
     let (version, tier) = cx
         .store()
         .write::<_, Error>(|tx| {
-            let found = tx.get::<Parameter>(cx.scope(), &request.name)?;
+            let mut found = tx.get::<Parameter>(cx.scope(), &request.name)?;
+            if found.is_none()
+                && let Some(twin) = name::twin(&request.name)
+            {
+                found = tx.get::<Parameter>(cx.scope(), &twin)?;
+            }
+            let is_new = found.is_none();
             let mut parameter = match found {
                 Some(_) if !overwrite => {
                     return Err(Error::sender(
@@ -60,17 +66,43 @@ async fn put_parameter(cx: &Cx, request: PutParameterRequest) -> Result<PutParam
                 None => Parameter { name: request.name.clone(), versions: vec![], tags },
             };
             let next = next_version(cx, &request, &parameter, data_type)?;
+            if is_new {
+                check_room(tx.list::<Parameter>(cx.scope())?.iter().map(|(_, p)| p.latest()), &next.tier)?;
+            }
             let answer = (next.version, next.tier.clone());
             parameter.versions.push(next);
             drop_oldest(&mut parameter)?;
-            tx.put(cx.scope(), &request.name, parameter)?;
+            tx.put(cx.scope(), &parameter.name.clone(), parameter)?;
             Ok(answer)
         })
         .await?;
     Ok(PutParameterResponse { version: Some(version), tier: Some(tier) })
 }
 
+/// Parameters of an account in a region, by tier. Source: the API Reference's PutParameter.
+const MOST_STANDARD: usize = 10_000;
+const MOST_ADVANCED: usize = 100_000;
+
+fn check_room<'a>(newest: impl Iterator<Item = &'a Version>, tier: &str) -> Result<(), Error> {
+    let most = if tier == "Advanced" { MOST_ADVANCED } else { MOST_STANDARD };
+    match newest.filter(|version| version.tier == tier).count() < most {
+        true => Ok(()),
+        false => Err(Error::sender(
+            "ParameterLimitExceeded",
+            "You have exceeded the number of parameters for this AWS account. Delete one or more parameters and try again.",
+        )),
+    }
+}
+
+/// Whether a value would be one that stands for another: `{{ … }}`.
+fn nests(value: &str) -> bool {
+    value.split_once("{{").is_some_and(|(_, rest)| rest.contains("}}"))
+}
+
 fn check_value(request: &PutParameterRequest) -> Result<(), Error> {
+    if nests(&request.value) {
+        return Err(validation("Parameter value can't nest another parameter. Do not use \"{{}}\" in the value."));
+    }
     if request.value.is_empty() {
         return Err(validation(
             "1 validation error detected: Value at 'value' failed to satisfy constraint: Member must have length \
@@ -120,7 +152,7 @@ fn next_version(
     }
     Ok(Version {
         version: before.map_or(1, |before| before.version + 1),
-        value: Stored::new(cx, &request.name, &kind, &request.value)?,
+        value: Stored::new(cx, &parameter.name, &kind, &request.value)?,
         kind,
         key_id,
         description: request.description.clone().or_else(|| before.and_then(|before| before.description.clone())),
