@@ -30,12 +30,40 @@ class AutoScaling(Calls):
         self.asg.create_or_update_tags(Tags=[tag])
         self.asg.create_or_update_tags(Tags=[{**tag, "Value": "b"}])
         self.assertEqual(self.asg.describe_tags(Filters=[{"Name": "key", "Values": ["team"]}])["Tags"], [{**tag, "Value": "b"}])
+        for value, found in (("true", 1), ("True", 1), ("FALSE", 0)):
+            filters = [{"Name": "auto-scaling-group", "Values": ["tagged"]}, {"Name": "propagate-at-launch", "Values": [value]}]
+            self.assertEqual(len(self.asg.describe_tags(Filters=filters)["Tags"]), found, value)
+        self.assertEqual(self.refused(self.asg.describe_tags, Filters=[{"Name": "propagate-at-launch", "Values": ["maybe"]}]), "ValidationError")
         self.asg.set_desired_capacity(**group, DesiredCapacity=1)
         instance = wait_for("an instance", lambda: self.show(group)["Instances"])[0]["InstanceId"]
         tags = self.ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [instance]}])["Tags"]
         self.assertIn(("team", "b"), [(each["Key"], each["Value"]) for each in tags])
         self.asg.delete_tags(Tags=[{key: tag[key] for key in ["ResourceId", "ResourceType", "Key"]}])
         self.assertEqual(self.show(group)["Tags"], [])
+
+    def test_a_launch_template_is_shown_with_the_version_it_was_given(self):
+        template = self.ec2.create_launch_template(LaunchTemplateName="t", LaunchTemplateData={"ImageId": self.image, "InstanceType": "t3.micro"})
+        known = {"LaunchTemplateId": template["LaunchTemplate"]["LaunchTemplateId"], "LaunchTemplateName": "t"}
+        for number, given in enumerate(({}, {"Version": "$Default"}, {"Version": "$Latest"}, {"Version": "1"})):
+            group = {"AutoScalingGroupName": f"templated-{number}"}
+            self.asg.create_auto_scaling_group(**group, LaunchTemplate={"LaunchTemplateName": "t", **given}, MinSize=0, MaxSize=1, VPCZoneIdentifier=self.subnet)
+            self.addCleanup(self.asg.delete_auto_scaling_group, **group, ForceDelete=True)
+            self.assertEqual(self.show(group)["LaunchTemplate"], {**known, **given})
+        # Its instances are told the number, however it was found.
+        self.asg.update_auto_scaling_group(AutoScalingGroupName="templated-0", DesiredCapacity=1)
+        instance = wait_for("an instance", lambda: self.show({"AutoScalingGroupName": "templated-0"})["Instances"])[0]
+        self.assertEqual(instance["LaunchTemplate"], {**known, "Version": "1"})
+
+    def test_unknown_groups_are_told_as_each_call_tells_them(self):
+        asg, none = self.asg, {"AutoScalingGroupName": "none"}
+        tag = {"ResourceId": "none", "ResourceType": "auto-scaling-group", "Key": "k"}
+        known = {
+            "AutoScalingGroup name not found - null": lambda: asg.update_auto_scaling_group(**none, MinSize=1),
+            "AutoScalingGroup name not found - AutoScalingGroup 'none' not found": lambda: asg.delete_auto_scaling_group(**none),
+            "AutoScalingGroup not found - AutoScaling Group none not found": lambda: asg.create_or_update_tags(Tags=[tag]),
+        }
+        for expected, call in known.items():
+            self.assertEqual(self.refusal(call), ("ValidationError", expected))
 
     def test_target_groups_and_traffic_sources(self):
         group = self.group("served")

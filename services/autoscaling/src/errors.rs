@@ -11,6 +11,16 @@ pub fn group_not_found(name: &str) -> Error {
     validation(format!("AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"))
 }
 
+/// What UpdateAutoScalingGroup says of a group that is not there.
+pub fn group_to_update_not_found() -> Error {
+    validation("AutoScalingGroup name not found - null")
+}
+
+/// What CreateOrUpdateTags and DeleteTags say of it.
+pub fn tagged_group_not_found(name: &str) -> Error {
+    validation(format!("AutoScalingGroup not found - AutoScaling Group {name} not found"))
+}
+
 pub fn group_exists(name: &str) -> Error {
     Error::sender(
         "AlreadyExists",

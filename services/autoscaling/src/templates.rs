@@ -34,7 +34,7 @@ pub async fn check(cx: &Cx, given: &LaunchTemplateSpecification) -> Result<Templ
     }
     match (found.launch_template_id, found.launch_template_name) {
         (Some(id), Some(name)) => {
-            let template = Template { id, name, version };
+            let template = Template { id, name, version, unsaid: given.version.is_none() };
             may_launch(cx, &template).await?;
             Ok(template)
         }
@@ -85,7 +85,7 @@ pub async fn resolve(cx: &Cx, template: &Template) -> Result<(Template, Option<I
         delete_on_termination: i.delete_on_termination,
         description: i.description,
     });
-    Ok((Template { version: number.to_string(), ..template.clone() }, interface))
+    Ok((Template { version: number.to_string(), unsaid: false, ..template.clone() }, interface))
 }
 
 async fn describe(

@@ -125,7 +125,7 @@ fn specification(template: &Template) -> LaunchTemplateSpecification {
     LaunchTemplateSpecification {
         launch_template_id: Some(template.id.clone()),
         launch_template_name: Some(template.name.clone()),
-        version: Some(template.version.clone()),
+        version: (!template.unsaid).then(|| template.version.clone()),
     }
 }
 

@@ -148,7 +148,7 @@ async fn update_auto_scaling_group(
         ],
     )?;
     let name = request.auto_scaling_group_name.clone();
-    let known = cx.store().get::<Group>(cx.scope(), &name)?.ok_or_else(|| errors::group_not_found(&name))?;
+    let known = cx.store().get::<Group>(cx.scope(), &name)?.ok_or_else(errors::group_to_update_not_found)?;
     if request.launch_template.is_some() && request.launch_configuration_name.is_some() {
         return Err(validation(
             "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.",

@@ -3,10 +3,10 @@
 use super::describe_groups::tag_description;
 use super::page_size;
 use crate::changes;
-use crate::errors::{bad_token, validation};
+use crate::errors::{bad_token, tagged_group_not_found, validation};
 use crate::records::{Group, GroupTag};
 use kiln_autoscaling_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
+use kiln_service_kit::{Cx, Error, Operation, Tx, operation, paginate};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreateOrUpdateTags: create_or_update_tags(CreateOrUpdateTagsRequest)),
@@ -56,6 +56,13 @@ fn group_of(tag: &Tag) -> Result<&str, Error> {
     tag.resource_id.as_deref().ok_or_else(|| validation("ResourceId is required"))
 }
 
+fn group_to_tag(tx: &Tx<'_>, cx: &Cx, name: &str) -> Result<Group, Error> {
+    match tx.get::<Group>(cx.scope(), name)? {
+        Some(_) => changes::group_to_change(tx, cx.scope(), name),
+        None => Err(tagged_group_not_found(name)),
+    }
+}
+
 async fn create_or_update_tags(
     cx: &Cx,
     request: CreateOrUpdateTagsRequest,
@@ -64,7 +71,7 @@ async fn create_or_update_tags(
         .write(|tx| {
             for tag in request.tags {
                 let name = group_of(&tag)?.to_owned();
-                let mut group = changes::group_to_change(tx, cx.scope(), &name)?;
+                let mut group = group_to_tag(tx, cx, &name)?;
                 put(cx, &mut group.tags, tag)?;
                 tx.put_if_changed(cx.scope(), &name, group)?;
             }
@@ -79,7 +86,7 @@ async fn delete_tags(cx: &Cx, request: DeleteTagsRequest) -> Result<DeleteTagsRe
         .write(|tx| {
             for tag in &request.tags {
                 let name = group_of(tag)?;
-                let mut group = changes::group_to_change(tx, cx.scope(), name)?;
+                let mut group = group_to_tag(tx, cx, name)?;
                 group.tags.retain(|t| t.key != tag.key || tag.value.as_ref().is_some_and(|value| t.value != *value));
                 tx.put_if_changed(cx.scope(), name, group)?;
             }
@@ -90,6 +97,12 @@ async fn delete_tags(cx: &Cx, request: DeleteTagsRequest) -> Result<DeleteTagsRe
 }
 
 async fn describe_tags(cx: &Cx, request: DescribeTagsRequest) -> Result<DescribeTagsResponse, Error> {
+    // Also where there is no tag to compare with.
+    for filter in &request.filters {
+        if filter.name.as_deref() == Some("propagate-at-launch") {
+            booleans(&filter.values)?;
+        }
+    }
     let mut found: Vec<(String, TagDescription)> = vec![];
     for (_, group) in cx.store().list::<Group>(cx.scope())? {
         let Group { name, tags, .. } = group.as_ref();
@@ -106,6 +119,16 @@ async fn describe_tags(cx: &Cx, request: DescribeTagsRequest) -> Result<Describe
     Ok(DescribeTagsResponse { tags, next_token: page.next_token })
 }
 
+/// `true` and `false`, however they are written: languages write their own.
+fn booleans(values: &[String]) -> Result<Vec<bool>, Error> {
+    let one = |value: &String| match value.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(validation(format!("Filter value {value} is not correct: propagate-at-launch takes true and false"))),
+    };
+    values.iter().map(one).collect()
+}
+
 fn matches(group: &str, tag: &GroupTag, filters: &[Filter]) -> Result<bool, Error> {
     for filter in filters {
         let name = filter.name.as_deref().unwrap_or_default();
@@ -113,7 +136,12 @@ fn matches(group: &str, tag: &GroupTag, filters: &[Filter]) -> Result<bool, Erro
             "auto-scaling-group" => group.to_owned(),
             "key" => tag.key.clone(),
             "value" => tag.value.clone(),
-            "propagate-at-launch" => tag.propagate.to_string(),
+            "propagate-at-launch" => {
+                if !booleans(&filter.values)?.contains(&tag.propagate) {
+                    return Ok(false);
+                }
+                continue;
+            }
             _ => {
                 return Err(validation(format!(
                     "Filter type {name} is not correct. Allowed Filter types are: auto-scaling-group key value propagate-at-launch"

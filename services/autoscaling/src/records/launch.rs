@@ -11,6 +11,9 @@ pub struct Template {
     pub name: String,
     /// On a group as given (`$Latest`, `$Default`, `3`); on an instance the number.
     pub version: String,
+    /// No version was given: `$Default` is meant, and none is shown.
+    #[serde(default)]
+    pub unsaid: bool,
 }
 
 /// See the module's head.
