@@ -42,11 +42,11 @@ class AutoScaling(Calls):
         self.assertEqual(self.show(group)["Tags"], [])
 
     def test_a_launch_template_is_shown_with_the_version_it_was_given(self):
-        template = self.ec2.create_launch_template(LaunchTemplateName="t", LaunchTemplateData={"ImageId": self.image, "InstanceType": "t3.micro"})
-        known = {"LaunchTemplateId": template["LaunchTemplate"]["LaunchTemplateId"], "LaunchTemplateName": "t"}
+        template = self.ec2.create_launch_template(LaunchTemplateName="plain", LaunchTemplateData={"ImageId": self.image, "InstanceType": "t3.micro"})
+        known = {"LaunchTemplateId": template["LaunchTemplate"]["LaunchTemplateId"], "LaunchTemplateName": "plain"}
         for number, given in enumerate(({}, {"Version": "$Default"}, {"Version": "$Latest"}, {"Version": "1"})):
             group = {"AutoScalingGroupName": f"templated-{number}"}
-            self.asg.create_auto_scaling_group(**group, LaunchTemplate={"LaunchTemplateName": "t", **given}, MinSize=0, MaxSize=1, VPCZoneIdentifier=self.subnet)
+            self.asg.create_auto_scaling_group(**group, LaunchTemplate={"LaunchTemplateName": "plain", **given}, MinSize=0, MaxSize=1, VPCZoneIdentifier=self.subnet)
             self.addCleanup(self.asg.delete_auto_scaling_group, **group, ForceDelete=True)
             self.assertEqual(self.show(group)["LaunchTemplate"], {**known, **given})
         # Its instances are told the number, however it was found.

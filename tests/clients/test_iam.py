@@ -262,17 +262,17 @@ class Rights(unittest.TestCase):
         refused = self.refused(self.iam.create_policy_version, PolicyArn=made, PolicyDocument=json.dumps({"Statement": one}))
         self.assertEqual(refused, old)
         # An inline policy may be an old one, and so may a trust policy.
-        self.iam.create_user(UserName="olga")
-        self.iam.put_user_policy(UserName="olga", PolicyName="p", PolicyDocument=json.dumps({"Statement": one}))
+        self.iam.create_user(UserName="oldie")
+        self.iam.put_user_policy(UserName="oldie", PolicyName="p", PolicyDocument=json.dumps({"Statement": one}))
         trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com", "AWS": []}, "Action": "sts:AssumeRole"}
-        self.iam.create_role(RoleName="olga", AssumeRolePolicyDocument=json.dumps({"Statement": trust}))
+        self.iam.create_role(RoleName="oldie", AssumeRolePolicyDocument=json.dumps({"Statement": trust}))
         for text, expected in (
             ("no json", "This policy contains invalid Json"),
             (document({**trust, "Action": ["sts:AssumeRole", "sts:TagSessions"]}), "AssumeRole policy may only specify STS AssumeRole actions."),
             (document({**trust, "Resource": "*"}), "Has prohibited field Resource"),
             (document({**trust, "Principal": {"AWS": []}}), "Missing required field Principal cannot be empty!"),
         ):
-            refused = self.refused(self.iam.update_assume_role_policy, RoleName="olga", PolicyDocument=text)
+            refused = self.refused(self.iam.update_assume_role_policy, RoleName="oldie", PolicyDocument=text)
             self.assertEqual(refused, ("MalformedPolicyDocument", expected))
 
     def test_a_role_is_passed_to_an_instance_profile(self):

@@ -104,6 +104,10 @@ fn show(cx: &Cx, group: &Group, members: &[Arc<Member>]) -> AutoScalingGroup {
         })),
         context: group.context.clone(),
         default_instance_warmup: group.default_instance_warmup,
+        // The one way there is here: zones are kept alike as far as launches in them succeed.
+        availability_zone_distribution: Some(AvailabilityZoneDistribution {
+            capacity_distribution_strategy: Some("balanced-best-effort".to_owned()),
+        }),
         traffic_sources: identifiers.collect(),
         capacity_rebalance: Some(group.capacity_rebalance),
         ..Default::default()
