@@ -14,6 +14,8 @@ use std::cmp::Ordering;
 pub(crate) trait Dialect {
     /// Whether lists stand without a `member` level even if the table has one.
     const ALWAYS_FLAT: bool;
+    /// Whether an empty number, flag or time is as good as none.
+    const EMPTY_IS_NONE: bool;
     /// A value of the wrong type, e.g. `12x` for a number; `key` is its full key.
     fn wrong_type(key: &str, text: &str, what: NotA) -> Error;
     /// Structure where there is none: `what` says it.
@@ -159,6 +161,7 @@ impl<D: Dialect> Walk<D> {
             Kind::List(of) => self.list(node, &of(), flat || D::ALWAYS_FLAT, item, map_names),
             Kind::Map(of) => self.map(node, &of(), flat, map_names),
             _ => match node.text() {
+                Some("") if D::EMPTY_IS_NONE && !matches!(kind, Kind::Text | Kind::Blob) => Ok(Value::Absent),
                 Some(text) if node.children().next().is_none() => {
                     scalar::read(text, kind).map_err(|what| D::wrong_type(node.key(), text, what))
                 }

@@ -9,6 +9,7 @@ struct Query;
 
 impl Dialect for Query {
     const ALWAYS_FLAT: bool = false;
+    const EMPTY_IS_NONE: bool = false;
 
     fn wrong_type(key: &str, text: &str, what: NotA) -> Error {
         Error::sender(

@@ -84,6 +84,8 @@ pub struct Member {
     pub time: TimeFormat,
     /// An idempotency token: clients fill it in, it may be missing on the wire.
     pub token: bool,
+    /// An empty text is a value of its own here, where EC2 takes it for none elsewhere.
+    pub keeps_empty: bool,
     /// Never to be logged.
     pub sensitive: bool,
 }
@@ -103,6 +105,7 @@ pub const fn member(name: &'static str) -> Member {
         location: Location::Body,
         time: TimeFormat::Protocol,
         token: false,
+        keeps_empty: false,
         sensitive: false,
     }
 }
@@ -181,6 +184,10 @@ impl Member {
     }
     pub const fn token(mut self) -> Self {
         self.token = true;
+        self
+    }
+    pub const fn keeps_empty(mut self) -> Self {
+        self.keeps_empty = true;
         self
     }
     pub const fn sensitive(mut self) -> Self {

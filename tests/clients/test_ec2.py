@@ -184,6 +184,47 @@ class Ec2(unittest.TestCase):
             ]
         )
 
+    def test_an_empty_parameter_is_none(self):
+        """As packer's plainest build sends them, and loops that begin with an empty token."""
+        group = self.ec2.create_security_group(GroupName="plain", Description="x", VpcId="")["GroupId"]
+        shown = self.ec2.describe_security_groups(GroupIds=[group], NextToken="")["SecurityGroups"][0]
+        default = self.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
+        self.assertEqual(shown["VpcId"], default)
+        (made,) = self.launch(
+            SecurityGroupIds=[group], KeyName="", SubnetId="", PrivateIpAddress="", UserData="", KernelId="", RamdiskId="", AdditionalInfo="",
+            InstanceInitiatedShutdownBehavior="", IamInstanceProfile={"Name": ""},
+            Placement={"Tenancy": "", "AvailabilityZone": "", "GroupName": "", "HostId": "", "Affinity": ""},
+            CreditSpecification={"CpuCredits": ""}, LaunchTemplate={"LaunchTemplateId": "", "Version": ""},
+        )
+        self.assertEqual([g["GroupId"] for g in self.show(made)["SecurityGroups"]], [group])
+        for call in ("describe_instances", "describe_vpcs", "describe_subnets", "describe_images", "describe_volumes", "describe_tags",
+                     "describe_launch_templates", "describe_network_interfaces", "describe_route_tables", "describe_snapshots"):
+            with self.subTest(call=call):
+                getattr(self.ec2, call)(NextToken="")
+        # A tag's empty value and a filter's are values; an empty attribute takes away what was there.
+        self.ec2.create_tags(Resources=[made], Tags=[{"Key": "bare", "Value": ""}, {"Key": "full", "Value": "x"}])
+        self.ec2.delete_tags(Resources=[made], Tags=[{"Key": "full", "Value": ""}])
+        found = self.ec2.describe_instances(Filters=[{"Name": "tag:bare", "Values": [""]}])["Reservations"]
+        self.assertEqual([i["InstanceId"] for r in found for i in r["Instances"]], [made])
+        self.assertIn({"Key": "full", "Value": "x"}, self.show(made)["Tags"])
+        interface = self.show(made)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+        for text in ("told", ""):
+            self.ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Description={"Value": text})
+            self.assertEqual(self.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"][0]["Description"], text)
+        self.refusals(
+            [
+                ("create_security_group", dict(GroupName="no-text", Description=""), "MissingParameter",
+                 "The request must contain the parameter GroupDescription"),
+                ("run_instances", dict(ImageId="", MinCount=1, MaxCount=1), "MissingParameter", "The request must contain the parameter ImageId"),
+                ("describe_instances", dict(InstanceIds=[""]), "MissingParameter", "The request must contain the parameter InstanceId"),
+                ("run_instances", dict(ImageId=self.image, InstanceType="t3.micro", MinCount=1, MaxCount=1, SecurityGroupIds=[""]), "InvalidParameterValue",
+                 "Value () for parameter groupId is invalid. The value cannot be empty"),
+                ("associate_iam_instance_profile", dict(InstanceId=made, IamInstanceProfile={"Name": ""}), "MissingParameter",
+                 "The request must contain the parameter IamInstanceProfile"),
+                ("delete_vpc", dict(VpcId=""), "MissingParameter", "The request must contain the parameter VpcId"),
+            ]
+        )
+
     def test_an_image_is_taken_copied_and_given_up(self):
         (source,) = self.launch()
         self.wait("instance_running", InstanceIds=[source])

@@ -5,7 +5,7 @@ use kiln_protocol::{Blob, Map, Protocol, ServiceModel, TimeFormat, member, shape
 shape! {
     pub struct Tag {
         key: String = member("Key").required().min(1).max(8),
-        value: Option<String> = member("Value").sensitive(),
+        value: Option<String> = member("Value").keeps_empty().sensitive(),
     }
     pub struct Group {
         name: String = member("Name").required().min(1).max(10).pattern(r"[\w-]+").element("groupName"),

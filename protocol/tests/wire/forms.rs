@@ -24,8 +24,41 @@ fn query_reads_every_kind() {
 #[test]
 fn ec2_lists_have_no_member_level() {
     let lists = "&Names.1=a&Names.2=b%26%3C&Tag.1.Key=k&Tag.1.Value=v&Tag.2.Key=l";
-    let value = ec2::decode(format!("{FORM}{lists}").as_bytes(), Group::SHAPE).unwrap();
-    assert_eq!(Group::from_value(value).unwrap(), full());
+    let form = format!("{FORM}{lists}").replace("Parent.Token=", "Parent.Token=x");
+    let value = ec2::decode(form.as_bytes(), Group::SHAPE).unwrap();
+    let mut expected = full();
+    expected.parent.as_mut().unwrap().token = "x".into();
+    assert_eq!(Group::from_value(value).unwrap(), expected);
+}
+
+/// Packer sends `IamInstanceProfile.Name=`, `Placement.Tenancy=` and `VpcId=` with its plainest build;
+/// DescribeInstances takes `NextToken=`; CreateSecurityGroup without a text in GroupDescription is
+/// answered with MissingParameter. Of numbers and flags AWS's documents are silent.
+#[test]
+fn an_empty_parameter_of_ec2_is_none() {
+    let read = |form: &str| {
+        let value = ec2::decode(form.as_bytes(), Group::SHAPE).expect(form);
+        Group::from_value(value).expect(form)
+    };
+    let named = Group { name: "web".into(), ..Group::default() };
+    for empty in [
+        "State=&Password=&Size=&Ratio=&On=&At=&Http=&Data=",
+        "Parent.State=&Parent.Size=",
+        "Parent=",
+        "Parent.Parent.Password=&Parent.Parent.Names=",
+        "Names=&Tag=&Flat=",
+    ] {
+        assert_eq!(read(&format!("Name=web&Token=t&{empty}")), Group { token: "t".into(), ..named.clone() }, "{empty}");
+    }
+    let missing = ec2::decode(b"Name=&Size=1", Group::SHAPE).unwrap();
+    let refused = kiln_protocol::validate(&missing, Group::SHAPE, kiln_protocol::Protocol::Ec2).unwrap_err();
+    assert_eq!(refused.to_string(), "MissingParameter: The request must contain the parameter Name");
+    // What is a value though it is empty: an item (a filter's value), and what a table says so of.
+    let kept = read("Name=web&Token=t&Names.1=&Tag.1.Key=k&Tag.1.Value=&Tag.2.Key=l");
+    assert_eq!(kept.names, [""]);
+    assert_eq!(kept.tags.iter().map(|tag| tag.value.as_deref()).collect::<Vec<_>>(), [Some(""), None]);
+    // The query protocol takes it as it stands.
+    assert_eq!(group("Name=&Token=&State=").state.as_deref(), Some(""));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! One table for the whole service, because EC2's codes follow no rule (`InvalidVpcID.NotFound`,
 //! `InvalidVolume.NotFound`, `NatGatewayNotFound`). Source: "Error codes for the Amazon EC2 API".
 
+use crate::errors::{invalid_value, missing_parameter};
 use kiln_service_kit::Error;
 use std::str::FromStr;
 
@@ -71,7 +72,29 @@ impl Kind {
     }
 
     fn bad(&self, text: &str) -> Error {
+        match (text, self.resource_type) {
+            // An empty id in a list; elsewhere it is a parameter that was not given.
+            ("", "security-group") => {
+                return invalid_value("Value () for parameter groupId is invalid. The value cannot be empty");
+            }
+            ("", _) => return missing_parameter(&self.parameter()),
+            _ => {}
+        }
         Error::sender(self.malformed, format!("Invalid id: \"{text}\" (expecting \"{}...\")", self.prefix))
+    }
+
+    /// The parameter that names one: `InstanceId`.
+    fn parameter(&self) -> String {
+        match self.resource_type {
+            "elastic-ip" => "AllocationId".to_owned(),
+            "elastic-ip-association" | "route-table-association" => "AssociationId".to_owned(),
+            "natgateway" => "NatGatewayId".to_owned(),
+            other => {
+                let words = other.split('-').filter(|word| !word.is_empty());
+                let capital = |word: &str| format!("{}{}", word[..1].to_uppercase(), &word[1..]);
+                words.map(capital).chain(["Id".to_owned()]).collect()
+            }
+        }
     }
 
     /// There is none of this id.

@@ -25,6 +25,9 @@ pub struct Quirk {
     /// The service takes what the model's pattern does not.
     #[serde(default)]
     pub no_pattern: bool,
+    /// An empty text is a value of its own (ec2 takes empty parameters for none).
+    #[serde(default)]
+    pub keeps_empty: bool,
     /// Of a whole structure (`"ListObjectsV2Response"`): the root element of its XML, which botocore's
     /// models do not have.
     pub root: Option<String>,

@@ -29,7 +29,10 @@ impl Generator<'_> {
             let ty = self.field_type(shape_name, member, target, required, &quirk)?;
             let payload = shape.payload.as_ref() == Some(name);
             let any_text = quirk.no_pattern.then(|| Shape { pattern: None, ..target.clone() });
-            let table = self.table(name, member, any_text.as_ref().unwrap_or(target), input, required, payload)?;
+            let mut table = self.table(name, member, any_text.as_ref().unwrap_or(target), input, required, payload)?;
+            if quirk.keeps_empty {
+                table.push_str(".keeps_empty()");
+            }
             fields.push_str(&format!("        {field}: {ty} = {table},\n"));
         }
         let root = self.quirks.root(type_name).map(|root| format!(" as {root:?}")).unwrap_or_default();

@@ -66,7 +66,7 @@ shape! {
         value: Option<bool> = member("Value").element("value"),
     }
     pub struct AttributeValue {
-        value: Option<String> = member("Value").element("value"),
+        value: Option<String> = member("Value").element("value").keeps_empty(),
     }
     pub struct AvailabilityZone {
         opt_in_status: Option<String> = member("OptInStatus").element("optInStatus"),

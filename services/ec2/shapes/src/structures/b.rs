@@ -20,11 +20,11 @@ shape! {
         cpu: Option<CpuPerformanceFactorRequest> = member("Cpu"),
     }
     pub struct BlobAttributeValue {
-        value: Option<Blob> = member("Value").element("value"),
+        value: Option<Blob> = member("Value").element("value").keeps_empty(),
     }
     pub struct BlockDeviceMapping {
         ebs: Option<EbsBlockDevice> = member("Ebs").element("ebs"),
-        no_device: Option<String> = member("NoDevice").element("noDevice"),
+        no_device: Option<String> = member("NoDevice").element("noDevice").keeps_empty(),
         device_name: Option<String> = member("DeviceName").element("deviceName"),
         virtual_name: Option<String> = member("VirtualName").element("virtualName"),
     }

@@ -39,7 +39,7 @@ shape! {
         device_name: Option<String> = member("DeviceName"),
         virtual_name: Option<String> = member("VirtualName"),
         ebs: Option<LaunchTemplateEbsBlockDeviceRequest> = member("Ebs"),
-        no_device: Option<String> = member("NoDevice"),
+        no_device: Option<String> = member("NoDevice").keeps_empty(),
     }
     pub struct LaunchTemplateCapacityReservationSpecificationRequest {
         capacity_reservation_preference: Option<String> = member("CapacityReservationPreference").one_of(enums::CAPACITY_RESERVATION_PREFERENCE),

@@ -7,7 +7,7 @@ use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 shape! {
     pub struct Tag {
         key: Option<String> = member("Key").element("key"),
-        value: Option<String> = member("Value").element("value"),
+        value: Option<String> = member("Value").element("value").keeps_empty(),
     }
     pub struct TagDescription {
         key: Option<String> = member("Key").element("key"),
