@@ -13,6 +13,7 @@ mod errors;
 mod operations;
 mod records;
 mod resources;
+mod roles;
 mod targets;
 mod templates;
 

@@ -375,7 +375,8 @@ async fn passed(cx: &Cx, profile: &Json) -> Result<Vec<Target>, Error> {
     let roles = found.map(|profile| profile.roles).unwrap_or_default().into_iter().filter_map(|role| role.arn);
     let target = |arn: String| Target {
         action: Some("iam:PassRole"),
-        ..Target::new(arn).with("iam:PassedToService", "ec2.amazonaws.com")
+        keys: launch::passing_conditions(cx, "*").map(|(key, value)| (key.to_owned(), value)).into(),
+        ..Target::new(arn)
     };
     Ok(roles.map(target).collect())
 }

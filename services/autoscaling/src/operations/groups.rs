@@ -7,7 +7,7 @@ use crate::controllers::cause;
 use crate::controllers::select::POLICIES;
 use crate::errors::{self, refuse, validation};
 use crate::records::{Activity, Group, LaunchConfiguration, TargetGroup, TargetGroupState};
-use crate::{changes, templates};
+use crate::{changes, roles, templates};
 use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::collections::BTreeMap;
@@ -42,6 +42,10 @@ async fn create_auto_scaling_group(
             ("CapacityReservationSpecification", request.capacity_reservation_specification.is_some()),
             ("InstanceLifecyclePolicy", request.instance_lifecycle_policy.is_some()),
             ("DeletionProtection", is_other(&request.deletion_protection, "none")),
+            // Only instance refreshes and scaling policies wait for it.
+            ("DefaultInstanceWarmup", request.default_instance_warmup.is_some_and(|seconds| seconds > 0)),
+            // "Reserved", and nothing more, in the API Reference.
+            ("Context", request.context.is_some()),
         ],
     )?;
     let name = request.auto_scaling_group_name.clone();
@@ -60,6 +64,9 @@ async fn create_auto_scaling_group(
             ));
         }
     };
+    if let Some(arn) = &request.service_linked_role_arn {
+        roles::pass_service_linked(cx, arn).await?;
+    }
     let placement = placement(cx, request.vpc_zone_identifier.as_deref(), &request.availability_zones).await?;
     let target_groups = target_groups(&request.target_group_arns, &request.traffic_sources)?;
     check_target_groups(cx, &target_groups).await?;
@@ -87,7 +94,7 @@ async fn create_auto_scaling_group(
         tags,
         hooks,
         default_instance_warmup: request.default_instance_warmup.filter(|n| *n >= 0),
-        context: request.context,
+        context: None,
         capacity_rebalance: false,
         enabled_metrics: vec![],
         service_linked_role: request.service_linked_role_arn,
@@ -145,6 +152,10 @@ async fn update_auto_scaling_group(
             ("CapacityReservationSpecification", request.capacity_reservation_specification.is_some()),
             ("InstanceLifecyclePolicy", request.instance_lifecycle_policy.is_some()),
             ("DeletionProtection", is_other(&request.deletion_protection, "none")),
+            // Only instance refreshes and scaling policies wait for it.
+            ("DefaultInstanceWarmup", request.default_instance_warmup.is_some_and(|seconds| seconds > 0)),
+            // "Reserved", and nothing more, in the API Reference.
+            ("Context", request.context.is_some()),
         ],
     )?;
     let name = request.auto_scaling_group_name.clone();
@@ -158,6 +169,9 @@ async fn update_auto_scaling_group(
         Some(template) => Some(templates::check(cx, template).await?),
         None => None,
     };
+    if let Some(arn) = &request.service_linked_role_arn {
+        roles::pass_service_linked(cx, arn).await?;
+    }
     let health = request.health_check_type.as_deref().map(|given| health_check_type(Some(given))).transpose()?;
     let policies = match request.termination_policies.is_empty() {
         true => None,
@@ -207,7 +221,6 @@ async fn update_auto_scaling_group(
             group.termination_policies = policies.unwrap_or(group.termination_policies);
             group.new_instances_protected =
                 request.new_instances_protected_from_scale_in.unwrap_or(group.new_instances_protected);
-            group.context = request.context.or(group.context);
             group.service_linked_role = request.service_linked_role_arn.or(group.service_linked_role);
             if let Some(warmup) = request.default_instance_warmup {
                 group.default_instance_warmup = (warmup >= 0).then_some(warmup);

@@ -3,6 +3,7 @@
 use super::page_size;
 use crate::errors::{self, bad_token, refuse, validation};
 use crate::records::{self, Device, Group};
+use crate::roles;
 use kiln_autoscaling_shapes::*;
 use kiln_ec2_shapes::DescribeImagesRequest;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
@@ -45,6 +46,9 @@ async fn create_launch_configuration(
         true => validation(format!("AMI {image} is invalid: {}", error.message)),
         false => error,
     })?;
+    if let Some(profile) = &request.iam_instance_profile {
+        roles::pass_profile(cx, profile).await?;
+    }
     let metadata = request.metadata_options.unwrap_or_default();
     // AWS's default is detailed monitoring; there are no metrics, so it is off and cannot be had.
     let monitoring = request.instance_monitoring.and_then(|m| m.enabled).unwrap_or(false);

@@ -9,11 +9,13 @@
 mod check;
 mod make;
 mod merge;
+mod passing;
 mod resolve;
 
 pub use check::{check_device_index, check_hop_limit, not_ebs_optimized};
 pub use make::make;
 pub use merge::with_template;
+pub use passing::{conditions as passing_conditions, followed};
 pub use resolve::{profile, resolve};
 
 use crate::errors::invalid_value;

@@ -3,6 +3,7 @@
 //! the transaction in `make`.
 
 use super::check::check;
+use super::passing::{Profile, passed};
 use crate::disk_size::DiskSize;
 use crate::errors::{invalid_value, missing_parameter};
 use crate::image_lookup;
@@ -14,7 +15,6 @@ use crate::operations::private_addresses::wanted as addresses;
 use crate::records::{Image, InstanceOptions, MetadataOptions, ProfileAssociation};
 use crate::tags::{self, Tags};
 use kiln_ec2_shapes::{BlockDeviceMapping, IamInstanceProfileSpecification, RunInstancesRequest};
-use kiln_iam_shapes::GetInstanceProfileRequest;
 use kiln_service_kit::{Cx, Error};
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ pub async fn resolve(cx: &Cx, request: &RunInstancesRequest) -> Result<Resolved,
     }
     let profile = match &request.iam_instance_profile {
         None => None,
-        Some(given) => Some(profile(cx, given).await?),
+        Some(given) => Some(profile(cx, given, "*").await?),
     };
     let among = ["instance", "volume", "network-interface", "spot-instances-request"];
     let tagged = |kind| tags::specified_among(cx, &own_tags(request), kind, &among);
@@ -161,39 +161,14 @@ fn template_tags(request: &RunInstancesRequest) -> Tags {
         .collect()
 }
 
-/// The instance profile of that name or ARN; the caller must be allowed to pass its role.
-pub async fn profile(cx: &Cx, given: &IamInstanceProfileSpecification) -> Result<ProfileAssociation, Error> {
-    let (name, parameter, value) = match (&given.name, &given.arn) {
-        (Some(_), Some(_)) => {
-            return Err(crate::errors::invalid_combination(
-                "The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'",
-            ));
-        }
-        (Some(name), None) => (name.as_str(), "name", name),
-        (None, Some(arn)) => (arn.rsplit('/').next().unwrap_or(arn), "arn", arn),
-        (None, None) => return Err(missing_parameter("IamInstanceProfile.Name or IamInstanceProfile.Arn")),
-    };
-    let bad = || {
-        invalid_value(format!(
-            "Value ({value}) for parameter iamInstanceProfile.{parameter} is invalid. Invalid IAM Instance Profile {}",
-            if parameter == "arn" { "ARN" } else { "name" }
-        ))
-    };
-    let request = GetInstanceProfileRequest { instance_profile_name: name.to_owned() };
-    let found = cx.as_service("ec2.amazonaws.com").call(request).await;
-    let profile = match found {
-        Ok(answer) => answer.instance_profile.ok_or_else(bad)?,
-        Err(error) if error.is("NoSuchEntity") || error.is("ValidationError") => return Err(bad()),
-        Err(error) => return Err(error),
-    };
-    let (Some(arn), Some(id)) = (profile.arn, profile.instance_profile_id) else { return Err(bad()) };
-    if given.arn.as_ref().is_some_and(|given| *given != arn) {
-        return Err(bad());
-    }
-    let roles: Vec<String> = profile.roles.iter().filter_map(|role| role.arn.clone()).collect();
-    if !roles.is_empty() {
-        cx.authorize("iam:PassRole", &roles, &[("iam:PassedToService", "ec2.amazonaws.com".to_owned())])?;
-    }
+/// The association of the instance profile that an instance gets; the caller must be allowed to pass
+/// its role to it.
+pub async fn profile(
+    cx: &Cx,
+    given: &IamInstanceProfileSpecification,
+    instance: &str,
+) -> Result<ProfileAssociation, Error> {
+    let Profile { arn, id, .. } = passed(cx, given, instance).await?;
     Ok(ProfileAssociation { association: format!("iip-assoc-{}", cx.ids().hex(17)), arn, id, at: cx.now() })
 }
 

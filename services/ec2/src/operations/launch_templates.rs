@@ -5,6 +5,7 @@ use crate::filters::{Filters, flag, maybe, one};
 use crate::image_lookup;
 use crate::instance_shown::Around;
 use crate::kinds;
+use crate::launch;
 use crate::lookup;
 use crate::records::{Instance, LaunchTemplate, TemplateVersion};
 use crate::tags;
@@ -96,6 +97,9 @@ async fn create_launch_template_version(
     request: CreateLaunchTemplateVersionRequest,
 ) -> Result<CreateLaunchTemplateVersionResponse, Error> {
     check_data(&request.launch_template_data)?;
+    let (id, name) = (request.launch_template_id.as_deref(), request.launch_template_name.as_deref());
+    let of = find(cx, id, name)?;
+    launch::followed(cx, &of.id, "$Latest", Some(&version_data(&of, &request)?)).await?;
     let hash = request_hash(&CreateLaunchTemplateVersionRequest { client_token: None, ..request.clone() });
     let version = cx
         .store()
@@ -116,13 +120,7 @@ async fn create_launch_template_version(
                     format!("A launch template can have at most {MOST_VERSIONS} versions."),
                 ));
             }
-            let data = match request.source_version.as_deref() {
-                None => request.launch_template_data.clone(),
-                Some(source) => {
-                    let source = version_of(&template, Some(source))?;
-                    over(&template.versions[&source].data, &request.launch_template_data)?
-                }
-            };
+            let data = version_data(&template, &request)?;
             template.latest_given += 1;
             let number = template.latest_given;
             let version = TemplateVersion {
@@ -148,6 +146,20 @@ async fn create_launch_template_version(
     Ok(CreateLaunchTemplateVersionResponse { launch_template_version: shown.pop(), warning: None })
 }
 
+/// What a new version holds: what is given, over its source version where one is named.
+fn version_data(
+    template: &LaunchTemplate,
+    request: &CreateLaunchTemplateVersionRequest,
+) -> Result<RequestLaunchTemplateData, Error> {
+    match request.source_version.as_deref() {
+        None => Ok(request.launch_template_data.clone()),
+        Some(source) => {
+            let source = version_of(template, Some(source))?;
+            over(&template.versions[&source].data, &request.launch_template_data)
+        }
+    }
+}
+
 async fn delete_launch_template(
     cx: &Cx,
     request: DeleteLaunchTemplateRequest,
@@ -169,6 +181,15 @@ async fn delete_launch_template_versions(
     request: DeleteLaunchTemplateVersionsRequest,
 ) -> Result<DeleteLaunchTemplateVersionsResponse, Error> {
     let mut answer = DeleteLaunchTemplateVersionsResponse::default();
+    let of = find(cx, request.launch_template_id.as_deref(), request.launch_template_name.as_deref())?;
+    let stays = |(number, _): &(&i64, &TemplateVersion)| {
+        **number == of.default_version || !request.versions.contains(&number.to_string())
+    };
+    if let Some((number, version)) = of.versions.iter().rfind(stays)
+        && *number != of.latest()
+    {
+        launch::followed(cx, &of.id, "$Latest", Some(&version.data)).await?;
+    }
     cx.store()
         .write(|tx| {
             let (id, name) = (request.launch_template_id.as_deref(), request.launch_template_name.as_deref());
@@ -219,6 +240,9 @@ async fn modify_launch_template(
     let Some(default) = request.default_version.as_deref() else {
         return Err(missing_parameter("SetDefaultVersion"));
     };
+    let of = find(cx, request.launch_template_id.as_deref(), request.launch_template_name.as_deref())?;
+    let version = of.versions.get(&version_of(&of, Some(default))?);
+    launch::followed(cx, &of.id, "$Default", version.map(|version| &version.data)).await?;
     let template = cx
         .store()
         .write(|tx| {

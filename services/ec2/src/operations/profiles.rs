@@ -28,7 +28,7 @@ async fn associate(
     request: AssociateIamInstanceProfileRequest,
 ) -> Result<AssociateIamInstanceProfileResponse, Error> {
     kinds::INSTANCE.parse::<InstanceId>(&request.instance_id)?;
-    let profile = launch::profile(cx, &request.iam_instance_profile).await?;
+    let profile = launch::profile(cx, &request.iam_instance_profile, &request.instance_id).await?;
     let shown = cx
         .store()
         .write(|tx| {
@@ -89,7 +89,12 @@ async fn replace(
     cx: &Cx,
     request: ReplaceIamInstanceProfileAssociationRequest,
 ) -> Result<ReplaceIamInstanceProfileAssociationResponse, Error> {
-    let profile = launch::profile(cx, &request.iam_instance_profile).await?;
+    let of = cx.store().list::<Instance>(cx.scope())?.into_iter().find(|(_, instance)| {
+        instance.profile.as_ref().is_some_and(|profile| profile.association == request.association_id)
+    });
+    // One that is not there is said below.
+    let of = of.map_or_else(|| "*".to_owned(), |(id, _)| id.to_string());
+    let profile = launch::profile(cx, &request.iam_instance_profile, &of).await?;
     let shown = cx
         .store()
         .write(|tx| {
