@@ -2,7 +2,7 @@
 
 use crate::{Caller, Error, Grant, IdSource, Platform, Request, ResourcePolicy, Scope, Store, Streams, operation};
 use kiln_clock::Timestamp;
-use kiln_protocol::Shape;
+use kiln_protocol::{Protocol, Shape};
 use std::sync::Arc;
 
 /// The context of one call or one controller pass. Cheap to clone.
@@ -16,6 +16,8 @@ pub struct Cx {
     source_vpc: Option<Arc<str>>,
     request_host: Option<Arc<str>>,
     streams: Option<Arc<Streams>>,
+    /// Instead of the platform's, in a dry run.
+    rehearsal: Option<Store>,
 }
 
 impl Cx {
@@ -30,6 +32,7 @@ impl Cx {
             source_vpc: None,
             request_host: None,
             streams: None,
+            rehearsal: None,
         }
     }
 
@@ -72,6 +75,17 @@ impl Cx {
     /// The same context with a service acting by itself.
     pub fn as_service(&self, service: &str) -> Self {
         self.as_caller(Caller::service(service, &self.scope.account))
+    }
+
+    /// The same context in a dry run: what would be written ends the call instead.
+    pub fn rehearsing(&self) -> Self {
+        Self { rehearsal: Some(self.platform.store().rehearsing()), ..self.clone() }
+    }
+
+    /// The same context, also in a dry run writing for good: what is there anyway as soon as somebody
+    /// looks (a region's default VPC).
+    pub fn for_good(&self) -> Self {
+        Self { rehearsal: None, ..self.clone() }
     }
 
     /// The same context in another region.
@@ -117,7 +131,7 @@ impl Cx {
         self.streams.as_ref()
     }
     pub fn store(&self) -> &Store {
-        self.platform.store()
+        self.rehearsal.as_ref().unwrap_or_else(|| self.platform.store())
     }
     pub fn ids(&self) -> &IdSource {
         self.platform.ids()
@@ -162,7 +176,12 @@ impl Cx {
             .ok_or_else(|| Error::not_built(format!("{}:{}", R::SERVICE.signing_name, R::OPERATION)))?;
         // A typed request cannot leave a list out; an empty one means that, and must not meet a
         // model's least length.
-        let value = operation::invoke(self, operation, request.to_value().without_empty()).await?;
+        let mut value = request.to_value().without_empty();
+        if R::SERVICE.protocol == Protocol::Ec2 {
+            // As if it had come from outside.
+            value = kiln_protocol::ec2::without_blanks(value, operation.input);
+        }
+        let value = operation::invoke(self, operation, value).await?;
         R::Response::from_value(value)
     }
 }

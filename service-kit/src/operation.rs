@@ -14,7 +14,8 @@ pub struct Operation {
     pub input: &'static StructShape,
     pub output: &'static StructShape,
     pub http: Http,
-    /// Authorizes, then handles. The flag is `DryRun`.
+    /// Authorizes, then handles. The flag is `DryRun`: handled on a store that writes nothing, so that
+    /// it says of what is wrong what the call itself would.
     pub call: for<'a> fn(&'a Cx, Value, bool) -> Answer<'a>,
 }
 
@@ -56,7 +57,7 @@ async fn checked(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, 
 
 #[doc(hidden)]
 pub fn dry_run_passed() -> Error {
-    Error::sender("DryRunOperation", "Request would have succeeded, but DryRun flag is set.").with_status(412)
+    kiln_store::StoreError::Rehearsed.into()
 }
 
 #[doc(hidden)]
@@ -111,8 +112,11 @@ macro_rules! operation {
                     let ($cx, $in) = (cx, &input);
                     $authorize?;
                 }
-                if dry_run { return Err($crate::__dry_run_passed()); }
+                // A dry run does all of it, up to what would be written.
+                let rehearsal = dry_run.then(|| cx.rehearsing());
+                let cx = rehearsal.as_ref().unwrap_or(cx);
                 let answer: <$input as $crate::Request>::Response = $handler(cx, input).await.map_err($crate::Error::from)?;
+                if dry_run { return Err($crate::__dry_run_passed()); }
                 Ok($crate::__Shape::to_value(&answer))
             }),
         }

@@ -59,6 +59,9 @@ pub enum StoreError {
         /// Which process, as far as known.
         holder: String,
     },
+    /// A rehearsal has come to where it would have been written.
+    #[error("nothing was written: this was a rehearsal")]
+    Rehearsed,
     /// The database was written by a newer version.
     #[error(
         "{} has schema version {found}, this kiln knows up to {known}: use the newer kiln that wrote it",

@@ -21,7 +21,11 @@ const FEED_LENGTH: usize = 4096;
 
 /// The store. Cheap to clone; the last clone to go finishes what is queued and closes the file.
 #[derive(Clone)]
-pub struct Store(Arc<Handle>);
+pub struct Store {
+    handle: Arc<Handle>,
+    /// Whether nothing is ever written by it; see [`Store::rehearsing`].
+    rehearses: bool,
+}
 
 /// How busy the store has been since it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,14 +89,20 @@ impl Store {
                 path: path.to_owned(),
                 source: Arc::new(e),
             })?;
-        Ok(Store(Arc::new(Handle { shared, thread: Some(thread) })))
+        Ok(Store { handle: Arc::new(Handle { shared, thread: Some(thread) }), rehearses: false })
     }
 
     /// A store for simulations: the same meaning, but no disk and no thread. A write is committed
     /// when its function returns, so a run's order is always the same.
     pub fn in_memory(clock: Clock) -> Store {
         let shared = Arc::new(Shared::new(clock, 0, History::in_memory()));
-        Store(Arc::new(Handle { shared, thread: None }))
+        Store { handle: Arc::new(Handle { shared, thread: None }), rehearses: false }
+    }
+
+    /// The same store for trying out what a call would do: its transactions run as ever, but one that
+    /// would have changed something ends with [`StoreError::Rehearsed`], and nothing is written.
+    pub fn rehearsing(&self) -> Store {
+        Store { rehearses: true, ..self.clone() }
     }
 
     /// A record. One that does not read as `R` is an error that names it, never a default.
@@ -175,7 +185,7 @@ impl Store {
     }
 
     fn shared(&self) -> &Shared {
-        &self.0.shared
+        &self.handle.shared
     }
 
     /// Runs `f` and queues what it wrote. Returns its outcome and what to wait for before telling.
@@ -195,6 +205,9 @@ impl Store {
             Ok(_) => tx.finish(),
             Err(_) => Default::default(),
         };
+        if self.rehearses && !changes.is_empty() {
+            return Err(StoreError::Rehearsed.into());
+        }
         if changes.is_empty() && !saw_queued {
             return Ok((outcome, None));
         }
@@ -203,7 +216,7 @@ impl Store {
             let commit = Arc::new(Commit { sequence: head.sequence, at, changes });
             Prepared { commit, values }
         });
-        if self.0.thread.is_none() {
+        if self.handle.thread.is_none() {
             prepared.into_iter().for_each(|prepared| shared.apply(prepared));
             return Ok((outcome, None));
         }

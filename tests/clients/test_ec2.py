@@ -72,7 +72,7 @@ class Ec2(unittest.TestCase):
                 ("delete_subnet", dict(SubnetId=f"subnet-{nothing}"), "InvalidSubnetID.NotFound",
                  f"The subnet ID 'subnet-{nothing}' does not exist"),
                 ("create_vpc", dict(CidrBlock="10.0.0.0/8"), "InvalidVpc.Range", "The CIDR '10.0.0.0/8' is invalid."),
-                ("delete_vpc", dict(VpcId=vpc, DryRun=True), "DryRunOperation", "Request would have succeeded, but DryRun flag is set."),
+                ("delete_vpc", dict(VpcId=vpc, DryRun=True), "DependencyViolation", f"The vpc '{vpc}' has dependencies and cannot be deleted."),
             ]
         )
         ec2.disassociate_route_table(AssociationId=association)

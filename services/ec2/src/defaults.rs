@@ -30,6 +30,7 @@ pub async fn ensure_defaults(cx: &Cx) -> Result<(), Error> {
     if cx.store().get::<ScopeReady>(cx.scope(), KEY)?.is_some() {
         return Ok(());
     }
+    let cx = &cx.for_good();
     cx.store()
         .write(|tx| {
             if tx.get::<ScopeReady>(cx.scope(), KEY)?.is_some() {
