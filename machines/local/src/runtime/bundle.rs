@@ -8,6 +8,7 @@ use crate::machines::stage::Stage;
 use kiln_machines_spec::{Entry, MachineSpec, Program, SEED_DIR};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What the first process of a machine may do, all within its user namespace.
 /// Left out: modules, raw I/O, clocks, the kernel's log, security modules.
