@@ -107,6 +107,28 @@ class Networks(Ec2):
         made = ec2.create_default_subnet(AvailabilityZone="us-east-1b")["Subnet"]
         self.assertTrue(made["DefaultForAz"] and made["MapPublicIpOnLaunch"])
 
+    def test_aws_s_own_prefix_lists(self):
+        ec2 = self.ec2
+        lists = {each["PrefixListName"]: each for each in ec2.describe_prefix_lists()["PrefixLists"]}
+        self.assertEqual(sorted(lists), ["com.amazonaws.us-east-1.dynamodb", "com.amazonaws.us-east-1.s3"])
+        s3 = lists["com.amazonaws.us-east-1.s3"]
+        self.assertEqual(s3["Cidrs"], ["169.254.169.254/32"], "where S3 is for machines")
+        self.assertEqual(lists["com.amazonaws.us-east-1.dynamodb"]["Cidrs"], [], "it is not built")
+        named = [{"Name": "prefix-list-name", "Values": ["com.amazonaws.*.s3"]}]
+        self.assertEqual([each["PrefixListId"] for each in ec2.describe_managed_prefix_lists(Filters=named)["PrefixLists"]], [s3["PrefixListId"]])
+        entries = ec2.get_managed_prefix_list_entries(PrefixListId=s3["PrefixListId"])["Entries"]
+        self.assertEqual([each["Cidr"] for each in entries], s3["Cidrs"])
+        self.assertEqual(self.refused(ec2.get_managed_prefix_list_entries, PrefixListId="pl-00000000"), "InvalidPrefixListID.NotFound")
+        group = ec2.create_security_group(GroupName="to-s3", Description="to S3", VpcId=self.vpc)["GroupId"]
+        to_s3 = [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "PrefixListIds": [{"PrefixListId": s3["PrefixListId"], "Description": "S3"}]}]
+        rule = ec2.authorize_security_group_egress(GroupId=group, IpPermissions=to_s3)["SecurityGroupRules"][0]
+        self.assertEqual(rule["PrefixListId"], s3["PrefixListId"])
+        shown = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissionsEgress"]
+        self.assertIn(to_s3[0]["PrefixListIds"], [each["PrefixListIds"] for each in shown])
+        self.assertEqual(self.refused(ec2.authorize_security_group_egress, GroupId=group, IpPermissions=to_s3), "InvalidPermission.Duplicate")
+        ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
+        ec2.delete_security_group(GroupId=group)
+
     def test_what_there_is_of_it_and_what_not(self):
         ec2, here = self.ec2, [{"Name": "vpc-id", "Values": [self.vpc]}]
         self.assertIn("us-east-1", [r["RegionName"] for r in ec2.describe_regions()["Regions"]])
@@ -116,8 +138,6 @@ class Networks(Ec2):
         self.assertIn(("domain-name-servers", "AmazonProvidedDNS"), [(c["Key"], c["Values"][0]["Value"]) for c in shown])
         lists = ec2.describe_network_acls(Filters=here)["NetworkAcls"]
         self.assertEqual([each["IsDefault"] for each in lists], [True])
-        self.assertEqual(ec2.describe_managed_prefix_lists()["PrefixLists"], [])
-        self.assertEqual(ec2.describe_prefix_lists()["PrefixLists"], [])
         self.assertEqual(ec2.describe_egress_only_internet_gateways()["EgressOnlyInternetGateways"], [])
         self.assertEqual(ec2.describe_vpc_endpoints(Filters=here)["VpcEndpoints"], [])
         self.assertEqual(ec2.describe_vpc_peering_connections()["VpcPeeringConnections"], [])

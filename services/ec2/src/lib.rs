@@ -27,6 +27,7 @@ mod machine_stories;
 mod metadata;
 mod network_spec;
 mod operations;
+mod prefix_lists;
 mod provided;
 mod records;
 mod resources;

@@ -1,5 +1,6 @@
 //! From records to what the machine driver is asked for: one VPC, whole. Pure.
 
+use crate::prefix_lists;
 use crate::records::*;
 use kiln_machines_spec as host;
 use kiln_machines_spec::{Direction, InterfaceOwner, InterfaceSpec, PortRange, Protocol, Rule, VpcSpec};
@@ -180,7 +181,7 @@ fn groups(interfaces: &[InterfaceSpec], records: &VpcRecords) -> Vec<host::Secur
         .iter()
         .filter(|group| needed.contains(group.id.as_str()))
         .map(|group| {
-            let mut rules: Vec<Rule> = group.rules.iter().filter_map(|r| rule(r, &known)).collect();
+            let mut rules: Vec<Rule> = group.rules.iter().flat_map(|r| rules(r, &known)).collect();
             rules.sort();
             rules.dedup();
             host::SecurityGroupSpec { id: host::GroupId::new(group.id.as_str()), rules }
@@ -188,16 +189,21 @@ fn groups(interfaces: &[InterfaceSpec], records: &VpcRecords) -> Vec<host::Secur
         .collect()
 }
 
-fn rule(rule: &GroupRule, known: &dyn Fn(&str) -> bool) -> Option<Rule> {
-    let peer = match &rule.peer {
-        RulePeer::Cidr(cidr) => host::Peer::Cidr { cidr: *cidr },
+/// None for a rule that no IPv4 packet can match.
+fn rules(rule: &GroupRule, known: &dyn Fn(&str) -> bool) -> Vec<Rule> {
+    let peers = match &rule.peer {
+        RulePeer::Cidr(cidr) => vec![host::Peer::Cidr { cidr: *cidr }],
         // There are no IPv6 packets, and nobody is in a group that is gone.
-        RulePeer::CidrV6(_) => return None,
-        RulePeer::Group(id) if known(id) => host::Peer::Group { group: host::GroupId::new(id.as_str()) },
-        RulePeer::Group(_) => return None,
+        RulePeer::CidrV6(_) => vec![],
+        RulePeer::Group(id) if known(id) => vec![host::Peer::Group { group: host::GroupId::new(id.as_str()) }],
+        RulePeer::Group(_) => vec![],
+        RulePeer::PrefixList { name, .. } => {
+            prefix_lists::by_name(name.clone()).entries.into_iter().map(|cidr| host::Peer::Cidr { cidr }).collect()
+        }
     };
     let direction = if rule.egress { Direction::Egress } else { Direction::Ingress };
-    Some(Rule { direction, protocol: protocol(&rule.traffic)?, peer })
+    let Some(protocol) = protocol(&rule.traffic) else { return vec![] };
+    peers.into_iter().map(|peer| Rule { direction, protocol, peer }).collect()
 }
 
 /// None for a rule that no IPv4 packet can match.

@@ -34,9 +34,6 @@ pub fn from_permissions(
 ) -> Result<Vec<Asked>, Error> {
     let mut asked = vec![];
     for permission in permissions {
-        if !permission.prefix_list_ids.is_empty() {
-            return Err(Error::not_built("security group rules with a prefix list"));
-        }
         let traffic = traffic(permission.ip_protocol.as_deref(), permission.from_port, permission.to_port)?;
         let before = asked.len();
         let mut add = |peer, description: &Option<String>| -> Result<(), Error> {
@@ -49,6 +46,9 @@ pub fn from_permissions(
         for range in &permission.ipv6_ranges {
             add(RulePeer::CidrV6(cidr_v6(range.cidr_ipv6.as_deref().unwrap_or(""))?), &range.description)?;
         }
+        for list in &permission.prefix_list_ids {
+            add(peer_list(cx, list.prefix_list_id.as_deref().unwrap_or(""))?, &list.description)?;
+        }
         for pair in &permission.user_id_group_pairs {
             add(peer_group(tx, cx, group, pair)?, &pair.description)?;
         }
@@ -60,6 +60,15 @@ pub fn from_permissions(
         }
     }
     Ok(asked)
+}
+
+/// A prefix list as the other end of a rule: one of AWS's own, as no others can be made.
+fn peer_list(cx: &Cx, id: &str) -> Result<RulePeer, Error> {
+    let list = crate::prefix_lists::of_region(cx.region()).into_iter().find(|list| list.id == id);
+    let list = list.ok_or_else(|| {
+        Error::sender("InvalidPrefixListID.NotFound", format!("The prefix list ID '{id}' does not exist"))
+    })?;
+    Ok(RulePeer::PrefixList { id: list.id, name: list.name })
 }
 
 /// A group as the other end of a rule: of the same account and VPC.
@@ -172,6 +181,7 @@ pub fn in_words(asked: &Asked) -> String {
         RulePeer::Cidr(cidr) => cidr.to_string(),
         RulePeer::CidrV6(cidr) => cidr.clone(),
         RulePeer::Group(id) => id.to_string(),
+        RulePeer::PrefixList { id, .. } => id.clone(),
     };
     let traffic = match (asked.traffic.protocol.as_str(), asked.traffic.from_port, asked.traffic.to_port) {
         ("-1", _, _) => "ALL".to_owned(),
@@ -210,6 +220,9 @@ pub fn permissions(cx: &Cx, group: &SecurityGroup, egress: bool) -> Vec<IpPermis
         match &rule.peer {
             RulePeer::Cidr(cidr) => at.ip_ranges.push(IpRange { description, cidr_ip: Some(cidr.to_string()) }),
             RulePeer::CidrV6(cidr) => at.ipv6_ranges.push(Ipv6Range { description, cidr_ipv6: Some(cidr.clone()) }),
+            RulePeer::PrefixList { id, .. } => {
+                at.prefix_list_ids.push(shapes::PrefixListId { description, prefix_list_id: Some(id.clone()) })
+            }
             RulePeer::Group(id) => at.user_id_group_pairs.push(UserIdGroupPair {
                 description,
                 user_id: Some(cx.account().to_owned()),
@@ -241,6 +254,7 @@ pub fn shown(cx: &Cx, group: &SecurityGroup, rule: &GroupRule) -> shapes::Securi
     match &rule.peer {
         RulePeer::Cidr(cidr) => shown.cidr_ipv4 = Some(cidr.to_string()),
         RulePeer::CidrV6(cidr) => shown.cidr_ipv6 = Some(cidr.clone()),
+        RulePeer::PrefixList { id, .. } => shown.prefix_list_id = Some(id.clone()),
         RulePeer::Group(id) => {
             shown.referenced_group_info = Some(ReferencedSecurityGroup {
                 group_id: Some(id.to_string()),

@@ -719,6 +719,13 @@ shape! {
         dry_run: Option<bool> = member("DryRun"),
         instance_id: String = member("InstanceId").required(),
     }
+    pub struct GetManagedPrefixListEntriesRequest {
+        dry_run: Option<bool> = member("DryRun"),
+        prefix_list_id: String = member("PrefixListId").required(),
+        target_version: Option<i64> = member("TargetVersion"),
+        max_results: Option<i32> = member("MaxResults").min(1).max(100),
+        next_token: Option<String> = member("NextToken"),
+    }
     pub struct GetPasswordDataRequest {
         instance_id: String = member("InstanceId").required(),
         dry_run: Option<bool> = member("DryRun").element("dryRun"),

@@ -422,6 +422,10 @@ shape! {
     pub struct GetLaunchTemplateDataResponse {
         launch_template_data: Option<ResponseLaunchTemplateData> = member("LaunchTemplateData").element("launchTemplateData"),
     }
+    pub struct GetManagedPrefixListEntriesResponse {
+        entries: Vec<PrefixListEntry> = member("Entries").key("EntrySet").element("entrySet").item("item"),
+        next_token: Option<String> = member("NextToken").element("nextToken"),
+    }
     pub struct GetPasswordDataResponse {
         instance_id: Option<String> = member("InstanceId").element("instanceId"),
         timestamp: Option<Timestamp> = member("Timestamp").element("timestamp"),

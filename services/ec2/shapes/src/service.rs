@@ -881,6 +881,7 @@ operations! {
     "DisassociateVpcCidrBlock": DisassociateVpcCidrBlockRequest => DisassociateVpcCidrBlockResponse, "POST" "/" 200, [];
     "GetConsoleOutput": GetConsoleOutputRequest => GetConsoleOutputResponse, "POST" "/" 200, [];
     "GetLaunchTemplateData": GetLaunchTemplateDataRequest => GetLaunchTemplateDataResponse, "POST" "/" 200, [];
+    "GetManagedPrefixListEntries": GetManagedPrefixListEntriesRequest => GetManagedPrefixListEntriesResponse, "POST" "/" 200, [];
     "GetPasswordData": GetPasswordDataRequest => GetPasswordDataResponse, "POST" "/" 200, [];
     "ImportKeyPair": ImportKeyPairRequest => ImportKeyPairResponse, "POST" "/" 200, [];
     "ModifyImageAttribute": ModifyImageAttributeRequest => ModifyImageAttributeResponse, "POST" "/" 200, [];

@@ -248,7 +248,7 @@ fn revoked(cx: &Cx, group: &SecurityGroup, rule: &GroupRule) -> RevokedSecurityG
         to_port: shown.to_port,
         cidr_ipv4: shown.cidr_ipv4,
         cidr_ipv6: shown.cidr_ipv6,
-        prefix_list_id: None,
+        prefix_list_id: shown.prefix_list_id,
         referenced_group_id: shown.referenced_group_info.and_then(|info| info.group_id),
         description: shown.description,
     }
@@ -380,7 +380,8 @@ fn as_permission(request: &SecurityGroupRuleRequest) -> Result<IpPermission, Err
         let pair = UserIdGroupPair { description, group_id: Some(group.clone()), ..Default::default() };
         permission.user_id_group_pairs.push(pair);
     } else {
-        return Err(Error::not_built("security group rules with a prefix list"));
+        let prefix_list_id = request.prefix_list_id.clone();
+        permission.prefix_list_ids.push(shapes::PrefixListId { description, prefix_list_id });
     }
     Ok(permission)
 }

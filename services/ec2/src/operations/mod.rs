@@ -20,6 +20,7 @@ mod network_acl_entries;
 mod network_acls;
 mod network_interfaces;
 mod never_made;
+mod prefix_lists;
 pub mod private_addresses;
 mod profiles;
 mod route_tables;
@@ -55,6 +56,7 @@ pub const ROWS: &[&[Operation]] = &[
     network_acls::OPERATIONS,
     network_interfaces::OPERATIONS,
     never_made::OPERATIONS,
+    prefix_lists::OPERATIONS,
     private_addresses::OPERATIONS,
     profiles::OPERATIONS,
     route_tables::OPERATIONS,

@@ -2,17 +2,13 @@
 //! asking for one by id truly finds none.
 
 use kiln_ec2_shapes::{
-    DescribeEgressOnlyInternetGatewaysRequest, DescribeEgressOnlyInternetGatewaysResponse,
-    DescribeManagedPrefixListsRequest, DescribeManagedPrefixListsResponse, DescribePrefixListsRequest,
-    DescribePrefixListsResponse, DescribeVpcEndpointsRequest, DescribeVpcEndpointsResponse,
-    DescribeVpcPeeringConnectionsRequest, DescribeVpcPeeringConnectionsResponse,
+    DescribeEgressOnlyInternetGatewaysRequest, DescribeEgressOnlyInternetGatewaysResponse, DescribeVpcEndpointsRequest,
+    DescribeVpcEndpointsResponse, DescribeVpcPeeringConnectionsRequest, DescribeVpcPeeringConnectionsResponse,
 };
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeEgressOnlyInternetGateways: egress_only(DescribeEgressOnlyInternetGatewaysRequest)),
-    operation!(DescribeManagedPrefixLists: managed_prefix_lists(DescribeManagedPrefixListsRequest)),
-    operation!(DescribePrefixLists: prefix_lists(DescribePrefixListsRequest)),
     operation!(DescribeVpcEndpoints: endpoints(DescribeVpcEndpointsRequest)),
     operation!(DescribeVpcPeeringConnections: peerings(DescribeVpcPeeringConnectionsRequest)),
 ];
@@ -30,19 +26,6 @@ async fn egress_only(
     request: DescribeEgressOnlyInternetGatewaysRequest,
 ) -> Result<DescribeEgressOnlyInternetGatewaysResponse, Error> {
     none_exists(&request.egress_only_internet_gateway_ids, "InvalidGatewayID.NotFound", "gateway ID")?;
-    Ok(Default::default())
-}
-
-async fn managed_prefix_lists(
-    _: &Cx,
-    request: DescribeManagedPrefixListsRequest,
-) -> Result<DescribeManagedPrefixListsResponse, Error> {
-    none_exists(&request.prefix_list_ids, "InvalidPrefixListID.NotFound", "prefix list ID")?;
-    Ok(Default::default())
-}
-
-async fn prefix_lists(_: &Cx, request: DescribePrefixListsRequest) -> Result<DescribePrefixListsResponse, Error> {
-    none_exists(&request.prefix_list_ids, "InvalidPrefixListId.NotFound", "prefix list ID")?;
     Ok(Default::default())
 }
 

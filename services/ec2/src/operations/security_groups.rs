@@ -208,6 +208,7 @@ fn rule_value(cx: &Cx, groups: &[(Arc<str>, Arc<SecurityGroup>)], rule: &GroupRu
         ("to-port", _) => rule.traffic.to_port.map(|p| p.to_string()),
         ("cidr", RulePeer::Cidr(cidr)) => Some(cidr.to_string()),
         ("ipv6-cidr", RulePeer::CidrV6(cidr)) => Some(cidr.clone()),
+        ("prefix-list-id", RulePeer::PrefixList { id, .. }) => Some(id.clone()),
         ("group-id", RulePeer::Group(id)) => Some(id.to_string()),
         ("group-name", RulePeer::Group(id)) => groups.iter().find(|(_, g)| g.id == *id).map(|(_, g)| g.name.clone()),
         ("user-id", RulePeer::Group(_)) => Some(cx.account().to_owned()),

@@ -53,6 +53,11 @@ pub enum RulePeer {
     /// Kept and shown; Kiln's networks carry IPv4 only, so it matches nothing.
     CidrV6(String),
     Group(SecurityGroupId),
+    /// One of AWS's own lists; its entries follow from its name.
+    PrefixList {
+        id: String,
+        name: String,
+    },
 }
 
 impl Record for SecurityGroup {

@@ -35,6 +35,10 @@ shape! {
         prefix_list_id: Option<String> = member("PrefixListId").element("prefixListId"),
         prefix_list_name: Option<String> = member("PrefixListName").element("prefixListName"),
     }
+    pub struct PrefixListEntry {
+        cidr: Option<String> = member("Cidr").element("cidr"),
+        description: Option<String> = member("Description").element("description"),
+    }
     pub struct PrefixListId {
         description: Option<String> = member("Description").element("description"),
         prefix_list_id: Option<String> = member("PrefixListId").element("prefixListId"),
