@@ -108,6 +108,35 @@ except OSError as error:
     print(len(held) <= 256, error.strerror)
 """
 
+# Networks made by many of the machine's users: each costs the host memory that is nobody's.
+NETWORKS = """
+import os, time
+made = 0
+for user in range(1, 21):
+    for _ in range(10):
+        ready, tell = os.pipe()
+        if os.fork() == 0:
+            os.setgid(user)
+            os.setuid(user)
+            try:
+                unshare()
+                os.write(tell, b"y")
+                time.sleep(60)
+            finally:
+                os._exit(0)
+        os.close(tell)
+        made += os.read(ready, 1) == b"y"
+        os.close(ready)
+print(made <= 64, made > 8)
+os.system("pkill -9 -P %d" % os.getpid())
+"""
+UNSHARE = """
+import ctypes, os
+def unshare():
+    if ctypes.CDLL(None, use_errno=True).unshare(0x10000000 | 0x40000000) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+"""
+
 # What a program finds of whoever brought it in: its files, and its terminal.
 HELD = """
 import os
@@ -371,6 +400,22 @@ class Box(unittest.TestCase):
 
     def test_control_groups_are_bounded(self):
         self.assertEqual(self.python(GROUPS), "EAGAIN True\nEAGAIN True\n")
+
+    def test_namespaces_are_bounded_whoever_makes_them(self):
+        self.assertEqual(self.python(UNSHARE + NETWORKS), "True True\n")
+
+    def test_what_the_kernel_counts_by_user_is_counted_for_each_machine(self):
+        """Watchers of files and message queues: one machine's root takes all it gets, the other still has its own."""
+        other = self.launch(self.base)
+        self.addCleanup(self.ec2.terminate_instances, InstanceIds=[other])
+        take = "import ctypes; libc = ctypes.CDLL(None); n = 0\nwhile n < 5000 and libc.inotify_init() >= 0: n += 1\nprint(n, flush=True); input()"
+        command = [BINARY, "--state-dir", KILN.state, "shell", self.one, "--", "python3", "-c", take]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as greedy:
+            taken = int(greedy.stdout.readline())
+            self.assertLess(taken, 5000, "there is a bound")
+            some = "import ctypes; libc = ctypes.CDLL(None); print(all(libc.inotify_init() >= 0 for _ in range(20)))"
+            self.assertEqual(KILN.cli("shell", other, "--", "python3", "-c", some).stdout, "True\n")
+            greedy.communicate(b"\n", timeout=30)
 
     def test_terminals_are_bounded(self):
         self.assertEqual(self.python(TERMINALS), "True No space left on device\n")

@@ -1,6 +1,7 @@
 """What a machine cannot do, tried from inside it as its root: see or touch the host, its kernel,
 its devices, its network, another machine, or its own limits.
 """
+import pathlib
 import socket
 import unittest
 
@@ -98,7 +99,8 @@ class Isolation(unittest.TestCase):
             self.assertFalse(bounding & 1 << number, f"capability {number}")
 
     def test_its_users_are_nobody_on_the_host_and_no_other_machine_s(self):
-        ranges = [self.out("cat /proc/1/uid_map", i).split() for i in (self.one, self.other)]
+        pids = {m["id"]: m["pid"] for m in KILN.status()["machines"]}
+        ranges = [pathlib.Path(f"/proc/{pids[i]}/uid_map").read_text().split() for i in (self.one, self.other)]
         self.assertEqual([(r[0], r[2]) for r in ranges], [("0", "65536")] * 2)
         first, second = sorted(int(r[1]) for r in ranges)
         self.assertGreater(first, 1 << 30)

@@ -99,6 +99,85 @@ async fn a_docker_archive_is_taken_in_with_its_deletions() {
     given.ends().await;
 }
 
+/// An archive from anywhere: what its links lead to on the host comes into no image, and its pipes
+/// keep nobody waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_brings_in_no_file_of_the_hosts() {
+    let given = given().await;
+    let work = given.state().with_file_name("archive");
+    std::fs::create_dir_all(work.join("secret/etc")).unwrap();
+    std::fs::write(work.join("secret/etc/secret"), "of the host").unwrap();
+    let run = |args: &[&str]| {
+        assert!(Command::new("sh").current_dir(&work).args(["-c", &args.join(" ")]).status().unwrap().success())
+    };
+    run(&["tar -cf host.tar -C secret ."]);
+    let manifest = r#"[{"Config":"config.json","RepoTags":["x"],"Layers":["one.tar"]}]"#;
+    let config = r#"{"architecture":"amd64","config":{"Cmd":["/bin/sh"]}}"#;
+    let host = work.join("host.tar").display().to_string();
+    let attacks = [
+        ("a layer that leads to the host", format!("ln -s {host} one.tar; echo '{config}' > config.json")),
+        (
+            "one that leads out of the archive",
+            format!("ln -s ../../../../../../../../{host} one.tar; echo '{config}' > config.json"),
+        ),
+        (
+            "a config that leads to the host",
+            format!("cp {host} one.tar; ln -s {} config.json", work.join("host.json").display()),
+        ),
+        ("a pipe for a config", format!("cp {host} one.tar; mkfifo config.json")),
+        ("a pipe for a layer", format!("mkfifo one.tar; echo '{config}' > config.json")),
+    ];
+    std::fs::write(work.join("host.json"), config).unwrap();
+    for (n, (what, script)) in attacks.iter().enumerate() {
+        let dir = format!("a{n}");
+        run(&[&format!("mkdir {dir}; cd {dir}; {script}; echo '{manifest}' > manifest.json; tar -cf ../{dir}.tar .")]);
+        let archive = work.join(format!("{dir}.tar"));
+        let import = given.driver.import_oci(&archive, "x", Arc::new(NoProgress));
+        let done = tokio::time::timeout(std::time::Duration::from_secs(20), import).await;
+        let error = done.unwrap_or_else(|_| panic!("{what}: somebody waits")).expect_err(what);
+        assert!(!error.chain().contains("of the host"), "{what}: {}", error.chain());
+    }
+    // The same without a link is an image.
+    run(&[&format!(
+        "mkdir plain; cd plain; cp {host} one.tar; echo '{config}' > config.json; echo '{manifest}' > manifest.json"
+    )]);
+    run(&["tar -cf plain.tar -C plain ."]);
+    let image = given.driver.import_oci(&work.join("plain.tar"), "x", Arc::new(NoProgress)).await.unwrap();
+    assert_eq!(image.layers.len(), 1);
+    given.ends().await;
+}
+
+/// A device file in an image opens nothing, whoever made it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_in_an_image_is_a_name_only() {
+    use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+    let given = given().await;
+    let root = given.state().with_file_name("root");
+    for (name, kind, device) in [
+        ("null", SFlag::S_IFCHR, makedev(1, 3)),
+        ("mem", SFlag::S_IFCHR, makedev(1, 1)),
+        ("disk", SFlag::S_IFBLK, makedev(7, 0)),
+    ] {
+        mknod(&root.join(name), kind, Mode::from_bits_truncate(0o666), device).unwrap();
+        std::os::unix::fs::chown(root.join(name), Some(0), Some(0)).unwrap();
+    }
+    let entry = given.driver.image(&given.image).await.unwrap().entry;
+    let image = given.driver.import_directory(&root, "devices", entry).await.unwrap();
+    given.driver.apply_network(&with(vpc(), "10.0.1.10", &["web"], machine("i-1"))).await.unwrap();
+    let mut spec = given.spec("i-1", "10.0.1.10");
+    spec.image = image.id;
+    given.driver.launch(spec).await.unwrap();
+    for name in ["null", "mem", "disk"] {
+        let opened = given.sh("i-1", &format!("ls /{name} && : < /{name}")).await;
+        assert!(opened.code != 0 && !opened.stdout.is_empty(), "{name} is there and is opened");
+        // Nor through another mount of the same tree.
+        let again =
+            format!("/bin/busybox mkdir -p /m && mount -o bind / /m; mount -o remount,dev,bind /m; : < /m/{name}");
+        assert_ne!(given.sh("i-1", &again).await.code, 0, "{name}");
+    }
+    given.ends().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_said_in_one_line() {
     use nix::mount::{MntFlags, MsFlags, mount, umount2};

@@ -82,8 +82,11 @@ async fn a_second_driver_adopts_what_the_first_left_running() {
 async fn a_machine_sees_neither_the_host_nor_more_than_its_share() {
     let given = given().await;
     given.launch(&[("i-1", "10.0.1.10", &["web"])]).await;
-    let seen = given.out("i-1", "cat /proc/self/uid_map; ls /dev; cat /proc/self/cgroup").await;
-    assert!(seen.starts_with("         0 18790"), "root inside is nobody outside: {seen}");
+    let status = given.driver.observe(&"i-1".into()).await.unwrap();
+    let MachineState::Running { pid, .. } = status.state else { panic!("{status:?}") };
+    let users = std::fs::read_to_string(format!("/proc/{pid}/uid_map")).unwrap();
+    assert!(users.starts_with("         0 18790"), "root inside is nobody outside: {users}");
+    let seen = given.out("i-1", "ls /dev; cat /proc/self/cgroup").await;
     assert!(!seen.contains("vda") && !seen.contains("loop"), "{seen}");
     let denied = given.sh("i-1", "/bin/busybox mknod /tmp/d b 8 0").await;
     assert_ne!(denied.code, 0);

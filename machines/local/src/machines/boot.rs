@@ -14,6 +14,7 @@ use kiln_machines_spec::{DriverError, DriverResult, Entry, InjectedFile, Program
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,15 +69,18 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     let seed = machine.console_place(host).join("seed");
     write_seed(&seed, record.ids, &record.spec, boot)?;
     let device = attach_disk(host, machine, &record)?;
+    let users = userns::of_machine(record.ids)
+        .map_err(|e| DriverError::failed(format!("make the user namespace of {}", machine.id), e))?;
     let pid = mounts::aside(&format!("make a place for {}", machine.id), || {
-        let stage = put_on_stage(host, machine, &record, &layers, device.as_ref())?;
+        let stage = put_on_stage(host, machine, &record, &layers, (&users, device.as_ref()))?;
         let user = match &record.entry {
             Entry::Program(Program { user: Some(who), .. }) => numbers_of(who, &layers)?,
             _ => (0, 0),
         };
         let (ids, files_max) = (record.ids, host.files_max);
         let guest = host.guest.is_some();
-        let bundle = Bundle { spec, entry: &record.entry, ids, user, files_max, stage: &stage, guest };
+        let users = format!("/proc/{}/fd/{}", std::process::id(), users.as_raw_fd());
+        let bundle = Bundle { spec, entry: &record.entry, ids, users, user, files_max, stage: &stage, guest };
         files::write_json(&dir.join("config.json"), &bundle.config())?;
         let pid = host.crun.create(machine.id.as_str(), &dir, &console, group.entrances("guest")?)?;
         let shown = stage.show_kernel(pid);
@@ -142,14 +146,13 @@ fn put_on_stage(
     machine: &Machine,
     record: &Record,
     layers: &[PathBuf],
-    device: Option<&Device>,
+    (users, device): (&OwnedFd, Option<&Device>),
 ) -> DriverResult<Stage> {
     let failed = |e: io::Error| DriverError::failed(format!("make the root of {}", machine.id), e);
     let place = machine.console_place(host);
     let put = || {
-        let ns = userns::with_map(0, record.ids)?;
         let stage = Stage::set_up(host)?;
-        stage.put_root(host, machine, layers, (record.ids, &ns), device)?;
+        stage.put_root(host, machine, layers, (record.ids, users), device)?;
         if record.entry == Entry::Systemd {
             stage.put(SEED, &place.join("seed"), SEED_FLAGS)?;
             stage.put(CONSOLE, &machine.console(host), CONSOLE_FLAGS)?;

@@ -72,6 +72,8 @@ pub struct Bundle<'a> {
     pub entry: &'a Entry,
     /// First id of the machine's range on the host.
     pub ids: u32,
+    /// Its user namespace.
+    pub users: String,
     /// uid and gid the first process has inside.
     pub user: (u32, u32),
     /// Most open files this host allows.
@@ -90,8 +92,9 @@ impl Bundle<'_> {
             Entry::Program(program) => program.clone(),
             Entry::Systemd => Program { argv: vec!["/sbin/init".to_owned()], ..Program::default() },
         };
-        let namespaces = ["pid", "mount", "ipc", "uts", "network", "user", "cgroup"];
-        let namespaces = namespaces.map(|kind| json!({ "type": kind }));
+        let namespaces = ["pid", "mount", "ipc", "uts", "network", "cgroup"].map(|kind| json!({ "type": kind }));
+        let users = json!({ "type": "user", "path": self.users });
+        let namespaces: Vec<Value> = std::iter::once(users).chain(namespaces).collect();
         let ids = json!([{ "containerID": 0, "hostID": self.ids, "size": RANGE }]);
         json!({
             "ociVersion": "1.0.2",
