@@ -28,15 +28,16 @@ impl VpcSpec {
     pub fn dns_ip(&self) -> Option<Ipv4Addr> {
         self.cidrs.first().map(|cidr| cidr.nth(2))
     }
-    /// Whether an interface can have this address: it is in a subnet, and none of the first four
-    /// and the last, which AWS keeps (the router's and the DNS's among them).
+    /// Whether an interface can have this address: it is one of a host, in a subnet, and none of the
+    /// first four and the last, which AWS keeps (the router's and the DNS's among them).
     pub fn can_be_given(&self, ip: Ipv4Addr) -> bool {
         let holds = |s: &SubnetSpec| {
             let size = 1u64 << (32 - u32::from(s.cidr.prefix()));
             let at = u64::from(u32::from(ip) - u32::from(s.cidr.base()));
             (4..size - 1).contains(&at)
         };
-        self.subnets.iter().filter(|s| s.cidr.contains(ip)).any(holds)
+        let of_a_host = !ip.is_loopback() && !ip.is_link_local() && (1..224).contains(&ip.octets()[0]);
+        of_a_host && self.subnets.iter().filter(|s| s.cidr.contains(ip)).any(holds)
     }
     /// The subnet of that name.
     pub fn subnet(&self, id: &SubnetId) -> Option<&SubnetSpec> {

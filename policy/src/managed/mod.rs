@@ -6,8 +6,9 @@
 //! parts of some fifty, and a part is unpacked when one of its documents is asked for first. The
 //! index is text that is used where it lies.
 
+use crate::{Document, DocumentKind};
 use std::io::Read;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 const INDEX: &str = include_str!("index.txt");
 const DOCUMENTS: &[u8] = include_bytes!("documents.bin");
@@ -31,6 +32,7 @@ pub struct Managed {
     from: usize,
     length: usize,
     document: OnceLock<String>,
+    parsed: OnceLock<Arc<Document>>,
 }
 
 impl Managed {
@@ -65,6 +67,15 @@ impl Managed {
     }
 }
 
+impl Managed {
+    /// What it says, read: decisions ask for it at every call.
+    pub fn parsed(&self) -> Arc<Document> {
+        let read = || Document::kept(self.document(), DocumentKind::Identity);
+        let parsed = || Arc::new(read().expect("AWS's own policies are policies: a test reads all of them"));
+        self.parsed.get_or_init(parsed).clone()
+    }
+}
+
 /// All of them, by path and name.
 pub static ALL: LazyLock<Vec<Managed>> = LazyLock::new(|| {
     let (mut all, mut rest, mut packed, mut from) = (Vec::new(), DOCUMENTS, DOCUMENTS, 0);
@@ -88,6 +99,7 @@ pub static ALL: LazyLock<Vec<Managed>> = LazyLock::new(|| {
             from,
             length,
             document: OnceLock::new(),
+            parsed: OnceLock::new(),
         });
         from += length;
     }

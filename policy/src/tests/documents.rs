@@ -223,6 +223,7 @@ fn managed_policies_are_valid() {
         parsed.unwrap_or_else(|error| panic!("{}: {error}", policy.arn()));
         let found = managed::find(&policy.arn()).expect("found by its name");
         assert_eq!(found.arn(), policy.arn());
+        assert!(!found.parsed().statements.is_empty());
         assert!(policy.version.starts_with('v') && policy.created <= policy.updated, "{}", policy.arn());
     }
     let lambda = managed::find("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole").expect("there");

@@ -1,6 +1,6 @@
 //! All policies that speak about a user or a role, gathered for a decision.
 
-use crate::managed;
+use crate::managed::{self, Found};
 use crate::parsed::Parsed;
 use crate::records::{Group, Permissions, Role, User, key};
 use kiln_policy::{Document, DocumentKind, Policies, Policy};
@@ -29,6 +29,7 @@ fn parse(parsed: &Parsed, name: &str, text: &str) -> Result<Named, Error> {
 /// denies.
 fn by_arn(store: &Store, parsed: &Parsed, arn: &str) -> Result<Named, Error> {
     match managed::find(store, arn)? {
+        Some(Found::Aws(policy)) => Ok((arn.to_owned(), policy.parsed())),
         Some(found) => parse(parsed, arn, &found.document()?),
         None => Err(Error::internal(format!("policy {arn} is attached, but not there"))),
     }

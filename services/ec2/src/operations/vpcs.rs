@@ -52,13 +52,23 @@ async fn create_vpc(cx: &Cx, request: CreateVpcRequest) -> Result<CreateVpcRespo
     Ok(CreateVpcResponse { vpc: Some(shown(cx, &vpc)) })
 }
 
+/// Addresses of no network: this host, loopback, link-local (the metadata service), multicast and
+/// what is kept. Source: VPC User Guide, "VPC CIDR blocks".
+const NO_NETWORKS: [&str; 4] = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"];
+/// The network between a VPC's router and the internet.
+const WAY_OUT: &str = "198.19.255.0/24";
+
 /// A VPC's block: /16 to /28.
 fn block(text: &str) -> Result<Cidr, Error> {
     let cidr: Cidr = text.parse().map_err(|_| {
         invalid_value(format!("Value ({text}) for parameter cidrBlock is invalid. This is not a valid CIDR block."))
     })?;
+    let reserved = NO_NETWORKS.iter().any(|text| text.parse::<Cidr>().is_ok_and(|kept| kept.overlaps(&cidr)));
+    if WAY_OUT.parse::<Cidr>().is_ok_and(|kept| kept.overlaps(&cidr)) {
+        return Err(Error::not_built(format!("a VPC over {WAY_OUT}, which its way to the internet uses")));
+    }
     match cidr.prefix() {
-        16..=28 => Ok(cidr),
+        16..=28 if !reserved => Ok(cidr),
         _ => Err(Error::sender("InvalidVpc.Range", format!("The CIDR '{text}' is invalid."))),
     }
 }

@@ -39,6 +39,15 @@ async fn blocks_must_fit_and_what_is_used_stays() {
     let w = World::new();
     let wide = CreateVpcRequest { cidr_block: Some("10.0.0.0/8".into()), ..Default::default() };
     assert!(w.refused(wide).await.is("InvalidVpc.Range"));
+    for never in
+        ["0.1.0.0/16", "127.0.0.0/16", "169.254.0.0/16", "169.254.169.240/28", "224.0.0.0/16", "255.255.0.0/16"]
+    {
+        let never = CreateVpcRequest { cidr_block: Some(never.into()), ..Default::default() };
+        assert!(w.refused(never.clone()).await.is("InvalidVpc.Range"), "{never:?}");
+    }
+    let way_out = CreateVpcRequest { cidr_block: Some("198.19.0.0/16".into()), ..Default::default() };
+    assert!(w.refused(way_out).await.is("NotImplemented"));
+    w.vpc("198.51.100.0/24").await;
     let vpc = w.vpc("10.0.0.0/16").await;
     let subnet = w.subnet(&vpc, "10.0.0.0/24", "us-east-1a").await;
     let make =
