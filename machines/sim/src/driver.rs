@@ -391,7 +391,7 @@ impl MachineDriver for SimDriver {
             let near = from.unwrap_or(Ipv4Addr::UNSPECIFIED);
             let machine = world.machines.values().find(|m| m.spec.has_address(vpc, *to.ip()));
             match machine {
-                _ if !network.can_be_given(*to.ip()) => Outcome::Nowhere,
+                _ if !network.can_be_a_machines(*to.ip()) => Outcome::Nowhere,
                 Some(m) if world.is_cut(vpc, &m.spec.subnet) => Outcome::Silence,
                 _ if !allows_tcp(network, near, *to.ip(), to.port()) => Outcome::Silence,
                 Some(m) if m.status().is_running() && m.answer != Answer::Refused => {

@@ -98,8 +98,8 @@ pub trait MachineDriver: Send + Sync + 'static {
     /// Opens a connection inside the network. `from` must be a router-owned
     /// interface; its security groups apply. Without it the router's own
     /// address is used. The far end's security groups always apply. It leads to addresses that
-    /// an interface of this network can have, and nowhere else: not to the router itself, not
-    /// to the host, not out of the network (`HostUnreachable`).
+    /// a machine of this network can have, and nowhere else: not to the router itself, not to
+    /// what listens in its name, not to the host, not out of the network (`HostUnreachable`).
     async fn dial(
         &self,
         vpc: &VpcId,

@@ -28,16 +28,20 @@ impl VpcSpec {
     pub fn dns_ip(&self) -> Option<Ipv4Addr> {
         self.cidrs.first().map(|cidr| cidr.nth(2))
     }
-    /// Whether an interface can have this address: it is one of a host, in a subnet, and none of the
-    /// first four and the last, which AWS keeps (the router's and the DNS's among them).
-    pub fn can_be_given(&self, ip: Ipv4Addr) -> bool {
+    /// Whether a machine can have this address: it is one of a host, in a subnet, none of the first
+    /// four and the last, which AWS keeps (the router's and the DNS's among them), and not given to
+    /// the router for a load balancer.
+    pub fn can_be_a_machines(&self, ip: Ipv4Addr) -> bool {
         let holds = |s: &SubnetSpec| {
             let size = 1u64 << (32 - u32::from(s.cidr.prefix()));
             let at = u64::from(u32::from(ip) - u32::from(s.cidr.base()));
             (4..size - 1).contains(&at)
         };
         let of_a_host = !ip.is_loopback() && !ip.is_link_local() && (1..224).contains(&ip.octets()[0]);
-        of_a_host && self.subnets.iter().filter(|s| s.cidr.contains(ip)).any(holds)
+        let routers = |i: &InterfaceSpec| i.owner == InterfaceOwner::Router && i.addresses().any(|(own, _)| own == ip);
+        of_a_host
+            && self.subnets.iter().filter(|s| s.cidr.contains(ip)).any(holds)
+            && !self.interfaces.iter().any(routers)
     }
     /// The subnet of that name.
     pub fn subnet(&self, id: &SubnetId) -> Option<&SubnetSpec> {

@@ -291,9 +291,10 @@ impl Router {
     pub async fn dial(&self, from: Option<Ipv4Addr>, to: SocketAddrV4, timeout: Duration) -> DriverResult<TcpStream> {
         let doing = || format!("connect to {to} in {}", self.id);
         let failed = |e: io::Error| DriverError::failed(doing(), e);
-        // The namespace would let itself be asked: the metadata, the API's door and DNS listen in it.
-        if !self.state.lock().spec.can_be_given(*to.ip()) {
-            let text = "no interface of the VPC can have this address";
+        // The namespace would let itself be asked: the metadata, the API's door and DNS listen in it, and
+        // load balancers, of which two could send a request round and round.
+        if !self.state.lock().spec.can_be_a_machines(*to.ip()) {
+            let text = "no machine of the VPC can have this address";
             return Err(failed(io::Error::new(io::ErrorKind::HostUnreachable, text)));
         }
         let socket = self.tcp_socket().await.map_err(failed)?;

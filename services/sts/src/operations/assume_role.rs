@@ -151,7 +151,7 @@ fn duration(cx: &Cx, input: &AssumeRoleRequest, role: &Role) -> Result<i32, Erro
 /// Refuses session policies that cannot be; how much of the room they take, in per cent.
 async fn check_session_policies(there: &Cx, input: &AssumeRoleRequest) -> Result<Option<i32>, Error> {
     if let Some(text) = &input.policy {
-        let malformed = |e: kiln_policy::MalformedPolicy| Error::sender("MalformedPolicyDocument", e.to_string());
+        let malformed = |e: kiln_policy::MalformedPolicy| Error::sender("MalformedPolicyDocument", e.message);
         Document::parse(text, DocumentKind::Identity).map_err(malformed)?;
     }
     if input.policy_arns.len() > POLICY_ARNS {
