@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use kiln_doors::Ticket;
 use parking_lot::{Mutex, RwLock};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
@@ -326,20 +327,21 @@ impl Balancer {
     }
 
     /// Serves a whole client connection as the listener `port` would, on the current runtime; for
-    /// simulations and for sockets opened inside a VPC.
+    /// simulations and for sockets opened inside a VPC, whose ticket is kept as long as the connection.
     pub async fn serve<S>(
         &self,
         load_balancer: &str,
         port: u16,
         stream: S,
         client: SocketAddr,
+        ticket: Option<Ticket>,
     ) -> Result<(), NoSuchLoadBalancer>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let lb = self.lbs.read().get(load_balancer).cloned();
         let lb = lb.ok_or_else(|| NoSuchLoadBalancer(load_balancer.to_owned()))?;
-        serve::connection(lb, port, stream, client, 0, &ClientConnection::default()).await;
+        serve::connection(lb, port, stream, client, 0, &ClientConnection::default(), ticket).await;
         Ok(())
     }
 

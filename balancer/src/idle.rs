@@ -4,6 +4,9 @@
 //! so each connection keeps one coarse timer: progress only notes the time; when the timer fires
 //! it either finds recent progress and sleeps for the rest, or ends the connection with
 //! `TimedOut`. `Cut` ends it at once, from any thread (its machine died, its drain is over).
+//!
+//! A client that sends its request's head byte by byte is never silent. So a head has as long as a
+//! connection may be silent, and at least a minute; that is looked at whenever some of it arrives.
 
 use std::io;
 use std::pin::Pin;
@@ -34,6 +37,44 @@ impl Cut {
     }
 }
 
+/// The least time that a request's head may take.
+const HEAD: Duration = Duration::from_secs(60);
+
+/// What is known of the requests on a client's connection.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    /// Being answered.
+    pub(crate) in_hand: AtomicU32,
+    /// So far.
+    pub(crate) begun: AtomicU32,
+    /// What arrives is no head any more: a tunnel, or HTTP/2, whose connection lives `client_keep_alive`
+    /// at most and brings more than heads.
+    pub(crate) without_heads: AtomicBool,
+}
+
+/// A head that has begun to arrive.
+#[derive(Default)]
+struct Head {
+    since: Option<Instant>,
+    /// Requests begun before it.
+    after: u32,
+}
+
+impl Head {
+    /// Some of it arrived; since when it does.
+    fn arrives(&mut self, requests: &Requests, now: Instant) -> Option<Instant> {
+        let begun = requests.begun.load(Ordering::Relaxed);
+        let is_body = requests.in_hand.load(Ordering::Relaxed) > 0 || requests.without_heads.load(Ordering::Relaxed);
+        if begun != self.after || is_body {
+            *self = Head { since: None, after: begun };
+        }
+        if !is_body {
+            self.since.get_or_insert(now);
+        }
+        self.since
+    }
+}
+
 /// A stream with an idle timeout. `kept` lives as long as the stream does.
 pub(crate) struct IdleStream<S, K = ()> {
     io: S,
@@ -42,7 +83,8 @@ pub(crate) struct IdleStream<S, K = ()> {
     timer: Pin<Box<Sleep>>,
     /// Requests in flight: while there are any, silence from the reading side is not idleness
     /// (the target's own stream watches then).
-    busy: Option<Arc<AtomicU32>>,
+    requests: Option<Arc<Requests>>,
+    head: Head,
     cut: Arc<Cut>,
     /// Whom the timer and `cut` wake already.
     waiting: Option<Waker>,
@@ -50,14 +92,15 @@ pub(crate) struct IdleStream<S, K = ()> {
 }
 
 impl<S, K> IdleStream<S, K> {
-    pub(crate) fn new(io: S, idle: Duration, cut: Arc<Cut>, busy: Option<Arc<AtomicU32>>, kept: K) -> Self {
+    pub(crate) fn new(io: S, idle: Duration, cut: Arc<Cut>, requests: Option<Arc<Requests>>, kept: K) -> Self {
         let last = Instant::now();
         IdleStream {
             io,
             idle,
             last,
             timer: Box::pin(tokio::time::sleep_until(last + idle)),
-            busy,
+            requests,
+            head: Head::default(),
             cut,
             waiting: None,
             _kept: kept,
@@ -69,6 +112,12 @@ impl<S, K> IdleStream<S, K> {
             self.last = Instant::now();
         }
         polled
+    }
+
+    fn head_is_late(&mut self) -> bool {
+        let Some(requests) = &self.requests else { return false };
+        let since = self.head.arrives(requests, self.last);
+        since.is_some_and(|since| self.last - since > self.idle.max(HEAD))
     }
 
     /// Called when nothing moved: is it time to give up?
@@ -85,7 +134,7 @@ impl<S, K> IdleStream<S, K> {
             return Poll::Pending;
         }
         while self.timer.as_mut().poll(cx).is_ready() {
-            let busy = reading && self.busy.as_ref().is_some_and(|b| b.load(Ordering::Relaxed) > 0);
+            let busy = reading && self.requests.as_ref().is_some_and(|r| r.in_hand.load(Ordering::Relaxed) > 0);
             let now = Instant::now();
             if now < self.last + self.idle || busy {
                 let until = if busy { now + self.idle } else { self.last + self.idle };
@@ -111,7 +160,13 @@ impl<S: AsyncRead + Unpin, K: Unpin> AsyncRead for IdleStream<S, K> {
         let this = self.get_mut();
         match Pin::new(&mut this.io).poll_read(cx, buf) {
             Poll::Pending => this.silent(cx, true),
-            ready => this.progress(ready),
+            ready => {
+                let ready = this.progress(ready);
+                match this.head_is_late() {
+                    true => Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "a head that takes too long"))),
+                    false => ready,
+                }
+            }
         }
     }
 }

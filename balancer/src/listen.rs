@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use kiln_doors::{BALANCER, Door, Seldom, Ticket};
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
@@ -34,6 +35,7 @@ struct Job {
     stream: StdStream,
     client: SocketAddr,
     open: Arc<OpenConnections>,
+    ticket: Ticket,
 }
 
 struct Worker {
@@ -90,7 +92,7 @@ impl Workers {
 }
 
 async fn run(job: Job, worker: usize) {
-    let Job { lb, port, stream, client, open } = job;
+    let Job { lb, port, stream, client, open, ticket } = job;
     let stream = match TcpStream::from_std(stream) {
         Ok(stream) => stream,
         Err(error) => {
@@ -99,7 +101,7 @@ async fn run(job: Job, worker: usize) {
         }
     };
     let (id, known) = open.add(client);
-    serve::connection(lb, port, stream, client, worker, &known).await;
+    serve::connection(lb, port, stream, client, worker, &known, Some(ticket)).await;
     open.remove(id);
 }
 
@@ -169,7 +171,7 @@ impl Drop for Listening {
     fn drop(&mut self) {
         self.accepting.abort();
         for (_, connection) in self.open.open.lock().values() {
-            if connection.busy.load(Ordering::Relaxed) == 0 {
+            if connection.requests.in_hand.load(Ordering::Relaxed) == 0 {
                 connection.cut.cut();
             }
         }
@@ -177,6 +179,8 @@ impl Drop for Listening {
 }
 
 async fn accept(listener: TcpListener, lb: Arc<Lb>, port: u16, workers: Arc<Workers>, open: Arc<OpenConnections>) {
+    static NOT_ACCEPTED: Seldom = Seldom::new();
+    let door = Door::new(&BALANCER, &lb.plan().config.id);
     loop {
         let accepted = listener.accept().await.and_then(|(stream, client)| {
             stream.set_nodelay(true)?;
@@ -188,11 +192,14 @@ async fn accept(listener: TcpListener, lb: Arc<Lb>, port: u16, workers: Arc<Work
                 tracing::debug!(port, %client, "the security groups do not let this client in");
             }
             Ok((stream, client)) => {
-                workers.give(Job { lb: lb.clone(), port, stream, client, open: open.clone() });
+                let Some(ticket) = door.admit(client.ip()) else { continue };
+                workers.give(Job { lb: lb.clone(), port, stream, client, open: open.clone(), ticket });
             }
             Err(error) => {
                 // Out of descriptors, most likely: others must end before it can go on.
-                tracing::warn!(port, %error, "failed to accept a connection");
+                if let Some(unsaid) = NOT_ACCEPTED.now() {
+                    tracing::warn!(port, %error, unsaid, "failed to accept a connection");
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }

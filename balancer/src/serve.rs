@@ -4,21 +4,22 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, Version};
+use http::{HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use kiln_doors::Ticket;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::forward::{self, Via};
 use crate::headers::Forwarded;
-use crate::idle::{Cut, IdleStream};
+use crate::idle::{Cut, IdleStream, Requests};
 use crate::lb::Lb;
 
 /// Bytes of a request head that are read at most: ALB's limit for the headers (64 K) and the request
@@ -31,22 +32,23 @@ const MAX_STREAMS: u32 = 128;
 #[derive(Default)]
 pub(crate) struct ClientConnection {
     pub(crate) cut: Arc<Cut>,
-    /// Requests being answered.
-    pub(crate) busy: Arc<AtomicU32>,
+    pub(crate) requests: Arc<Requests>,
 }
 
-struct Busy<'a>(&'a AtomicU32);
+/// A request being answered.
+struct Busy<'a>(&'a Requests);
 
 impl<'a> Busy<'a> {
-    fn new(count: &'a AtomicU32) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Busy(count)
+    fn new(requests: &'a Requests) -> Self {
+        requests.in_hand.fetch_add(1, Ordering::Relaxed);
+        requests.begun.fetch_add(1, Ordering::Relaxed);
+        Busy(requests)
     }
 }
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.in_hand.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -66,6 +68,7 @@ pub(crate) async fn connection<S>(
     client: SocketAddr,
     worker: usize,
     known: &ClientConnection,
+    ticket: Option<Ticket>,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -78,15 +81,21 @@ pub(crate) async fn connection<S>(
         let config = &lb.plan().config;
         (config.idle_timeout, config.client_keep_alive, config.http2)
     };
-    let io = IdleStream::new(stream, idle, known.cut.clone(), Some(known.busy.clone()), ());
+    let io = IdleStream::new(stream, idle, known.cut.clone(), Some(known.requests.clone()), ticket);
     let via = Arc::new(Via { lb, port, public_port: port, forwarded: Forwarded::new(client, port), worker });
-    let busy = &known.busy;
+    let requests = &known.requests;
     let service = service_fn(|request: Request<Incoming>| {
-        let (via, busy) = (via.clone(), busy.clone());
+        let (via, requests) = (via.clone(), requests.clone());
         async move {
-            let _busy = Busy::new(&busy);
+            let _busy = Busy::new(&requests);
             let version = request.version();
+            if version == Version::HTTP_2 {
+                requests.without_heads.store(true, Ordering::Relaxed);
+            }
             let mut response = forward::answer(&via, request).await;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                requests.without_heads.store(true, Ordering::Relaxed);
+            }
             if version != Version::HTTP_2 && via.lb.plan().routes(via.port).is_none() {
                 // The listener is gone: this was the last request of this connection.
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

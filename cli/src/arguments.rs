@@ -29,7 +29,8 @@ pub enum Command {
     Up(UpArguments),
     /// Stop kiln; its machines go on.
     ///
-    /// The next `kiln up` adopts them. With --stop-machines they are stopped too.
+    /// The next `kiln up` adopts them. With --stop-machines they are stopped too. Simulated machines
+    /// end with kiln.
     Down(DownArguments),
     /// Print shell exports for endpoint, region and credentials: eval "$(kiln env)"
     Env,
@@ -162,6 +163,12 @@ pub struct UpArguments {
     /// The account of the credentials made at first start (twelve digits).
     #[arg(long, default_value = "000000000000", value_parser = account)]
     pub account: String,
+    /// With --detach: bytes of kiln.log at which it is set aside as kiln.log.1, in place of the one before.
+    #[arg(long, env = "KILN_LOG_SIZE", default_value_t = 16 << 20, value_parser = clap::value_parser!(u64).range(4096..))]
+    pub log_size: u64,
+    /// The file that standard error is, as `kiln up --detach` tells the kiln that it starts.
+    #[arg(long, hide = true)]
+    pub log_to: Option<PathBuf>,
     /// The region `kiln env` names.
     #[arg(long, default_value = "us-east-1", value_parser = region)]
     pub region: String,

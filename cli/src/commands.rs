@@ -6,7 +6,7 @@ use crate::output::print;
 use crate::progress::Line;
 use crate::{State, text};
 use serde_json::Value as Json;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub async fn run(cli: Cli) -> Result<(), String> {
         }
         Command::Logs { console: Some(instance), .. } => {
             let answer = ask(dir, "GET", &format!("/console?instance={}", encode(&instance))).await?;
-            print(answer["output"].as_str().unwrap_or(""))
+            print(&for_a_terminal(answer["output"].as_str().unwrap_or("")))
         }
         Command::Logs { lines, server: true, .. } => server_log(dir, lines),
         Command::Logs { lines, all, .. } => {
@@ -43,6 +43,15 @@ pub async fn run(cli: Cli) -> Result<(), String> {
         }
         Command::Image { image: Image::Import { path, name } } => import(dir, &path, &name).await,
     }
+}
+
+/// What a machine wrote: on a terminal it must not be obeyed.
+fn for_a_terminal(text: &str) -> String {
+    if !std::io::stdout().is_terminal() {
+        return text.to_owned();
+    }
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
+    text.chars().map(|c| if obeyed(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 fn print_line(line: &str) -> Result<(), String> {
@@ -135,7 +144,9 @@ async fn import(dir: &Path, path: &Path, name: &str) -> Result<(), String> {
 
 fn server_log(dir: &Path, lines: usize) -> Result<(), String> {
     let path = dir.join("kiln.log");
-    let text = std::fs::read(&path).map_err(|e| match e.kind() {
+    // What was set aside comes before; there may be none.
+    let mut text = std::fs::read(dir.join("kiln.log.1")).unwrap_or_default();
+    text.extend(std::fs::read(&path).map_err(|e| match e.kind() {
         ErrorKind::NotFound => {
             format!(
                 "{} is not there: only `kiln up --detach` writes it, `kiln up` logs to its terminal",
@@ -143,7 +154,7 @@ fn server_log(dir: &Path, lines: usize) -> Result<(), String> {
             )
         }
         _ => format!("failed to read {}: {e}", path.display()),
-    })?;
+    })?);
     let text = String::from_utf8_lossy(&text);
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].iter().try_for_each(|line| print_line(line))

@@ -4,7 +4,8 @@ use crate::arguments::UpArguments;
 use crate::output::print;
 use crate::{Auth, control, progress::Line, state_dir};
 use serde_json::Value as Json;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::Read;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -34,12 +35,16 @@ pub async fn detach(state_dir: &Path, arguments: &UpArguments) -> Result<(), Str
         .mode(0o600)
         .open(&log_path)
         .map_err(|e| format!("failed to open {}: {e}", log_path.display()))?;
+    // It may be of an older kiln.
+    log.set_permissions(std::fs::Permissions::from_mode(0o600))
+        .map_err(|e| format!("failed to close {} to others: {e}", log_path.display()))?;
     let log_start = log.metadata().map(|m| m.len()).unwrap_or(0);
-    let again = log.try_clone().map_err(|e| format!("failed to share the log: {e}"))?;
     let program = std::env::current_exe().map_err(|e| format!("failed to find kiln's own program: {e}"))?;
     let mut command = Command::new(program);
     command.arg("--state-dir").arg(state_dir).args(server_arguments(arguments));
-    command.stdin(Stdio::null()).stdout(log).stderr(again);
+    command.arg("--log-to").arg(&log_path);
+    // Its last words come by a pipe: on a full disk they would not be in the log.
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
     // SAFETY: setsid is async-signal-safe and the closure touches nothing else.
     unsafe {
         command.pre_exec(|| nix::unistd::setsid().map(|_| ()).map_err(std::io::Error::from));
@@ -56,7 +61,12 @@ pub async fn detach(state_dir: &Path, arguments: &UpArguments) -> Result<(), Str
         if let Some(status) = ended
             && started.elapsed() > RIVAL_ANSWERS_WITHIN
         {
-            return Err(last_error(&log_path, log_start, status));
+            let mut words = String::new();
+            let heard = child.stdout.take().map(|mut pipe| pipe.read_to_string(&mut words));
+            return match heard {
+                Some(Ok(_)) if !words.is_empty() => Err(words),
+                _ => Err(last_error(&log_path, log_start, status)),
+            };
         }
         if started.elapsed() > WAIT_FOR_ANSWER {
             return Err(format!("kiln does not answer; see {}", log_path.display()));
@@ -76,6 +86,7 @@ fn server_arguments(arguments: &UpArguments) -> Vec<String> {
         format!("--machines={}", name(&arguments.machines)),
         format!("--account={}", arguments.account),
         format!("--region={}", arguments.region),
+        format!("--log-size={}", arguments.log_size),
     ]
 }
 
@@ -119,7 +130,7 @@ fn other_than_asked(status: &Json, arguments: &UpArguments) -> Option<String> {
 
 /// What the server said last: its own line for the terminal, or else the end of its log.
 fn last_error(log: &Path, from: u64, status: std::process::ExitStatus) -> String {
-    use std::io::{Read, Seek, SeekFrom};
+    use std::io::{Seek, SeekFrom};
     let mut bytes = vec![];
     let read = std::fs::File::open(log).and_then(|mut f| {
         f.seek(SeekFrom::Start(from))?;
@@ -134,6 +145,9 @@ fn last_error(log: &Path, from: u64, status: std::process::ExitStatus) -> String
         return own.join("\n").trim_start_matches("kiln: ").to_owned();
     }
     let lines: Vec<&str> = text.lines().collect();
+    if lines.is_empty() {
+        return format!("kiln ended at once ({status}) and wrote nothing to {}: is its disk full?", log.display());
+    }
     format!("kiln ended at once ({status}): {}", lines[lines.len().saturating_sub(3)..].join("\n"))
 }
 

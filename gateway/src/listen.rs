@@ -13,13 +13,14 @@ use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use kiln_doors::{API, API_IN_VPC, Door, Patient, Seldom, Ticket};
 use kiln_protocol::{Error, Protocol};
 use kiln_service_kit::{Cx, Platform, Scope};
 use kiln_signing::Body as SignedBody;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -70,7 +71,36 @@ pub struct Gateway {
     hosts: Arc<[Arc<dyn HostHandler>]>,
     /// The network that the door stands in; none: the host's.
     vpc: Option<Arc<str>>,
+    door: Arc<Door>,
 }
+
+/// What a connection does, to know when it does nothing.
+#[derive(Default)]
+struct Doing {
+    in_hand: AtomicU32,
+    begun: AtomicU64,
+}
+
+/// A request in hand, until it is answered or its client has gone.
+struct InHand(Arc<Doing>);
+
+impl InHand {
+    fn new(doing: &Arc<Doing>) -> Self {
+        doing.in_hand.fetch_add(1, Ordering::Relaxed);
+        doing.begun.fetch_add(1, Ordering::Relaxed);
+        Self(doing.clone())
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.in_hand.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+static NOT_ACCEPTED: Seldom = Seldom::new();
+/// Streams of one HTTP/2 connection.
+const MOST_STREAMS: u32 = 128;
 
 struct Shared {
     platform: Arc<Platform>,
@@ -83,12 +113,14 @@ impl Gateway {
     /// The host's door; `hosts` answer there too.
     pub fn new(platform: Arc<Platform>, hosts: Vec<Arc<dyn HostHandler>>, limits: Limits) -> Self {
         let (authenticator, bodies) = (Authenticator::new(), Bodies::new(limits));
-        Self { shared: Arc::new(Shared { authenticator, platform, limits, bodies }), hosts: hosts.into(), vpc: None }
+        let shared = Arc::new(Shared { authenticator, platform, limits, bodies });
+        Self { shared, hosts: hosts.into(), vpc: None, door: Arc::new(Door::new(&API, "")) }
     }
 
     /// A door in the network `vpc`. Who answers at the host's door does not answer there, only `hosts`.
     pub fn in_network(&self, vpc: &str, hosts: Vec<Arc<dyn HostHandler>>) -> Self {
-        Self { shared: self.shared.clone(), hosts: hosts.into(), vpc: Some(vpc.into()) }
+        let door = Arc::new(Door::new(&API_IN_VPC, vpc));
+        Self { shared: self.shared.clone(), hosts: hosts.into(), vpc: Some(vpc.into()), door }
     }
 
     pub(crate) fn platform(&self) -> &Arc<Platform> {
@@ -110,46 +142,64 @@ impl Gateway {
             };
             match accepted {
                 Ok((stream, client)) => {
+                    let Some(ticket) = self.door.admit(client.ip()) else { continue };
                     // Answers are small; waiting to fill a packet would cost 40 ms each.
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "cannot set TCP_NODELAY");
                     }
-                    tokio::spawn(self.clone().connection(stream, client));
+                    tokio::spawn(self.clone().connection(stream, client, ticket));
                 }
                 Err(error) => {
                     // Out of file descriptors: let some connections end first.
-                    tracing::warn!(%error, "cannot accept a connection");
+                    if let Some(unsaid) = NOT_ACCEPTED.now() {
+                        tracing::warn!(%error, unsaid, "cannot accept a connection");
+                    }
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
         }
     }
 
-    async fn connection(self, stream: tokio::net::TcpStream, client: std::net::SocketAddr) {
+    async fn connection(self, stream: tokio::net::TcpStream, client: std::net::SocketAddr, ticket: Ticket) {
         let limits = self.shared.limits;
         let at = Client { address: client, vpc: self.vpc.clone() };
-        let asked = Arc::new(AtomicBool::new(false));
-        let seen = asked.clone();
+        let doing = Arc::<Doing>::default();
+        let seen = doing.clone();
         let service = hyper::service::service_fn(move |request| {
-            seen.store(true, Ordering::Relaxed);
+            let in_hand = InHand::new(&seen);
             let (gateway, at) = (self.clone(), at.clone());
-            async move { Ok::<_, Infallible>(gateway.respond(request, at).await) }
+            async move {
+                let _in_hand = in_hand;
+                Ok::<_, Infallible>(gateway.respond(request, at).await)
+            }
         });
         let mut server = auto::Builder::new(TokioExecutor::new());
+        // Also the time between two requests.
         server.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_time);
         server.http2().timer(TokioTimer::new()).keep_alive_interval(limits.header_time);
-        let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        server.http2().max_concurrent_streams(MOST_STREAMS);
+        let connection = server.serve_connection_with_upgrades(TokioIo::new(Patient::new(stream, ticket)), service);
         let mut connection = std::pin::pin!(connection);
-        // The header's own time limit begins once the version of HTTP is known; a client that sends
-        // nothing at all would stay for ever.
-        let ended = tokio::select! {
-            ended = &mut connection => ended,
-            () = tokio::time::sleep(limits.header_time) => {
-                if !asked.load(Ordering::Relaxed) {
-                    tracing::debug!(%client, "a connection asked for nothing");
-                    return;
+        // The header's own time limit begins once the version of HTTP is known, and HTTP/2 has none: a client
+        // that asks for nothing would stay for ever.
+        let (mut begun, mut ending) = (0, false);
+        let ended = loop {
+            tokio::select! {
+                ended = &mut connection => break ended,
+                () = tokio::time::sleep(limits.header_time) => {
+                    let now = doing.begun.load(Ordering::Relaxed);
+                    let idle = now == begun && doing.in_hand.load(Ordering::Relaxed) == 0;
+                    begun = now;
+                    if idle && now == 0 {
+                        tracing::debug!(%client, "a connection asked for nothing");
+                        return;
+                    }
+                    if idle && !ending {
+                        // What is still being sent goes on.
+                        ending = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
                 }
-                connection.await
             }
         };
         if let Err(error) = ended {

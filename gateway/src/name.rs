@@ -6,7 +6,7 @@
 
 use http::request::Parts;
 use kiln_protocol::{Error, Protocol, ServiceModel};
-use kiln_service_kit::Platform;
+use kiln_service_kit::{Platform, one_line};
 
 /// A call that has a name.
 pub struct Call<'p> {
@@ -71,12 +71,10 @@ pub fn name<'p>(platform: &'p Platform, head: &Parts, body: &[u8], host: &str) -
             return refuse(Error::sender("UnknownOperationException", "The X-Amz-Target header names no operation."));
         };
         return match platform.services().iter().find(|s| s.model.target_prefix == prefix) {
-            Some(service) => {
-                Ok(Call { model: service.model, operation: operation.to_owned(), protocol, version: None })
-            }
+            Some(service) => Ok(Call { model: service.model, operation: named(operation), protocol, version: None }),
             None => {
-                let service = scope_service(head).unwrap_or_else(|| format!("the service {prefix}"));
-                refuse(Error::not_built(format!("{service}:{operation}")))
+                let service = scope_service(head).unwrap_or_else(|| format!("the service {}", named(prefix)));
+                refuse(Error::not_built(format!("{service}:{}", named(operation))))
             }
         };
     }
@@ -115,6 +113,13 @@ fn same_api(model: &ServiceModel, version: &Option<String>) -> bool {
     model.signing_name != "elasticloadbalancing" || version.as_deref().is_none_or(|v| v == model.api_version)
 }
 
+/// A name that a caller gives, of a length that any of AWS's has: it goes into answers and logs before anybody
+/// knows who asks.
+fn named(text: &str) -> String {
+    const LONGEST: usize = 128;
+    one_line(text, LONGEST).into_owned()
+}
+
 /// The service in the credential scope, header or presigned.
 pub(crate) fn scope_service(head: &Parts) -> Option<String> {
     let credential = match head.headers.get("authorization") {
@@ -128,7 +133,7 @@ pub(crate) fn scope_service(head: &Parts) -> Option<String> {
             .map(|(_, v)| v.into_owned())?,
     };
     let mut parts = credential.rsplit('/');
-    (parts.next() == Some("aws4_request")).then(|| parts.next().map(str::to_owned)).flatten()
+    (parts.next() == Some("aws4_request")).then(|| parts.next().map(named)).flatten()
 }
 
 /// `ec2` of `ec2.us-east-1.localhost` or `iam.localhost`; none for a bare host or address.
@@ -145,8 +150,8 @@ fn action(head: &Parts, body: &[u8]) -> (Option<String>, Option<String>) {
     for source in [query, body] {
         for (key, value) in form_urlencoded::parse(source).take(10_000) {
             match &*key {
-                "Action" => action = Some(value.into_owned()),
-                "Version" => version = Some(value.into_owned()),
+                "Action" => action = Some(named(&value)),
+                "Version" => version = Some(named(&value)),
                 _ => continue,
             }
             if action.is_some() && version.is_some() {

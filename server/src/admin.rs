@@ -32,6 +32,8 @@ pub struct Control {
     pub platform: Arc<Platform>,
     pub driver: Arc<dyn MachineDriver>,
     pub base_image: Arc<BaseImage>,
+    /// Machines are simulated, in this process.
+    pub simulated: bool,
     pub endpoint: String,
     pub started: Instant,
     /// Imports in progress, by the image's name.
@@ -122,6 +124,7 @@ async fn route(control: &Control, request: &Request<Incoming>) -> Result<Json, S
             control.stop.send_replace(stop);
             Ok(json!({"text": match stop {
                 Stop::WithMachines => "kiln is down, its machines are stopped",
+                _ if control.simulated => "kiln is down, and its simulated machines are gone with it",
                 _ => "kiln is down; its machines keep running, and the next kiln up adopts them",
             }}))
         }

@@ -35,7 +35,12 @@ pub fn prepare(state_dir: &Path, ids: &IdSource, endpoint: &str, region: &str, a
         access_key,
         secret,
     };
-    write(&path, &state).map_err(|e| format!("failed to write {}: {e}", path.display()))?;
+    write(&path, &state).map_err(|e| match e.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            format!("no space left to write {}: free some space on its disk, then start kiln again", path.display())
+        }
+        _ => format!("failed to write {}: {e}", path.display()),
+    })?;
     Ok(state)
 }
 

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("kiln: failed to start its runtime: {error}");
+            logging::last_words(&format!("failed to start its runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(line) => {
-            eprintln!("kiln: {line}");
+            logging::last_words(&line);
             ExitCode::FAILURE
         }
     }

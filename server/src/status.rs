@@ -22,6 +22,7 @@ pub async fn status(control: &Control) -> Json {
         "machines": machines,
         "machines_error": trouble,
         "load_balancers": crate::hosts::status(&control.platform, &control.endpoint).await,
+        "doors": kiln_doors::figures(),
         "reports": reports,
     })
 }

@@ -28,7 +28,8 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
             arguments.listen
         ));
     }
-    logging::start()?;
+    logging::start(arguments.log_to.as_deref().map(|path| (path, arguments.log_size)))?;
+    kiln_doors::raise_limit()?;
     kiln_cli::state_dir::prepare(state_dir)?;
     let state_dir = &state_dir.canonicalize().map_err(|e| format!("{}: {e}", state_dir.display()))?;
     let patience = credentials::last_one_died(state_dir);
@@ -85,6 +86,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
         platform: platform.clone(),
         driver: driver.clone(),
         base_image,
+        simulated: arguments.machines == kiln_cli::Machines::Sim,
         endpoint: endpoint.clone(),
         started: std::time::Instant::now(),
         imports: Default::default(),

@@ -119,6 +119,9 @@ pub trait Access: Send + Sync {
     /// The credential of an access key id; `None` for an unknown one.
     fn credential(&self, access_key: &str) -> Result<Option<Credential>, Error>;
 
+    /// Whether the user or role that a caller is still is there: one of the same name made later is another.
+    fn exists(&self, caller: &Caller) -> Result<bool, Error>;
+
     /// A request was made with the caller's access key to a service, as signatures name it, in a region;
     /// told before it is known whether it may. Nobody must keep it.
     fn used(&self, _caller: &Caller, _service: &str, _region: &str) {}

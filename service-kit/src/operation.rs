@@ -1,7 +1,7 @@
 //! One row per operation, and the one path every call takes, from outside or from another service.
 
 use crate::platform::CallRecord;
-use crate::{Cx, Error};
+use crate::{Cx, Error, one_line};
 use kiln_protocol::{Http, ServiceModel, StructShape, Value};
 use std::{future::Future, pin::Pin};
 
@@ -31,20 +31,14 @@ pub async fn invoke(cx: &Cx, operation: &Operation, value: Value) -> Result<Valu
         account: cx.account().to_owned(),
         region: cx.region().to_owned(),
         caller: cx.caller().arn.clone(),
-        error: answer.as_ref().err().map(|e| (e.code.to_string(), shortened(&e.message))),
+        error: answer.as_ref().err().map(|e| (e.code.to_string(), one_line(&e.message, KEPT).into_owned())),
         micros: started.elapsed().as_micros() as u64,
     });
     answer
 }
 
 /// A message repeats what the caller sent, of any length; records and the log keep its beginning.
-fn shortened(message: &str) -> String {
-    const KEPT: usize = 1_000;
-    match message.char_indices().nth(KEPT) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
-    }
-}
+const KEPT: usize = 1_000;
 
 async fn checked(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
     kiln_protocol::validate(&value, operation.input, operation.model.protocol)?;

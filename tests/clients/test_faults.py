@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 import unittest
 import unittest.mock
+import urllib.request
 
 import botocore.exceptions
 
@@ -160,6 +161,23 @@ def small_disk():
             subprocess.run(["umount", "-l", place], check=True)
 
 
+@contextlib.contextmanager
+def disk_for_machines():
+    """A folder on a file system of 1 GiB that images can be on."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as place:
+        image, state = f"{place}/disk", f"{place}/state"
+        with open(image, "wb") as file:
+            file.truncate(1 << 30)
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-m", "0", image], check=True)
+        os.mkdir(state)
+        os.chmod(place, 0o711)
+        subprocess.run(["mount", "-o", "loop", image, state], check=True)
+        try:
+            yield state
+        finally:
+            subprocess.run(["umount", "-l", state], check=True)
+
+
 class FullDisk(unittest.TestCase):
     """A disk of a few MiB, filled while kiln runs: what cannot be kept is refused in one line, what
     was acknowledged stays, and all goes on when there is room again."""
@@ -193,6 +211,118 @@ class FullDisk(unittest.TestCase):
                 kiln.start()
                 found = {p["Name"]: p["Value"] for page in kiln.client("ssm").get_paginator("get_parameters_by_path").paginate(Path="/") for p in page["Parameters"]}
                 self.assertEqual({name: found.get(name) for name in kept}, kept)
+
+
+    def filled(self, state, name="ballast"):
+        """A file that takes all that is left, to the last byte."""
+        ballast = os.path.join(state, name)
+        with open(ballast, "wb", buffering=0) as file:
+            for size in (65_536, 4_096, 1):
+                with contextlib.suppress(OSError):
+                    while True:
+                        file.write(b"x" * size)
+        return ballast
+
+    def test_kiln_lives_on_and_serves_what_needs_no_room(self):
+        """Its own log is on that disk, too."""
+        with small_disk() as state, Kiln(machines="sim", state=state) as kiln:
+            ssm, s3, iam, ec2, elb = (kiln.client(name) for name in ("ssm", "s3", "iam", "ec2", "elbv2"))
+            ssm.put_parameter(Name="/kept", Value="kept", Type="String")
+            s3.create_bucket(Bucket="kept")
+            s3.put_object(Bucket="kept", Key="one", Body=b"kept")
+            subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]][:2]
+            [group] = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["default"]}])["SecurityGroups"]
+            ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+            balancer = elb.create_load_balancer(Name="kept", Subnets=subnets)["LoadBalancers"][0]
+            page = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "MessageBody": "a page", "ContentType": "text/plain"}}
+            elb.create_listener(LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=[page])
+            elb.get_waiter("load_balancer_available").wait(Names=["kept"], WaiterConfig={"Delay": 1})
+            address = next(l for l in kiln.status()["load_balancers"] if l["name"] == "kept")["urls"][1]
+            ballast = self.filled(state)
+            image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+            asks = {
+                "a parameter": lambda: ssm.put_parameter(Name="/more", Value="x" * 4_000, Type="String"),
+                "a user": lambda: iam.create_user(UserName="more", Path=f"/{'x' * 500}/"),
+                "an instance": lambda: ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, UserData="x" * 12_000),
+                "a session": lambda: kiln.client("sts").get_session_token(),
+                "an object": lambda: s3.put_object(Bucket="kept", Key="more", Body=b"x" * 300_000),
+            }
+            for what, ask in asks.items():
+                with self.subTest(what):
+                    # Some pages of the database may still have room for some.
+                    for _ in range(200):
+                        try:
+                            ask()
+                        except botocore.exceptions.ClientError as error:
+                            refused = error.response
+                            break
+                        finally:
+                            self.assertIsNone(kiln.process.poll(), "kiln has died")
+                    self.assertEqual(refused["ResponseMetadata"]["HTTPStatusCode"] // 100, 5, refused)
+                    self.assertRegex(refused["Error"]["Message"], "disk.* is full|no space left")
+            for _ in range(50):
+                with contextlib.suppress(botocore.exceptions.ClientError):
+                    asks["a parameter"]()
+                with contextlib.suppress(botocore.exceptions.ClientError):
+                    iam.get_user(UserName="nobody")
+            self.assertIsNone(kiln.process.poll(), "kiln has died")
+            self.assertEqual(ssm.get_parameter(Name="/kept")["Parameter"]["Value"], "kept")
+            self.assertEqual(s3.get_object(Bucket="kept", Key="one")["Body"].read(), b"kept")
+            self.assertEqual(kiln.cli("status", "--json").returncode, 0)
+            for url, headers in ((address, {}), (f"{kiln.info['endpoint']}/", {"Host": balancer["DNSName"]})):
+                with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as answer:
+                    self.assertEqual(answer.read(), b"a page")
+            os.remove(ballast)
+            for what, ask in asks.items():
+                if what != "a user":
+                    wait_for(what, lambda ask=ask: ask() or True)
+            self.assertNotIn("panicked", kiln.log())
+            self.assertIn("lines could not be written", kiln.log())
+
+    def test_machines_have_their_metadata_and_no_new_ones_are_made(self):
+        with disk_for_machines() as state, Kiln(machines="local", state=state) as kiln:
+            ec2 = kiln.client("ec2")
+            image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+            asked = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.micro", "MetadataOptions": {"HttpTokens": "optional"}}
+            machine = ec2.run_instances(**asked)["Instances"][0]["InstanceId"]
+            ask = "curl -s --max-time 10 http://169.254.169.254/latest/meta-data/instance-id"
+            shell = lambda script: kiln.cli("shell", machine, "--", "sh", "-c", script, check=False).stdout  # noqa: E731
+            wait_for("its metadata", lambda: shell(ask) == machine)
+            ballast = os.path.join(state, "ballast")
+            with open(ballast, "wb") as file:
+                free = os.statvfs(state)
+                os.posix_fallocate(file.fileno(), 0, (free.f_bavail - 64) * free.f_frsize)
+            rest = self.filled(state, "rest")
+            with self.assertRaises(botocore.exceptions.ClientError) as caught:
+                for n in range(200):
+                    ec2.create_tags(Resources=[machine], Tags=[{"Key": "fill", "Value": f"{n:0255}"}])
+            self.assertEqual(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], 503)
+            with self.assertRaises(botocore.exceptions.ClientError) as caught:
+                ec2.run_instances(**asked, UserData="x" * 12_000)
+            self.assertEqual(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], 503)
+            self.assertEqual(shell(ask), machine)
+            self.assertIsNone(kiln.process.poll(), "kiln has died")
+            os.remove(ballast)
+            os.remove(rest)
+            again = ec2.run_instances(**asked)["Instances"][0]["InstanceId"]
+            ec2.get_waiter("instance_running").wait(InstanceIds=[again], WaiterConfig={"Delay": 1})
+            self.assertEqual({m["id"] for m in kiln.status()["machines"]}, {machine, again})
+
+    def test_one_that_cannot_start_says_so(self):
+        with small_disk() as state:
+            with Kiln(machines="sim", state=state) as kiln:
+                kiln.client("ssm").put_parameter(Name="/kept", Value="kept", Type="String")
+            ballast = self.filled(state)
+            command = [BINARY, "--state-dir", state]
+            up = [*command, "up", "--detach", "--no-wait", "--machines", "sim", "--port", "0"]
+            done = subprocess.run(up, capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 1)
+            [line] = done.stderr.splitlines()
+            self.assertIn("space", line)
+            self.assertIn(state, line)
+            os.remove(ballast)
+            subprocess.run(up, check=True, capture_output=True, timeout=60)
+            subprocess.run([*command, "down"], check=True, capture_output=True, timeout=60)
 
 
 class Images(unittest.TestCase):

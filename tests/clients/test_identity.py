@@ -1,6 +1,7 @@
 """Who calls, and what a wrong signature is answered: the AWS CLI and boto3 against a real kiln."""
 import contextlib
 import datetime
+import json
 import unittest
 import urllib.error
 import urllib.request
@@ -141,6 +142,74 @@ class Identity(unittest.TestCase):
             body = caught.exception.read().decode()
             self.assertEqual(caught.exception.code, 400)
             self.assertIn(f"<Code>InvalidAction</Code><Message>{named}</Message>", body)
+
+
+class Gone(unittest.TestCase):
+    """Keys and sessions of users and roles that are not there any more, also when there is another of the name.
+
+    AWS's documents say that a session's rights are looked up at each use; that its keys are unknown once its user
+    or role is gone is what AWS does. Deleting an access key ends no session that was begun with it."""
+
+    ANSWERS = {
+        ("sts", "get_caller_identity"): ("InvalidClientTokenId", 403),
+        ("iam", "list_users"): ("InvalidClientTokenId", 403),
+        ("ec2", "describe_vpcs"): ("AuthFailure", 401),
+        ("ssm", "describe_parameters"): ("UnrecognizedClientException", 400),
+        ("s3", "list_buckets"): ("InvalidAccessKeyId", 403),
+    }
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kiln = cls.enterClassContext(Kiln(machines="sim"))
+        cls.iam = cls.kiln.client("iam")
+
+    def with_keys(self, keys):
+        given = {"aws_access_key_id": keys["AccessKeyId"], "aws_secret_access_key": keys["SecretAccessKey"]}
+        return {**given, **({"aws_session_token": keys["SessionToken"]} if "SessionToken" in keys else {})}
+
+    def who(self, keys):
+        return self.kiln.client("sts", **self.with_keys(keys)).get_caller_identity()["Arn"]
+
+    def assertUnknown(self, keys):
+        for (service, call), answer in self.ANSWERS.items():
+            with self.subTest(service), self.assertRaises(botocore.exceptions.ClientError) as caught:
+                getattr(self.kiln.client(service, **self.with_keys(keys)), call)()
+            error = caught.exception.response
+            self.assertEqual((error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]), answer)
+
+    def test_of_a_user(self):
+        self.iam.create_user(UserName="ada")
+        keys = self.iam.create_access_key(UserName="ada")["AccessKey"]
+        session = self.kiln.client("sts", **self.with_keys(keys)).get_session_token()["Credentials"]
+        self.assertTrue(self.who(session).endswith("user/ada"))
+        self.iam.delete_access_key(UserName="ada", AccessKeyId=keys["AccessKeyId"])
+        self.assertUnknown(keys)
+        self.assertTrue(self.who(session).endswith("user/ada"))
+        self.iam.delete_user(UserName="ada")
+        self.assertUnknown(session)
+        self.iam.create_user(UserName="ada")
+        self.addCleanup(self.iam.delete_user, UserName="ada")
+        self.assertUnknown(session)
+
+    def test_of_a_role(self):
+        self.iam.create_user(UserName="grace")
+        keys = self.iam.create_access_key(UserName="grace")["AccessKey"]
+        grace = self.iam.get_user(UserName="grace")["User"]["Arn"]
+        policy = lambda effect: json.dumps({"Version": "2012-10-17", "Statement": [effect]})  # noqa: E731
+        trust = policy({"Effect": "Allow", "Principal": {"AWS": grace}, "Action": "sts:AssumeRole"})
+        role = self.iam.create_role(RoleName="shop", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        assume = lambda: self.kiln.client("sts", **self.with_keys(keys)).assume_role(RoleArn=role, RoleSessionName="s1")["Credentials"]  # noqa: E731
+        session = assume()
+        # Who began it may go; the session is the role's.
+        self.assertTrue(self.who(session).endswith("assumed-role/shop/s1"))
+        self.iam.delete_role(RoleName="shop")
+        self.assertUnknown(session)
+        self.iam.create_role(RoleName="shop", AssumeRolePolicyDocument=trust)
+        self.assertUnknown(session)
+        session = assume()
+        self.iam.delete_access_key(UserName="grace", AccessKeyId=keys["AccessKeyId"])
+        self.iam.delete_user(UserName="grace")
+        self.assertTrue(self.who(session).endswith("assumed-role/shop/s1"))
 
 
 class OpenMode(unittest.TestCase):

@@ -29,7 +29,8 @@ const LAYERS: &[Layer] = &[
         holds: |c| matches!(c, "machines-local" | "machines-sim"),
         may_use: &["pure", "machines/spec"],
     },
-    Layer { name: "balancer", holds: |c| c == "balancer", may_use: &["pure"] },
+    Layer { name: "doors", holds: |c| c == "doors", may_use: &["pure"] },
+    Layer { name: "balancer", holds: |c| c == "balancer", may_use: &["pure", "doors"] },
     Layer { name: "guest", holds: |c| c == "guest", may_use: &["pure", "machines/spec"] },
     Layer {
         name: "kit",
@@ -39,9 +40,9 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "services",
         holds: |c| crate::SERVICES.iter().any(|(folder, _)| *folder == c),
-        may_use: &["pure", "shapes", "store", "machines/spec", "balancer", "kit"],
+        may_use: &["pure", "shapes", "store", "machines/spec", "doors", "balancer", "kit"],
     },
-    Layer { name: "gateway", holds: |c| c == "gateway", may_use: &["pure", "store", "kit"] },
+    Layer { name: "gateway", holds: |c| c == "gateway", may_use: &["pure", "store", "doors", "kit"] },
     Layer { name: "cli", holds: |c| c == "cli", may_use: &["pure", "shapes"] },
     Layer {
         name: "whole",
@@ -52,6 +53,7 @@ const LAYERS: &[Layer] = &[
             "store",
             "machines/spec",
             "machines",
+            "doors",
             "balancer",
             "guest",
             "kit",

@@ -7,6 +7,7 @@
 //! message is read here; RFC 1035 says how. A DNS library was turned down: this is all of it.
 
 use crate::records::{NetworkInterface, Vpc, private_domain};
+use kiln_doors::{DNS, Door};
 use kiln_elbv2_shapes::DescribeLoadBalancersRequest;
 use kiln_machines_spec::{MachineDriver, VpcId};
 use kiln_service_kit::{Cx, Error};
@@ -15,7 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::Semaphore;
 
 const A: u16 = 1;
 const INTERNET: u16 = 1;
@@ -23,8 +23,6 @@ const INTERNET: u16 = 1;
 const TTL: u32 = 60;
 /// The longest message over UDP that is taken (with EDNS).
 const LARGEST: usize = 4096;
-/// Questions at a time per VPC; more are dropped, and asked again.
-const QUESTIONS: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Response codes.
@@ -36,14 +34,15 @@ const REFUSED: u8 = 5;
 
 /// Serves a VPC's DNS over UDP and TCP until dropped. `cx` is the VPC's scope.
 pub async fn serve(cx: Cx, vpc: String, udp: Vec<UdpSocket>, tcp: Vec<TcpListener>) {
-    let slots = Arc::new(Semaphore::new(QUESTIONS));
-    let datagrams = udp.into_iter().map(|socket| over_udp(cx.clone(), vpc.clone(), socket, slots.clone()));
-    let streams = tcp.into_iter().map(|listener| over_tcp(cx.clone(), vpc.clone(), listener, slots.clone()));
+    // Questions over it are dropped, and asked again.
+    let door = Arc::new(Door::new(&DNS, &vpc));
+    let datagrams = udp.into_iter().map(|socket| over_udp(cx.clone(), vpc.clone(), socket, door.clone()));
+    let streams = tcp.into_iter().map(|listener| over_tcp(cx.clone(), vpc.clone(), listener, door.clone()));
     let (datagrams, streams) = (futures_util::future::join_all(datagrams), futures_util::future::join_all(streams));
     tokio::join!(datagrams, streams);
 }
 
-async fn over_udp(cx: Cx, vpc: String, socket: UdpSocket, slots: Arc<Semaphore>) {
+async fn over_udp(cx: Cx, vpc: String, socket: UdpSocket, door: Arc<Door>) {
     let socket = Arc::new(socket);
     let mut buffer = vec![0; LARGEST];
     loop {
@@ -55,21 +54,20 @@ async fn over_udp(cx: Cx, vpc: String, socket: UdpSocket, slots: Arc<Semaphore>)
                 continue;
             }
         };
-        let Ok(slot) = slots.clone().try_acquire_owned() else { continue };
+        let Some(ticket) = door.admit(from.ip()) else { continue };
         let (cx, vpc, socket, message) = (cx.clone(), vpc.clone(), socket.clone(), buffer[..length].to_vec());
         tokio::spawn(async move {
             if let Some(answer) = answer(&cx, &vpc, from.ip(), &message, false).await {
                 // The one who asked may be gone.
                 let _ = socket.send_to(&answer, from).await;
             }
-            drop(slot);
+            drop(ticket);
         });
     }
 }
 
-async fn over_tcp(cx: Cx, vpc: String, listener: TcpListener, slots: Arc<Semaphore>) {
+async fn over_tcp(cx: Cx, vpc: String, listener: TcpListener, door: Arc<Door>) {
     loop {
-        let Ok(slot) = slots.clone().acquire_owned().await else { return };
         let (mut stream, from) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -78,6 +76,7 @@ async fn over_tcp(cx: Cx, vpc: String, listener: TcpListener, slots: Arc<Semapho
                 continue;
             }
         };
+        let Some(ticket) = door.admit(from.ip()) else { continue };
         let (cx, vpc) = (cx.clone(), vpc.clone());
         tokio::spawn(async move {
             let one = async {
@@ -89,7 +88,7 @@ async fn over_tcp(cx: Cx, vpc: String, listener: TcpListener, slots: Arc<Semapho
             };
             // A client that goes away or says nothing is not an event.
             let _ = tokio::time::timeout(PATIENCE * 2, one).await;
-            drop(slot);
+            drop(ticket);
         });
     }
 }

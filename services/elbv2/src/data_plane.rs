@@ -7,6 +7,7 @@
 
 use async_trait::async_trait;
 use kiln_balancer::{Balancer, Dialer, Options, Stream};
+use kiln_doors::{BALANCER_IN_VPC, Door, Seldom};
 use kiln_machines_spec::{DriverError, MachineDriver, VpcId};
 use kiln_service_kit::Error;
 use parking_lot::Mutex;
@@ -75,24 +76,28 @@ impl DataPlane {
             return Ok(());
         }
         let listener = driver.listen(&VpcId::new(vpc), at).await.map_err(|e| Error::internal(e.chain()))?;
-        let (balancer, id) = (self.balancer.clone(), load_balancer.to_owned());
+        static NOT_ACCEPTED: Seldom = Seldom::new();
+        let (balancer, id, door) = (self.balancer.clone(), load_balancer.to_owned(), Door::new(&BALANCER_IN_VPC, vpc));
         let serving = tokio::spawn(async move {
             loop {
                 match listener.accept().await {
                     Ok((stream, client)) => {
+                        let Some(ticket) = door.admit(client.ip()) else { continue };
                         // Answers are small; waiting to fill a packet would cost 40 ms each.
                         if let Err(error) = stream.set_nodelay(true) {
                             tracing::debug!(%error, "cannot set TCP_NODELAY");
                         }
                         let (balancer, id) = (balancer.clone(), id.clone());
                         tokio::spawn(async move {
-                            if let Err(error) = balancer.serve(&id, at.port(), stream, client).await {
+                            if let Err(error) = balancer.serve(&id, at.port(), stream, client, Some(ticket)).await {
                                 tracing::debug!(%error, "a connection from inside the VPC came too late");
                             }
                         });
                     }
                     Err(error) => {
-                        tracing::warn!(%at, %error, "failed to accept a connection inside a VPC");
+                        if let Some(unsaid) = NOT_ACCEPTED.now() {
+                            tracing::warn!(%at, %error, unsaid, "failed to accept a connection inside a VPC");
+                        }
                         tokio::time::sleep(Duration::from_millis(50)).await;
                     }
                 }

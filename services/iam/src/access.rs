@@ -10,7 +10,7 @@
 
 use crate::last_used::Uses;
 use crate::parsed::Parsed;
-use crate::records::{AccessKey, Role, User, everywhere};
+use crate::records::{AccessKey, Role, User, everywhere, key};
 use crate::rights::Rights;
 use kiln_policy::{Policies, Policy, Principal, Request, ResourcePolicies, evaluate};
 use kiln_protocol::Protocol;
@@ -72,6 +72,18 @@ impl Access for IamAccess {
             kind: CallerKind::User { name: user.name.clone() },
         };
         Ok(found(&key.secret, key.active, caller))
+    }
+
+    fn exists(&self, caller: &Caller) -> Result<bool, Error> {
+        let scope = Scope::new(caller.account.as_str(), "");
+        let id = caller.user_id.split(':').next().unwrap_or(&caller.user_id);
+        Ok(match &caller.kind {
+            CallerKind::Root | CallerKind::Service { .. } => true,
+            CallerKind::User { name } => self.store.get::<User>(&scope, &key(name))?.is_some_and(|user| user.id == id),
+            CallerKind::Role { role_name, .. } => {
+                self.store.get::<Role>(&scope, &key(role_name))?.is_some_and(|role| role.id == id)
+            }
+        })
     }
 
     fn used(&self, caller: &Caller, service: &str, region: &str) {

@@ -29,13 +29,22 @@ impl Access for WithSessions {
             return self.iam.credential(access_key);
         }
         let found = self.store.get::<Session>(&self.everywhere, access_key)?;
-        Ok(found.map(|session| Credential {
+        // With the user or role its sessions go: their keys are nobody's.
+        let Some(session) = found else { return Ok(None) };
+        if !self.iam.exists(&session.caller)? {
+            return Ok(None);
+        }
+        Ok(Some(Credential {
             secret: session.secret.clone(),
             session_token: Some(session.token.clone()),
             expires: Some(session.expires),
             active: true,
             caller: session.caller.clone(),
         }))
+    }
+
+    fn exists(&self, caller: &Caller) -> Result<bool, Error> {
+        self.iam.exists(caller)
     }
 
     fn used(&self, caller: &Caller, service: &str, region: &str) {

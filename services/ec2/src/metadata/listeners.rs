@@ -17,6 +17,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use kiln_doors::{Door, METADATA, Patient, Seldom, Ticket};
 use kiln_machines_spec::{MachineDriver, VpcId};
 use kiln_service_kit::{Commit, Error, Op, Platform};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,9 +34,7 @@ const ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(169, 254, 169, 254
 /// Back-off of a listener that could not be made: 0.1 s, doubled up to 10 s.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(10);
-/// Open connections of one network; more wait until one ends.
-const MOST_CONNECTIONS: usize = 512;
-/// A connection that asks nothing for so long is closed.
+/// A connection that asks nothing for so long is closed, also one that is in the middle of asking.
 const IDLE: Duration = Duration::from_secs(20);
 /// Hops that answers other than tokens may take.
 const USUAL_HOPS: u32 = 64;
@@ -166,26 +165,29 @@ async fn next_change(
 }
 
 async fn accept(listener: TcpListener, metadata: Arc<Metadata>, vpc: VpcId) {
+    static NOT_ACCEPTED: Seldom = Seldom::new();
+    let door = Door::new(&METADATA, vpc.as_str());
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        if connections.len() >= MOST_CONNECTIONS {
-            connections.join_next().await;
-        }
         match listener.accept().await {
             Ok((stream, SocketAddr::V4(from))) => {
-                connections.spawn(serve(stream, *from.ip(), metadata.clone(), vpc.clone()));
+                if let Some(ticket) = door.admit((*from.ip()).into()) {
+                    connections.spawn(serve(stream, ticket, *from.ip(), metadata.clone(), vpc.clone()));
+                }
             }
             Ok((_, from)) => tracing::debug!(%vpc, %from, "not an IPv4 caller"),
             Err(error) => {
-                tracing::warn!(%vpc, %error, "the metadata service cannot accept");
+                if let Some(unsaid) = NOT_ACCEPTED.now() {
+                    tracing::warn!(%vpc, %error, unsaid, "the metadata service cannot accept");
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
     }
 }
 
-async fn serve(stream: TcpStream, from: Ipv4Addr, metadata: Arc<Metadata>, vpc: VpcId) {
+async fn serve(stream: TcpStream, ticket: Ticket, from: Ipv4Addr, metadata: Arc<Metadata>, vpc: VpcId) {
     // A second handle on the socket, for its hop limit.
     let pair = stream.into_std().and_then(|stream| Ok((TcpStream::from_std(stream.try_clone()?)?, stream)));
     let (stream, handle) = match pair {
@@ -201,7 +203,7 @@ async fn serve(stream: TcpStream, from: Ipv4Addr, metadata: Arc<Metadata>, vpc: 
     });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(IDLE);
-    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
+    if let Err(error) = server.serve_connection(TokioIo::new(Patient::new(stream, ticket)), service).await {
         tracing::debug!(%error, "a connection to the metadata service ended early");
     }
 }

@@ -20,7 +20,8 @@ const RENEW: Duration = Duration::from_secs(20 * 60);
 
 /// Credentials of an instance, and of which role.
 struct Session {
-    role_arn: String,
+    /// A role made anew under the same name is another, and the old one's keys are nobody's.
+    role_id: Option<String>,
     made: Timestamp,
     ends: Timestamp,
     credentials: Credentials,
@@ -80,14 +81,10 @@ impl Sessions {
             return Ok(None);
         };
         let role_arn = role.arn.ok_or_else(|| Error::internal("iam answered a role without an ARN"))?;
-        if let Some(shown) = self.kept(&instance, &role_arn, cx.now()) {
+        if let Some(shown) = self.kept(&instance, &role.role_id, cx.now()) {
             return Ok(Some(shown));
         }
-        let asked = AssumeRoleRequest {
-            role_arn: role_arn.clone(),
-            role_session_name: instance.clone(),
-            ..AssumeRoleRequest::default()
-        };
+        let asked = AssumeRoleRequest { role_arn, role_session_name: instance.clone(), ..AssumeRoleRequest::default() };
         let made = cx.now();
         let answer = match cx.call(asked).await {
             Ok(answer) => answer,
@@ -104,7 +101,7 @@ impl Sessions {
         let credentials =
             answer.credentials.ok_or_else(|| Error::internal("sts answered AssumeRole without credentials"))?;
         let ends = credentials.expiration.ok_or_else(|| Error::internal("sts answered credentials without an end"))?;
-        let session = Session { role_arn, made, ends, credentials };
+        let session = Session { role_id: role.role_id, made, ends, credentials };
         let shown = session.shown();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, session| session.ends > made);
@@ -112,10 +109,10 @@ impl Sessions {
         Ok(Some(shown))
     }
 
-    fn kept(&self, instance: &str, role_arn: &str, now: Timestamp) -> Option<Json> {
+    fn kept(&self, instance: &str, role_id: &Option<String>, now: Timestamp) -> Option<Json> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let session = kept.get(instance)?;
-        (session.role_arn == role_arn && session.ends > now + RENEW).then(|| session.shown())
+        (session.role_id == *role_id && session.ends > now + RENEW).then(|| session.shown())
     }
 }
 
