@@ -227,7 +227,7 @@ async fn a_new_target_grows_into_its_share_during_slow_start() {
 
 /// A connection whose client sends `head` and then a byte every ten seconds; what it reads until it is closed or
 /// has an answer, and after how many seconds.
-async fn drip(s: &Simulation, head: &str, rest: usize) -> (String, u64) {
+async fn drip(s: &Simulation, head: &str) -> (String, u64) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let (balancer, client) = (s.balancer.clone(), SocketAddr::from(([203, 0, 113, 9], 4711)));
@@ -236,14 +236,11 @@ async fn drip(s: &Simulation, head: &str, rest: usize) -> (String, u64) {
     let (mut reading, mut writing) = tokio::io::split(ours);
     writing.write_all(head.as_bytes()).await.unwrap();
     let writer = tokio::spawn(async move {
-        for _ in 0..rest {
+        // Never closed: the balancer must not take its end for the reason.
+        while writing.write_all(b"a").await.is_ok() {
             pass(10).await;
-            if writing.write_all(b"a").await.is_err() {
-                return;
-            }
         }
-        // Kept open: the balancer must not take its end for the reason.
-        pass(100_000).await;
+        std::future::pending::<()>().await
     });
     let mut answer = vec![0; 4096];
     let read = reading.read(&mut answer).await.unwrap();
@@ -256,13 +253,11 @@ async fn drip(s: &Simulation, head: &str, rest: usize) -> (String, u64) {
 #[tokio::test(start_paused = true)]
 async fn a_head_that_comes_byte_by_byte_is_not_waited_for_for_ever() {
     let s = Simulation::of(&[Mood::Well]).await;
-    for begun in ["", "GET / HTTP/1.1\r\nHost: shop\r\nX-Long: ", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r"] {
-        let (answer, took) = drip(&s, begun, 1_000).await;
+    for begun in ["", "GET / HTTP/1.1\r\nHost: shop\r\nX-Long: "] {
+        let (answer, took) = drip(&s, begun).await;
         assert!((60..=81).contains(&took), "{begun:?} {took} {answer}");
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{begun:?} {answer}");
     }
-    let (answer, took) = drip(&s, "POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 30\r\n\r\n", 30).await;
-    assert!(answer.starts_with("HTTP/1.1 200") && took == 300, "a body may be slow: {took} {answer}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -276,7 +271,7 @@ async fn a_client_that_asks_now_and_then_keeps_its_connection() {
     for _ in 0..5 {
         let request = Request::get("/").header("host", "shop").header("user-agent", "test");
         let answer = sender.send_request(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap();
-        assert_eq!(collect(answer).await.unwrap().status, 200);
+        assert_eq!(collect(answer).await.status, 200);
         pass(50).await;
     }
 }

@@ -1,5 +1,6 @@
 //! From values and errors to HTTP answers.
 
+use crate::header_text;
 use crate::name::Call;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
@@ -33,6 +34,10 @@ pub fn success(call: &Call<'_>, operation: &Operation, value: &Value, request_id
         let part = encoded.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-range"));
         encoded.status = if part { 206 } else { operation.http.status };
     }
+    if encoded.headers.iter().any(|(name, value)| header_text::write(name, value).is_none()) {
+        let text = "Header value cannot be represented using ISO-8859-1.";
+        return error(call.protocol, Some(call.model), &Error::sender("InvalidArgument", text), request_id);
+    }
     response(encoded, request_id)
 }
 
@@ -50,7 +55,7 @@ fn response(encoded: Encoded, request_id: &str) -> Response<Body> {
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));
     }
     for (name, value) in encoded.headers {
-        match (http::HeaderName::try_from(&*name), HeaderValue::try_from(value)) {
+        match (http::HeaderName::try_from(&*name), header_text::write(&name, &value).ok_or(())) {
             // A member may say it better than the protocol does.
             (Ok(name), Ok(value)) if name == http::header::CONTENT_TYPE => {
                 headers.insert(name, value);

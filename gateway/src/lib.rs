@@ -21,6 +21,7 @@ mod chunked;
 mod client;
 mod decode;
 mod finish;
+mod header_text;
 mod listen;
 mod name;
 mod pages;

@@ -14,6 +14,7 @@ use crate::answer::{self, Body};
 use crate::chunked::{self, Form};
 use crate::client::Client;
 use crate::finish::called;
+use crate::header_text;
 use crate::listen::{Gateway, not_served};
 use crate::name::{self, Call};
 use bytes::{Bytes, BytesMut};
@@ -137,8 +138,7 @@ fn not_allowed(method: &str, what: &str) -> Error {
 
 /// The headers, and those that a presigned URL has in its query.
 fn headers_of(head: &Parts) -> Vec<(String, String)> {
-    let sent =
-        head.headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+    let sent = head.headers.iter().map(|(name, value)| (name.to_string(), header_text::read(name.as_str(), value)));
     let mut all: Vec<(String, String)> = sent.collect();
     if head.headers.contains_key("authorization") {
         return all;

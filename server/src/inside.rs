@@ -29,7 +29,7 @@ use kiln_cloudformation_shapes::{
 };
 use kiln_ec2_shapes::{DescribeTagsRequest, Filter};
 use kiln_gateway::{Body, Client, Gateway, HostHandler, host_of};
-use kiln_machines_spec::{MachineDriver, VpcId};
+use kiln_machines_spec::{MachineDriver, MachineState, MachineStatus, VpcId};
 use kiln_service_kit::{Cx, Error, Fault, Platform, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
@@ -267,7 +267,9 @@ async fn caller(
 ) -> Result<Cx, Error> {
     let machines = driver.list().await.map_err(|e| Error::internal(e.chain()))?;
     let IpAddr::V4(ip) = client else { return Err(denied(format!("No machine has the address {client}."))) };
-    let here = machines.iter().find(|m| m.spec.has_address(vpc, ip));
+    // One that ended may have had the address before.
+    let runs = |m: &MachineStatus| matches!(m.state, MachineState::Running { .. });
+    let here = machines.iter().find(|m| runs(m) && m.spec.has_address(vpc, ip));
     let spec = &here.ok_or_else(|| denied(format!("No machine has the address {client}.")))?.spec;
     let label = |name: &str| {
         let value = spec.labels.get(name).cloned();
