@@ -5,7 +5,7 @@ use crate::output::print;
 use crate::{Auth, control, progress::Line, state_dir};
 use serde_json::Value as Json;
 use std::io::Read;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -35,9 +35,6 @@ pub async fn detach(state_dir: &Path, arguments: &UpArguments) -> Result<(), Str
         .mode(0o600)
         .open(&log_path)
         .map_err(|e| format!("failed to open {}: {e}", log_path.display()))?;
-    // It may be of an older kiln.
-    log.set_permissions(std::fs::Permissions::from_mode(0o600))
-        .map_err(|e| format!("failed to close {} to others: {e}", log_path.display()))?;
     let log_start = log.metadata().map(|m| m.len()).unwrap_or(0);
     let program = std::env::current_exe().map_err(|e| format!("failed to find kiln's own program: {e}"))?;
     let mut command = Command::new(program);
