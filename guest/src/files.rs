@@ -32,8 +32,10 @@ impl WantedFile {
         let path = machine.path(&self.path);
         let doing =
             |what: &str, cause: &dyn std::fmt::Display| format!("file {}: failed to {what}: {cause}", self.path);
+        let uid = self.owner.as_deref().map(|o| machine.uid(o)).transpose()?;
+        let gid = self.group.as_deref().map(|g| machine.gid(g)).transpose()?;
         if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(|e| doing("make its folder", &e))?;
+            make_folders(parent, uid, gid).map_err(|e| doing("make its folder", &e))?;
         }
         let mut options = std::fs::OpenOptions::new();
         options.create(true).write(true).mode(0o600);
@@ -45,8 +47,6 @@ impl WantedFile {
         let fresh = !path.exists();
         let mut file = options.open(&path).map_err(|e| doing("open it", &e))?;
         file.write_all(&self.content).map_err(|e| doing("write it", &e))?;
-        let uid = self.owner.as_deref().map(|o| machine.uid(o)).transpose()?;
-        let gid = self.group.as_deref().map(|g| machine.gid(g)).transpose()?;
         if uid.is_some() || gid.is_some() {
             std::os::unix::fs::chown(&path, uid, gid).map_err(|e| doing("set its owner", &e))?;
         }
@@ -55,6 +55,16 @@ impl WantedFile {
         }
         Ok(())
     }
+}
+
+/// Makes the folders that are missing; they belong to whom the file in them does.
+fn make_folders(folder: &Path, uid: Option<u32>, gid: Option<u32>) -> std::io::Result<()> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|path| !path.exists()).collect();
+    std::fs::create_dir_all(folder)?;
+    if uid.is_some() || gid.is_some() {
+        missing.into_iter().try_for_each(|made| std::os::unix::fs::chown(made, uid, gid))?;
+    }
+    Ok(())
 }
 
 /// Sets the permission bits of `path`.
@@ -94,6 +104,28 @@ mod tests {
         assert_eq!(std::fs::read(&on_disk).expect("readable"), b"one\ntwo\n");
         let mode = on_disk.metadata().expect("there").permissions().mode();
         assert_eq!(mode & 0o7777, 0o640, "appending keeps the mode");
+    }
+
+    #[test]
+    fn new_folders_belong_to_whom_the_file_does() {
+        use std::os::unix::fs::MetadataExt;
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        if dir.path().metadata().expect("there").uid() != 0 {
+            return; // only root gives files away
+        }
+        let machine = Machine::at(dir.path());
+        std::fs::create_dir(dir.path().join("srv")).expect("a folder");
+        let (owner, group) = (Some("1234".into()), Some("2345".into()));
+        let file = WantedFile { path: "/srv/a/b/file".into(), owner, group, ..WantedFile::default() };
+        file.write(&machine).expect("written");
+        let of = |path: &str| {
+            let meta = dir.path().join(path).metadata().expect(path);
+            (meta.uid(), meta.gid())
+        };
+        assert_eq!(of("srv"), (0, 0), "it was there");
+        for path in ["srv/a", "srv/a/b", "srv/a/b/file"] {
+            assert_eq!(of(path), (1234, 2345), "{path}");
+        }
     }
 
     #[test]

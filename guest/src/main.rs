@@ -14,6 +14,7 @@
 
 mod boot;
 mod cfn;
+mod cloud_init;
 mod files;
 mod http;
 mod machine;
@@ -27,6 +28,7 @@ const USAGE: &str = "usage: kiln-guest <command> [options]
 commands (none, in a machine: boot, then stay):
   boot [--root DIR] [--stage identity|all]   give this machine its name, keys and user data
   cfn-init, cfn-signal, cfn-get-metadata     CloudFormation's programs (also by link name)
+  cloud-init status [--wait]                 how far user data is (also by link name)
   version                                    print the version
 
 Not built: cfn-hup.";
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|| "kiln-guest".to_owned());
     args.drain(..args.len().min(1));
 
-    let command = if called_as.starts_with("cfn-") {
+    let command = if called_as.starts_with("cfn-") || called_as == "cloud-init" {
         called_as
     } else if args.is_empty() {
         if Path::new(seed::SEED_DIR).join("seed.json").exists() {
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         "cfn-init" => cfn::init_main(&args),
         "cfn-signal" => cfn::signal_main(&args),
         "cfn-get-metadata" => cfn::metadata_main(&args),
+        "cloud-init" => cloud_init::main(&args),
         "version" | "--version" => {
             println!("kiln-guest {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS

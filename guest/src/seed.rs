@@ -18,6 +18,9 @@ pub struct Seed {
     /// The name the machine gives itself.
     #[serde(default)]
     pub hostname: Option<String>,
+    /// The domain of its name in the VPC's DNS.
+    #[serde(default)]
+    pub domain: Option<String>,
     /// The region, the default of the CloudFormation programs.
     #[serde(default)]
     pub region: Option<String>,

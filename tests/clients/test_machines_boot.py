@@ -1,9 +1,11 @@
 """How machines begin and end: user data of every kind, once; what they do by themselves and what
 EC2 then says of it; limits that come from the instance type.
 """
+import base64
 import email.mime.multipart
 import email.mime.text
 import gzip
+import json
 import pathlib
 import unittest
 
@@ -26,10 +28,32 @@ runcmd:
 
 
 def multipart(*parts):
+    """A message of (kind, text) or (kind, text, file name, headers)."""
     message = email.mime.multipart.MIMEMultipart()
-    for kind, text in parts:
-        message.attach(email.mime.text.MIMEText(text, kind))
+    for kind, text, *more in parts:
+        part = email.mime.text.MIMEText(text, kind)
+        name, headers = (*more, None, {})[:2]
+        if name:
+            part.add_header("Content-Disposition", "attachment", filename=name)
+        for header, value in (headers or {}).items():
+            part[header] = value
+        message.attach(part)
     return message.as_string()
+
+
+# What cloud-init would do with it: documents merged as the second says, scripts by their file names.
+EVERYTHING = multipart(
+    ("x-shellscript", "#!/bin/sh\r\necho z-$(hostname) >> /root/order\r\n", "z.sh"),
+    ("cloud-config", """#cloud-config
+users: [default, {name: shop, groups: [adm], passwd: "$6$salt$hash"}]
+runcmd: ["echo runcmd-1 >> /root/order"]
+write_files:
+- {path: /srv/made/for/shop, owner: "shop:shop", defer: true, content: !!binary aGVsbG8K}
+"""),
+    ("cloud-config", "\n#Cloud-Config\nruncmd: ['echo runcmd-2 >> /root/order']\nfqdn: web.shop.example\n", "second", {"X-Merge-Type": "list(append)+dict(no_replace,recurse_list)+str()"}),
+    ("x-shellscript", "#!/bin/sh\necho a >> /root/order\n", "a.sh"),
+    ("cloud-boothook", "#cloud-boothook\n#!/bin/sh\necho boothook >> /root/order\n"),
+)
 
 
 def setUpModule():
@@ -64,6 +88,10 @@ class Boot(unittest.TestCase):
         except AssertionError as error:
             raise AssertionError(f"{error}\nconsole of {instance}:\n{console()}") from None
 
+    def booted(self, instance):
+        """What cloud-init says when a boot is through."""
+        return wait_for(f"the boot of {instance}", lambda: (done := self.sh(instance, "cloud-init status --wait --long")).stdout.lstrip(".\n").startswith("status: ") and done)
+
     def sh(self, instance, script):
         return KILN.cli("shell", instance, "--", "sh", "-c", script, check=False)
 
@@ -75,7 +103,9 @@ class Boot(unittest.TestCase):
             "a cloud-config": (CLOUD_CONFIG, ["config-42 port 80"], 0),
             "a message of both": (multipart(("x-shellscript", script), ("cloud-config", CLOUD_CONFIG)), ["script-42", "config-42 port 80"], 0),
             "a script that fails": ("#!/bin/sh\necho before >&2\nexit 3\n", ["before", "exit status 3"], 3),
+            "a script, encoded twice and compressed": (base64.b64encode(gzip.compress(script.encode())), ["script-42"], 0),
             "something else": ("hello\n", ["neither with #! nor with #cloud-config"], 1),
+            "modules that are not built": ("#cloud-config\nntp: {}\nruncmd: [echo went-on]\n", ["#cloud-config ntp: not supported", "went-on"], 1),
         }
         # Side by side, four machines at a time.
         waiting = list(kinds.items())
@@ -89,6 +119,37 @@ class Boot(unittest.TestCase):
                         self.assertIn(text, console)
             self.ec2.terminate_instances(InstanceIds=[instance for _, _, instance in launched])
 
+    def test_user_data_is_taken_as_cloud_init_takes_it(self):
+        instance = self.launch(UserData=EVERYTHING)
+        waited = self.booted(instance)
+        self.assertEqual(waited.returncode, 0, waited)
+        self.assertIn("status: done\n", waited.stdout)
+        self.assertIn("errors: []\n", waited.stdout)
+        self.assertEqual(self.sh(instance, "cat /root/order").stdout.split(), ["boothook", "a", "runcmd-1", "runcmd-2", "z-web"])
+        self.assertEqual(self.sh(instance, "hostname -f").stdout, "web.shop.example\n")
+        owners = self.sh(instance, "stat -c '%U:%G %n' /srv /srv/made /srv/made/for /srv/made/for/shop; cat /srv/made/for/shop").stdout
+        self.assertEqual(owners, "root:root /srv\nshop:shop /srv/made\nshop:shop /srv/made/for\nshop:shop /srv/made/for/shop\nhello\n")
+        self.assertRegex(self.sh(instance, "getent shadow shop; id -nG shop").stdout, r"^shop:!\$6\$salt\$hash:.*\nshop adm\n$")
+
+    def test_who_waits_for_user_data_is_told_the_truth(self):
+        instance = self.launch(UserData="#!/bin/sh\nwhile ! test -e /run/go; do sleep 0.1; done\nexit 3\n")
+        status = lambda words="": self.sh(instance, f"cloud-init status {words}")  # noqa: E731
+        wait_for("running", lambda: status().stdout == "status: running\n")
+        self.sh(instance, "touch /run/go")
+        waited = status("--wait --format json")
+        self.assertEqual(waited.returncode, 1, waited)
+        told = json.loads(waited.stdout)
+        self.assertEqual((told["status"], told["errors"]), ("error", ["part-001 ended with exit status 3"]))
+
+    def test_a_machine_knows_its_whole_name(self):
+        instance = self.launch()
+        self.assertEqual(self.booted(instance).returncode, 0)
+        name = self.describe(instance)["PrivateDnsName"]
+        self.assertEqual(self.sh(instance, "hostname; hostname -f").stdout, f"{name.split('.')[0]}\n{name}\n")
+        self.assertEqual(self.sh(instance, "cat /var/lib/cloud/data/result.json | grep -c errors").stdout, "1\n")
+        for program in ("cfn-init", "cfn-signal", "cfn-get-metadata"):
+            self.assertEqual(self.sh(instance, f"command -v {program}").stdout, f"/usr/local/bin/{program}\n")
+
     def test_changed_user_data_is_shown_and_does_not_run_again(self):
         instance = self.launch(UserData="#!/bin/sh\necho first >> /root/runs\n")
         self.console_with(instance, "user data finished with exit status 0")
@@ -99,6 +160,23 @@ class Boot(unittest.TestCase):
         self.wait(instance, "running")
         wait_for("the second boot", lambda: self.sh(instance, "systemctl is-active kiln-guest.service").stdout == "active\n")
         self.assertEqual(self.sh(instance, "cat /root/runs").stdout, "first\n")
+
+    def test_what_runs_on_every_boot_is_that_of_the_changed_user_data(self):
+        instance = self.launch()
+        self.wait(instance, "running")
+        boots = [
+            ("#cloud-config\nbootcmd: ['echo bootcmd >> /root/runs']\nruncmd: ['echo runcmd >> /root/runs']\n", "bootcmd\n"),
+            (multipart(("cloud-config", "#cloud-config\ncloud_final_modules:\n- [scripts-user, always]\n"), ("x-shellscript", "#!/bin/sh\necho script >> /root/runs\n")), "bootcmd\nscript\n"),
+        ]
+        for user_data, wanted in boots:
+            self.booted(instance)
+            self.ec2.stop_instances(InstanceIds=[instance])
+            self.wait(instance, "stopped")
+            self.ec2.modify_instance_attribute(InstanceId=instance, UserData={"Value": user_data.encode()})
+            self.ec2.start_instances(InstanceIds=[instance])
+            self.wait(instance, "running")
+            self.booted(instance)
+            self.assertEqual(self.sh(instance, "cat /root/runs").stdout, wanted)
 
     def test_a_machine_that_switches_itself_off(self):
         stays = self.launch(UserData="#!/bin/sh\npoweroff\n")

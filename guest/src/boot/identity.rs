@@ -24,16 +24,15 @@ pub fn assume(machine: &Machine, seed: &Seed, marks: &Marks) -> Vec<String> {
     if let Some(hostname) = &seed.hostname
         && !marks.has("named_by_user")
     {
-        note(set_hostname(machine, hostname));
+        let fqdn = seed.domain.as_ref().map_or_else(|| hostname.clone(), |domain| format!("{hostname}.{domain}"));
+        note(set_hostname(machine, hostname, &fqdn));
     }
     if !marks.has("identity") {
         note(host_key(machine, marks.was_another));
         if !seed.ssh_authorized_keys.is_empty() {
             note(ensure_default_user(machine));
             note(authorize(machine, DEFAULT_USER, &seed.ssh_authorized_keys));
-            let for_root: Vec<String> =
-                seed.ssh_authorized_keys.iter().map(|key| format!("{ROOT_ANSWER}{key}")).collect();
-            note(authorize(machine, "root", &for_root));
+            note(turn_root_away(machine, &seed.ssh_authorized_keys));
         }
         if problems.is_empty() {
             problems.extend(marks.make("identity").err());
@@ -42,16 +41,34 @@ pub fn assume(machine: &Machine, seed: &Seed, marks: &Marks) -> Vec<String> {
     problems
 }
 
-/// Names the machine: now, and for its next boot.
-pub fn set_hostname(machine: &Machine, name: &str) -> Result<(), String> {
-    let plain = !name.is_empty()
-        && name.len() <= 253
-        && !name.starts_with(['-', '.'])
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
-    if !plain {
-        return Err(format!("{name:?} can not be a host name"));
+/// Names the machine, now and for its next boot: `name` is what it calls itself, `fqdn` what
+/// `hostname -f` answers.
+pub fn set_hostname(machine: &Machine, name: &str, fqdn: &str) -> Result<(), String> {
+    for name in [name, fqdn] {
+        let plain = !name.is_empty()
+            && name.len() <= 253
+            && !name.starts_with(['-', '.'])
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
+        if !plain {
+            return Err(format!("{name:?} can not be a host name"));
+        }
     }
-    let short = name.split('.').next().unwrap_or(name);
+    hosts_line(machine, name, fqdn)?;
+    WantedFile {
+        path: "/etc/hostname".to_owned(),
+        content: format!("{name}\n").into_bytes(),
+        mode: Some(0o644),
+        ..WantedFile::default()
+    }
+    .write(machine)?;
+    if machine.is_live() {
+        nix::unistd::sethostname(name).map_err(|cause| format!("cannot set the host name {name}: {cause}"))?;
+    }
+    Ok(())
+}
+
+/// Puts the names into `/etc/hosts`, in place of those given last.
+pub fn hosts_line(machine: &Machine, name: &str, fqdn: &str) -> Result<(), String> {
     let hosts = machine.path("/etc/hosts");
     let old = match std::fs::read_to_string(&hosts) {
         Ok(text) => text,
@@ -63,26 +80,34 @@ pub fn set_hostname(machine: &Machine, name: &str) -> Result<(), String> {
     // The driver's own line, with the machine's address, is better than ours.
     let known = old.lines().any(|line| {
         let mut words = line.split('#').next().unwrap_or("").split_whitespace();
-        words.next().is_some_and(|ip| ip != "127.0.1.1") && words.any(|word| word == name)
+        words.next().is_some_and(|ip| ip != "127.0.1.1")
+            && words.next() == Some(fqdn)
+            && (name == fqdn || words.any(|word| word == name))
     });
     let mut text: String = old
         .lines()
         .filter(|line| line.split_whitespace().next() != Some("127.0.1.1"))
         .flat_map(|line| [line, "\n"])
         .collect();
-    match (known, name == short) {
-        (true, _) => {}
-        (false, true) => text.push_str(&format!("127.0.1.1 {short}\n")),
-        (false, false) => text.push_str(&format!("127.0.1.1 {name} {short}\n")),
+    if !known {
+        text.push_str(&own_line(name, fqdn));
     }
-    for (path, content) in [("/etc/hostname", format!("{short}\n")), ("/etc/hosts", text)] {
-        WantedFile { path: path.to_owned(), content: content.into_bytes(), mode: Some(0o644), ..WantedFile::default() }
-            .write(machine)?;
-    }
-    if machine.is_live() {
-        nix::unistd::sethostname(short).map_err(|cause| format!("cannot set the host name {short}: {cause}"))?;
-    }
-    Ok(())
+    write_hosts(machine, text)
+}
+
+/// `/etc/hosts` with the usual lines and nothing else.
+pub fn whole_hosts(machine: &Machine, name: &str, fqdn: &str) -> Result<(), String> {
+    let rest = "127.0.0.1 localhost\n\n::1 localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n";
+    write_hosts(machine, format!("{}{rest}", own_line(name, fqdn)))
+}
+
+fn own_line(name: &str, fqdn: &str) -> String {
+    if name == fqdn { format!("127.0.1.1 {name}\n") } else { format!("127.0.1.1 {fqdn} {name}\n") }
+}
+
+fn write_hosts(machine: &Machine, text: String) -> Result<(), String> {
+    WantedFile { path: "/etc/hosts".to_owned(), content: text.into_bytes(), mode: Some(0o644), ..WantedFile::default() }
+        .write(machine)
 }
 
 /// Makes sure the user that gets the key exists.
@@ -120,6 +145,26 @@ pub fn authorize(machine: &Machine, user: &str, lines: &[String]) -> Result<(), 
         std::os::unix::fs::chown(owned, Some(account.uid), Some(account.gid)).map_err(doing)?;
     }
     Ok(())
+}
+
+/// Root's keys tell whom to ask instead.
+pub fn turn_root_away(machine: &Machine, keys: &[String]) -> Result<(), String> {
+    let for_root: Vec<String> = keys.iter().map(|key| format!("{ROOT_ANSWER}{key}")).collect();
+    authorize(machine, "root", &for_root)
+}
+
+/// Takes lines out of a user's `authorized_keys`.
+pub fn withdraw(machine: &Machine, user: &str, lines: &[String]) -> Result<(), String> {
+    let Some(account) = machine.account(user) else { return Ok(()) };
+    let path = machine.path(&account.home).join(".ssh/authorized_keys");
+    let doing = |cause: std::io::Error| format!("cannot write {}: {cause}", path.display());
+    let old = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(cause) => return Err(doing(cause)),
+    };
+    let kept = old.lines().filter(|have| !lines.iter().any(|line| line.trim() == have.trim()));
+    std::fs::write(&path, kept.flat_map(|line| [line, "\n"]).collect::<String>()).map_err(doing)
 }
 
 /// Makes a host key when the machine has none of its own.

@@ -6,12 +6,14 @@
 use base64::Engine;
 
 /// One leaf of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Leaf {
     /// Content type in lower case, without parameters.
     pub content_type: String,
     /// The name it was attached under.
     pub filename: Option<String>,
+    /// Its headers, names in lower case.
+    pub headers: Vec<(String, String)>,
     /// The decoded content.
     pub content: Vec<u8>,
 }
@@ -21,13 +23,10 @@ const DEEPEST: usize = 8;
 /// Most leaves in one message.
 const MOST_LEAVES: usize = 256;
 
-/// Whether `data` looks like a MIME message.
+/// Whether `data` is taken for a MIME message: as by cloud-init, when its beginning says so.
 pub fn is_mime(data: &[u8]) -> bool {
-    let start = &data[..data.len().min(4096)];
-    let start = String::from_utf8_lossy(start).to_ascii_lowercase();
-    let first = start.trim_start().lines().next().unwrap_or("");
-    (first.starts_with("mime-version:") || first.starts_with("content-type:"))
-        || (header_like(first) && start.contains("\nmime-version:"))
+    let start = data[..data.len().min(4096)].to_ascii_lowercase();
+    start.windows(b"mime-version:".len()).any(|window| window == b"mime-version:")
 }
 
 fn header_like(line: &str) -> bool {
@@ -38,8 +37,7 @@ fn header_like(line: &str) -> bool {
 /// The leaves of a message, in order.
 pub fn leaves(data: &[u8]) -> Result<Vec<Leaf>, String> {
     let mut found = Vec::new();
-    let start = data.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
-    collect(&data[start..], 0, &mut found)?;
+    collect(data, 0, &mut found)?;
     Ok(found)
 }
 
@@ -74,11 +72,16 @@ fn collect(message: &[u8], depth: usize, found: &mut Vec<Leaf>) -> Result<(), St
     let filename = header(&headers, "content-disposition")
         .into_iter()
         .flat_map(|value| self::content_type(value).1)
-        .chain(parameters)
-        .find(|(name, _)| name == "filename" || name == "name")
+        .find(|(name, _)| name == "filename")
+        .or_else(|| parameters.into_iter().find(|(name, _)| name == "name"))
         .map(|(_, value)| value);
-    let encoding = header(&headers, "content-transfer-encoding").unwrap_or("7bit");
-    found.push(Leaf { content_type, filename, content: decode(body, encoding)? });
+    let content = decode(body, header(&headers, "content-transfer-encoding").unwrap_or("7bit"))?;
+    // A type that is none is the usual one (RFC 2045, section 5.2).
+    let content_type = match content_type.split('/').collect::<Vec<_>>().as_slice() {
+        [main, sub] if !main.is_empty() && !sub.is_empty() => content_type,
+        _ => "text/plain".to_owned(),
+    };
+    found.push(Leaf { content_type, filename, headers, content });
     Ok(())
 }
 
@@ -87,8 +90,10 @@ fn decode(body: &[u8], encoding: &str) -> Result<Vec<u8>, String> {
         "" | "7bit" | "8bit" | "binary" => Ok(body.to_vec()),
         "base64" => {
             let compact: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-            base64::engine::general_purpose::STANDARD
-                .decode(compact)
+            // Padding is often left out.
+            let bits = compact.trim_ascii_end().iter().rposition(|b| *b != b'=').map_or(0, |last| last + 1);
+            base64::engine::general_purpose::STANDARD_NO_PAD
+                .decode(&compact[..bits])
                 .map_err(|cause| format!("a MIME part is not valid base64: {cause}"))
         }
         "quoted-printable" => Ok(quoted_printable(body)),
@@ -157,13 +162,67 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 /// `text/x-shellscript; charset="utf-8"` to its type and its parameters.
 fn content_type(value: &str) -> (String, Vec<(String, String)>) {
-    let mut fields = value.split(';');
-    let content_type = fields.next().unwrap_or("").trim().to_ascii_lowercase();
-    let parameters = fields
-        .filter_map(|field| field.split_once('='))
-        .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().trim_matches('"').to_owned()))
-        .collect();
-    (content_type, parameters)
+    let mut fields = fields(value).into_iter();
+    let content_type = fields.next().unwrap_or_default().trim().to_ascii_lowercase();
+    let parameters = fields.filter_map(|field| {
+        let (name, value) = field.split_once('=')?;
+        let (name, value) = (name.trim().to_ascii_lowercase(), unquoted(value.trim()));
+        // RFC 2231: charset'language'percent-encoded
+        Some(match name.strip_suffix('*') {
+            Some(name) => (name.to_owned(), percent_decoded(value.splitn(3, '\'').last().unwrap_or(""))),
+            None => (name, value),
+        })
+    });
+    (content_type, parameters.collect())
+}
+
+/// At each semicolon that is not in quotes.
+fn fields(value: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let (mut quoted, mut escaped) = (false, false);
+    for c in value.chars() {
+        if c == ';' && !quoted {
+            fields.push(String::new());
+            continue;
+        }
+        quoted ^= c == '"' && !escaped;
+        escaped = c == '\\' && quoted && !escaped;
+        if let Some(field) = fields.last_mut() {
+            field.push(c);
+        }
+    }
+    fields
+}
+
+fn unquoted(value: &str) -> String {
+    let Some(inner) = value.strip_prefix('"') else { return value.to_owned() };
+    let inner = inner.strip_suffix('"').unwrap_or(inner);
+    let mut out = String::new();
+    let mut rest = inner.chars();
+    while let Some(c) = rest.next() {
+        out.extend(if c == '\\' { rest.next() } else { Some(c) });
+    }
+    out
+}
+
+fn percent_decoded(value: &str) -> String {
+    let bytes = value.as_bytes();
+    let mut out = Vec::new();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let hex = bytes.get(at + 1..at + 3).and_then(|two| std::str::from_utf8(two).ok());
+        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()).filter(|_| byte == b'%') {
+            Some(decoded) => {
+                out.push(decoded);
+                at += 3;
+            }
+            None => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// What lies between the boundary lines.
@@ -209,27 +268,43 @@ mod tests {
     fn nested_parts_come_out_in_order_and_decoded() {
         assert!(is_mime(MESSAGE.as_bytes()));
         let leaves = leaves(MESSAGE.as_bytes()).expect("a valid message");
+        let seen: Vec<_> =
+            leaves.iter().map(|leaf| (&*leaf.content_type, leaf.filename.as_deref(), &*leaf.content)).collect();
         assert_eq!(
-            leaves,
-            vec![
-                Leaf {
-                    content_type: "text/x-shellscript".into(),
-                    filename: Some("first.sh".into()),
-                    content: b"#!/bin/sh\necho one".to_vec(),
-                },
-                Leaf { content_type: "text/cloud-config".into(), filename: None, content: b"#cloud-config\n".to_vec() },
-                Leaf {
-                    content_type: "text/plain".into(),
-                    filename: None,
-                    content: b"#!/bin/sh\r\necho a=b c".to_vec(),
-                },
+            seen,
+            [
+                ("text/x-shellscript", Some("first.sh"), b"#!/bin/sh\necho one".as_slice()),
+                ("text/cloud-config", None, b"#cloud-config\n"),
+                ("text/plain", None, b"#!/bin/sh\r\necho a=b c"),
             ]
         );
     }
 
     #[test]
+    fn odd_headers_are_read() {
+        let one = |head: &str, body: &str| {
+            let message = format!("MIME-Version: 1.0\n{head}\n\n{body}");
+            let mut leaves = leaves(message.as_bytes()).expect("a valid message");
+            assert_eq!(leaves.len(), 1);
+            leaves.remove(0)
+        };
+        let leaf =
+            one("CONTENT-TYPE: TEXT/X-Shellscript;name=\"a;b \\\"c.sh\"\nX-Merge-Type: dict(replace)\n +list()", "x");
+        assert_eq!((&*leaf.content_type, leaf.filename.as_deref()), ("text/x-shellscript", Some("a;b \"c.sh")));
+        assert!(leaf.headers.contains(&("x-merge-type".into(), "dict(replace) +list()".into())));
+        let leaf = one("Content-Disposition: attachment; filename*=utf-8''a%20b.sh\nContent-Type: nonsense", "x");
+        assert_eq!((&*leaf.content_type, leaf.filename.as_deref()), ("text/plain", Some("a b.sh")));
+        assert_eq!(one("Content-Transfer-Encoding: BASE64", "eHk").content, b"xy");
+        assert_eq!(one("Content-Transfer-Encoding: base64", "eHk=\n").content, b"xy");
+    }
+
+    #[test]
     fn scripts_and_configs_are_not_mime() {
-        assert!(!is_mime(b"#!/bin/sh\necho MIME-Version: 1.0\n"));
+        // One that prints the words is read as a message without headers: as the script it is.
+        let script = b"#!/bin/sh\necho MIME-Version: 1.0\n";
+        assert!(is_mime(script));
+        let leaves = leaves(script).expect("a message");
+        assert_eq!((&*leaves[0].content_type, &*leaves[0].content), ("text/plain", script.as_slice()));
         assert!(!is_mime(b"#cloud-config\nruncmd: [ls]\n"));
     }
 

@@ -51,9 +51,14 @@ impl Output {
 
     /// Writes one line of our own.
     pub fn say(&mut self, line: &str) {
+        self.write(&format!("kiln-guest: {line}\n"));
+    }
+
+    /// Writes text as it is.
+    pub fn write(&mut self, text: &str) {
         // A full disk must not stop a boot; the console may still get the line.
-        if let Err(cause) = self.log.write_all(format!("kiln-guest: {line}\n").as_bytes()) {
-            eprintln!("kiln-guest: {line} (not logged: {cause})");
+        if let Err(cause) = self.log.write_all(text.as_bytes()) {
+            eprintln!("{} (not logged: {cause})", text.trim_end());
         }
         self.pass_on();
     }

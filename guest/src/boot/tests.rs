@@ -32,7 +32,7 @@ impl Box {
         self.put(
             "run/kiln/seed.json",
             &format!(
-                r#"{{"instance_id":"{instance}","hostname":"ip-10-0-0-7","region":"us-east-1",
+                r#"{{"instance_id":"{instance}","hostname":"ip-10-0-0-7","domain":"ec2.internal","region":"us-east-1",
                 "first_boot_key":"{instance}","user_data_path":"/run/kiln/user-data",
                 "ssh_authorized_keys":["ssh-ed25519 AAAA me"]}}"#
             ),
@@ -61,7 +61,7 @@ fn a_machine_gets_its_name_and_keys() {
     let machine = Box::given("i-1", b"");
     assert_eq!(machine.boots(), 0);
     assert_eq!(machine.text("etc/hostname"), "ip-10-0-0-7\n");
-    assert_eq!(machine.text("etc/hosts"), "127.0.0.1 localhost\n127.0.1.1 ip-10-0-0-7\n");
+    assert_eq!(machine.text("etc/hosts"), "127.0.0.1 localhost\n127.0.1.1 ip-10-0-0-7.ec2.internal ip-10-0-0-7\n");
     let keys = machine.at("home/admin/.ssh/authorized_keys");
     assert_eq!(std::fs::read_to_string(&keys).expect("keys"), "ssh-ed25519 AAAA me\n");
     let mode = keys.metadata().expect("there").permissions().mode();
@@ -89,13 +89,59 @@ fn user_data_runs_once_per_instance_and_again_in_a_machine_made_from_its_image()
 }
 
 #[test]
-fn user_data_that_was_cut_off_is_not_run_again_and_says_so() {
-    let machine = Box::given("i-1", b"#!/bin/sh\necho again >> ran\n");
+fn user_data_that_was_cut_off_goes_on_behind_what_it_had_begun() {
+    let machine = Box::given("i-1", b"#cloud-config\nruncmd: ['echo again >> ran']\nwrite_files: [{path: /written}]\n");
+    std::fs::create_dir_all(machine.at("var/lib/cloud/instances/i-1/sem")).expect("a folder");
+    for mark in ["user_data", "user_data.begun", "by_module", "config_scripts_user"] {
+        machine.put(&format!("var/lib/cloud/instances/i-1/sem/{mark}"), "");
+    }
+    machine.boots();
+    assert!(!machine.at("ran").exists(), "scripts had begun");
+    assert!(machine.at("written").exists(), "files had not");
+    assert!(machine.text("dev/console").contains("did not finish"));
+}
+
+#[test]
+fn an_older_guest_s_mark_stands_for_everything() {
+    let machine = Box::given("i-1", b"#cloud-config\nruncmd: ['echo again >> ran']\nwrite_files: [{path: /written}]\n");
     std::fs::create_dir_all(machine.at("var/lib/cloud/instances/i-1/sem")).expect("a folder");
     machine.put("var/lib/cloud/instances/i-1/sem/user_data", "");
+    machine.put("var/lib/cloud/instances/i-1/sem/user_data.finished", "");
+    assert_eq!(machine.boots(), 0);
+    assert!(!machine.at("ran").exists() && !machine.at("written").exists());
+}
+
+#[test]
+fn changed_user_data_runs_what_every_boot_runs_and_nothing_else() {
+    let boothook = |word: &str| format!("#cloud-boothook\r\n#!/bin/sh\r\necho {word} $INSTANCE_ID >> ran\r\n");
+    let machine = Box::given("i-1", boothook("hook").as_bytes());
+    let changed = |text: &str| machine.put("run/kiln/user-data", text);
+    assert_eq!(machine.boots(), 0);
+    changed("#!/bin/sh\necho script >> ran\n");
+    assert_eq!(machine.boots(), 0);
+    changed(
+        "#cloud-config\nbootcmd: ['echo bootcmd >> ran']\nruncmd: ['echo runcmd >> ran']\nwrite_files: [{path: /x}]\n",
+    );
+    assert_eq!(machine.boots(), 0);
+    assert_eq!(machine.text("ran"), "hook i-1\nbootcmd\n");
+    assert!(!machine.at("x").exists());
+    // AWS's own way to have it run on every boot. Scripts kept before are run with it.
+    changed(
+        "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: text/cloud-config\n\n#cloud-config\ncloud_final_modules:\n- [scripts-user, always]\n--B\nContent-Type: text/x-shellscript\nContent-Disposition: attachment; filename=always.sh\n\n#!/bin/sh\necho always >> ran\n--B--\n",
+    );
+    machine.put("ran", "");
     machine.boots();
+    assert_eq!(machine.text("ran"), "always\nscript\n");
+}
+
+#[test]
+fn an_instance_that_began_without_user_data_runs_none_that_it_gets_later() {
+    let machine = Box::given("i-1", b"");
+    assert_eq!(machine.boots(), 0);
+    machine.put("run/kiln/user-data", "#!/bin/sh\necho late >> ran\n");
+    assert_eq!(machine.boots(), 0);
     assert!(!machine.at("ran").exists());
-    assert!(machine.text("dev/console").contains("did not finish"));
+    assert!(!machine.text("dev/console").contains("begins"));
 }
 
 #[test]
@@ -121,13 +167,76 @@ ntp: {}
 }
 
 #[test]
-fn parts_of_a_message_run_in_order() {
+fn scripts_run_in_the_order_of_their_file_names_and_runcmd_is_one_of_them() {
+    let part = |kind: &str, name: &str, text: &str| {
+        format!("--B\nContent-Type: text/{kind}\nContent-Disposition: attachment; filename={name}\n\n{text}\n")
+    };
+    let script = |name: &str| part("x-shellscript", name, &format!("#!/bin/sh\necho {name} >> order"));
+    let message = format!(
+        "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n{}{}{}{}{}--B--\n",
+        script("z.sh"),
+        part("cloud-config", "c", "#cloud-config\nruncmd: ['echo runcmd >> order']"),
+        script("a.sh"),
+        part("x-shellscript-per-boot", "b", "#!/bin/sh\necho boot >> order"),
+        part("x-shellscript-per-once", "o", "#!/bin/sh\necho once >> order"),
+    );
+    let machine = Box::given("i-1", message.as_bytes());
+    assert_eq!(machine.boots(), 0, "{}", machine.text("dev/console"));
+    assert_eq!(machine.text("order"), "once\nboot\na.sh\nruncmd\nz.sh\n");
+    machine.put("order", "");
+    machine.boots();
+    assert_eq!(machine.text("order"), "boot\n");
+    machine.becomes("i-2");
+    machine.put("order", "");
+    machine.boots();
+    assert_eq!(machine.text("order"), "boot\na.sh\nruncmd\nz.sh\n", "once is once");
+}
+
+#[test]
+fn files_come_before_names_of_users_unless_deferred() {
     let machine = Box::given(
         "i-1",
-        b"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: text/cloud-config\n\n#cloud-config\nruncmd: ['echo last >> order']\n--B\nContent-Type: text/x-shellscript\n\n#!/bin/sh\necho first >> order\n--B--\n",
+        b"#cloud-config\nwrite_files:\n- {path: /early, content: !!binary aGk=, owner: 'nobody-here'}\n- {path: /srv/new/late, content: late, owner: admin, defer: true}\nfinal_message: \"the end of $datasource\"\nmanage_etc_hosts: true\nhostname: web\npower_state: {mode: poweroff, condition: 'false'}\n",
     );
-    assert_eq!(machine.boots(), 0);
-    assert_eq!(machine.text("order"), "first\nlast\n");
+    assert_eq!(machine.boots(), 1);
+    let console = machine.text("dev/console");
+    assert!(console.contains("there is no user nobody-here"), "{console}");
+    assert_eq!(machine.text("srv/new/late"), "late");
+    assert!(console.contains("\nthe end of DataSourceKiln [seed=/run/kiln]\n"), "{console}");
+    assert!(console.ends_with("power_state: its condition does not hold\n"), "{console}");
+    assert!(machine.text("etc/hosts").starts_with("127.0.1.1 web.ec2.internal web\n127.0.0.1 localhost\n"));
+}
+
+#[test]
+fn how_far_it_is_can_be_read() {
+    let machine = Box::given(
+        "i-1",
+        b"#!/bin/sh\ncp run/cloud-init/status.json seen\ntest ! -e run/cloud-init/result.json\nexit 3\n",
+    );
+    assert_eq!(boot(&Options { root: machine.dir.path().to_owned(), stage: Stage::Identity }), Ok(0));
+    assert_eq!(machine.boots(), 3);
+    let read = |path: &str| serde_json::from_str::<serde_json::Value>(&machine.text(path)).expect("JSON")["v1"].clone();
+    let (seen, after) = (read("seen"), read("run/cloud-init/status.json"));
+    assert_eq!(
+        (&seen["stage"], &seen["modules-final"]["finished"]),
+        (&"modules-final".into(), &serde_json::Value::Null)
+    );
+    assert!(seen["init-local"]["finished"].is_f64() && after["modules-final"]["finished"].is_f64());
+    assert_eq!(read("run/cloud-init/result.json")["errors"], serde_json::json!(["part-001 ended with exit status 3"]));
+    assert_eq!(machine.at("usr/bin/cloud-init").read_link().ok(), Some("/usr/lib/kiln/kiln-guest".into()));
+
+    let left = Box::given("i-1", b"#!/bin/sh\necho ran > ran\n");
+    std::fs::create_dir_all(left.at("etc/cloud")).expect("a folder");
+    left.put("etc/cloud/cloud-init.disabled", "");
+    assert_eq!(left.boots(), 0);
+    assert!(!left.at("ran").exists() && left.text("dev/console").contains("left alone"));
+}
+
+#[test]
+fn a_script_behind_white_space_fails_as_the_kernel_says() {
+    let machine = Box::given("i-1", b"\n#!/bin/sh\necho ran > ran\n");
+    assert_eq!(machine.boots(), 1);
+    assert!(machine.text("dev/console").contains("Exec format error"), "{}", machine.text("dev/console"));
 }
 
 #[test]

@@ -2,10 +2,13 @@
 //!
 //! Cloud-config is read by a YAML 1.1 reader everywhere else, so `yes` and `on`
 //! are booleans here too. A plain number with a leading zero stays text: it is a
-//! file mode, and its meaning is lost once it is a number.
+//! file mode, and its meaning is lost once it is a number. `!!binary` is kept as
+//! a mapping of one impossible key ([`bytes`] reads it); tags of other programs are
+//! refused, as the safe readers do.
 
 use std::collections::HashMap;
 
+use base64::Engine;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Value};
 
@@ -13,6 +16,24 @@ use serde_json::{Map, Value};
 const MOST_NODES: usize = 100_000;
 /// Deepest nesting.
 const DEEPEST: usize = 64;
+
+/// The one key of a `!!binary` value. A key of YAML text holds no NUL.
+const BINARY: &str = "\0binary";
+
+/// The base64 text of a `!!binary` value.
+pub fn binary(value: &Value) -> Option<&str> {
+    value.as_object()?.get(BINARY)?.as_str()
+}
+
+/// What a text or `!!binary` value stands for.
+pub fn bytes(value: &Value) -> Option<Vec<u8>> {
+    match (value, binary(value)) {
+        // It was decoded once when it was read.
+        (_, Some(text)) => base64::engine::general_purpose::STANDARD.decode(text).ok(),
+        (Value::String(text), None) => Some(text.clone().into_bytes()),
+        _ => None,
+    }
+}
 
 /// Reads the first document of `text`; an empty one is null.
 pub fn parse(text: &str) -> Result<Value, String> {
@@ -66,15 +87,18 @@ impl<'a> Reader<'a> {
                 return Ok(value);
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let value = match tag {
-                    Some(tag) if tag.suffix == "binary" => {
-                        return Err("YAML !!binary is not supported".to_owned());
-                    }
-                    Some(_) => Value::String(text.into_owned()),
+                let value = match tag.as_ref().map(|tag| (tag.handle.as_str(), tag.suffix.as_str())) {
                     None if style == ScalarStyle::Plain => plain(&text),
-                    None => Value::String(text.into_owned()),
+                    None | Some(("", "!")) => Value::String(text.into_owned()),
+                    Some(("tag:yaml.org,2002:" | "!!", kind)) => tagged(kind, &text)?,
+                    Some((handle, suffix)) => return Err(format!("the YAML tag {handle}{suffix} is not supported")),
                 };
                 (value, anchor)
+            }
+            Event::SequenceStart(_, Some(tag)) | Event::MappingStart(_, Some(tag))
+                if !matches!(tag.suffix.as_str(), "seq" | "map") =>
+            {
+                return Err(format!("the YAML tag {}{} is not supported", tag.handle, tag.suffix));
             }
             Event::SequenceStart(anchor, _) => {
                 let mut items = Vec::new();
@@ -132,6 +156,24 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(Value::Object(map))
+    }
+}
+
+fn tagged(kind: &str, text: &str) -> Result<Value, String> {
+    let wrong = || format!("malformed YAML: {text:?} is no !!{kind}");
+    match (kind, plain(text)) {
+        ("str", _) => Ok(Value::String(text.to_owned())),
+        ("null", value @ Value::Null) | ("bool", value @ Value::Bool(_)) => Ok(value),
+        ("int", Value::Number(number)) if !number.is_f64() => Ok(Value::Number(number)),
+        ("float", Value::Number(number)) => Ok(Value::Number(number)),
+        ("binary", _) => {
+            let compact: String = text.split_ascii_whitespace().collect();
+            let valid = base64::engine::general_purpose::STANDARD.decode(&compact);
+            valid.map_err(|_| "malformed YAML: a !!binary value is not base64".to_owned())?;
+            Ok(Value::Object(Map::from_iter([(BINARY.to_owned(), Value::String(compact))])))
+        }
+        ("null" | "bool" | "int" | "float", _) => Err(wrong()),
+        _ => Err(format!("the YAML tag !!{kind} is not supported")),
     }
 }
 
@@ -209,6 +251,16 @@ write_files:
         let error = parse(&bomb).expect_err("refused");
         assert!(error.contains("more than"), "{error}");
         assert!(parse(&"[".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn tags_are_followed_or_refused() {
+        let value = parse("a: !!binary |\n  aGVs\n  bG8=\nb: !!str 5\nc: !!int \"7\"\nd: ! x\n").expect("valid");
+        assert_eq!(bytes(&value["a"]), Some(b"hello".to_vec()));
+        assert_eq!((&value["b"], &value["c"], &value["d"]), (&json!("5"), &json!(7), &json!("x")));
+        for wrong in ["a: !!binary '*'", "a: !vault x", "a: !!int x", "a: !!set {b}", "a: !!timestamp 2001-12-14"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -117,6 +117,7 @@ fn spec(n: u32, image: &ImageId) -> MachineSpec {
         pids_max: 512,
         disk_bytes: 1 << 30,
         hostname: format!("bench-{n}"),
+        domain: "ec2.internal".to_owned(),
         vpc: VPC.into(),
         subnet: "subnet".into(),
         private_ip: address(n),

@@ -142,6 +142,7 @@ pub fn spec_of(image: &ImageId, id: &str, address: &str) -> MachineSpec {
         pids_max: 64,
         disk_bytes: 1 << 30,
         hostname: format!("ip-{}", address.to_string().replace('.', "-")),
+        domain: "ec2.internal".to_owned(),
         vpc: VPC.into(),
         subnet: subnet.id.clone(),
         private_ip: address,

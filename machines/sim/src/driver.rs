@@ -465,6 +465,7 @@ mod tests {
             pids_max: 100,
             disk_bytes: 1 << 30,
             hostname: id.to_owned(),
+            domain: String::new(),
             vpc: VpcId::new("vpc-1"),
             subnet: SubnetId::new("subnet-1"),
             private_ip: ip,

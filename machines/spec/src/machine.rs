@@ -28,6 +28,9 @@ pub struct MachineSpec {
     pub disk_bytes: u64,
     /// Its host name.
     pub hostname: String,
+    /// The domain its name is in, in the network's DNS; without one it has only the short name.
+    #[serde(default)]
+    pub domain: String,
     /// Its network; must have been applied before the launch.
     pub vpc: VpcId,
     /// Its subnet in that network.

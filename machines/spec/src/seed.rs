@@ -21,6 +21,9 @@ pub struct Seed {
     pub instance_id: String,
     /// The host name.
     pub hostname: String,
+    /// The domain it is in.
+    #[serde(default)]
+    pub domain: Option<String>,
     /// Lines for authorized_keys.
     pub ssh_authorized_keys: Vec<String>,
     /// Absolute path, inside the machine, of the user data; none if there is none.

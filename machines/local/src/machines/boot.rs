@@ -13,7 +13,6 @@ use crate::state::Host;
 use kiln_machines_spec::{DriverError, DriverResult, Entry, InjectedFile, Program, SEED_DIR, SEED_FILE, Seed};
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -96,7 +95,7 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     for interface in &interfaces {
         host.router(&interface.vpc)?.plug(interface, &[], &ns)?;
     }
-    give_names(&dir, pid, &record, &names(&spec.hostname, spec.private_ip, &router.spec()))?;
+    give_names(&dir, pid, &record, &names(spec, &router.spec()))?;
     if boot == 1 {
         inject(pid, record.ids, &spec.files)?;
     }
@@ -166,13 +165,21 @@ fn put_on_stage(
 }
 
 /// What a machine is to know of its name and its network, by file.
-fn names(hostname: &str, ip: Ipv4Addr, vpc: &kiln_machines_spec::VpcSpec) -> [(&'static str, String); 3] {
+fn names(spec: &kiln_machines_spec::MachineSpec, vpc: &kiln_machines_spec::VpcSpec) -> [(&'static str, String); 3] {
+    let (hostname, ip) = (&spec.hostname, spec.private_ip);
     let short = hostname.split('.').next().unwrap_or(hostname);
-    let names = if short == hostname { hostname.to_owned() } else { format!("{hostname} {short}") };
+    let domain = Some(&spec.domain).filter(|domain| !domain.is_empty());
+    // The first name is what `hostname -f` answers.
+    let names = match domain {
+        _ if short != hostname => format!("{hostname} {short}"),
+        Some(domain) => format!("{hostname}.{domain} {hostname}"),
+        None => hostname.clone(),
+    };
     let hosts = format!("127.0.0.1 localhost\n::1 localhost\n{ip} {names}\n");
     let dns = vpc.dns_ip();
     let dns = dns.map_or_else(String::new, |ip| format!("nameserver {ip}\n"));
-    let resolv = format!("{dns}search ec2.internal\noptions timeout:2 attempts:3\n");
+    let search = domain.map_or_else(String::new, |domain| format!("search {domain}\n"));
+    let resolv = format!("{dns}{search}options timeout:2 attempts:3\n");
     [("hosts", hosts), ("hostname", format!("{hostname}\n")), ("resolv.conf", resolv)]
 }
 
@@ -217,6 +224,7 @@ fn write_seed(dir: &Path, owner: u32, spec: &kiln_machines_spec::MachineSpec, bo
         version: 1,
         instance_id: spec.id.to_string(),
         hostname: spec.hostname.clone(),
+        domain: (!spec.domain.is_empty()).then(|| spec.domain.clone()),
         ssh_authorized_keys: spec.ssh_authorized_keys.clone(),
         user_data_path: spec.user_data.is_some().then(|| format!("{SEED_DIR}/user-data")),
         first_boot: boot == 1,

@@ -112,6 +112,7 @@ pub fn spec(cx: &Cx, i: &Instance) -> Result<MachineSpec, Error> {
         pids_max: kind.pids_max(),
         disk_bytes: disk_bytes(cx, i)?,
         hostname: i.host_name(),
+        domain: crate::records::private_domain(cx.region()),
         vpc: host::VpcId::new(i.vpc.as_str()),
         subnet: host::SubnetId::new(i.subnet.as_str()),
         private_ip: i.ip,

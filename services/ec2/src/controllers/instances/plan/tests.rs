@@ -73,6 +73,7 @@ fn machine(state: MachineState, boots: u32) -> Option<MachineStatus> {
         pids_max: 4096,
         disk_bytes: 1 << 30,
         hostname: "h".to_owned(),
+        domain: String::new(),
         vpc: host::VpcId::new("vpc-1"),
         subnet: host::SubnetId::new("subnet-1"),
         private_ip: Ipv4Addr::new(10, 0, 0, 5),
