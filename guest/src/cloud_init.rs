@@ -154,7 +154,7 @@ impl Seen {
         };
         let mut seen = Seen { running, boot_code, detail, errors: Vec::new(), warnings: Map::new(), v1 };
         seen.collect();
-        if running == Running::Running && !lives(machine, &run.join("kiln-guest.pid")) {
+        if running == Running::Running && was_killed(machine, &run.join("kiln-guest.pid")) {
             seen.running = Running::Done;
             seen.detail = "The program that runs user data has ended before it was through".to_owned();
             seen.errors.push(format!("{}; see journalctl -u kiln-guest.service", seen.detail));
@@ -246,12 +246,12 @@ impl Seen {
     }
 }
 
-/// Whether the program that wrote its number there is still at it.
-fn lives(machine: &Machine, file: &Path) -> bool {
+/// Whether the program that wrote its number there was killed. Between its runs there is none.
+fn was_killed(machine: &Machine, file: &Path) -> bool {
     let pid = std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse::<u32>().ok());
     pid.is_some_and(|pid| {
         let words = std::fs::read(machine.path(format!("/proc/{pid}/cmdline")));
-        words.is_ok_and(|words| String::from_utf8_lossy(&words).contains("kiln-guest"))
+        !words.is_ok_and(|words| String::from_utf8_lossy(&words).contains("kiln-guest"))
     })
 }
 
@@ -315,9 +315,10 @@ mod tests {
     #[test]
     fn who_was_killed_is_not_running() {
         let machine = Box::given(Some(stage(json!([]), json!({}))), false);
+        assert_eq!(machine.seen().running, Running::Running, "between two runs of it");
+        std::fs::write(machine.0.path().join("run/cloud-init/kiln-guest.pid"), "7\n").expect("written");
         let seen = machine.seen();
         assert_eq!((seen.words().0, seen.exit()), ("error", 1), "nobody is at it");
-        std::fs::write(machine.0.path().join("run/cloud-init/kiln-guest.pid"), "7\n").expect("written");
         std::fs::create_dir_all(machine.0.path().join("proc/7")).expect("a folder");
         std::fs::write(machine.0.path().join("proc/7/cmdline"), "/usr/lib/kiln/kiln-guest\0boot\0").expect("written");
         assert_eq!(machine.seen().running, Running::Running);

@@ -116,6 +116,24 @@ class Machines(unittest.TestCase):
         token = curl("-X", "PUT", "-H", "X-aws-ec2-metadata-token-ttl-seconds: 60", f"{base}/api/token")
         self.assertEqual(curl("-H", f"X-aws-ec2-metadata-token: {token}", f"{base}/meta-data/instance-id"), instance)
 
+    def test_metadata_tells_what_an_auto_scaling_group_makes_of_the_instance(self):
+        groups, name = KILN.client("autoscaling"), f"told-{time.time_ns()}"
+        groups.create_launch_configuration(LaunchConfigurationName=name, ImageId=self.base, InstanceType="t3.nano", MetadataOptions={"HttpTokens": "optional"})
+        gone = lambda: not groups.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]  # noqa: E731
+        self.addCleanup(lambda: (wait_for("the group's end", gone), groups.delete_launch_configuration(LaunchConfigurationName=name)))
+        groups.create_auto_scaling_group(AutoScalingGroupName=name, LaunchConfigurationName=name, MinSize=0, MaxSize=1, DesiredCapacity=1, AvailabilityZones=["us-east-1a"])
+        self.addCleanup(groups.delete_auto_scaling_group, AutoScalingGroupName=name, ForceDelete=True)
+        members = lambda: groups.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"][0]["Instances"]  # noqa: E731
+        instance = wait_for("an instance", lambda: (found := members()) and found[0]["LifecycleState"] == "InService" and found[0]["InstanceId"])
+        get = lambda path: KILN.cli("shell", instance, "--", "curl", "-sf", "--max-time", "5", f"http://169.254.169.254/{path}", check=False).stdout  # noqa: E731
+        state = "latest/meta-data/autoscaling/target-lifecycle-state"
+        wait_for("the target state", lambda: get(state) == "InService", 30)
+        self.assertIn("autoscaling/", get("2021-07-15/meta-data/").split())
+        self.assertNotIn("autoscaling/", get("2021-03-23/meta-data/").split())
+        self.assertEqual(get("latest/meta-data/block-device-mapping/root"), self.describe(instance)["RootDeviceName"])
+        groups.enter_standby(AutoScalingGroupName=name, InstanceIds=[instance], ShouldDecrementDesiredCapacity=True)
+        wait_for("standby", lambda: get(state) == "Standby", 30)
+
     def test_metadata_gives_the_credentials_of_the_instance_s_role(self):
         iam, name = KILN.client("iam"), f"web-{time.time_ns()}"
         trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}

@@ -107,8 +107,7 @@ fn boot(options: &Options) -> Result<i32, String> {
             eprintln!("kiln-guest: {problem}");
             status.error(problem);
         }
-        status.leave();
-        status.store()?;
+        status.hand_over()?;
         return Ok(i32::from(!problems.is_empty()));
     }
     if machine.is_live() {

@@ -63,6 +63,14 @@ impl Status {
         Ok(status)
     }
 
+    /// This program ends here, and its next run goes on.
+    pub fn hand_over(&mut self) -> Result<(), String> {
+        self.leave();
+        self.store()?;
+        let pid = self.run.join("kiln-guest.pid");
+        std::fs::remove_file(&pid).map_err(|cause| format!("cannot remove {}: {cause}", pid.display()))
+    }
+
     /// Names and keys are being given.
     pub fn local(&mut self) -> Result<(), String> {
         self.stages.remove(LOCAL);

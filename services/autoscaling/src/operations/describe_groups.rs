@@ -5,7 +5,7 @@ use crate::errors::{bad_token, validation};
 use crate::records::{Group, GroupTag, Member, Template};
 use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -153,8 +153,14 @@ async fn describe_auto_scaling_instances(
 ) -> Result<DescribeAutoScalingInstancesResponse, Error> {
     let limit = page_size(request.max_records, 50, 50)?;
     let wanted = &request.instance_ids;
-    let members = cx.store().list::<Member>(cx.scope())?.into_iter().map(|(_, member)| member);
-    let members = members.filter(|m| wanted.is_empty() || wanted.contains(&m.id)).collect();
+    let members: Vec<Arc<Member>> = if wanted.is_empty() {
+        cx.store().list::<Member>(cx.scope())?.into_iter().map(|(_, member)| member).collect()
+    } else {
+        // Asked for by name: an instance asks for its own state again and again.
+        let wanted: BTreeSet<&String> = wanted.iter().collect();
+        let found = wanted.into_iter().map(|id| cx.store().get::<Member>(cx.scope(), id));
+        found.filter_map(Result::transpose).collect::<Result<_, _>>()?
+    };
     let page = paginate(members, |m: &Arc<Member>| &m.id, request.next_token.as_deref(), limit, bad_token)?;
     let details = page.items.iter().map(|member| AutoScalingInstanceDetails {
         instance_id: Some(member.id.clone()),

@@ -8,20 +8,42 @@ use base64::Engine;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value as Json, json};
 
-/// The API versions served besides `latest`: those that clients of the last years ask for. All
-/// show the same tree.
+/// The versions AWS has, besides `latest`. Each shows the categories that were there then.
 const VERSIONS: &[&str] = &[
+    "1.0",
+    "2007-01-19",
+    "2007-03-01",
+    "2007-08-29",
+    "2007-10-10",
+    "2007-12-15",
+    "2008-02-01",
+    "2008-09-01",
     "2009-04-04",
+    "2011-01-01",
+    "2011-05-01",
+    "2012-01-12",
+    "2014-02-25",
+    "2014-11-05",
+    "2015-10-20",
+    "2016-04-19",
+    "2016-06-30",
     "2016-09-02",
+    "2018-03-28",
+    "2018-08-17",
     "2018-09-24",
     "2019-10-01",
+    "2020-08-24",
     "2020-10-27",
     "2021-01-03",
     "2021-03-23",
     "2021-07-15",
+    "2022-07-09",
     "2022-09-24",
     "2024-04-11",
 ];
+
+/// The first version with dynamic data.
+const DYNAMIC_SINCE: &str = "2009-04-04";
 
 /// A request, as far as the service looks at it.
 pub struct Asked<'a> {
@@ -51,6 +73,8 @@ pub enum Answer {
     Credentials {
         role: String,
     },
+    /// The state its Auto Scaling group is bringing it to.
+    TargetLifecycleState,
     /// Whether the instance profile can be used, and since when.
     ProfileInfo,
     Refused(u16),
@@ -76,7 +100,7 @@ pub fn answer(world: &World, asked: &Asked<'_>) -> Answer {
     }
     match parts.as_slice() {
         [] => Answer::Text(format!("{}\nlatest", VERSIONS.join("\n"))),
-        [version, rest @ ..] if *version == "latest" || VERSIONS.contains(version) => read(world, rest),
+        [version, rest @ ..] if *version == "latest" || VERSIONS.contains(version) => read(world, version, rest),
         _ => Answer::Refused(404),
     }
 }
@@ -93,13 +117,21 @@ fn new_token(asked: &Asked<'_>) -> Answer {
     }
 }
 
-fn read(world: &World, parts: &[&str]) -> Answer {
+fn read(world: &World, version: &str, parts: &[&str]) -> Answer {
     let instance = &world.instance;
     let has_profile = instance.profile.is_some();
+    let has_dynamic = version >= DYNAMIC_SINCE;
     match parts {
         [] => {
-            let user_data = if instance.user_data.is_some() { "\nuser-data" } else { "" };
-            Answer::Text(format!("dynamic\nmeta-data{user_data}"))
+            let mut names = vec!["meta-data"];
+            names.splice(0..0, has_dynamic.then_some("dynamic"));
+            names.extend(instance.user_data.is_some().then_some("user-data"));
+            Answer::Text(names.join("\n"))
+        }
+        ["dynamic", ..] if !has_dynamic => Answer::Refused(404),
+        // Those that are not plain leaves of the tree below.
+        ["meta-data", "iam" | "autoscaling", ..] if !tree::is_in(version, &format!("{}/", parts[1])) => {
+            Answer::Refused(404)
         }
         ["user-data"] => match &instance.user_data {
             None => Answer::Refused(404),
@@ -120,8 +152,10 @@ fn read(world: &World, parts: &[&str]) -> Answer {
         ["meta-data", "iam", "security-credentials", role] if has_profile => {
             Answer::Credentials { role: (*role).to_owned() }
         }
+        ["meta-data", "autoscaling", "target-lifecycle-state"] if world.in_a_group => Answer::TargetLifecycleState,
         ["meta-data", path @ ..] => {
-            let leaves = tree::leaves(world);
+            let mut leaves = tree::leaves(world);
+            leaves.retain(|leaf, _| tree::is_in(version, leaf));
             let path = path.join("/");
             match leaves.get(&path) {
                 Some(text) => Answer::Text(text.clone()),

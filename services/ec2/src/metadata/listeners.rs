@@ -5,13 +5,14 @@
 //! is there again: its socket belongs to the old one.
 
 use super::answer::{Answer, Asked, answer};
+use super::group;
 use super::role::{self, Sessions};
 use super::tokens::{Presented, TOKEN_HEADER, TTL_HEADER, Tokens};
 use super::world::World;
 use crate::records::NetworkStatus;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, SERVER};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, SERVER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -38,6 +39,9 @@ const LAST_RETRY: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(20);
 /// Hops that answers other than tokens may take.
 const USUAL_HOPS: u32 = 64;
+
+/// The methods of everything but tokens.
+const READ: &str = "GET, HEAD";
 
 /// What all listeners share.
 struct Metadata {
@@ -230,6 +234,9 @@ async fn respond(
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     // Some clients know EC2 by it.
     headers.insert(SERVER, HeaderValue::from_static("EC2ws"));
+    if done.status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, HeaderValue::from_static(done.allowed));
+    }
     if let Some(seconds) = done.ttl {
         headers.insert(TTL_HEADER, HeaderValue::from(seconds));
     }
@@ -243,16 +250,18 @@ struct Done {
     body: Bytes,
     /// What is left of the token's life.
     ttl: Option<u64>,
+    /// The methods that would do, where this one does not.
+    allowed: &'static str,
 }
 
 impl Done {
     fn ok(kind: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { status: StatusCode::OK, kind, body: body.into(), ttl: None }
+        Self { status: StatusCode::OK, kind, body: body.into(), ttl: None, allowed: READ }
     }
 
     fn refused(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, kind: "text/plain", body: format!("{status}\n").into(), ttl: None }
+        Self { status, kind: "text/plain", body: format!("{status}\n").into(), ttl: None, allowed: READ }
     }
 
     fn json(value: &serde_json::Value) -> Self {
@@ -301,6 +310,9 @@ async fn carry_out(
         Answer::RoleName => {
             role::name(platform, &world).await?.map_or(Done::refused(404), |name| Done::ok("text/plain", name))
         }
+        Answer::TargetLifecycleState => group::target_state(platform, &world)
+            .await?
+            .map_or(Done::refused(404), |state| Done::ok("text/plain", state)),
         Answer::ProfileInfo => role::info(platform, &world).await?.map_or(Done::refused(404), |info| Done::json(&info)),
         Answer::Credentials { role } => metadata
             .sessions
@@ -308,5 +320,6 @@ async fn carry_out(
             .await?
             .map_or(Done::refused(404), |shown| Done::json(&shown)),
     };
-    Ok(Done { ttl: done.ttl.or(left), ..done })
+    let allowed = if asked.path.trim_matches('/') == "latest/api/token" { "PUT" } else { READ };
+    Ok(Done { ttl: done.ttl.or(left), allowed, ..done })
 }

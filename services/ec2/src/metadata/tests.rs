@@ -115,9 +115,11 @@ fn given() -> World {
         zone_id: Some("use1-az1".to_owned()),
         public_ip: Some(public),
         public_dns: Some("ec2-203-0-113-7.compute-1.amazonaws.com".to_owned()),
+        in_a_group: false,
         interfaces: vec![Interface {
             record: Arc::new(record),
             subnet_cidr: Some("172.31.0.0/20".to_owned()),
+            public_dns: Some("ec2-203-0-113-7.compute-1.amazonaws.com".to_owned()),
             vpc_cidrs: vec!["172.31.0.0/16".to_owned()],
             groups: vec![(group.to_string(), "default".to_owned())],
         }],
@@ -174,6 +176,11 @@ fn the_tree_is_what_the_listings_say() {
     let of = |line: &str| format!("network/interfaces/macs/{mac}/{line}");
     let mut wanted: Vec<String> = [
         "ami-launch-index = 0",
+        "ami-manifest-path = (unknown)",
+        "block-device-mapping/ami = /dev/xvda",
+        "block-device-mapping/root = /dev/xvda",
+        "events/maintenance/history = []",
+        "events/maintenance/scheduled = []",
         "hostname = ip-172-31-0-9.ec2.internal",
         "instance-action = none",
         "instance-life-cycle = on-demand",
@@ -190,6 +197,8 @@ fn the_tree_is_what_the_listings_say() {
         of("local-hostname = ip-172-31-0-9.ec2.internal"),
         of("local-ipv4s = 172.31.0.9"),
         of(&format!("mac = {mac}")),
+        of("network-card = 0"),
+        of("public-hostname = ec2-203-0-113-7.compute-1.amazonaws.com"),
         of("public-ipv4s = 203.0.113.7"),
         of("security-groups = default"),
         of("subnet-ipv4-cidr-block = 172.31.0.0/20"),
@@ -228,6 +237,59 @@ fn listings_are_as_clients_read_them() {
     let Answer::Json(document) = get(&world, "/latest/dynamic/instance-identity/document") else { panic!() };
     assert_eq!(document["pendingTime"], "2026-01-02T03:04:05Z");
     assert_eq!(document["privateIp"], "172.31.0.9");
+}
+
+#[test]
+fn every_version_shows_what_was_there_then() {
+    let mut world = with(|instance| instance.metadata.tags_enabled = true);
+    world.in_a_group = true;
+    let versions = text(&world, "/");
+    assert!(versions.starts_with("1.0\n2007-01-19\n") && versions.ends_with("\n2024-04-11\nlatest"), "{versions}");
+    for version in versions.lines() {
+        // Each is served, and its listing names what it has.
+        let mut seen = String::new();
+        for name in text(&world, format!("/{version}/meta-data/").leak()).lines() {
+            seen.push_str(name);
+            seen.push(' ');
+            assert_ne!(
+                get(&world, format!("/{version}/meta-data/{name}").leak()),
+                Answer::Refused(404),
+                "{version} {name}"
+            );
+        }
+        assert!(seen.starts_with("ami-id ami-launch-index ami-manifest-path "), "{version}: {seen}");
+    }
+    let old = "ami-id\nami-launch-index\nami-manifest-path\nhostname\ninstance-id\nlocal-ipv4\nprofile\npublic-keys/\nreservation-id\nsecurity-groups";
+    assert_eq!(text(&world, "/1.0/meta-data/"), old);
+    assert_eq!(text(&world, "/1.0/"), "meta-data\nuser-data");
+    assert_eq!(text(&world, "/2020-08-24/meta-data/placement/"), "availability-zone\navailability-zone-id\nregion");
+    assert_eq!(text(&world, "/2018-09-24/meta-data/placement/"), "availability-zone");
+    let mac = world.instance.mac;
+    for (path, since) in [
+        ("meta-data/iam/info", "2012-01-12"),
+        ("meta-data/iam/", "2012-01-12"),
+        ("meta-data/autoscaling/target-lifecycle-state", "2021-07-15"),
+        ("meta-data/autoscaling/", "2021-07-15"),
+        ("meta-data/tags/instance/Name", "2021-03-23"),
+        ("meta-data/network/", "2011-01-01"),
+        (&*format!("meta-data/network/interfaces/macs/{mac}/network-card"), "2021-01-03"),
+        ("dynamic/instance-identity/document", "2009-04-04"),
+    ] {
+        for version in versions.lines() {
+            let found = get(&world, format!("/{version}/{path}").leak()) != Answer::Refused(404);
+            assert_eq!(found, version == "latest" || version >= since, "{version} {path}");
+        }
+    }
+}
+
+#[test]
+fn a_group_s_instance_is_asked_for_its_state() {
+    let mut world = given();
+    let path = "/latest/meta-data/autoscaling/target-lifecycle-state";
+    assert_eq!(get(&world, path), Answer::Refused(404));
+    world.in_a_group = true;
+    assert_eq!(get(&world, path), Answer::TargetLifecycleState);
+    assert_eq!(text(&world, "/latest/meta-data/autoscaling/"), "target-lifecycle-state");
 }
 
 #[test]
@@ -282,12 +344,24 @@ fn who_is_given_a_token() {
         (Some("0"), Answer::Refused(400)),
         (Some("21601"), Answer::Refused(400)),
         (Some("soon"), Answer::Refused(400)),
+        (Some("-1"), Answer::Refused(400)),
+        (Some("60.5"), Answer::Refused(400)),
+        (Some("99999999999999999999"), Answer::Refused(400)),
+        (Some(""), Answer::Refused(400)),
         (None, Answer::Refused(400)),
     ] {
         assert_eq!(put(ttl, false), wanted, "{ttl:?}");
     }
     assert_eq!(put(Some("60"), true), Answer::Refused(403));
-    assert_eq!(get(&world, "/latest/api/token"), Answer::Refused(405));
+    for method in ["GET", "POST", "DELETE", "HEAD"] {
+        let asked = Asked { token: VALID, ttl: Some("60"), ..ask(method, "/latest/api/token") };
+        assert_eq!(answer(&world, &asked), Answer::Refused(405), "{method}");
+    }
+    // Only there; and not from a machine whose service is off.
+    assert_eq!(answer(&world, &Asked { ttl: Some("60"), ..ask("PUT", "/2021-07-15/api/token") }), Answer::Refused(405));
+    assert_eq!(answer(&world, &Asked { ttl: Some("60"), ..ask("PUT", "/latest/meta-data/") }), Answer::Refused(405));
+    let off = with(|instance| instance.metadata.enabled = false);
+    assert_eq!(answer(&off, &Asked { ttl: Some("60"), ..ask("PUT", "/latest/api/token") }), Answer::Refused(403));
 }
 
 #[test]

@@ -15,6 +15,14 @@ pub fn leaves(world: &World) -> Leaves {
         leaves.insert(path.to_owned(), text);
     };
     put("ami-id", instance.image.to_string());
+    // What AWS says of an image that is not in S3.
+    put("ami-manifest-path", "(unknown)".to_owned());
+    // The volume that is there from the start is the only one.
+    put("block-device-mapping/ami", instance.root_device.clone());
+    put("block-device-mapping/root", instance.root_device.clone());
+    // Nothing is scheduled for an instance here, and nothing was.
+    put("events/maintenance/history", "[]".to_owned());
+    put("events/maintenance/scheduled", "[]".to_owned());
     put("ami-launch-index", instance.launch_index.to_string());
     put("hostname", host.clone());
     put("instance-action", "none".to_owned());
@@ -47,6 +55,9 @@ pub fn leaves(world: &World) -> Leaves {
             put(&format!("tags/instance/{key}"), value.clone());
         }
     }
+    if world.in_a_group {
+        put("autoscaling/target-lifecycle-state", String::new());
+    }
     if instance.profile.is_some() {
         put("iam/info", String::new());
         put("iam/security-credentials/", String::new());
@@ -63,6 +74,7 @@ pub fn leaves(world: &World) -> Leaves {
         let addresses: Vec<String> = record.addresses().map(|(ip, _)| ip.to_string()).collect();
         of("local-ipv4s", lines(addresses.iter()));
         of("mac", record.mac.to_string());
+        of("network-card", "0".to_owned());
         of("owner-id", world.scope.account.to_string());
         of("security-group-ids", lines(interface.groups.iter().map(|(id, _)| id)));
         of("security-groups", lines(interface.groups.iter().map(|(_, name)| name)));
@@ -74,6 +86,9 @@ pub fn leaves(world: &World) -> Leaves {
         if let Some(primary) = interface.vpc_cidrs.first() {
             of("vpc-ipv4-cidr-block", primary.clone());
             of("vpc-ipv4-cidr-blocks", lines(interface.vpc_cidrs.iter()));
+        }
+        if let Some(name) = &interface.public_dns {
+            of("public-hostname", name.clone());
         }
         let public: Vec<_> = record.addresses().filter_map(|(ip, public)| Some((public?.ip.to_string(), ip))).collect();
         if !public.is_empty() {
@@ -91,6 +106,44 @@ pub fn leaves(world: &World) -> Leaves {
 
 fn lines<'a>(all: impl Iterator<Item = &'a String>) -> String {
     all.cloned().collect::<Vec<_>>().join("\n")
+}
+
+/// Categories and the version that brought them, as AWS lists them; a category with the longest
+/// beginning counts. What AWS does not list is as old as its tree.
+const SINCE: &[(&str, &str)] = &[
+    ("ancestor-ami-ids", "2007-10-10"),
+    ("autoscaling/", "2021-07-15"),
+    ("block-device-mapping/", "2007-12-15"),
+    ("events/maintenance/", "2018-08-17"),
+    ("iam/", "2012-01-12"),
+    ("instance-action", "2008-09-01"),
+    ("instance-life-cycle", "2019-10-01"),
+    ("instance-type", "2007-08-29"),
+    ("local-hostname", "2007-01-19"),
+    ("mac", "2011-01-01"),
+    ("network/", "2011-01-01"),
+    ("placement/availability-zone", "2008-02-01"),
+    ("placement/availability-zone-id", "2019-10-01"),
+    ("placement/region", "2020-08-24"),
+    ("public-hostname", "2007-01-19"),
+    ("public-ipv4", "2007-01-19"),
+    ("services/domain", "2014-02-25"),
+    ("services/partition", "2015-10-20"),
+    ("tags/", "2021-03-23"),
+];
+
+/// Categories of an interface that are younger than the others.
+const SINCE_OF_INTERFACES: &[(&str, &str)] = &[("network-card", "2020-11-01"), ("vpc-ipv4-cidr-blocks", "2016-06-30")];
+
+/// Whether a version's tree has a leaf. Versions are dates, and `1.0` comes before all of them.
+pub fn is_in(version: &str, path: &str) -> bool {
+    if version == "latest" {
+        return true;
+    }
+    let longest = SINCE.iter().filter(|(start, _)| path.starts_with(start)).max_by_key(|(start, _)| start.len());
+    let last = path.rsplit('/').next().unwrap_or(path);
+    let of_interface = SINCE_OF_INTERFACES.iter().filter(|(name, _)| path.starts_with("network/") && *name == last);
+    longest.into_iter().chain(of_interface).all(|(_, since)| *since <= version)
 }
 
 /// The names right below a directory (`""` is the root): files as they are, directories with `/`.

@@ -1,5 +1,6 @@
 //! What an answer looks at: the instance that calls and what stands around it.
 
+use crate::dns::public_dns_name;
 use crate::instance_shown::Around;
 use crate::records::{Instance, NetworkInterface, SecurityGroup, Subnet, Vpc};
 use kiln_service_kit::{Cx, Error, Platform, Scope};
@@ -14,12 +15,16 @@ pub struct World {
     pub public_ip: Option<Ipv4Addr>,
     pub public_dns: Option<String>,
     pub interfaces: Vec<Interface>,
+    /// Whether it says it is of an Auto Scaling group; the group is asked when it matters.
+    pub in_a_group: bool,
 }
 
 /// One of its interfaces.
 pub struct Interface {
     pub record: Arc<NetworkInterface>,
     pub subnet_cidr: Option<String>,
+    /// The name of its public address, where the VPC gives out names.
+    pub public_dns: Option<String>,
     /// The primary block first.
     pub vpc_cidrs: Vec<String>,
     /// Id and name.
@@ -43,6 +48,7 @@ impl World {
             .map(|(_, _, i)| i.clone())
             .collect();
         attached.sort_by_key(|i| i.attachment.as_ref().map(|a| a.device_index));
+        let names = store.get::<Vpc>(scope, &instance.vpc)?.is_some_and(|vpc| vpc.gives_public_names());
         let mut interfaces = Vec::with_capacity(attached.len());
         for record in attached {
             let mut groups = vec![];
@@ -53,7 +59,9 @@ impl World {
             let subnet_cidr = store.get::<Subnet>(scope, &record.subnet)?.map(|subnet| subnet.cidr.to_string());
             let blocks = store.get::<Vpc>(scope, &record.vpc)?;
             let vpc_cidrs = blocks.iter().flat_map(|vpc| &vpc.cidrs).map(|block| block.cidr.to_string()).collect();
-            interfaces.push(Interface { record, subnet_cidr, vpc_cidrs, groups });
+            let public = record.public.as_ref().filter(|_| names);
+            let public_dns = public.map(|public| public_dns_name(&scope.region, public.ip));
+            interfaces.push(Interface { record, subnet_cidr, public_dns, vpc_cidrs, groups });
         }
         let cx = Cx::for_service(platform.clone(), scope.clone(), super::role::ACTS_AS);
         let around = Around::of(&cx, &instance)?;
@@ -62,6 +70,7 @@ impl World {
             public_ip: around.public_ip(),
             public_dns: around.public_dns(&scope.region),
             scope: scope.clone(),
+            in_a_group: instance.tags.contains_key(super::group::TAG),
             instance,
             interfaces,
         }))
