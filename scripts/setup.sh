@@ -22,7 +22,7 @@ flock 9
 # program or file -> Debian package, beyond what each Debian has
 need=(
     # machines: runtime, network, images
-    crun:crun ip:iproute2 nft:nftables mkfs.erofs:erofs-utils mke2fs:e2fsprogs mmdebstrap:mmdebstrap gpg:gpg
+    crun:crun ip:iproute2 nft:nftables mkfs.erofs:erofs-utils mke2fs:e2fsprogs mmdebstrap:mmdebstrap gpg:gpg curl:curl
     /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
     slirp4netns:slirp4netns conntrack:conntrack newuidmap:uidmap modprobe:kmod zstd:zstd xz:xz-utils
     ssh-keygen:openssh-client

@@ -112,13 +112,51 @@ pub enum Fault {
 
 #[derive(Debug, Subcommand)]
 pub enum Image {
-    /// Import an OCI layout directory or a docker archive as an AMI.
+    /// Import an image as an AMI: an OCI layout directory, a docker archive, or one of a registry.
+    ///
+    /// A registry is asked by https, on loopback by plain http; everything is compared with its digest.
+    #[command(
+        after_help = "Examples:\n  kiln image import app.tar --name app\n  kiln image import docker://quay.io/org/app:1.2 \
+                      --name app"
+    )]
     Import {
-        /// The layout directory or the archive.
-        path: PathBuf,
+        /// The layout directory, the archive, or docker://HOST/REPOSITORY[:TAG|@DIGEST].
+        #[arg(value_name = "SOURCE")]
+        source: PathBuf,
+        /// A file with the registry's login, as `docker login` writes it.
+        #[arg(long, value_name = "FILE")]
+        credentials: Option<PathBuf>,
         /// The AMI's name.
         #[arg(long)]
         name: String,
+    },
+    /// Let an AMI answer to the names, owners and SSM parameters of others' images.
+    ///
+    /// Templates and `data aws_ami` that look for those images find it then; its description says
+    /// that it is a stand-in. What stood in before no longer does.
+    #[command(
+        after_help = "NAME: amazon-linux-2023, amazon-linux-2, ubuntu-24.04, ubuntu-22.04, ubuntu-20.04, debian-13, \
+                      debian-12, debian-11, rhel-9\n\nExample:\n  kiln image alias ami-0123456789abcdef0 --like \
+                      amazon-linux-2023 --like ubuntu-24.04"
+    )]
+    Alias {
+        /// The AMI's id.
+        image: String,
+        /// What it is to answer as; may be given several times.
+        #[arg(long, value_name = "NAME", required = true)]
+        like: Vec<String>,
+    },
+    /// End what `kiln image alias` began.
+    Unalias {
+        /// What the AMI answers as.
+        #[arg(value_name = "NAME")]
+        like: String,
+    },
+    /// List the AMIs that answer for others.
+    Aliases {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -41,7 +41,7 @@ pub async fn run(cli: Cli) -> Result<(), String> {
             let answer = ask(dir, "POST", &format!("/fault/kill?instance={}", encode(&instance))).await?;
             print_line(answer["text"].as_str().unwrap_or("killed"))
         }
-        Command::Image { image: Image::Import { path, name } } => import(dir, &path, &name).await,
+        Command::Image { image } => images(dir, image).await,
     }
 }
 
@@ -120,10 +120,39 @@ async fn env(dir: &Path) -> Result<(), String> {
     ))
 }
 
+async fn images(dir: &Path, image: Image) -> Result<(), String> {
+    let (answer, json) = match image {
+        Image::Import { source, credentials, name } => {
+            return import(dir, &source, credentials.as_deref(), &name).await;
+        }
+        Image::Alias { image, like } => {
+            let query = format!("/image/alias?image={}&like={}", encode(&image), encode(&like.join(",")));
+            (ask(dir, "POST", &query).await?, false)
+        }
+        Image::Unalias { like } => (ask(dir, "POST", &format!("/image/unalias?like={}", encode(&like))).await?, false),
+        Image::Aliases { json } => (ask(dir, "GET", "/image/aliases").await?, json),
+    };
+    show(&answer["stand_ins"], json, |all| {
+        let field = |one: &Json, name: &str| one[name].as_str().unwrap_or("?").to_owned();
+        let line = |one: &Json| {
+            let [id, like, name, image] = ["id", "like", "name", "image"].map(|name| field(one, name));
+            format!("{id}  {like}  {name}  (is {image})\n")
+        };
+        all.as_array().into_iter().flatten().map(line).collect()
+    })
+}
+
 /// Imports an image and shows how far it is.
-async fn import(dir: &Path, path: &Path, name: &str) -> Result<(), String> {
-    let path = path.canonicalize().map_err(|e| format!("{}: {e}", path.display()))?;
-    let query = format!("/image/import?path={}&name={}", encode(&path.to_string_lossy()), encode(name));
+async fn import(dir: &Path, source: &Path, credentials: Option<&Path>, name: &str) -> Result<(), String> {
+    let whole = |path: &Path| path.canonicalize().map_err(|e| format!("{}: {e}", path.display()));
+    let source = match source.to_str() {
+        Some(reference) if reference.starts_with("docker://") => reference.to_owned(),
+        _ => whole(source)?.to_string_lossy().into_owned(),
+    };
+    let mut query = format!("/image/import?path={}&name={}", encode(&source), encode(name));
+    if let Some(file) = credentials {
+        query.push_str(&format!("&credentials={}", encode(&whole(file)?.to_string_lossy())));
+    }
     let line = Line::new("import");
     let work = ask(dir, "POST", &query);
     tokio::pin!(work);

@@ -109,7 +109,21 @@ async fn route(control: &Control, request: &Request<Incoming>) -> Result<Json, S
         }
         (&Method::POST, "/image/import") => {
             let path = given("path")?;
-            crate::machines::import(control, std::path::Path::new(&path), &given("name")?).await
+            let credentials = query.get("credentials").map(String::as_str);
+            crate::machines::import(control, &path, credentials, &given("name")?).await
+        }
+        (&Method::POST, "/image/alias") => {
+            let likes: Vec<String> = given("like")?.split(',').map(str::to_owned).collect();
+            let made = kiln_ec2::stand_ins::alias(&control.platform, &given("image")?, &likes).await;
+            Ok(crate::machines::stand_ins(made.map_err(|e| e.message)?))
+        }
+        (&Method::POST, "/image/unalias") => {
+            let gone = kiln_ec2::stand_ins::unalias(&control.platform, &given("like")?).await;
+            Ok(crate::machines::stand_ins(gone.map_err(|e| e.message)?))
+        }
+        (&Method::GET, "/image/aliases") => {
+            let all = kiln_ec2::stand_ins::aliases(&control.platform).map_err(|e| e.message)?;
+            Ok(crate::machines::stand_ins(all))
         }
         (&Method::GET, "/image/progress") => {
             let name = given("name")?;

@@ -52,15 +52,29 @@ pub async fn build_base(platform: Arc<Platform>, driver: Arc<dyn MachineDriver>,
     }
 }
 
-/// Imports an OCI layout or docker archive.
-pub async fn import(control: &crate::admin::Control, path: &Path, name: &str) -> Result<serde_json::Value, String> {
+/// Imports an OCI layout or docker archive, or `docker://…` from a registry.
+pub async fn import(
+    control: &crate::admin::Control,
+    from: &str,
+    credentials: Option<&str>,
+    name: &str,
+) -> Result<serde_json::Value, String> {
     let progress = Arc::new(BaseImage::new());
     control.imports.lock().insert(name.to_owned(), progress.clone());
-    let imported = control.driver.import_oci(path, name, progress).await;
+    let imported = match from.starts_with("docker://") {
+        true => control.driver.import_from_registry(from, credentials.map(Path::new), name, progress).await,
+        false => control.driver.import_oci(Path::new(from), name, progress).await,
+    };
     control.imports.lock().remove(name);
     let image = imported.map_err(|e| e.chain())?;
     let id = kiln_ec2::register_import(&control.platform, &image).await.map_err(|e| e.to_string())?;
     Ok(serde_json::json!({"image": id, "layers": image.id.as_str()}))
+}
+
+/// Stand-ins, for the command line.
+pub fn stand_ins(all: Vec<kiln_ec2::stand_ins::StandIn>) -> serde_json::Value {
+    let line = |one: kiln_ec2::stand_ins::StandIn| serde_json::json!({"id": one.id, "like": one.like, "name": one.name, "image": one.image});
+    serde_json::json!({"stand_ins": all.into_iter().map(line).collect::<Vec<_>>()})
 }
 
 /// Waits until a TCP port of a machine answers, asked from its network's router.

@@ -161,6 +161,20 @@ impl MachineDriver for LocalDriver {
         self.blocking(move |host| host.images.import(&path, &name, progress.as_ref())).await
     }
 
+    async fn import_from_registry(
+        &self,
+        reference: &str,
+        credentials: Option<&Path>,
+        name: &str,
+        progress: Arc<dyn Progress>,
+    ) -> DriverResult<ImageManifest> {
+        let (reference, credentials, name) = (reference.to_owned(), credentials.map(Path::to_owned), name.to_owned());
+        self.blocking(move |host| {
+            host.images.import_from_registry(&reference, credentials.as_deref(), &name, progress.as_ref())
+        })
+        .await
+    }
+
     async fn import_directory(&self, path: &Path, name: &str, entry: Entry) -> DriverResult<ImageManifest> {
         let (path, name) = (path.to_owned(), name.to_owned());
         self.blocking(move |host| host.images.import_directory(&path, &name, entry)).await

@@ -306,6 +306,16 @@ impl MachineDriver for SimDriver {
         Err(unsupported(&format!("be made from {}: use --machines local", path.display())))
     }
 
+    async fn import_from_registry(
+        &self,
+        reference: &str,
+        _: Option<&Path>,
+        _: &str,
+        _: Arc<dyn Progress>,
+    ) -> DriverResult<ImageManifest> {
+        Err(unsupported(&format!("be made from {reference}: use --machines local")))
+    }
+
     async fn import_directory(&self, path: &Path, name: &str, entry: Entry) -> DriverResult<ImageManifest> {
         let from = path.display().to_string();
         Ok(self.add_image(name, vec![layer(&from)], entry, ImageSource::Directory { from }))

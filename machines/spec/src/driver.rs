@@ -69,6 +69,15 @@ pub trait MachineDriver: Send + Sync + 'static {
     async fn ensure_base(&self, recipe: &BaseRecipe, progress: Arc<dyn Progress>) -> DriverResult<ImageManifest>;
     /// Takes in an OCI layout folder or a docker archive.
     async fn import_oci(&self, path: &Path, name: &str, progress: Arc<dyn Progress>) -> DriverResult<ImageManifest>;
+    /// Takes in an image of a registry: `docker://HOST/REPOSITORY:TAG`; `credentials` is a file of
+    /// `docker login`'s form.
+    async fn import_from_registry(
+        &self,
+        reference: &str,
+        credentials: Option<&Path>,
+        name: &str,
+        progress: Arc<dyn Progress>,
+    ) -> DriverResult<ImageManifest>;
     /// Packs a folder into an image of one layer.
     async fn import_directory(&self, path: &Path, name: &str, entry: Entry) -> DriverResult<ImageManifest>;
     /// The machine's image and, as one more layer, all it changed since. A

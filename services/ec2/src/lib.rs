@@ -32,6 +32,7 @@ mod provided;
 mod records;
 mod resources;
 mod rules;
+pub mod stand_ins;
 mod tags;
 mod targets;
 #[cfg(test)]

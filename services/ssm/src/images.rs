@@ -2,8 +2,12 @@
 //! publish. None is stored: an alias is resolved by asking ec2 which image it means now.
 //!
 //! 1. An image of the caller with the tag `kiln:ssm-alias` = the parameter's name wins.
-//! 2. Debian's own names mean the platform's base image.
+//! 2. AWS's and distributions' own names mean the newest image with the owner and name that those
+//!    parameters mean on AWS: Debian 12's the platform's base image, others the stand-ins that the
+//!    user made with `kiln image alias`.
 //! 3. Anything else is ParameterNotFound with a message that says how to make the alias.
+//!
+//! Sources: Amazon Linux 2023 and Amazon Linux 2 User Guides, Ubuntu on AWS, Debian Wiki.
 
 use kiln_ec2_shapes::{DescribeImagesRequest, Filter, Image};
 use kiln_service_kit::{Cx, Error, Timestamp};
@@ -12,13 +16,116 @@ use kiln_service_kit::{Cx, Error, Timestamp};
 pub const ALIAS_TAG: &str = "kiln:ssm-alias";
 
 const DEBIAN: &str = "/aws/service/debian/";
+const AMAZON_LINUX: &str = "/aws/service/ami-amazon-linux-latest/";
+const UBUNTU: &str = "/aws/service/canonical/ubuntu/server/";
 
-/// Debian's aliases that the base image answers to, with the image name each means.
-const DEBIAN_ALIASES: [(&str, &str); 3] = [
-    ("/aws/service/debian/release/12/latest/amd64", "debian-12-amd64*"),
-    ("/aws/service/debian/release/bookworm/latest/amd64", "debian-12-amd64*"),
-    ("/aws/service/debian/daily/bookworm/latest/amd64", "debian-12-amd64*"),
+/// Published parameters below one path that mean the images of one owner.
+struct Published {
+    below: &'static str,
+    owner: &'static str,
+    /// The rest of the parameter's name, and the names of images it means.
+    names: &'static [(&'static str, &'static str)],
+}
+
+const PUBLISHED: [Published; 3] = [
+    Published {
+        below: DEBIAN,
+        owner: "136693071363",
+        names: &[
+            ("release/11/latest/amd64", "debian-11-amd64*"),
+            ("release/11/latest/arm64", "debian-11-arm64*"),
+            ("release/bullseye/latest/amd64", "debian-11-amd64*"),
+            ("release/bullseye/latest/arm64", "debian-11-arm64*"),
+            ("release/12/latest/amd64", "debian-12-amd64*"),
+            ("release/12/latest/arm64", "debian-12-arm64*"),
+            ("release/bookworm/latest/amd64", "debian-12-amd64*"),
+            ("release/bookworm/latest/arm64", "debian-12-arm64*"),
+            ("daily/bookworm/latest/amd64", "debian-12-amd64*"),
+            ("daily/bookworm/latest/arm64", "debian-12-arm64*"),
+            ("release/13/latest/amd64", "debian-13-amd64*"),
+            ("release/13/latest/arm64", "debian-13-arm64*"),
+            ("release/trixie/latest/amd64", "debian-13-amd64*"),
+            ("release/trixie/latest/arm64", "debian-13-arm64*"),
+        ],
+    },
+    Published {
+        below: AMAZON_LINUX,
+        owner: "137112412989",
+        names: &[
+            ("al2023-ami-kernel-default-x86_64", "al2023-ami-2023.*-x86_64"),
+            ("al2023-ami-kernel-default-arm64", "al2023-ami-2023.*-arm64"),
+            ("al2023-ami-kernel-6.1-x86_64", "al2023-ami-2023.*-kernel-6.1-x86_64"),
+            ("al2023-ami-kernel-6.1-arm64", "al2023-ami-2023.*-kernel-6.1-arm64"),
+            ("amzn2-ami-hvm-x86_64-gp2", "amzn2-ami-hvm-2.0.*-x86_64-gp2"),
+            ("amzn2-ami-hvm-arm64-gp2", "amzn2-ami-hvm-2.0.*-arm64-gp2"),
+            ("amzn2-ami-hvm-x86_64-ebs", "amzn2-ami-hvm-2.0.*-x86_64-ebs"),
+            ("amzn2-ami-kernel-5.10-hvm-x86_64-gp2", "amzn2-ami-kernel-5.10-hvm-2.0.*-x86_64-gp2"),
+            ("amzn2-ami-kernel-5.10-hvm-arm64-gp2", "amzn2-ami-kernel-5.10-hvm-2.0.*-arm64-gp2"),
+        ],
+    },
+    Published {
+        below: UBUNTU,
+        owner: "099720109477",
+        names: &[
+            (
+                "24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
+                "ubuntu/images/hvm-ssd*/ubuntu-noble-24.04-amd64-server-*",
+            ),
+            (
+                "24.04/stable/current/arm64/hvm/ebs-gp3/ami-id",
+                "ubuntu/images/hvm-ssd*/ubuntu-noble-24.04-arm64-server-*",
+            ),
+            (
+                "noble/stable/current/amd64/hvm/ebs-gp3/ami-id",
+                "ubuntu/images/hvm-ssd*/ubuntu-noble-24.04-amd64-server-*",
+            ),
+            (
+                "noble/stable/current/arm64/hvm/ebs-gp3/ami-id",
+                "ubuntu/images/hvm-ssd*/ubuntu-noble-24.04-arm64-server-*",
+            ),
+            (
+                "22.04/stable/current/amd64/hvm/ebs-gp2/ami-id",
+                "ubuntu/images/hvm-ssd*/ubuntu-jammy-22.04-amd64-server-*",
+            ),
+            (
+                "22.04/stable/current/arm64/hvm/ebs-gp2/ami-id",
+                "ubuntu/images/hvm-ssd*/ubuntu-jammy-22.04-arm64-server-*",
+            ),
+            (
+                "jammy/stable/current/amd64/hvm/ebs-gp2/ami-id",
+                "ubuntu/images/hvm-ssd*/ubuntu-jammy-22.04-amd64-server-*",
+            ),
+            (
+                "jammy/stable/current/arm64/hvm/ebs-gp2/ami-id",
+                "ubuntu/images/hvm-ssd*/ubuntu-jammy-22.04-arm64-server-*",
+            ),
+            (
+                "20.04/stable/current/amd64/hvm/ebs-gp2/ami-id",
+                "ubuntu/images/hvm-ssd*/ubuntu-focal-20.04-amd64-server-*",
+            ),
+            (
+                "20.04/stable/current/arm64/hvm/ebs-gp2/ami-id",
+                "ubuntu/images/hvm-ssd*/ubuntu-focal-20.04-arm64-server-*",
+            ),
+            (
+                "focal/stable/current/amd64/hvm/ebs-gp2/ami-id",
+                "ubuntu/images/hvm-ssd*/ubuntu-focal-20.04-amd64-server-*",
+            ),
+            (
+                "focal/stable/current/arm64/hvm/ebs-gp2/ami-id",
+                "ubuntu/images/hvm-ssd*/ubuntu-focal-20.04-arm64-server-*",
+            ),
+        ],
+    },
 ];
+
+/// The owner and the names of images that a published parameter means.
+fn published(name: &str) -> Option<(&'static str, &'static str)> {
+    PUBLISHED.iter().find_map(|published| {
+        let rest = name.strip_prefix(published.below)?;
+        published.names.iter().find(|(known, _)| *known == rest).map(|(_, pattern)| (published.owner, *pattern))
+    })
+}
 
 /// An alias and the image it means.
 pub struct Alias {
@@ -52,22 +159,14 @@ pub fn arn(cx: &Cx, name: &str) -> String {
 
 /// The image that a public parameter means; ParameterNotFound with advice where there is none.
 pub async fn resolve(cx: &Cx, name: &str) -> Result<Alias, Error> {
-    let tagged = images(cx, &format!("tag:{ALIAS_TAG}"), name).await?;
+    let tagged = images(cx, &[(&format!("tag:{ALIAS_TAG}"), name)]).await?;
     if let Some(image) = newest(tagged) {
         return alias(name, image);
     }
-    let Some((_, pattern)) = DEBIAN_ALIASES.iter().find(|(alias, _)| *alias == name) else {
-        return Err(unknown(name));
-    };
-    match newest(images(cx, "name", pattern).await?) {
+    let Some((owner, pattern)) = published(name) else { return Err(unknown(name)) };
+    match newest(images(cx, &[("owner-id", owner), ("name", pattern)]).await?) {
         Some(image) => alias(name, image),
-        None => Err(Error::sender(
-            "ParameterNotFound",
-            format!(
-                "Parameter {name} not found: the base image that it means is not built yet (kiln status shows how far \
-                 it is)."
-            ),
-        )),
+        None => Err(none_there(name)),
     }
 }
 
@@ -75,9 +174,9 @@ pub async fn resolve(cx: &Cx, name: &str) -> Result<Alias, Error> {
 pub async fn under(cx: &Cx, path: &str, recursive: bool) -> Result<Vec<Alias>, Error> {
     let prefix = format!("{}/", path.trim_end_matches('/'));
     let below = |name: &str| name.strip_prefix(&prefix).is_some_and(|rest| recursive || !rest.contains('/'));
-    let mut names: Vec<String> =
-        DEBIAN_ALIASES.iter().map(|(name, _)| (*name).to_owned()).filter(|name| below(name)).collect();
-    for image in images(cx, "tag-key", ALIAS_TAG).await? {
+    let known = PUBLISHED.iter().flat_map(|p| p.names.iter().map(|(rest, _)| format!("{}{rest}", p.below)));
+    let mut names: Vec<String> = known.filter(|name| below(name)).collect();
+    for image in images(cx, &[("tag-key", ALIAS_TAG)]).await? {
         let values = image.tags.into_iter().filter(|tag| tag.key.as_deref() == Some(ALIAS_TAG));
         names.extend(values.filter_map(|tag| tag.value).filter(|name| below(name)));
     }
@@ -109,8 +208,10 @@ pub async fn exists(cx: &Cx, image_id: &str) -> Result<bool, Error> {
     }
 }
 
-async fn images(cx: &Cx, filter: &str, value: &str) -> Result<Vec<Image>, Error> {
-    let filters = vec![Filter { name: Some(filter.to_owned()), values: vec![value.to_owned()] }];
+async fn images(cx: &Cx, filters: &[(&str, &str)]) -> Result<Vec<Image>, Error> {
+    let filter =
+        |(name, value): &(&str, &str)| Filter { name: Some((*name).to_owned()), values: vec![(*value).to_owned()] };
+    let filters = filters.iter().map(filter).collect();
     let request = DescribeImagesRequest { filters, ..Default::default() };
     let answer = cx.as_service("ssm.amazonaws.com").call(request).await?;
     Ok(answer.images.into_iter().filter(|image| image.state.as_deref() == Some("available")).collect())
@@ -130,12 +231,29 @@ fn alias(name: &str, image: Image) -> Result<Alias, Error> {
     Ok(Alias { name: name.to_owned(), image_id, created })
 }
 
+/// A parameter that is known, but there is no image for it here.
+fn none_there(name: &str) -> Error {
+    let why = match name.starts_with(DEBIAN) && name.ends_with("amd64") {
+        true => "the base image is not built yet (kiln status shows how far it is), or it is of another release",
+        false => "Kiln has no such image",
+    };
+    Error::sender(
+        "ParameterNotFound",
+        format!(
+            "Parameter {name} not found: {why}. To let an image of your own stand in for it: kiln image alias AMI-ID \
+             --like NAME (kiln image alias --help lists the names)."
+        ),
+    )
+}
+
 fn unknown(name: &str) -> Error {
-    let advice = if name.starts_with(DEBIAN) {
-        let known: Vec<&str> = DEBIAN_ALIASES.iter().map(|(name, _)| *name).collect();
-        format!("Kiln's base image answers to {}.", known.join(", "))
-    } else {
-        "Kiln publishes no images of other distributions.".to_owned()
+    let known = PUBLISHED.iter().find(|published| name.starts_with(published.below));
+    let advice = match known {
+        Some(published) => {
+            let names: Vec<&str> = published.names.iter().map(|(rest, _)| *rest).collect();
+            format!("Below {} Kiln knows {}.", published.below, names.join(", "))
+        }
+        None => "Kiln publishes no images of other distributions.".to_owned(),
     };
     Error::sender(
         "ParameterNotFound",

@@ -14,6 +14,7 @@
 mod base;
 mod layers;
 mod oci;
+mod registry;
 mod store;
 
 pub use base::GUEST_PATH;

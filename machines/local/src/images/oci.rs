@@ -82,10 +82,26 @@ struct RunConfig {
     user: Option<String>,
 }
 
+/// Takes an image in from a registry.
+pub fn import_from_registry(
+    store: &ImageStore,
+    reference: &str,
+    credentials: Option<&Path>,
+    name: &str,
+    progress: &dyn Progress,
+) -> DriverResult<ImageManifest> {
+    let work = store.work_dir("registry")?;
+    let layout = work.join("layout");
+    let pulled = super::registry::pull(reference, credentials, &layout, &work, progress);
+    let done = pulled.and_then(|()| import_in(store, &layout, reference, name, progress, &work));
+    files::remove_all(&work)?;
+    done
+}
+
 /// Takes an image in.
 pub fn import(store: &ImageStore, path: &Path, name: &str, progress: &dyn Progress) -> DriverResult<ImageManifest> {
     let work = store.work_dir("import")?;
-    let done = import_in(store, path, name, progress, &work);
+    let done = import_in(store, path, &path.display().to_string(), name, progress, &work);
     files::remove_all(&work)?;
     done
 }
@@ -93,6 +109,7 @@ pub fn import(store: &ImageStore, path: &Path, name: &str, progress: &dyn Progre
 fn import_in(
     store: &ImageStore,
     path: &Path,
+    from: &str,
     name: &str,
     progress: &dyn Progress,
     work: &Path,
@@ -135,8 +152,7 @@ fn import_in(
         return Err(DriverError::Invalid("the image has no layers".to_owned()));
     }
     let entry = entry_of(config.config)?;
-    let from = path.display().to_string();
-    let source = ImageSource::Import { from };
+    let source = ImageSource::Import { from: from.to_owned() };
     progress.step("imported", Some(1.0));
     store.keep(name, layers, entry, &config.architecture, source)
 }

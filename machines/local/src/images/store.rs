@@ -170,6 +170,18 @@ impl ImageStore {
         oci::import(self, path, name, progress)
     }
 
+    /// Takes in an image of a registry.
+    pub fn import_from_registry(
+        &self,
+        reference: &str,
+        credentials: Option<&Path>,
+        name: &str,
+        progress: &dyn Progress,
+    ) -> DriverResult<ImageManifest> {
+        let _adding = self.adding();
+        oci::import_from_registry(self, reference, credentials, name, progress)
+    }
+
     /// Packs a folder into an image.
     pub fn import_directory(&self, path: &Path, name: &str, entry: Entry) -> DriverResult<ImageManifest> {
         let _adding = self.adding();

@@ -87,6 +87,8 @@ pub enum ImageOrigin {
     Copy { image: ImageId, region: String },
     /// RegisterImage from a snapshot.
     Registered,
+    /// `kiln image alias`: an image under the name and owner of another.
+    StandIn { image: ImageId, like: String },
 }
 
 impl Record for Image {
