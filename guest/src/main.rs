@@ -27,11 +27,10 @@ const USAGE: &str = "usage: kiln-guest <command> [options]
 
 commands (none, in a machine: boot, then stay):
   boot [--root DIR] [--stage identity|all]   give this machine its name, keys and user data
-  cfn-init, cfn-signal, cfn-get-metadata     CloudFormation's programs (also by link name)
+  cfn-init, cfn-signal, cfn-get-metadata, cfn-hup
+                                             CloudFormation's programs (also by link name)
   cloud-init status [--wait]                 how far user data is (also by link name)
-  version                                    print the version
-
-Not built: cfn-hup.";
+  version                                    print the version";
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
@@ -58,6 +57,7 @@ fn main() -> ExitCode {
         "cfn-init" => cfn::init_main(&args),
         "cfn-signal" => cfn::signal_main(&args),
         "cfn-get-metadata" => cfn::metadata_main(&args),
+        "cfn-hup" => cfn::hup_main(&args),
         "cloud-init" => cloud_init::main(&args),
         "version" | "--version" => {
             println!("kiln-guest {}", env!("CARGO_PKG_VERSION"));

@@ -252,9 +252,14 @@ async fn unsigned(
         return Ok((StatusCode::OK, "<SignalResourceResponse/>".to_owned()));
     }
     let found = cx.call(DescribeStackResourceRequest { stack_name, logical_resource_id }).await?;
-    let metadata = found.stack_resource_detail.and_then(|detail| detail.metadata);
-    let metadata = metadata.map_or_else(String::new, |text| format!("<Metadata>{}</Metadata>", escaped(&text)));
-    Ok((StatusCode::OK, format!("<DescribeStackResourceResponse>{metadata}</DescribeStackResourceResponse>")))
+    let detail = found.stack_resource_detail.unwrap_or_default();
+    let element = |name: &str, text: Option<String>| {
+        text.map_or_else(String::new, |text| format!("<{name}>{}</{name}>", escaped(&text)))
+    };
+    // What cfn-init and cfn-hup look at, and no more.
+    let (id, metadata) =
+        (element("PhysicalResourceId", detail.physical_resource_id), element("Metadata", detail.metadata));
+    Ok((StatusCode::OK, format!("<DescribeStackResourceResponse>{id}{metadata}</DescribeStackResourceResponse>")))
 }
 
 /// What a machine may do with a stack, if the stack made it or its group.

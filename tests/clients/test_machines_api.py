@@ -87,6 +87,35 @@ class Inside(unittest.TestCase):
             self.assertIn("<Code>AccessDenied</Code>", self.sh(stranger, asked))
         self.assertIn("<Code>AccessDenied</Code>", self.sh(one, f"curl -s -d 'Action=DeleteStack&StackName=signals' {ENDPOINT}/"))
 
+    def test_a_hook_runs_when_the_stack_changes(self):
+        hook = "\n".join([
+            "[reloader]", "triggers=post.update", "path=Resources.One.Metadata.AWS::CloudFormation::Init",
+            "action=/opt/aws/bin/cfn-init --stack ${AWS::StackName} --resource One", "runas=root",
+            "[who]", "triggers=post.add", "path=Resources.One.PhysicalResourceId", "action=echo $CFN_NEW_METADATA >> /tmp/who", "runas=admin", "",
+        ])
+        resources = lambda text: {  # noqa: E731
+            "One": {
+                "Type": "AWS::EC2::Instance",
+                "Metadata": {"AWS::CloudFormation::Init": {"config": {"files": {
+                    "/etc/shop": {"content": text},
+                    "/etc/cfn/cfn-hup.conf": {"content": {"Fn::Sub": "[main]\nstack=${AWS::StackId}\nregion=${AWS::Region}\ninterval=1\n"}, "mode": "000400"},
+                    "/etc/cfn/hooks.d/cfn-auto-reloader.conf": {"content": {"Fn::Sub": hook}, "mode": "000400"},
+                }}}},
+                "CreationPolicy": {"ResourceSignal": {"Timeout": "PT1M"}},
+                "Properties": {"ImageId": self.base, "InstanceType": "t3.micro", "UserData": {"Fn::Base64": {"Fn::Sub": SIGNALLING % {"resource": "One"}}}},
+            },
+        }
+        self.deploy("hooked", resources("first\n"))
+        one = self.cfn.describe_stack_resource(StackName="hooked", LogicalResourceId="One")["StackResourceDetail"]["PhysicalResourceId"]
+        # In the background, as systemd would have it in the foreground: it looks at once, and then every minute.
+        self.assertEqual(self.sh(one, "cfn-hup && echo away"), "away\n")
+        wait_for("its first look", lambda: self.sh(one, "cat /tmp/who; stat -c %U /tmp/who") == f"{one}\nadmin\n")
+        self.assertEqual(self.sh(one, "pgrep -c -f 'kiln-guest cfn-hup'"), "1\n")
+        self.assertEqual(self.sh(one, "cfn-hup --no-daemon; cat /etc/shop /tmp/who"), f"first\n{one}\n", "nothing changed")
+        self.cfn.update_stack(StackName="hooked", TemplateBody=json.dumps({"Resources": resources("second\n")}))
+        wait_for("the update", lambda: self.cfn.describe_stacks(StackName="hooked")["Stacks"][0]["StackStatus"] == "UPDATE_COMPLETE", 90)
+        wait_for("the hook", lambda: self.sh(one, "cfn-hup --no-daemon; cat /etc/shop") == "second\n", 30)
+
     def test_a_machine_signals_a_wait_condition_by_its_url(self):
         script = "#!/bin/sh\n/opt/aws/bin/cfn-signal --exit-code 0 --data from-inside '${Handle}'\n"
         self.deploy(

@@ -147,7 +147,7 @@ class Boot(unittest.TestCase):
         name = self.describe(instance)["PrivateDnsName"]
         self.assertEqual(self.sh(instance, "hostname; hostname -f").stdout, f"{name.split('.')[0]}\n{name}\n")
         self.assertEqual(self.sh(instance, "cat /var/lib/cloud/data/result.json | grep -c errors").stdout, "1\n")
-        for program in ("cfn-init", "cfn-signal", "cfn-get-metadata"):
+        for program in ("cfn-init", "cfn-signal", "cfn-get-metadata", "cfn-hup"):
             self.assertEqual(self.sh(instance, f"command -v {program}").stdout, f"/usr/local/bin/{program}\n")
 
     def test_changed_user_data_is_shown_and_does_not_run_again(self):

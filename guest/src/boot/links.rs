@@ -11,14 +11,16 @@ use crate::machine::Machine;
 /// Where the driver puts the program.
 const PROGRAM: &str = "/usr/lib/kiln/kiln-guest";
 
-const LINKS: [&str; 7] = [
+const LINKS: [&str; 9] = [
     "/usr/bin/cloud-init",
     "/opt/aws/bin/cfn-init",
     "/opt/aws/bin/cfn-signal",
     "/opt/aws/bin/cfn-get-metadata",
+    "/opt/aws/bin/cfn-hup",
     "/usr/local/bin/cfn-init",
     "/usr/local/bin/cfn-signal",
     "/usr/local/bin/cfn-get-metadata",
+    "/usr/local/bin/cfn-hup",
 ];
 
 /// Makes those that are missing.

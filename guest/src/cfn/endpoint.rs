@@ -15,6 +15,15 @@ pub struct Endpoint {
     instance: String,
 }
 
+/// What CloudFormation says of a resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resource {
+    /// Its metadata.
+    pub metadata: Option<Value>,
+    /// The id of what it stands for.
+    pub physical_id: Option<String>,
+}
+
 impl Endpoint {
     /// From the seed, with `url` in its place when given.
     pub fn new(url: Option<&str>, seed: Result<Seed, String>) -> Result<Endpoint, String> {
@@ -26,14 +35,27 @@ impl Endpoint {
 
     /// The `Metadata` of a resource.
     pub fn metadata(&self, stack: &str, resource: &str) -> Result<Value, String> {
+        let found = self.described(stack, resource)?;
+        Ok(found.metadata.unwrap_or_else(|| json!({})))
+    }
+
+    /// A resource, or nothing when the stack has none of that name.
+    pub fn resource(&self, stack: &str, resource: &str) -> Result<Option<Resource>, String> {
+        match self.described(stack, resource) {
+            Ok(found) => Ok(Some(found)),
+            // AWS's words: "Resource X does not exist for stack Y".
+            Err(problem) if problem.contains("ValidationError: Resource ") => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    fn described(&self, stack: &str, resource: &str) -> Result<Resource, String> {
         let answer =
             self.call(&[("Action", "DescribeStackResource"), ("StackName", stack), ("LogicalResourceId", resource)])?;
-        match element(&answer, "Metadata") {
-            Some(text) => {
-                serde_json::from_str(&text).map_err(|cause| format!("the metadata of {resource} is not JSON: {cause}"))
-            }
-            None => Ok(json!({})),
-        }
+        let metadata = element(&answer, "Metadata").map(|text| {
+            serde_json::from_str(&text).map_err(|cause| format!("the metadata of {resource} is not JSON: {cause}"))
+        });
+        Ok(Resource { metadata: metadata.transpose()?, physical_id: element(&answer, "PhysicalResourceId") })
     }
 
     /// Signals a resource.

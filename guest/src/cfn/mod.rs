@@ -1,16 +1,16 @@
-//! CloudFormation's programs: `cfn-init`, `cfn-signal`, `cfn-get-metadata`.
+//! CloudFormation's programs: `cfn-init`, `cfn-signal`, `cfn-get-metadata`, `cfn-hup`.
 //!
 //! ```text
 //!   program ─► endpoint.rs ─► CloudFormation (knows the machine by its address)
 //!   cfn-init: metadata ─► config.rs (pure: what, in which order) ─► apply.rs
+//!   cfn-hup:  metadata, again and again ─► hup.rs
 //! ```
-//!
-//! `cfn-hup` is not built: there is no link to it, so calling it fails plainly.
 
 mod apply;
 mod args;
 mod config;
 mod endpoint;
+mod hup;
 
 use std::process::ExitCode;
 
@@ -34,6 +34,11 @@ pub fn signal_main(words: &[String]) -> ExitCode {
 /// `cfn-get-metadata`.
 pub fn metadata_main(words: &[String]) -> ExitCode {
     ending("cfn-get-metadata", metadata(words))
+}
+
+/// `cfn-hup`.
+pub fn hup_main(words: &[String]) -> ExitCode {
+    ending("cfn-hup", hup::run(words))
 }
 
 fn ending(program: &str, done: Result<(), String>) -> ExitCode {
