@@ -110,7 +110,7 @@ class Inside(unittest.TestCase):
         # In the background, as systemd would have it in the foreground: it looks at once, and then every minute.
         self.assertEqual(self.sh(one, "cfn-hup && echo away"), "away\n")
         wait_for("its first look", lambda: self.sh(one, "cat /tmp/who; stat -c %U /tmp/who") == f"{one}\nadmin\n")
-        self.assertEqual(self.sh(one, "pgrep -c -f 'kiln-guest cfn-hup'"), "1\n")
+        self.assertEqual(self.sh(one, "pgrep -c -f '[k]iln-guest cfn-hup'"), "1\n")
         self.assertEqual(self.sh(one, "cfn-hup --no-daemon; cat /etc/shop /tmp/who"), f"first\n{one}\n", "nothing changed")
         self.cfn.update_stack(StackName="hooked", TemplateBody=json.dumps({"Resources": resources("second\n")}))
         wait_for("the update", lambda: self.cfn.describe_stacks(StackName="hooked")["Stacks"][0]["StackStatus"] == "UPDATE_COMPLETE", 90)
