@@ -232,17 +232,15 @@ fn account(text: &str) -> Result<String, String> {
     }
 }
 
-/// As AWS forms them: `us-east-1`, `us-gov-west-1`. The word ends up in a shell's environment.
+/// One that AWS has: it stands in ARNs and in the ids of zones.
 fn region(text: &str) -> Result<String, String> {
-    let parts: Vec<&str> = text.split('-').collect();
-    let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
-    let good = match parts.as_slice() {
-        [words @ .., number] => {
-            words.len() >= 2 && words.iter().all(word) && matches!(number.as_bytes(), [b'1'..=b'9'])
+    match kiln_ids::regions::region(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => {
+            let all: Vec<&str> = kiln_ids::regions::REGIONS.iter().map(|region| region.name).collect();
+            Err(format!("AWS has no such region; it has {}", all.join(", ")))
         }
-        [] => false,
-    };
-    if good { Ok(text.to_owned()) } else { Err("a region is named like us-east-1".to_owned()) }
+    }
 }
 
 #[cfg(test)]
@@ -257,10 +255,10 @@ mod tests {
         let Command::Shell { instance, command } = cli.command else { panic!("not a shell") };
         assert_eq!((instance.as_str(), command.len()), ("i-1", 2));
         assert!(Cli::try_parse_from(["kiln", "up", "--account", "12"]).is_err());
-        for good in ["us-east-1", "us-gov-west-1", "ap-southeast-3"] {
+        for good in ["us-east-1", "us-gov-west-1", "ap-southeast-3", "cn-north-1"] {
             assert_eq!(region(good).as_deref(), Ok(good));
         }
-        for bad in ["", "us-east", "us-east-1b", "US-EAST-1", "us--1", "$(id)-a-1", "us-east-12"] {
+        for bad in ["", "us-east", "us-east-1b", "US-EAST-1", "mars-1", "$(id)-a-1", "us-east-12"] {
             assert!(region(bad).is_err(), "{bad}");
         }
     }

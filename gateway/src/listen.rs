@@ -1,7 +1,7 @@
 //! The port: accepts connections, takes bodies with a bound, and walks the phases.
 
 use crate::answer::{self, Body};
-use crate::authenticate::Authenticator;
+use crate::authenticate::{self, Authenticator};
 use crate::body::{Bodies, Taken};
 use crate::client::{Client, host_of};
 use crate::finish::called;
@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use kiln_doors::{API, API_IN_VPC, Door, Patient, Seldom, Ticket};
 use kiln_protocol::{Error, Protocol};
-use kiln_service_kit::{Cx, Platform, Scope};
+use kiln_service_kit::{Cx, Platform, Scope, regions};
 use kiln_signing::Body as SignedBody;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -280,6 +280,9 @@ impl Gateway {
                 return refuse(&error);
             }
         };
+        if regions::region(&who.region).is_none() {
+            return refuse(&authenticate::no_such_region(&who.region, call.protocol));
+        }
         let Some(operation) = platform.operation(call.model.name, &call.operation) else {
             return refuse(&not_served(&call));
         };

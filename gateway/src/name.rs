@@ -139,7 +139,7 @@ pub(crate) fn scope_service(head: &Parts) -> Option<String> {
 /// `ec2` of `ec2.us-east-1.localhost` or `iam.localhost`; none for a bare host or address.
 fn host_service(host: &str) -> Option<&str> {
     let (label, rest) = host.split_once('.')?;
-    let named = rest.ends_with("localhost") || rest.ends_with("amazonaws.com");
+    let named = rest.ends_with("localhost") || rest.ends_with("amazonaws.com") || rest.ends_with("amazonaws.com.cn");
     (named && !label.is_empty() && !label.bytes().all(|b| b.is_ascii_digit())).then_some(label)
 }
 

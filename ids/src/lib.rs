@@ -6,6 +6,7 @@
 
 mod arn;
 mod kinds;
+pub mod regions;
 mod source;
 
 pub use arn::Arn;

@@ -39,9 +39,7 @@ impl Entry {
                 Some(Grant::Direct)
             }
             (Self::Arn(wanted), Principal::Session { role_arn, .. }) if wanted == role_arn => Some(Grant::Role),
-            (Self::Service(wanted), Principal::Service(name)) if wanted.eq_ignore_ascii_case(name) => {
-                Some(Grant::Direct)
-            }
+            (Self::Service(wanted), Principal::Service(name)) if is_same_service(wanted, name) => Some(Grant::Direct),
             (Self::Federated(wanted), Principal::Federated(name)) if wanted == name => Some(Grant::Direct),
             _ => None,
         }
@@ -106,4 +104,9 @@ fn aws(text: &str) -> Option<Entry> {
         ("sts", Some(("assumed-role" | "federated-user", name))) if !name.is_empty() => Some(Entry::Arn(text.into())),
         _ => None,
     }
+}
+/// Services have one name more in China's partition, and policies there use either.
+fn is_same_service(wanted: &str, name: &str) -> bool {
+    let plain = wanted.strip_suffix(".cn").filter(|plain| plain.ends_with(".amazonaws.com")).unwrap_or(wanted);
+    plain.eq_ignore_ascii_case(name)
 }

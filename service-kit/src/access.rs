@@ -59,6 +59,16 @@ impl Caller {
         }
     }
 
+    /// The same in a partition: who is the account itself is that in each of them.
+    pub fn in_partition(mut self, partition: &str) -> Self {
+        if matches!(self.kind, CallerKind::Root | CallerKind::Service { .. })
+            && let Some(rest) = self.arn.strip_prefix("arn:").and_then(|rest| rest.split_once(':'))
+        {
+            self.arn = format!("arn:{partition}:{}", rest.1);
+        }
+        self
+    }
+
     /// A service acting by itself in an account.
     pub fn service(name: &str, account: &str) -> Self {
         Self {

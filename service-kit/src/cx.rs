@@ -23,10 +23,11 @@ pub struct Cx {
 impl Cx {
     /// A context for a call from outside.
     pub fn new(platform: Arc<Platform>, scope: Scope, caller: Caller, request_id: &str) -> Self {
+        let partition = platform.partition_of(&scope.region).name;
         Self {
             platform,
             scope,
-            caller: Arc::new(caller),
+            caller: Arc::new(caller.in_partition(partition)),
             request_id: request_id.into(),
             source_ip: None,
             source_vpc: None,
@@ -144,9 +145,14 @@ impl Cx {
         self.platform.part()
     }
 
+    /// The partition that this call is in, by its region: the second word of ARNs.
+    pub fn partition(&self) -> &'static str {
+        self.platform.partition_of(self.region()).name
+    }
+
     /// `arn:aws:service:region:account:resource` in this scope.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{resource}", self.region(), self.account())
+        format!("arn:{}:{service}:{}:{}:{resource}", self.partition(), self.region(), self.account())
     }
 
     /// Asks whether the caller may do something beyond the operation itself (`iam:PassRole`).

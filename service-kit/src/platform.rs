@@ -5,6 +5,7 @@ use crate::{
     Access, AnyController, Caller, Cx, Error, Grant, IdSource, Operation, ResourceType, Scope, Service, Store, Targets,
 };
 use kiln_clock::{Clock, Timestamp};
+use kiln_ids::regions::{self, Partition};
 use parking_lot::{Mutex, RwLock};
 use std::any::{Any, TypeId, type_name};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -180,6 +181,11 @@ impl Platform {
     /// The account and region of requests that name none.
     pub fn home(&self) -> &Scope {
         &self.home
+    }
+
+    /// The partition of a region; that of the home region for what is in none.
+    pub fn partition_of(&self, region: &str) -> &'static Partition {
+        regions::partition_of(if region.is_empty() { &self.home.region } else { region })
     }
 
     /// The row of a service's operation; `None` when Kiln does not serve it.

@@ -1,6 +1,6 @@
 //! A service on one screen: its model, rows, controllers, CloudFormation types and starters.
 
-use crate::{AnyController, Error, Operation, Platform, ResourceType, Targets};
+use crate::{AnyController, Error, Operation, Platform, ResourceType, RestRules, Targets};
 use futures_util::future::BoxFuture;
 use kiln_protocol::{Route, ServiceModel};
 use std::sync::Arc;
@@ -19,12 +19,23 @@ pub struct Service {
     pub targets: Option<Targets>,
     /// By which a REST request is told to mean an operation; empty for other protocols.
     pub routes: &'static [Route],
+    /// What it has to say of heads and bodies, where it is a REST service.
+    pub rest: Option<&'static dyn RestRules>,
 }
 
 impl Service {
     /// A service with operations only; push the rest.
     pub fn new(model: &'static ServiceModel, operations: &'static [&'static [Operation]]) -> Self {
-        Self { model, operations, controllers: vec![], resources: vec![], start: vec![], targets: None, routes: &[] }
+        Self {
+            model,
+            operations,
+            controllers: vec![],
+            resources: vec![],
+            start: vec![],
+            targets: None,
+            routes: &[],
+            rest: None,
+        }
     }
 
     /// The row of that name.

@@ -8,6 +8,7 @@ use crate::Error;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
+use std::sync::OnceLock;
 
 /// Bytes, piece by piece; an error ends them.
 pub type ByteStream = BoxStream<'static, Result<Bytes, Error>>;
@@ -18,7 +19,7 @@ pub struct Streams {
     incoming: Mutex<Option<ByteStream>>,
     length: Mutex<Option<u64>>,
     outgoing: Mutex<Option<ByteStream>>,
-    announced: Mutex<Option<String>>,
+    head: OnceLock<Vec<(String, String)>>,
     trailers: Mutex<Vec<(String, String)>>,
 }
 
@@ -53,14 +54,21 @@ impl Streams {
         self.outgoing.lock().take()
     }
 
-    /// Names the header that is to come after the body.
-    pub fn announce(&self, name: &str) {
-        *self.announced.lock() = Some(name.trim().to_ascii_lowercase());
+    /// Says what the head says: headers by their names in small letters, and those that a presigned URL
+    /// has in its query.
+    pub fn set_head(&self, headers: Vec<(String, String)>) {
+        // A call has one head; a second one is none of its.
+        let _ = self.head.set(headers);
     }
 
-    /// The header that is to come after the body.
-    pub fn announced(&self) -> Option<String> {
-        self.announced.lock().clone()
+    /// All headers of the head.
+    pub fn head(&self) -> &[(String, String)] {
+        self.head.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// The first header of that name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head().iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// A header that came after the body.
@@ -68,8 +76,8 @@ impl Streams {
         self.trailers.lock().push((name, value));
     }
 
-    /// A header that came after the body, if the body has been read to its end.
-    pub fn trailer(&self, name: &str) -> Option<String> {
-        self.trailers.lock().iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
+    /// The headers that came after the body, if that has been read to its end.
+    pub fn trailers(&self) -> Vec<(String, String)> {
+        self.trailers.lock().clone()
     }
 }

@@ -12,6 +12,7 @@ pub fn run(root: &Path) -> Result<()> {
     step("format", || cargo(root, &["fmt", "--all", "--check"]))?;
     step("shapes", || shapes::run(root, &[], true))?;
     step("coverage", || coverage::run(root, true))?;
+    step("regions", || program(root, "python3", &["ids/tools/regions.py", "--check"]))?;
     step("facts", || program(root, "python3", &["template/tools/resource_facts.py", "--check"]))?;
     step("clippy", || cargo(root, &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
 }

@@ -38,7 +38,7 @@ pub async fn pass_profile(cx: &Cx, given: &str) -> Result<(), Error> {
 /// The service-linked role that a group names.
 pub async fn pass_service_linked(cx: &Cx, arn: &str) -> Result<(), Error> {
     let bad = || validation("ARN specified for Service-Linked Role does not exist.");
-    let path = format!("arn:aws:iam::{}:role/aws-service-role/{AUTO_SCALING}/", cx.account());
+    let path = format!("arn:{}:iam::{}:role/aws-service-role/{AUTO_SCALING}/", cx.partition(), cx.account());
     let name = arn.strip_prefix(&path).ok_or_else(bad)?;
     cx.authorize("iam:PassRole", &[arn.to_owned()], &[("iam:PassedToService", AUTO_SCALING.to_owned())])?;
     let iam = cx.as_service(AUTO_SCALING);

@@ -16,9 +16,10 @@ const SERVICE: &str = "cloudformation.amazonaws.com";
 /// The caller that a role session of this platform's own is.
 pub fn caller(owner: &Caller, role_arn: &str) -> Caller {
     let role = name(role_arn);
+    let partition = role_arn.split(':').nth(1).unwrap_or("aws");
     Caller {
         account: owner.account.clone(),
-        arn: format!("arn:aws:sts::{}:assumed-role/{role}/{SESSION}", owner.account),
+        arn: format!("arn:{partition}:sts::{}:assumed-role/{role}/{SESSION}", owner.account),
         user_id: format!("{role}:{SESSION}"),
         access_key: String::new(),
         kind: CallerKind::Role {
@@ -37,7 +38,7 @@ pub fn caller(owner: &Caller, role_arn: &str) -> Caller {
 pub async fn check(cx: &Cx, given: Option<&str>, kept: Option<&str>, stack_id: &str) -> Result<(), Error> {
     let Some(arn) = given.or(kept) else { return Ok(()) };
     let bad = || validation(format!("Role {arn} is invalid or cannot be assumed"));
-    if !arn.starts_with(&format!("arn:aws:iam::{}:role/", cx.account())) {
+    if !arn.starts_with(&format!("arn:{}:iam::{}:role/", cx.partition(), cx.account())) {
         return Err(bad());
     }
     if given.is_some() {

@@ -4,7 +4,7 @@
 use crate::errors;
 use crate::records::{Stack, Version};
 use kiln_ec2_shapes::DescribeAvailabilityZonesRequest;
-use kiln_service_kit::{Cx, Error};
+use kiln_service_kit::{Cx, Error, regions};
 use kiln_ssm_shapes::GetParameterRequest;
 use kiln_template::{Answer, Evaluator, Fact, Prefetched, Pseudo, Template, TemplateError};
 use serde_json::Value as Json;
@@ -72,8 +72,8 @@ pub fn pseudo(cx: &Cx, stack: Subject<'_>) -> Pseudo {
     Pseudo {
         account_id: cx.account().to_owned(),
         region: cx.region().to_owned(),
-        partition: "aws".to_owned(),
-        url_suffix: "amazonaws.com".to_owned(),
+        partition: cx.partition().to_owned(),
+        url_suffix: cx.platform().partition_of(cx.region()).dns_suffix.to_owned(),
         stack_name: stack.name.to_owned(),
         stack_id: stack.id.to_owned(),
         notification_arns: vec![],
@@ -94,6 +94,9 @@ async fn fetch(cx: &Cx, fact: &Fact) -> Result<Result<Answer, String>, Error> {
         }
         Fact::AvailabilityZones(region) => {
             let region = if region.is_empty() { cx.region() } else { region };
+            if regions::region(region).is_none() {
+                return Ok(Err(format!("Template error: {region} in Fn::GetAZs is not a region")));
+            }
             match cx.in_region(region).call(DescribeAvailabilityZonesRequest::default()).await {
                 Ok(answer) => {
                     let mut zones: Vec<String> =

@@ -10,7 +10,7 @@ use crate::records::{NetworkInterface, Vpc, private_domain};
 use kiln_doors::{DNS, Door};
 use kiln_elbv2_shapes::DescribeLoadBalancersRequest;
 use kiln_machines_spec::{MachineDriver, VpcId};
-use kiln_service_kit::{Cx, Error};
+use kiln_service_kit::{Cx, Error, regions};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -250,7 +250,7 @@ pub fn public_dns_name(region: &str, ip: Ipv4Addr) -> String {
 fn public_domain(region: &str) -> String {
     match region {
         "us-east-1" => "compute-1.amazonaws.com".to_owned(),
-        other => format!("{other}.compute.amazonaws.com"),
+        other => format!("{other}.compute.{}", regions::partition_of(other).dns_suffix),
     }
 }
 

@@ -200,7 +200,7 @@ fn texts(value: &Json) -> Vec<&str> {
 fn arn(cx: &Cx, kind: &Kind, id: &str) -> String {
     // Images and snapshots are named without their account.
     let account = if matches!(kind.resource_type, "image" | "snapshot") { "" } else { cx.account() };
-    format!("arn:aws:ec2:{}:{account}:{}/{id}", cx.region(), kind.resource_type)
+    format!("arn:{}:ec2:{}:{account}:{}/{id}", cx.partition(), cx.region(), kind.resource_type)
 }
 
 /// Something that is to be made: policies see its kind and the tags it is to get.

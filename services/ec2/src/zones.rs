@@ -1,30 +1,9 @@
-//! Regions and availability zones: facts, and three zones in every region.
+//! Regions and availability zones, as the table of regions has them.
 //!
 //! Kiln is one machine; a region is a name and a key of everything kept, a zone is a domain of
 //! failure that can be cut off.
 
-use kiln_service_kit::Error;
-
-/// Regions that need no opt-in, with the short form used in zone ids.
-pub const REGIONS: &[(&str, &str)] = &[
-    ("ap-northeast-1", "apne1"),
-    ("ap-northeast-2", "apne2"),
-    ("ap-northeast-3", "apne3"),
-    ("ap-south-1", "aps1"),
-    ("ap-southeast-1", "apse1"),
-    ("ap-southeast-2", "apse2"),
-    ("ca-central-1", "cac1"),
-    ("eu-central-1", "euc1"),
-    ("eu-north-1", "eun1"),
-    ("eu-west-1", "euw1"),
-    ("eu-west-2", "euw2"),
-    ("eu-west-3", "euw3"),
-    ("sa-east-1", "sae1"),
-    ("us-east-1", "use1"),
-    ("us-east-2", "use2"),
-    ("us-west-1", "usw1"),
-    ("us-west-2", "usw2"),
-];
+use kiln_service_kit::{Error, regions};
 
 /// One zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,14 +14,14 @@ pub struct Zone {
     pub id: String,
 }
 
-/// The three zones of a region.
+/// The zones of a region; none of a region that is none.
 pub fn zones(region: &str) -> Vec<Zone> {
-    let short = REGIONS.iter().find(|(name, _)| *name == region).map_or(region, |(_, short)| short);
-    ["a", "b", "c"]
-        .iter()
-        .enumerate()
-        .map(|(n, letter)| Zone { name: format!("{region}{letter}"), id: format!("{short}-az{}", n + 1) })
-        .collect()
+    let Some(found) = regions::region(region) else { return vec![] };
+    let zone = |(letter, number): &(&str, u8)| Zone {
+        name: format!("{region}{letter}"),
+        id: format!("{}-az{number}", found.zone_prefix),
+    };
+    found.zones.iter().map(zone).collect()
 }
 
 /// The id of a zone's name.

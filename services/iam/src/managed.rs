@@ -2,7 +2,7 @@
 
 use crate::records::{ManagedPolicy, key};
 use kiln_policy::managed;
-use kiln_service_kit::{Error, Scope, Store, StoreError, Tx};
+use kiln_service_kit::{Error, Scope, Store, StoreError, Tx, regions};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub enum Found {
 
 /// Account and name in the ARN of an account's own policy.
 pub fn own(arn: &str) -> Option<(&str, &str)> {
-    let (account, resource) = arn.strip_prefix("arn:aws:iam::")?.split_once(":policy/")?;
+    let (account, resource) = regions::global_part(arn, "iam")?.split_once(":policy/")?;
     let name = resource.rsplit('/').next()?;
     (account.len() == 12 && !name.is_empty()).then_some((account, name))
 }
@@ -23,7 +23,9 @@ fn by_arn(
     arn: &str,
     read: impl FnOnce(&Scope, &str) -> Result<Option<Arc<ManagedPolicy>>, StoreError>,
 ) -> Result<Option<Found>, Error> {
-    if let Some(aws) = managed::find(arn) {
+    // AWS's are the same in every partition.
+    let of_aws = regions::global_part(arn, "iam").and_then(|part| managed::find(&format!("arn:aws:iam::{part}")));
+    if let Some(aws) = of_aws {
         return Ok(Some(Found::Aws(aws)));
     }
     let Some((account, name)) = own(arn) else { return Ok(None) };

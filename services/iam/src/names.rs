@@ -9,5 +9,5 @@ pub fn unique_id(cx: &Cx, prefix: &str) -> String {
 
 /// `arn:aws:iam::account:kind/path/name`.
 pub fn arn(cx: &Cx, kind: &str, path: &str, name: &str) -> String {
-    format!("arn:aws:iam::{}:{kind}{path}{name}", cx.account())
+    format!("arn:{}:iam::{}:{kind}{path}{name}", cx.partition(), cx.account())
 }

@@ -154,7 +154,7 @@ pub fn none_below(path: &str) -> Error {
 
 /// A public parameter's ARN: it belongs to no account.
 pub fn arn(cx: &Cx, name: &str) -> String {
-    format!("arn:aws:ssm:{}::parameter{name}", cx.region())
+    format!("arn:{}:ssm:{}::parameter{name}", cx.partition(), cx.region())
 }
 
 /// The image that a public parameter means; ParameterNotFound with advice where there is none.

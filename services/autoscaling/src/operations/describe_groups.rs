@@ -99,7 +99,8 @@ fn show(cx: &Cx, group: &Group, members: &[Arc<Member>]) -> AutoScalingGroup {
         service_linked_role_arn: Some(group.service_linked_role.clone().unwrap_or_else(|| {
             let account = cx.account();
             format!(
-                "arn:aws:iam::{account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+                "arn:{}:iam::{account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling",
+                cx.partition()
             )
         })),
         context: group.context.clone(),

@@ -325,7 +325,7 @@ fn health_check_type(given: Option<&str>) -> Result<String, Error> {
 
 fn termination_policies(given: &[String]) -> Result<Vec<String>, Error> {
     for policy in given {
-        if policy.starts_with("arn:aws:lambda:") {
+        if policy.starts_with("arn:") && policy.contains(":lambda:") {
             return Err(Error::not_built("autoscaling termination policies by a Lambda function"));
         }
         if !POLICIES.contains(&policy.as_str()) {

@@ -2,7 +2,7 @@
 //! does not rewrite the others.
 
 use super::{Hook, Launch, Template};
-use kiln_service_kit::{Record, Timestamp};
+use kiln_service_kit::{Record, Timestamp, regions};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -70,8 +70,10 @@ impl Group {
     /// The group's ARN.
     pub fn arn(&self, region: &str, account: &str) -> String {
         format!(
-            "arn:aws:autoscaling:{region}:{account}:autoScalingGroup:{}:autoScalingGroupName/{}",
-            self.uuid, self.name
+            "arn:{}:autoscaling:{region}:{account}:autoScalingGroup:{}:autoScalingGroupName/{}",
+            regions::partition_of(region).name,
+            self.uuid,
+            self.name
         )
     }
 

@@ -1,6 +1,6 @@
 //! A launch configuration: never changes once made.
 
-use kiln_service_kit::{Record, Timestamp};
+use kiln_service_kit::{Record, Timestamp, regions};
 use serde::{Deserialize, Serialize};
 
 /// Kept under its name.
@@ -32,8 +32,10 @@ impl Record for LaunchConfiguration {
 impl LaunchConfiguration {
     pub fn arn(&self, region: &str, account: &str) -> String {
         format!(
-            "arn:aws:autoscaling:{region}:{account}:launchConfiguration:{}:launchConfigurationName/{}",
-            self.uuid, self.name
+            "arn:{}:autoscaling:{region}:{account}:launchConfiguration:{}:launchConfigurationName/{}",
+            regions::partition_of(region).name,
+            self.uuid,
+            self.name
         )
     }
 }

@@ -28,7 +28,7 @@ fn described(cx: &Cx, request: &DescribeStacksRequest) -> Vec<String> {
 
 /// What AWS asks about where no stack is named.
 fn all_stacks(cx: &Cx) -> Vec<String> {
-    vec![format!("arn:aws:cloudformation:{}:{}:stack/*/*", cx.region(), cx.account())]
+    vec![cx.arn("cloudformation", "stack/*/*")]
 }
 
 fn listed(cx: &Cx, _: &ListStacksRequest) -> Vec<String> {

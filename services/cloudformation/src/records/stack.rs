@@ -1,7 +1,7 @@
 //! A stack: what it is, what it is meant to become, and the operation in hand.
 
 use super::family::{Earlier, Parent};
-use kiln_service_kit::{Caller, Error, Record, Scope, Store, Timestamp, Tx};
+use kiln_service_kit::{Caller, Error, Record, Scope, Store, Timestamp, Tx, regions};
 use kiln_template::{Origin, ParameterValues, Template};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -218,7 +218,8 @@ impl std::fmt::Display for Status {
 impl Stack {
     /// The ARN of a new stack.
     pub fn arn(scope: &Scope, name: &str, uuid: &str) -> String {
-        format!("arn:aws:cloudformation:{}:{}:stack/{name}/{uuid}", scope.region, scope.account)
+        let partition = regions::partition_of(&scope.region).name;
+        format!("arn:{partition}:cloudformation:{}:{}:stack/{name}/{uuid}", scope.region, scope.account)
     }
 
     /// Names the phase of work in hand: progress that carries another name belongs to an earlier one.

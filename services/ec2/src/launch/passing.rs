@@ -101,7 +101,7 @@ pub async fn followed(
         Ok(profile) => pass(cx, &profile.roles, "*"),
         // There is no telling yet which role that will be.
         Err(error) if error.is("InvalidParameterValue") => {
-            pass(cx, &[format!("arn:aws:iam::{}:role/*", cx.account())], "*")
+            pass(cx, &[format!("arn:{}:iam::{}:role/*", cx.partition(), cx.account())], "*")
         }
         Err(error) => Err(error),
     }

@@ -45,8 +45,9 @@ pub fn leaves(world: &World) -> Leaves {
     }
     put("profile", "default-hvm".to_owned());
     put("reservation-id", instance.reservation.to_string());
-    put("services/domain", "amazonaws.com".to_owned());
-    put("services/partition", "aws".to_owned());
+    let partition = kiln_service_kit::regions::partition_of(region);
+    put("services/domain", partition.dns_suffix.to_owned());
+    put("services/partition", partition.name.to_owned());
     if let Some(key) = instance.ssh_keys.first() {
         put("public-keys/0/openssh-key", format!("{}\n", key.trim_end()));
     }

@@ -59,7 +59,7 @@ async fn managed(
     lists.retain(|(_, list)| filters.accept(&Default::default(), |name| value(list, name)));
     let page = page(lists, request.next_token.as_deref(), request.max_results)?;
     let shown = |list: AwsList| ManagedPrefixList {
-        prefix_list_arn: Some(format!("arn:aws:ec2:{}:aws:prefix-list/{}", cx.region(), list.id)),
+        prefix_list_arn: Some(format!("arn:{}:ec2:{}:aws:prefix-list/{}", cx.partition(), cx.region(), list.id)),
         prefix_list_id: Some(list.id),
         prefix_list_name: Some(list.name),
         address_family: Some("IPv4".to_owned()),

@@ -5,13 +5,13 @@ use crate::errors::invalid_value;
 use crate::filters::{Filters, one};
 use crate::records::Vpc;
 use crate::tags::Tags;
-use crate::zones::{REGIONS, zones};
+use crate::zones::zones;
 use kiln_ec2_shapes::{
     AccountAttribute, AccountAttributeValue, AvailabilityZone, DescribeAccountAttributesRequest,
     DescribeAccountAttributesResponse, DescribeAvailabilityZonesRequest, DescribeAvailabilityZonesResponse,
     DescribeRegionsRequest, DescribeRegionsResponse, Region,
 };
-use kiln_service_kit::{Cx, Error, Operation, operation};
+use kiln_service_kit::{Cx, Error, Operation, operation, regions};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeAccountAttributes: describe_account_attributes(DescribeAccountAttributesRequest)),
@@ -19,32 +19,44 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeRegions: describe_regions(DescribeRegionsRequest)),
 ];
 
-async fn describe_regions(_cx: &Cx, request: DescribeRegionsRequest) -> Result<DescribeRegionsResponse, Error> {
+/// The regions of the caller's partition. Every account here has asked for those that need it, so that
+/// `AllRegions` shows no more.
+async fn describe_regions(cx: &Cx, request: DescribeRegionsRequest) -> Result<DescribeRegionsResponse, Error> {
     let filters = Filters::read(&request.filters, &["endpoint", "opt-in-status", "region-name"])?;
     for name in &request.region_names {
-        if !REGIONS.iter().any(|(known, _)| known == name) {
+        if !regions::region(name).is_some_and(|known| known.partition.name == cx.partition()) {
             return Err(invalid_value(format!("Invalid region names: [{name}]")));
         }
     }
     let named = |name: &str| request.region_names.is_empty() || request.region_names.iter().any(|n| n == name);
-    let regions = REGIONS.iter().map(|(name, _)| *name).filter(|name| named(name)).filter(|name| {
+    let all = regions::REGIONS.iter().filter(|region| region.partition.name == cx.partition());
+    let wanted = all.filter(|region| named(region.name)).filter(|region| {
         filters.accept(&Tags::new(), |filter| match filter {
-            "endpoint" => one(endpoint(name)),
-            "opt-in-status" => one("opt-in-not-required"),
-            _ => one(name),
+            "endpoint" => one(endpoint(region)),
+            "opt-in-status" => one(opt_in_status(region)),
+            _ => one(region.name),
         })
     });
-    let shown = |name: &str| Region {
-        opt_in_status: Some("opt-in-not-required".to_owned()),
-        region_name: Some(name.to_owned()),
-        endpoint: Some(endpoint(name)),
+    let shown = |region: &regions::Region| Region {
+        opt_in_status: Some(opt_in_status(region).to_owned()),
+        region_name: Some(region.name.to_owned()),
+        endpoint: Some(endpoint(region)),
         ..Default::default()
     };
-    Ok(DescribeRegionsResponse { regions: regions.map(shown).collect() })
+    Ok(DescribeRegionsResponse { regions: wanted.map(shown).collect() })
 }
 
-fn endpoint(region: &str) -> String {
-    format!("ec2.{region}.amazonaws.com")
+fn endpoint(region: &regions::Region) -> String {
+    format!("ec2.{}.{}", region.name, region.partition.dns_suffix)
+}
+
+fn opt_in_status(region: &regions::Region) -> &'static str {
+    if region.opt_in { "opted-in" } else { "opt-in-not-required" }
+}
+
+/// Of a zone: that of its region.
+fn opt_in_status_of(region: &str) -> &'static str {
+    regions::region(region).map_or("opt-in-not-required", opt_in_status)
 }
 
 const ZONE_FILTERS: &[&str] = &[
@@ -83,7 +95,7 @@ async fn describe_availability_zones(
             && wanted(&request.zone_ids, &zone.id)
             && filters.accept(&Tags::new(), |name| match name {
                 "group-name" => one(format!("{}-zg-1", cx.region())),
-                "opt-in-status" => one("opt-in-not-required"),
+                "opt-in-status" => one(opt_in_status_of(cx.region())),
                 "region-name" => one(cx.region()),
                 "state" => one("available"),
                 "zone-id" => one(&zone.id),
@@ -93,7 +105,7 @@ async fn describe_availability_zones(
             })
     });
     let shown = |zone: crate::zones::Zone| AvailabilityZone {
-        opt_in_status: Some("opt-in-not-required".to_owned()),
+        opt_in_status: Some(opt_in_status_of(cx.region()).to_owned()),
         region_name: Some(cx.region().to_owned()),
         zone_name: Some(zone.name),
         zone_id: Some(zone.id),

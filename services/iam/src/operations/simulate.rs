@@ -102,7 +102,7 @@ fn principal(cx: &Cx, parsed: &Parsed, arn: &str) -> Result<(Principal, Rights),
     let missing = || errors::missing(format!("The entity {arn} cannot be found."));
     let account = cx.account().to_owned();
     let scope = cx.global_scope();
-    let own = arn.strip_prefix(&format!("arn:aws:iam::{account}:")).ok_or_else(missing)?;
+    let own = arn.strip_prefix(&format!("arn:{}:iam::{account}:", cx.partition())).ok_or_else(missing)?;
     let (kind, path) = own.split_once('/').ok_or_else(missing)?;
     let name = path.rsplit('/').next().unwrap_or(path).to_owned();
     let arn = arn.to_owned();
@@ -113,7 +113,7 @@ fn principal(cx: &Cx, parsed: &Parsed, arn: &str) -> Result<(Principal, Rights),
         }
         "role" => {
             let (role, rights) = Rights::of_role(cx.store(), parsed, &scope, &name)?.ok_or_else(missing)?;
-            let session = format!("arn:aws:sts::{account}:assumed-role/{name}/simulated");
+            let session = format!("arn:{}:sts::{account}:assumed-role/{name}/simulated", cx.partition());
             Ok((Principal::Session { arn: session, role_arn: arn, account, id: role.id.clone() }, rights))
         }
         "group" => Err(Error::not_built("iam:SimulatePrincipalPolicy of a group")),

@@ -58,7 +58,7 @@ impl ResourceType for ManagedPolicyType {
         let arn = match made {
             // A generated name is this resource's alone: an earlier try made it.
             Err(error) if error.is("EntityAlreadyExists") && (generated || ours) => {
-                format!("arn:aws:iam::{}:policy{}{name}", cx.account(), path.as_deref().unwrap_or("/"))
+                crate::names::arn(cx, "policy", path.as_deref().unwrap_or("/"), &name)
             }
             other => {
                 let arn = other?.policy.and_then(|policy| policy.arn);

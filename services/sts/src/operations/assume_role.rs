@@ -5,7 +5,7 @@ use crate::inherited::Inherited;
 use crate::records::begin;
 use kiln_iam_shapes::{GetPolicyRequest, GetRoleRequest, Role};
 use kiln_policy::{Document, DocumentKind};
-use kiln_service_kit::{Caller, CallerKind, Cx, Error, Operation, ResourcePolicy, Scope, operation};
+use kiln_service_kit::{Caller, CallerKind, Cx, Error, Operation, ResourcePolicy, Scope, operation, regions};
 use kiln_sts_shapes::*;
 use percent_encoding::percent_decode_str;
 
@@ -53,7 +53,7 @@ async fn assume_role(cx: &Cx, input: AssumeRoleRequest) -> Result<AssumeRoleResp
     let session_name = &input.role_session_name;
     let assumed = Caller {
         account: account.to_owned(),
-        arn: format!("arn:aws:sts::{account}:assumed-role/{name}/{session_name}"),
+        arn: format!("arn:{}:sts::{account}:assumed-role/{name}/{session_name}", cx.partition()),
         user_id: format!("{role_id}:{session_name}"),
         access_key: String::new(),
         kind: CallerKind::Role {
@@ -96,7 +96,7 @@ fn refuse_unbuilt(input: &AssumeRoleRequest) -> Result<(), Error> {
 
 /// Account and name in a role's ARN.
 fn target(arn: &str) -> Result<(&str, &str), Error> {
-    let parts = arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":role/"));
+    let parts = regions::global_part(arn, "iam").and_then(|rest| rest.split_once(":role/"));
     let digits = |account: &str| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
     match parts.map(|(account, path)| (account, path.rsplit('/').next().unwrap_or(path))) {
         Some((account, name)) if digits(account) && !name.is_empty() => Ok((account, name)),
