@@ -158,7 +158,23 @@ fn family(protocol: Protocol) -> Family {
     }
 }
 
+/// A signature for a region that AWS does not have. S3 says it in its own words, with the right one.
+pub fn no_such_region(region: &str, protocol: Protocol) -> Error {
+    let text = format!("Credential should be scoped to a valid region, not '{region}'.");
+    refusal(SigError::WrongScope(text), family(protocol))
+}
+
 fn refusal(error: SigError, family: Family) -> Error {
     let answer = error.answer(family);
-    Error::sender(answer.code, answer.message).with_status(answer.status)
+    let refused = Error::sender(answer.code, answer.message).with_status(answer.status);
+    match (error, family) {
+        (SigError::PayloadMarker(marker), Family::S3) => {
+            refused.with("ArgumentName", "x-amz-content-sha256").with("ArgumentValue", marker)
+        }
+        // What stands behind the word may be a password.
+        (SigError::UnsupportedAlgorithm(_), Family::S3) if refused.is("InvalidArgument") => {
+            refused.with("ArgumentName", "Authorization")
+        }
+        _ => refused,
+    }
 }

@@ -209,6 +209,9 @@ impl Decoder {
             } else if self.trailers {
                 headers += &format!("{name}:{value}\n");
                 self.streams.add_trailer(name, value);
+            } else {
+                // Nothing in the head says that any come.
+                return Err(incomplete());
             }
         }
         if let (Some(signatures), true) = (&mut self.signatures, self.trailers) {

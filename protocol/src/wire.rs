@@ -99,7 +99,7 @@ fn s3_ids(answer: &mut Encoded, request_id: &str) {
 
 /// Whether a field of an error of S3's is told in a header instead of the body.
 fn is_header(name: &str) -> bool {
-    name.starts_with("x-amz-")
+    name.starts_with("x-amz-") || matches!(name, "Allow" | "Last-Modified")
 }
 
 /// An error with nothing around it: `<Error><Code>…</Code>…</Error>`.

@@ -123,10 +123,7 @@ struct Raw<'a> {
 fn from_header(request: &RequestParts<'_>, value: &str) -> Result<Claim, SigError> {
     let (algorithm, rest) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
     if algorithm != ALGORITHM {
-        return Err(SigError::IncompleteSignature(format!(
-            "Unsupported AWS 'algorithm': '{}'. Kiln verifies {ALGORITHM} only.",
-            shortened(algorithm)
-        )));
+        return Err(SigError::UnsupportedAlgorithm(shortened(algorithm)));
     }
     let field = |name: &str| rest.split(',').map(str::trim).find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
     let (credential, signed_headers, signature) = (field("Credential"), field("SignedHeaders"), field("Signature"));

@@ -18,6 +18,9 @@ pub enum SigError {
     /// The signature's form is wrong; the text says what is missing or malformed.
     #[error("signature is malformed: {0}")]
     IncompleteSignature(String),
+    /// Signed, or said to be, in a way that is not Version 4: the `Authorization` header's first word.
+    #[error("unsupported algorithm {0}")]
+    UnsupportedAlgorithm(String),
     /// The presigned URL's parameters are wrong; the text says which.
     #[error("presigned query is malformed: {0}")]
     BadQueryParameters(String),
@@ -40,6 +43,9 @@ pub enum SigError {
     /// The digest in `x-amz-content-sha256` is not the body's.
     #[error("body differs from its signed digest")]
     BodyMismatch,
+    /// S3 wants the body's digest, or a marker, in a header.
+    #[error("x-amz-content-sha256 is missing")]
+    MissingPayloadDigest,
     /// The payload marker is one this service does not take.
     #[error("payload marker {0} is not accepted")]
     PayloadMarker(String),
@@ -119,10 +125,16 @@ impl SigError {
             (Self::MissingAuthenticationToken | Self::UnsignedHeader(_), S3) => ("AccessDenied", 403),
             (Self::IncompleteSignature(_) | Self::WrongScope(_), S3) => ("AuthorizationHeaderMalformed", 400),
             (Self::BadQueryParameters(_), S3) => ("AuthorizationQueryParametersError", 400),
-            (Self::IncompleteSignature(_) | Self::BadQueryParameters(_), Query | Ec2) => ("IncompleteSignature", 400),
-            (Self::IncompleteSignature(_) | Self::BadQueryParameters(_), Json | RestJson) => {
-                ("IncompleteSignatureException", json_status)
-            }
+            (Self::UnsupportedAlgorithm(word), S3) if !word.starts_with("AWS") => ("InvalidArgument", 400),
+            (Self::UnsupportedAlgorithm(_) | Self::MissingPayloadDigest, S3) => ("InvalidRequest", 400),
+            (
+                Self::IncompleteSignature(_) | Self::UnsupportedAlgorithm(_) | Self::BadQueryParameters(_),
+                Query | Ec2,
+            ) => ("IncompleteSignature", 400),
+            (
+                Self::IncompleteSignature(_) | Self::UnsupportedAlgorithm(_) | Self::BadQueryParameters(_),
+                Json | RestJson,
+            ) => ("IncompleteSignatureException", json_status),
             (Self::InvalidClientTokenId, Query) => ("InvalidClientTokenId", 403),
             (Self::InvalidClientTokenId, Json | RestJson) => ("UnrecognizedClientException", json_status),
             (Self::InvalidClientTokenId, S3) => ("InvalidAccessKeyId", 403),
@@ -176,6 +188,19 @@ impl SigError {
             Self::UnsignedHeader(name) => {
                 format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")
             }
+            Self::UnsupportedAlgorithm(word) if family == S3 => match word.starts_with("AWS") {
+                true => "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+                false => "Unsupported Authorization Type",
+            }
+            .into(),
+            Self::UnsupportedAlgorithm(word) => {
+                format!("Unsupported AWS 'algorithm': '{word}'. Kiln verifies AWS4-HMAC-SHA256 only.")
+            }
+            Self::MissingPayloadDigest => "Missing required header for this request: x-amz-content-sha256".into(),
+            Self::PayloadMarker(_) if family == S3 => "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, \
+                STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, \
+                STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
+                .into(),
             Self::PayloadMarker(marker) => format!(
                 "x-amz-content-sha256 must be the SHA-256 of the body for this service; \
                  '{marker}' is not accepted"

@@ -117,12 +117,14 @@ fn payload_line(claim: &Claim, request: &RequestParts<'_>) -> Result<String, Sig
         Payload::Unstated => match request.body.digest() {
             Some(digest) => Ok(hex::encode(digest)),
             // Nothing vouches for a body that nobody has read.
+            None if s3 => Err(SigError::MissingPayloadDigest),
             None => Err(SigError::BodyMismatch),
         },
         Payload::Digest(stated) => {
             let mut bytes = [0u8; 32];
             let well_formed = hex::decode_to_slice(stated, &mut bytes).is_ok();
             match request.body.digest() {
+                _ if !well_formed && s3 => Err(SigError::PayloadMarker(stated.clone())),
                 _ if !well_formed => Err(SigError::BodyMismatch),
                 Some(digest) if digest != bytes => Err(SigError::BodyMismatch),
                 _ => Ok(stated.clone()),

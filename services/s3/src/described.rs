@@ -26,20 +26,22 @@ pub(crate) use described;
 
 /// `aws-chunked` tells how the body travels, not what it is.
 pub fn without_chunks(encoding: Option<&str>) -> Option<String> {
-    let kept: Vec<&str> = encoding?.split(',').map(str::trim).filter(|e| *e != "aws-chunked").collect();
-    (!kept.is_empty()).then(|| kept.join(","))
+    let encoding = encoding?;
+    if !encoding.contains("aws-chunked") {
+        return Some(encoding.to_owned());
+    }
+    let kept: Vec<&str> = encoding.split(',').filter(|one| one.trim() != "aws-chunked").collect();
+    (!kept.is_empty()).then(|| kept.join(",").trim().to_owned())
 }
 
 /// Refuses the settings of a request that would change how an object is kept and are not built.
 macro_rules! check_settings {
     ($input:expr) => {{
-        crate::described::check_acl($input.acl.as_deref())?;
-        crate::described::check_encryption($input.server_side_encryption.as_deref())?;
+        let grants = [&$input.grant_full_control, &$input.grant_read, &$input.grant_read_acp, &$input.grant_write_acp];
+        crate::described::check_acl($input.acl.as_deref(), &grants)?;
+        crate::encryption::check_method($input.server_side_encryption.as_deref())?;
+        crate::encryption::customer_key!($input).refuse($input.server_side_encryption.as_deref())?;
         crate::described::refuse(&[
-            ("access control grants", $input.grant_full_control.is_some()),
-            ("access control grants", $input.grant_read.is_some() || $input.grant_read_acp.is_some()),
-            ("access control grants", $input.grant_write_acp.is_some()),
-            ("SSECustomerAlgorithm", $input.sse_customer_algorithm.is_some()),
             ("SSEKMSKeyId", $input.ssekms_key_id.is_some()),
             ("SSEKMSEncryptionContext", $input.ssekms_encryption_context.is_some()),
             ("BucketKeyEnabled", $input.bucket_key_enabled == Some(true)),
@@ -64,18 +66,14 @@ pub fn refuse(given: &[(&str, bool)]) -> Result<(), Error> {
 
 /// Access control lists are off, as in every new bucket of AWS: only those that say what holds anyway
 /// are taken.
-pub fn check_acl(acl: Option<&str>) -> Result<(), Error> {
+pub fn check_acl(acl: Option<&str>, grants: &[&Option<String>]) -> Result<(), Error> {
+    let granted = grants.iter().any(|grant| grant.is_some());
     match acl {
-        None | Some("private" | "bucket-owner-full-control") => Ok(()),
-        Some(_) => Err(Error::sender("AccessControlListNotSupported", "The bucket does not allow ACLs")),
-    }
-}
-
-/// Every object is sealed with AES-256 ([`crate::files`]).
-pub fn check_encryption(asked: Option<&str>) -> Result<(), Error> {
-    match asked {
-        None | Some("AES256") => Ok(()),
-        Some(other) => Err(Error::not_built(format!("s3: server-side encryption by {other}"))),
+        Some(_) if granted => {
+            Err(errors::invalid_request("Specifying both Canned ACLs and Header Grants is not allowed"))
+        }
+        None | Some("private" | "bucket-owner-full-control") if !granted => Ok(()),
+        _ => Err(errors::no_acls()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What callers read when something is refused: S3's codes, statuses and words.
 
-use kiln_service_kit::Error;
+use kiln_service_kit::{Error, Timestamp};
 
 fn error(status: u16, code: &'static str, message: &str) -> Error {
     Error::sender(code, message).with_status(status)
@@ -19,10 +19,10 @@ pub fn no_such_version(key: &str, version: &str) -> Error {
 }
 
 /// What is asked for is a delete marker, which can only be deleted.
-pub fn is_a_marker(version: &str) -> Error {
+pub fn is_a_marker(version: &str, made: Timestamp) -> Error {
     let text = "The specified method is not allowed against this resource.";
     let refused = error(405, "MethodNotAllowed", text).with("ResourceType", "DeleteMarker");
-    behind_a_marker(refused, version)
+    behind_a_marker(refused, version).with("Allow", "DELETE").with("Last-Modified", made.http_date())
 }
 
 /// With the headers that tell of a delete marker.
@@ -92,8 +92,27 @@ pub fn invalid_checksum(header: &str) -> Error {
     error(400, "InvalidRequest", &format!("Value for {header} header is invalid."))
 }
 
-pub fn invalid_digest() -> Error {
-    error(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
+pub fn bad_md5(wanted: &str, calculated: &str) -> Error {
+    let text = "The Content-MD5 you specified did not match what we received.";
+    error(400, "BadDigest", text).with("ExpectedDigest", wanted).with("CalculatedDigest", calculated)
+}
+
+pub fn invalid_digest(given: &str) -> Error {
+    error(400, "InvalidDigest", "The Content-MD5 you specified was invalid.").with("Content-MD5", given)
+}
+
+pub fn digest_demanded() -> Error {
+    invalid_request("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+}
+
+pub fn missing_body() -> Error {
+    error(400, "MissingRequestBodyError", "Request Body is empty")
+}
+
+pub fn malformed_trailer() -> Error {
+    let text =
+        "The request contained trailing data that was not well-formed or did not conform to our published schema.";
+    error(400, "MalformedTrailerError", text)
 }
 
 pub fn too_large(most: u64) -> Error {
@@ -152,8 +171,31 @@ pub fn malformed_xml() -> Error {
     error(400, "MalformedXML", text)
 }
 
-pub fn invalid_tag(message: &str) -> Error {
-    error(400, "InvalidTag", message)
+pub fn invalid_tag(message: &str, key: &str) -> Error {
+    error(400, "InvalidTag", message).with("TagKey", key)
+}
+
+pub fn no_acls() -> Error {
+    error(400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
+}
+
+pub fn no_acls_with_ownership() -> Error {
+    let text = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
+    error(400, "InvalidBucketAclWithObjectOwnership", text)
+}
+
+pub fn invalid_encryption_algorithm(given: &str) -> Error {
+    let text = "The Encryption request you specified is not valid. Supported value: AES256.";
+    error(400, "InvalidEncryptionAlgorithmError", text)
+        .with("ArgumentName", "x-amz-server-side-encryption")
+        .with("ArgumentValue", given)
+}
+
+/// A header in a form that S3 does not take here.
+pub fn not_taken(header: &str, why: &str) -> Error {
+    error(501, "NotImplemented", "A header you provided implies functionality that is not implemented")
+        .with("Header", header)
+        .with("additionalMessage", why)
 }
 
 /// Nothing of that kind was ever set on the bucket, and nothing can be set: codes as AWS has them.
@@ -166,4 +208,9 @@ pub fn not_configured(code: &'static str, message: &str, bucket: &str) -> Error 
 pub fn disk_full() -> Error {
     let text = "The disk under kiln's state directory is full. Nothing was stored. Make room there and try again.";
     Error::receiver("InsufficientStorage", text).with_status(507)
+}
+
+pub fn invalid_storage_class(given: &str) -> Error {
+    error(400, "InvalidStorageClass", "The storage class you specified is not valid")
+        .with("StorageClassRequested", given)
 }

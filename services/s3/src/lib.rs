@@ -8,14 +8,17 @@
 
 mod checksum;
 mod described;
+mod encryption;
 mod errors;
 mod files;
+mod integrity;
 mod operations;
 mod receive;
 mod records;
 mod resources;
 mod targets;
 mod versions;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +35,7 @@ pub fn service() -> Service {
         &kiln_s3_shapes::SERVICE,
         &[
             operations::access::OPERATIONS,
+            operations::accepted::OPERATIONS,
             operations::attributes::OPERATIONS,
             operations::bucket::OPERATIONS,
             operations::configuration::OPERATIONS,
@@ -48,6 +52,7 @@ pub fn service() -> Service {
         ],
     );
     service.routes = kiln_s3_shapes::ROUTES;
+    service.rest = Some(&words::Rules);
     service.targets = Some(targets::of);
     service.resources = vec![Arc::new(resources::bucket::Bucket)];
     service.start = vec![sweep];

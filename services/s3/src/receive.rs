@@ -1,27 +1,16 @@
 //! Taking an object's bytes: to a file, hashed on the way, held against every digest that the caller
 //! gave. Whatever fails, nothing stays.
 
-use crate::checksum::{Algorithm, Checksum, Hasher};
+use crate::checksum::{Algorithm, Checksum};
 use crate::errors;
 use crate::files::{ObjectFiles, Staged};
+use crate::integrity::{Check, Promised};
 use crate::records::Piece;
-use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::StreamExt;
 use kiln_service_kit::{Blob, ByteStream, Cx, Error};
-use md5::{Digest, Md5};
 
 /// The largest object in one piece, and the largest part: 5 GiB.
 pub const LARGEST: u64 = 5 << 30;
-
-/// What the caller said of the bytes.
-#[derive(Default)]
-pub struct Promised {
-    /// `Content-MD5`.
-    pub md5: Option<String>,
-    pub checksum: Option<Checksum>,
-    /// The algorithm to use where no checksum was given.
-    pub algorithm: Option<Algorithm>,
-}
 
 /// Bytes that lie in a file. The file goes with this, unless it is kept.
 pub struct Received {
@@ -31,8 +20,8 @@ pub struct Received {
     pub checksum: Checksum,
 }
 
-/// The [`Promised`] of a request.
-macro_rules! promised {
+/// The one checksum that a request gives.
+macro_rules! given_checksum {
     ($input:expr) => {{
         use crate::checksum::Algorithm::*;
         crate::described::refuse(&[
@@ -51,7 +40,7 @@ macro_rules! promised {
         ])?
     }};
 }
-pub(crate) use promised;
+pub(crate) use given_checksum;
 
 /// The one checksum that was given, of all that could be.
 pub fn one_of<const N: usize>(given: [(Algorithm, &Option<String>); N]) -> Result<Option<Checksum>, Error> {
@@ -73,56 +62,27 @@ pub fn body(cx: &Cx, given: Option<Blob>) -> ByteStream {
     })
 }
 
-/// Takes all bytes, to a file on the disk.
-pub async fn receive(cx: &Cx, mut body: ByteStream, promised: Promised) -> Result<Received, Error> {
-    let wanted_md5 = promised.md5.map(|md5| STANDARD.decode(md5).ok().filter(|bytes| bytes.len() == 16));
-    let wanted_md5 = wanted_md5.map(|md5| md5.ok_or_else(errors::invalid_digest)).transpose()?;
-    // Named in the head, and its value comes after the body.
-    let trailing = cx.streams().and_then(|streams| streams.announced());
-    let trailing = match trailing {
-        None => None,
-        Some(name) => {
-            let known = Algorithm::ALL.into_iter().find(|algorithm| algorithm.header() == name);
-            Some(known.ok_or_else(|| Error::not_built(format!("s3: the trailing header {name}")))?)
-        }
-    };
-    if let Some(said) = &promised.checksum
-        && !said.is_well_formed()
-    {
-        return Err(errors::invalid_checksum(&said.algorithm.header()));
-    }
+/// Takes all bytes, to a file on the disk. `otherwise` is the checksum to keep where none was promised.
+pub async fn receive(
+    cx: &Cx,
+    mut body: ByteStream,
+    promised: Promised,
+    otherwise: Option<Algorithm>,
+) -> Result<Received, Error> {
     if cx.streams().and_then(|streams| streams.length()).is_some_and(|length| length > LARGEST) {
         return Err(errors::too_large(LARGEST));
     }
-    let given = promised.checksum.as_ref().map(|checksum| checksum.algorithm);
-    let algorithm = given.or(trailing).or(promised.algorithm).unwrap_or(Algorithm::Crc64Nvme);
     let mut staged = cx.part::<ObjectFiles>()?.stage(cx.ids()).await?;
-    let (mut md5, mut hasher) = (Md5::new(), Hasher::new(algorithm));
+    let mut check = Check::new(promised, otherwise.unwrap_or(Algorithm::Crc64Nvme));
     while let Some(data) = body.next().await {
         let data = data?;
         if staged.size() + data.len() as u64 > LARGEST {
             return Err(errors::too_large(LARGEST));
         }
-        md5.update(&data);
-        hasher.update(&data);
+        check.update(&data);
         staged.write(&data).await?;
     }
-    let (md5, checksum): ([u8; 16], _) = (md5.finalize().into(), hasher.finish());
-    if wanted_md5.is_some_and(|wanted| wanted != md5) {
-        return Err(errors::bad_digest("Content-MD5"));
-    }
-    let said = match (promised.checksum, trailing) {
-        (Some(said), _) => Some(said.value),
-        (None, Some(algorithm)) => {
-            let value = cx.streams().and_then(|streams| streams.trailer(&algorithm.header()));
-            let text = "The request contained trailing data that was not well-formed or did not conform to our published schema.";
-            Some(value.ok_or_else(|| Error::sender("MalformedTrailerError", text))?)
-        }
-        (None, None) => None,
-    };
-    if said.is_some_and(|said| said != checksum.value) {
-        return Err(errors::bad_digest(algorithm.name()));
-    }
+    let (md5, checksum) = check.finish(cx.streams().map(|streams| &**streams))?;
     let piece = staged.finish().await?;
     Ok(Received { staged, piece, md5, checksum })
 }

@@ -38,6 +38,21 @@ pub struct Bucket {
     /// Whether the rule of its encryption has a bucket key, which AES-256 has no use for.
     #[serde(default)]
     pub bucket_key: bool,
+    /// What was said of settings that Kiln has in one state only, for it to be told again.
+    #[serde(default)]
+    pub said: Said,
+}
+
+/// Settings that were set to what holds anyway. AWS tells such from those that nobody ever set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Said {
+    /// `MfaDelete` is `Disabled`.
+    pub mfa_delete: bool,
+    /// Acceleration is `Suspended`.
+    pub acceleration: bool,
+    /// Its ownership controls were deleted.
+    pub no_ownership: bool,
 }
 
 /// Whether what is replaced or deleted is kept.
@@ -113,6 +128,21 @@ pub struct Object {
     pub tags: BTreeMap<String, String>,
     #[serde(default)]
     pub place: Place,
+    /// The upload that it was made of, and its parts as they were: whoever completes that again, having
+    /// missed the answer, gets it again.
+    #[serde(default)]
+    pub upload: Option<String>,
+    #[serde(default)]
+    pub made_of: Vec<MadeOf>,
+}
+
+/// A part that an object was uploaded in; its size is that of the piece at the same place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MadeOf {
+    pub number: i32,
+    pub etag: String,
+    /// Where the upload named an algorithm.
+    pub checksum: Option<Checksum>,
 }
 
 impl Record for Object {

@@ -3,7 +3,7 @@
 //! condition keys for Amazon S3", and the S3 User Guide, "Required permissions for Amazon S3 API
 //! operations".
 
-use crate::operations::copy;
+use crate::operations::{bucket_arn, copy};
 use crate::records::{Object, within};
 use kiln_service_kit::{BoxFuture, Cx, Target, Touched};
 use serde_json::Value as Json;
@@ -18,10 +18,10 @@ fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
     let (bucket, key) = (text("Bucket"), text("Key"));
     let of_version = request["VersionId"].is_string();
     let on = |action, arn: String| Target { action: Some(action), arn, keys: vec![] };
-    let of_bucket = |action| on(action, format!("arn:aws:s3:::{bucket}"));
-    let of_object = |action| on(action, format!("arn:aws:s3:::{bucket}/{key}"));
+    let of_bucket = |action| on(action, bucket_arn(cx, bucket));
+    let of_object = |action| on(action, bucket_arn(cx, &format!("{bucket}/{key}")));
     Ok(match operation {
-        "ListBuckets" => vec![on("s3:ListAllMyBuckets", "arn:aws:s3:::*".to_owned())],
+        "ListBuckets" => vec![on("s3:ListAllMyBuckets", bucket_arn(cx, "*"))],
         "ListObjects" | "ListObjectsV2" => {
             let mut target = of_bucket("s3:ListBucket");
             for (name, key) in [("Prefix", "s3:prefix"), ("Delimiter", "s3:delimiter")] {
@@ -78,15 +78,15 @@ fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
             let mut targets = vec![of_object("s3:PutObject")];
             if let Ok((bucket, key, version)) = copy::source(text("CopySource")) {
                 let read = if version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
-                let source = on(read, format!("arn:aws:s3:::{bucket}/{key}"));
+                let source = on(read, bucket_arn(cx, &format!("{bucket}/{key}")));
                 targets.push(tagged(cx, &bucket, &key, source));
             }
             targets
         }
         // Each key is judged by itself, in the operation.
         "DeleteObjects" => vec![],
-        _ if !key.is_empty() => vec![Target::new(format!("arn:aws:s3:::{bucket}/{key}"))],
-        _ if !bucket.is_empty() => vec![Target::new(format!("arn:aws:s3:::{bucket}"))],
+        _ if !key.is_empty() => vec![Target::new(bucket_arn(cx, &format!("{bucket}/{key}")))],
+        _ if !bucket.is_empty() => vec![Target::new(bucket_arn(cx, bucket))],
         _ => vec![],
     })
 }

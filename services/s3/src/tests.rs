@@ -134,7 +134,14 @@ async fn parts_become_an_object_without_being_moved() {
     let part = cx.call(GetObjectRequest { part_number: Some(2), ..get("big") }).await.unwrap();
     assert_eq!((part.parts_count, part.body.unwrap().0 == second), (Some(2), true));
     assert_eq!(given.data().len(), 3, "two parts and the whole; the third part is gone");
-    assert_eq!(code(cx.call(complete(vec![parts[1].clone()])).await), "NoSuchUpload");
+    // Completed again, as by who missed the answer: the same answer. Of other parts, or once it is replaced: none.
+    let again = complete(vec![parts[1].clone(), parts[0].clone()]);
+    let once_more = cx.call(again.clone()).await.unwrap();
+    assert_eq!((once_more.checksum_crc64_nvme, once_more.version_id), (whole.checksum_crc64_nvme, None));
+    assert_eq!(code(cx.call(complete(vec![parts[1].clone()])).await), "InvalidPart");
+    assert_eq!(code(cx.call(complete(vec![parts[1].clone(), parts[2].clone()])).await), "InvalidPart");
+    cx.call(put("big", b"other")).await.unwrap();
+    assert_eq!(code(cx.call(again).await), "NoSuchUpload");
 }
 
 #[tokio::test]
@@ -163,6 +170,15 @@ async fn buckets_have_one_owner_and_one_region() {
     assert_eq!(code(cx.call(create("No_Bucket", None)).await), "InvalidBucketName");
     let west = cx.in_region("eu-west-1");
     assert_eq!(code(west.call(create("west", None)).await), "IllegalLocationConstraintException");
+    for (from, to, refusal) in [
+        (cx, "us-east-1", "InvalidLocationConstraint"),
+        (cx, "mars-1", "InvalidLocationConstraint"),
+        (cx, "cn-north-1", "InvalidLocationConstraint"),
+        (&west, "us-east-1", "IllegalLocationConstraintException"),
+        (&west, "mars-1", "IllegalLocationConstraintException"),
+    ] {
+        assert_eq!(code(from.call(create("west", Some(to))).await), refusal, "{to}");
+    }
     west.call(create("west", Some("eu-west-1"))).await.unwrap();
     assert_eq!(code(west.call(create("west", Some("eu-west-1"))).await), "BucketAlreadyOwnedByYou");
     let location = GetBucketLocationRequest { bucket: "west".into(), ..Default::default() };
@@ -215,7 +231,8 @@ async fn versions_are_set_aside_found_and_come_back() {
     assert_eq!(given.data().len(), 2);
     // Suspended, only `null` is replaced.
     cx.call(turn("Suspended")).await.unwrap();
-    assert_eq!(cx.call(put("a", b"fourth")).await.unwrap().version_id.as_deref(), Some("null"));
+    assert_eq!(cx.call(put("a", b"fourth")).await.unwrap().version_id, None, "AWS does not tell it");
+    assert_eq!(cx.call(get("a")).await.unwrap().version_id.as_deref(), Some("null"));
     cx.call(put("a", b"fifth")).await.unwrap();
     assert_eq!((body(cx, get("a")).await, body(cx, of(&second)).await), (b"fifth".to_vec(), b"second".to_vec()));
     assert_eq!(given.data().len(), 2);
@@ -239,7 +256,15 @@ async fn settings_that_are_not_built_are_refused_by_name() {
         (PutObjectRequest { server_side_encryption: Some("aws:kms".into()), ..put("a", b"") }, "aws:kms"),
         (PutObjectRequest { storage_class: Some("GLACIER".into()), ..put("a", b"") }, "StorageClass"),
         (PutObjectRequest { object_lock_mode: Some("GOVERNANCE".into()), ..put("a", b"") }, "ObjectLockMode"),
-        (PutObjectRequest { sse_customer_algorithm: Some("AES256".into()), ..put("a", b"") }, "SSECustomer"),
+        (
+            PutObjectRequest {
+                sse_customer_algorithm: Some("AES256".into()),
+                sse_customer_key: Some("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".into()),
+                sse_customer_key_md5: Some("cLyPS3KoaSFGi/joRB3OUQ==".into()),
+                ..put("a", b"")
+            },
+            "SSECustomer",
+        ),
     ] {
         let error = refused(request).await.unwrap_err();
         assert!(error.is("NotImplemented") && error.message.contains(word), "{error}");

@@ -51,17 +51,32 @@ pub fn find(store: &Store, bucket: &str, key: &str, version: Option<&str>) -> Re
             if let Some(latest) = latest.filter(|latest| latest.place.version == version) {
                 return Ok(latest);
             }
-            if marker.is_some_and(|marker| marker.place.version == version) {
-                return Err(errors::is_a_marker(version));
+            if let Some(marker) = marker.filter(|marker| marker.place.version == version) {
+                return Err(errors::is_a_marker(version, marker.modified));
             }
             let row = store.get::<Version>(&scope, &version_id(key, version))?.filter(|row| row.key == key);
             match row.map(|row| row.what.clone()) {
                 Some(Kept::Object(object)) => Ok(Arc::new(*object)),
-                Some(Kept::Marker(_)) => Err(errors::is_a_marker(version)),
+                Some(Kept::Marker(marker)) => Err(errors::is_a_marker(version, marker.modified)),
                 None => Err(errors::no_such_version(key, version)),
             }
         }
     }
+}
+
+/// An object of a key inside a transaction: the latest, or that version of it; no marker is one.
+pub fn of_key(tx: &Tx<'_>, bucket: &str, key: &str, version: Option<&str>) -> Result<Option<Arc<Object>>, Error> {
+    let scope = within(bucket);
+    let latest = tx.get::<Object>(&scope, key)?;
+    let Some(version) = version else { return Ok(latest) };
+    if let Some(latest) = latest.filter(|latest| latest.place.version == version) {
+        return Ok(Some(latest));
+    }
+    let row = tx.get::<Version>(&scope, &version_id(key, version))?.filter(|row| row.key == key);
+    Ok(match row.map(|row| row.what.clone()) {
+        Some(Kept::Object(object)) => Some(Arc::new(*object)),
+        _ => None,
+    })
 }
 
 /// Changes an object's record, whichever version it is.

@@ -43,10 +43,10 @@ pub(super) fn service(folder: &str, model: &Model, quirks: &Quirks) -> Result<Ge
     let mut files = BTreeMap::new();
     let (requests, responses) = generator.requests_and_responses()?;
     let structures = generator.structures()?;
-    quirks.all_used()?;
-
     let mut modules = vec!["service"];
     files.insert(PathBuf::from("src/service.rs"), generator.service_file(folder)?);
+    quirks.all_used()?;
+
     for (module, structs) in [("requests", requests), ("responses", responses), ("structures", structures)] {
         if !structs.is_empty() {
             modules.push(module);

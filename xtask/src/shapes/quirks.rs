@@ -28,6 +28,12 @@ pub struct Quirk {
     /// An empty text is a value of its own (ec2 takes empty parameters for none).
     #[serde(default)]
     pub keeps_empty: bool,
+    /// The service itself judges the value: what the model's enumeration does not have is answered in
+    /// words of its own.
+    #[serde(default)]
+    pub any_value: bool,
+    /// Of an operation's response (`"PutBucketTaggingResponse"`): the status that it really has.
+    pub status: Option<u16>,
     /// Of a whole structure (`"ListObjectsV2Response"`): the root element of its XML, which botocore's
     /// models do not have.
     pub root: Option<String>,
@@ -65,6 +71,13 @@ impl Quirks {
         let root = self.by_member.get(structure)?.root.clone();
         self.used.borrow_mut().insert(structure.to_owned());
         root
+    }
+
+    /// The status of an operation's answer, where the model's is not the real one.
+    pub fn status(&self, response: &str) -> Option<u16> {
+        let status = self.by_member.get(response)?.status?;
+        self.used.borrow_mut().insert(response.to_owned());
+        Some(status)
     }
 
     /// Fails for corrections of members that do not exist.

@@ -129,7 +129,27 @@ shape! {
         checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-checksum-algorithm")),
         checksum_type: Option<String> = member("ChecksumType").one_of(enums::CHECKSUM_TYPE).location(Location::Header("x-amz-checksum-type")),
     }
+    pub struct DeleteBucketCorsRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
     pub struct DeleteBucketEncryptionRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
+    pub struct DeleteBucketLifecycleRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
+    pub struct DeleteBucketOwnershipControlsRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
+    pub struct DeleteBucketPolicyRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
+    pub struct DeleteBucketReplicationRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
     }
@@ -138,6 +158,10 @@ shape! {
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
     }
     pub struct DeleteBucketTaggingRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
+    pub struct DeleteBucketWebsiteRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
     }
@@ -387,11 +411,57 @@ shape! {
         sse_customer_key: Option<String> = member("SSECustomerKey").location(Location::Header("x-amz-server-side-encryption-customer-key")).sensitive(),
         sse_customer_key_md5: Option<String> = member("SSECustomerKeyMD5").location(Location::Header("x-amz-server-side-encryption-customer-key-MD5")),
     }
+    pub struct PutBucketAccelerateConfigurationRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        accelerate_configuration: AccelerateConfiguration = member("AccelerateConfiguration").required().location(Location::Payload),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+        checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
+    }
+    pub struct PutBucketAclRequest {
+        acl: Option<String> = member("ACL").one_of(enums::BUCKET_CANNED_ACL).location(Location::Header("x-amz-acl")),
+        access_control_policy: Option<AccessControlPolicy> = member("AccessControlPolicy").location(Location::Payload),
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),
+        checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
+        grant_full_control: Option<String> = member("GrantFullControl").location(Location::Header("x-amz-grant-full-control")),
+        grant_read: Option<String> = member("GrantRead").location(Location::Header("x-amz-grant-read")),
+        grant_read_acp: Option<String> = member("GrantReadACP").location(Location::Header("x-amz-grant-read-acp")),
+        grant_write: Option<String> = member("GrantWrite").location(Location::Header("x-amz-grant-write")),
+        grant_write_acp: Option<String> = member("GrantWriteACP").location(Location::Header("x-amz-grant-write-acp")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
     pub struct PutBucketEncryptionRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
         content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),
         checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
         server_side_encryption_configuration: ServerSideEncryptionConfiguration = member("ServerSideEncryptionConfiguration").required().location(Location::Payload),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
+    pub struct PutBucketLoggingRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        bucket_logging_status: BucketLoggingStatus = member("BucketLoggingStatus").required().location(Location::Payload),
+        content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),
+        checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
+    pub struct PutBucketNotificationConfigurationRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        notification_configuration: NotificationConfiguration = member("NotificationConfiguration").required().location(Location::Payload),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+        skip_destination_validation: Option<bool> = member("SkipDestinationValidation").location(Location::Header("x-amz-skip-destination-validation")),
+    }
+    pub struct PutBucketOwnershipControlsRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+        ownership_controls: OwnershipControls = member("OwnershipControls").required().location(Location::Payload),
+        checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
+    }
+    pub struct PutBucketRequestPaymentRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),
+        checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
+        request_payment_configuration: RequestPaymentConfiguration = member("RequestPaymentConfiguration").required().location(Location::Payload),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
     }
     pub struct PutBucketTaggingRequest {
@@ -407,6 +477,22 @@ shape! {
         checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
         mfa: Option<String> = member("MFA").location(Location::Header("x-amz-mfa")),
         versioning_configuration: VersioningConfiguration = member("VersioningConfiguration").required().location(Location::Payload),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
+    pub struct PutObjectAclRequest {
+        acl: Option<String> = member("ACL").one_of(enums::OBJECT_CANNED_ACL).location(Location::Header("x-amz-acl")),
+        access_control_policy: Option<AccessControlPolicy> = member("AccessControlPolicy").location(Location::Payload),
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),
+        checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
+        grant_full_control: Option<String> = member("GrantFullControl").location(Location::Header("x-amz-grant-full-control")),
+        grant_read: Option<String> = member("GrantRead").location(Location::Header("x-amz-grant-read")),
+        grant_read_acp: Option<String> = member("GrantReadACP").location(Location::Header("x-amz-grant-read-acp")),
+        grant_write: Option<String> = member("GrantWrite").location(Location::Header("x-amz-grant-write")),
+        grant_write_acp: Option<String> = member("GrantWriteACP").location(Location::Header("x-amz-grant-write-acp")),
+        key: String = member("Key").required().min(1).location(Location::Uri("Key")),
+        request_payer: Option<String> = member("RequestPayer").one_of(enums::REQUEST_PAYER).location(Location::Header("x-amz-request-payer")),
+        version_id: Option<String> = member("VersionId").location(Location::Query("versionId")),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
     }
     pub struct PutObjectRequest {

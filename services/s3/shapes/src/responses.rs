@@ -64,9 +64,15 @@ shape! {
         checksum_algorithm: Option<String> = member("ChecksumAlgorithm").location(Location::Header("x-amz-checksum-algorithm")),
         checksum_type: Option<String> = member("ChecksumType").location(Location::Header("x-amz-checksum-type")),
     }
+    pub struct DeleteBucketCorsResponse {}
     pub struct DeleteBucketEncryptionResponse {}
+    pub struct DeleteBucketLifecycleResponse {}
+    pub struct DeleteBucketOwnershipControlsResponse {}
+    pub struct DeleteBucketPolicyResponse {}
+    pub struct DeleteBucketReplicationResponse {}
     pub struct DeleteBucketResponse {}
     pub struct DeleteBucketTaggingResponse {}
+    pub struct DeleteBucketWebsiteResponse {}
     pub struct DeleteObjectResponse {
         delete_marker: Option<bool> = member("DeleteMarker").location(Location::Header("x-amz-delete-marker")),
         version_id: Option<String> = member("VersionId").location(Location::Header("x-amz-version-id")),
@@ -345,9 +351,18 @@ shape! {
         checksum_algorithm: Option<String> = member("ChecksumAlgorithm"),
         checksum_type: Option<String> = member("ChecksumType"),
     }
+    pub struct PutBucketAccelerateConfigurationResponse {}
+    pub struct PutBucketAclResponse {}
     pub struct PutBucketEncryptionResponse {}
+    pub struct PutBucketLoggingResponse {}
+    pub struct PutBucketNotificationConfigurationResponse {}
+    pub struct PutBucketOwnershipControlsResponse {}
+    pub struct PutBucketRequestPaymentResponse {}
     pub struct PutBucketTaggingResponse {}
     pub struct PutBucketVersioningResponse {}
+    pub struct PutObjectAclResponse {
+        request_charged: Option<String> = member("RequestCharged").location(Location::Header("x-amz-request-charged")),
+    }
     pub struct PutObjectResponse {
         expiration: Option<String> = member("Expiration").location(Location::Header("x-amz-expiration")),
         e_tag: Option<String> = member("ETag").location(Location::Header("ETag")),

@@ -8,6 +8,13 @@ shape! {
     pub struct AbortIncompleteMultipartUpload {
         days_after_initiation: Option<i32> = member("DaysAfterInitiation"),
     }
+    pub struct AccelerateConfiguration {
+        status: Option<String> = member("Status").one_of(enums::BUCKET_ACCELERATE_STATUS),
+    }
+    pub struct AccessControlPolicy {
+        grants: Vec<Grant> = member("Grants").named("AccessControlList").item("Grant"),
+        owner: Option<Owner> = member("Owner"),
+    }
     pub struct AccessControlTranslation {
         owner: Option<String> = member("Owner"),
     }
@@ -23,6 +30,9 @@ shape! {
     pub struct BucketInfo {
         data_redundancy: Option<String> = member("DataRedundancy").one_of(enums::DATA_REDUNDANCY),
         r#type: Option<String> = member("Type").one_of(enums::BUCKET_TYPE),
+    }
+    pub struct BucketLoggingStatus {
+        logging_enabled: Option<LoggingEnabled> = member("LoggingEnabled"),
     }
     pub struct CORSRule {
         id: Option<String> = member("ID"),
@@ -99,7 +109,7 @@ shape! {
         checksum_xxhash128: Option<String> = member("ChecksumXXHASH128"),
     }
     pub struct CreateBucketConfiguration {
-        location_constraint: Option<String> = member("LocationConstraint").one_of(enums::BUCKET_LOCATION_CONSTRAINT),
+        location_constraint: Option<String> = member("LocationConstraint"),
         location: Option<LocationInfo> = member("Location"),
         bucket: Option<BucketInfo> = member("Bucket"),
         tags: Vec<Tag> = member("Tags").item("Tag"),
@@ -155,7 +165,7 @@ shape! {
         status: Option<String> = member("Status"),
     }
     pub struct FilterRule {
-        name: Option<String> = member("Name"),
+        name: Option<String> = member("Name").one_of(enums::FILTER_RULE_NAME),
         value: Option<String> = member("Value"),
     }
     pub struct GetObjectAttributesParts {
@@ -168,13 +178,13 @@ shape! {
     }
     pub struct Grant {
         grantee: Option<Grantee> = member("Grantee"),
-        permission: Option<String> = member("Permission"),
+        permission: Option<String> = member("Permission").one_of(enums::PERMISSION),
     }
     pub struct Grantee {
         display_name: Option<String> = member("DisplayName"),
         email_address: Option<String> = member("EmailAddress"),
         id: Option<String> = member("ID"),
-        r#type: Option<String> = member("Type").named("xsi:type"),
+        r#type: Option<String> = member("Type").named("xsi:type").one_of(enums::TYPE),
         uri: Option<String> = member("URI"),
     }
     pub struct IndexDocument {
@@ -186,8 +196,8 @@ shape! {
     }
     pub struct LambdaFunctionConfiguration {
         id: Option<String> = member("Id"),
-        lambda_function_arn: Option<String> = member("LambdaFunctionArn").named("CloudFunction"),
-        events: Vec<String> = member("Events").named("Event").flattened(),
+        lambda_function_arn: String = member("LambdaFunctionArn").named("CloudFunction").required(),
+        events: Vec<String> = member("Events").named("Event").flattened().required().item_one_of(enums::EVENT),
         filter: Option<NotificationConfigurationFilter> = member("Filter"),
     }
     pub struct LifecycleExpiration {
@@ -224,9 +234,9 @@ shape! {
         name: Option<String> = member("Name"),
     }
     pub struct LoggingEnabled {
-        target_bucket: Option<String> = member("TargetBucket"),
+        target_bucket: String = member("TargetBucket").required(),
         target_grants: Vec<TargetGrant> = member("TargetGrants").item("Grant"),
-        target_prefix: Option<String> = member("TargetPrefix"),
+        target_prefix: String = member("TargetPrefix").required(),
         target_object_key_format: Option<TargetObjectKeyFormat> = member("TargetObjectKeyFormat"),
     }
     pub struct Metrics {
@@ -251,6 +261,12 @@ shape! {
         noncurrent_days: Option<i32> = member("NoncurrentDays"),
         storage_class: Option<String> = member("StorageClass"),
         newer_noncurrent_versions: Option<i32> = member("NewerNoncurrentVersions"),
+    }
+    pub struct NotificationConfiguration {
+        topic_configurations: Vec<TopicConfiguration> = member("TopicConfigurations").named("TopicConfiguration").flattened(),
+        queue_configurations: Vec<QueueConfiguration> = member("QueueConfigurations").named("QueueConfiguration").flattened(),
+        lambda_function_configurations: Vec<LambdaFunctionConfiguration> = member("LambdaFunctionConfigurations").named("CloudFunctionConfiguration").flattened(),
+        event_bridge_configuration: Option<EventBridgeConfiguration> = member("EventBridgeConfiguration"),
     }
     pub struct NotificationConfigurationFilter {
         key: Option<S3KeyFilter> = member("Key").named("S3Key"),
@@ -312,10 +328,10 @@ shape! {
         id: Option<String> = member("ID"),
     }
     pub struct OwnershipControls {
-        rules: Vec<OwnershipControlsRule> = member("Rules").named("Rule").flattened(),
+        rules: Vec<OwnershipControlsRule> = member("Rules").named("Rule").flattened().required(),
     }
     pub struct OwnershipControlsRule {
-        object_ownership: Option<String> = member("ObjectOwnership"),
+        object_ownership: String = member("ObjectOwnership").required().one_of(enums::OBJECT_OWNERSHIP),
     }
     pub struct Part {
         part_number: Option<i32> = member("PartNumber"),
@@ -334,7 +350,7 @@ shape! {
         checksum_xxhash128: Option<String> = member("ChecksumXXHASH128"),
     }
     pub struct PartitionedPrefix {
-        partition_date_source: Option<String> = member("PartitionDateSource"),
+        partition_date_source: Option<String> = member("PartitionDateSource").one_of(enums::PARTITION_DATE_SOURCE),
     }
     pub struct PolicyStatus {
         is_public: Option<bool> = member("IsPublic"),
@@ -347,8 +363,8 @@ shape! {
     }
     pub struct QueueConfiguration {
         id: Option<String> = member("Id"),
-        queue_arn: Option<String> = member("QueueArn").named("Queue"),
-        events: Vec<String> = member("Events").named("Event").flattened(),
+        queue_arn: String = member("QueueArn").named("Queue").required(),
+        events: Vec<String> = member("Events").named("Event").flattened().required().item_one_of(enums::EVENT),
         filter: Option<NotificationConfigurationFilter> = member("Filter"),
     }
     pub struct Redirect {
@@ -396,6 +412,9 @@ shape! {
     pub struct ReplicationTimeValue {
         minutes: Option<i32> = member("Minutes"),
     }
+    pub struct RequestPaymentConfiguration {
+        payer: String = member("Payer").required().one_of(enums::PAYER),
+    }
     pub struct RestoreStatus {
         is_restore_in_progress: Option<bool> = member("IsRestoreInProgress"),
         restore_expiry_date: Option<Timestamp> = member("RestoreExpiryDate"),
@@ -436,7 +455,7 @@ shape! {
     }
     pub struct TargetGrant {
         grantee: Option<Grantee> = member("Grantee"),
-        permission: Option<String> = member("Permission"),
+        permission: Option<String> = member("Permission").one_of(enums::BUCKET_LOGS_PERMISSION),
     }
     pub struct TargetObjectKeyFormat {
         simple_prefix: Option<SimplePrefix> = member("SimplePrefix"),
@@ -444,8 +463,8 @@ shape! {
     }
     pub struct TopicConfiguration {
         id: Option<String> = member("Id"),
-        topic_arn: Option<String> = member("TopicArn").named("Topic"),
-        events: Vec<String> = member("Events").named("Event").flattened(),
+        topic_arn: String = member("TopicArn").named("Topic").required(),
+        events: Vec<String> = member("Events").named("Event").flattened().required().item_one_of(enums::EVENT),
         filter: Option<NotificationConfigurationFilter> = member("Filter"),
     }
     pub struct Transition {

@@ -1,12 +1,12 @@
 //! Buckets: making, finding, listing and removing them.
 
-use super::{bucket, owner};
-use crate::described::{check_acl, refuse};
+use super::{bucket, bucket_arn, check_region, owner};
+use crate::described::refuse;
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::records::{Bucket as Record, Marker, Object, Part, PublicAccess, Upload, Version, all_buckets, within};
 use kiln_s3_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
+use kiln_service_kit::{Cx, Error, Operation, operation, paginate, regions};
 use std::collections::BTreeMap;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -22,20 +22,21 @@ const FIRST_REGION: &str = "us-east-1";
 
 async fn create_bucket(cx: &Cx, input: CreateBucketRequest) -> Result<CreateBucketResponse, Error> {
     check_name(&input.bucket)?;
-    check_acl(input.acl.as_deref())?;
+    check_bucket_acl(&input)?;
+    check_region(cx)?;
     let wanted = input.create_bucket_configuration.unwrap_or_default();
-    let grants = [&input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write];
     let ownership = input.object_ownership.as_deref();
     refuse(&[
-        ("access control grants", grants.iter().any(|grant| grant.is_some()) || input.grant_write_acp.is_some()),
         ("ObjectLockEnabledForBucket", input.object_lock_enabled_for_bucket == Some(true)),
         ("an ObjectOwnership other than BucketOwnerEnforced", ownership.is_some_and(|o| o != "BucketOwnerEnforced")),
         ("directory buckets", wanted.location.is_some() || wanted.bucket.is_some()),
         ("BucketNamespace", input.bucket_namespace.as_deref().is_some_and(|namespace| namespace != "global")),
     ])?;
-    let tags = super::tags::to_map(&wanted.tags, super::tags::MOST_OF_BUCKET)?;
+    let tags = super::tags::of_new_bucket(cx, &wanted.tags)?;
     let region = region(cx, wanted.location_constraint.as_deref())?;
     let name = input.bucket;
+    // Of the first region only the path, as ever.
+    let location = if region == FIRST_REGION { format!("/{name}") } else { super::address(cx, &name, "") };
     let record = Record {
         name: name.clone(),
         owner: cx.account().to_owned(),
@@ -45,6 +46,7 @@ async fn create_bucket(cx: &Cx, input: CreateBucketRequest) -> Result<CreateBuck
         versioning: None,
         public_access: PublicAccess::of_a_new_bucket(),
         bucket_key: false,
+        said: Default::default(),
     };
     cx.store()
         .write(|tx| {
@@ -57,24 +59,42 @@ async fn create_bucket(cx: &Cx, input: CreateBucketRequest) -> Result<CreateBuck
             Ok(())
         })
         .await?;
-    Ok(CreateBucketResponse { location: Some(format!("/{name}")), bucket_arn: Some(format!("arn:aws:s3:::{name}")) })
+    Ok(CreateBucketResponse { location: Some(location), bucket_arn: Some(bucket_arn(cx, &name)) })
 }
 
 /// Where the bucket is to live. A request to the first region may name any other; one to another region
 /// must name that.
 fn region(cx: &Cx, constraint: Option<&str>) -> Result<String, Error> {
-    let asked = cx.region();
+    // A URL of version 2 of the signature names none.
+    let asked = if cx.region().is_empty() { FIRST_REGION } else { cx.region() };
     let constraint = constraint.map(|constraint| if constraint == "EU" { "eu-west-1" } else { constraint });
     match constraint.filter(|constraint| !constraint.is_empty()) {
         None if asked == FIRST_REGION => Ok(asked.to_owned()),
         None => Err(errors::illegal_location(
             "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.",
         )),
-        Some(FIRST_REGION) => Err(errors::invalid_location(FIRST_REGION)),
-        Some(constraint) if asked == FIRST_REGION || constraint == asked => Ok(constraint.to_owned()),
+        Some(constraint) if constraint == asked && asked != FIRST_REGION => Ok(constraint.to_owned()),
+        Some(constraint) if asked == FIRST_REGION => {
+            let known = regions::region(constraint).filter(|known| known.name != FIRST_REGION);
+            let known = known.filter(|known| known.partition == regions::partition_of(asked));
+            known.map(|known| known.name.to_owned()).ok_or_else(|| errors::invalid_location(constraint))
+        }
         Some(constraint) => Err(errors::illegal_location(&format!(
             "The {constraint} location constraint is incompatible for the region specific endpoint this request was sent to."
         ))),
+    }
+}
+
+/// Access control lists are off in every bucket; `private` is what holds anyway.
+fn check_bucket_acl(input: &CreateBucketRequest) -> Result<(), Error> {
+    let grants = [&input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write];
+    let granted = grants.iter().any(|grant| grant.is_some()) || input.grant_write_acp.is_some();
+    match input.acl.as_deref() {
+        Some(_) if granted => {
+            Err(errors::invalid_request("Specifying both Canned ACLs and Header Grants is not allowed"))
+        }
+        None | Some("private") if !granted => Ok(()),
+        _ => Err(errors::no_acls_with_ownership()),
     }
 }
 
@@ -129,6 +149,7 @@ async fn delete_bucket(cx: &Cx, input: DeleteBucketRequest) -> Result<DeleteBuck
 
 async fn get_bucket_location(cx: &Cx, input: GetBucketLocationRequest) -> Result<GetBucketLocationResponse, Error> {
     // Asked from any region: it is how the right one is found.
+    check_region(cx)?;
     let found = cx.store().get::<Record>(&all_buckets(), &input.bucket)?;
     let found = found.ok_or_else(|| errors::no_such_bucket(&input.bucket))?;
     let expected = input.expected_bucket_owner;
@@ -143,7 +164,7 @@ async fn get_bucket_location(cx: &Cx, input: GetBucketLocationRequest) -> Result
 async fn head_bucket(cx: &Cx, input: HeadBucketRequest) -> Result<HeadBucketResponse, Error> {
     let found = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     Ok(HeadBucketResponse {
-        bucket_arn: Some(format!("arn:aws:s3:::{}", found.name)),
+        bucket_arn: Some(bucket_arn(cx, &found.name)),
         bucket_region: Some(found.region.clone()),
         access_point_alias: Some(false),
         ..Default::default()
@@ -151,6 +172,7 @@ async fn head_bucket(cx: &Cx, input: HeadBucketRequest) -> Result<HeadBucketResp
 }
 
 async fn list_buckets(cx: &Cx, input: ListBucketsRequest) -> Result<ListBucketsResponse, Error> {
+    check_region(cx)?;
     let prefix = input.prefix.as_deref().unwrap_or("");
     let all: BTreeMap<_, _> = cx.store().list::<Record>(&all_buckets())?.into_iter().collect();
     let mine = all.into_values().filter(|bucket| bucket.owner == cx.account() && bucket.name.starts_with(prefix));
@@ -170,7 +192,7 @@ async fn list_buckets(cx: &Cx, input: ListBucketsRequest) -> Result<ListBucketsR
         name: Some(bucket.name.clone()),
         creation_date: Some(bucket.created),
         bucket_region: Some(bucket.region.clone()),
-        bucket_arn: Some(format!("arn:aws:s3:::{}", bucket.name)),
+        bucket_arn: Some(bucket_arn(cx, &bucket.name)),
     });
     Ok(ListBucketsResponse {
         buckets: buckets.collect(),

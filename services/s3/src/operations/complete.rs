@@ -2,13 +2,14 @@
 //! files of its parts.
 
 use super::multipart::{MOST_PARTS, parts_of, upload};
-use super::{bucket, check_write, quoted, still_there};
+use super::{address, bucket, check_conditions, check_write, quoted, still_there, told_version};
 use crate::checksum::{Algorithm, Checksum};
-use crate::described::{refuse, show_checksum};
+use crate::described::show_checksum;
+use crate::encryption::{customer_key, not_said_again};
 use crate::errors;
 use crate::files::ObjectFiles;
-use crate::receive::promised;
-use crate::records::{Object, Part, Upload, part_id, within};
+use crate::receive::given_checksum;
+use crate::records::{Kept, MadeOf, Object, Part, Upload, Version, part_id, within};
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
@@ -22,18 +23,34 @@ pub const OPERATIONS: &[Operation] =
 /// The smallest part that is not the last: 5 MiB.
 const SMALLEST: u64 = 5 << 20;
 
+/// The parts of an object to be, with their numbers.
+type Chosen = Vec<(i32, Arc<Part>)>;
+
 async fn complete_multipart_upload(
     cx: &Cx,
     input: CompleteMultipartUploadRequest,
 ) -> Result<CompleteMultipartUploadResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    let wanted = input.multipart_upload.unwrap_or_default().parts;
+    let Some(given) = input.multipart_upload else {
+        return Err(errors::invalid_request("You must specify at least one part"));
+    };
+    let wanted = given.parts;
     if wanted.is_empty() || wanted.len() > MOST_PARTS as usize {
         return Err(errors::malformed_xml());
     }
-    refuse(&[("SSECustomerAlgorithm", input.sse_customer_algorithm.is_some())])?;
-    let said = promised!(input);
-    upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
+    not_said_again(cx)?;
+    customer_key!(input).refuse(None)?;
+    check_conditions(input.if_match.as_ref(), input.if_none_match.as_ref())?;
+    let said = given_checksum!(input);
+    match upload(cx.store(), &bucket.name, &input.key, &input.upload_id) {
+        Ok(begun) => check_kind(&begun, input.checksum_type.as_deref())?,
+        Err(error) => {
+            let made = made_before(cx, &bucket.name, &input.key, &input.upload_id)?.ok_or(error)?;
+            check_again(&made, &input.upload_id, &wanted)?;
+            let version = bucket.versioning.map(|_| made.place.version.clone());
+            return answer(cx, &bucket.name, input.key, &made, version);
+        }
+    }
     let (scope, id, now) = (within(&bucket.name), input.upload_id.as_str(), cx.now());
     let (object, changed) = cx
         .store()
@@ -42,7 +59,7 @@ async fn complete_multipart_upload(
             let upload = tx.get::<Upload>(&scope, id)?.ok_or_else(|| errors::no_such_upload(id))?;
             let there: BTreeMap<i32, Arc<Part>> = parts_of(tx.list::<Part>(&scope)?, id).into_iter().collect();
             let chosen = choose(id, &upload, &wanted, &there)?;
-            let object = assemble(&upload, &chosen, now);
+            let object = assemble(id, &upload, &chosen, now);
             if input.mpu_object_size.is_some_and(|size| u64::try_from(size) != Ok(object.size)) {
                 return Err(errors::invalid_request(
                     "The provided 'x-amz-mp-object-size' header value does not match what was computed.",
@@ -67,14 +84,23 @@ async fn complete_multipart_upload(
         })
         .await?;
     cx.part::<ObjectFiles>()?.remove(&changed.unused).await;
-    let host = cx.request_host().unwrap_or("s3.localhost");
+    answer(cx, &bucket.name, input.key, &object, changed.version)
+}
+
+fn answer(
+    cx: &Cx,
+    bucket: &str,
+    key: String,
+    object: &Object,
+    version: Option<String>,
+) -> Result<CompleteMultipartUploadResponse, Error> {
     let mut answer = CompleteMultipartUploadResponse {
-        location: Some(format!("http://{host}/{}/{}", bucket.name, input.key)),
-        bucket: Some(bucket.name.clone()),
-        key: Some(input.key),
+        location: Some(address(cx, bucket, &key)),
+        bucket: Some(bucket.to_owned()),
+        key: Some(key),
         e_tag: Some(quoted(&object.etag)),
         server_side_encryption: Some("AES256".to_owned()),
-        version_id: changed.version,
+        version_id: told_version(version),
         ..Default::default()
     };
     if let Some(checksum) = &object.checksum {
@@ -84,14 +110,55 @@ async fn complete_multipart_upload(
     Ok(answer)
 }
 
+/// Whether the whole is to have a checksum of the kind that the upload was begun with.
+fn check_kind(upload: &Upload, asked: Option<&str>) -> Result<(), Error> {
+    let kind = if upload.full_object { "FULL_OBJECT" } else { "COMPOSITE" };
+    match asked {
+        Some(asked) if asked != kind => Err(errors::invalid_request(&format!(
+            "The upload was created using the {kind} checksum mode. The complete request must use the same checksum mode."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The object that an upload was completed to, while it is there.
+fn made_before(cx: &Cx, bucket: &str, key: &str, upload: &str) -> Result<Option<Arc<Object>>, Error> {
+    let scope = within(bucket);
+    let is_its = |object: &Object| object.upload.as_deref() == Some(upload);
+    if let Some(latest) = cx.store().get::<Object>(&scope, key)?.filter(|latest| is_its(latest)) {
+        return Ok(Some(latest));
+    }
+    let older = cx.store().list::<Version>(&scope)?.into_iter().filter(|(_, row)| row.key == key);
+    Ok(older.into_iter().find_map(|(_, row)| match &row.what {
+        Kept::Object(object) if is_its(object) => Some(Arc::new(Object::clone(object))),
+        _ => None,
+    }))
+}
+
+/// Completed again, an upload must be of the same parts.
+fn check_again(made: &Object, upload: &str, wanted: &[CompletedPart]) -> Result<(), Error> {
+    let pairs = wanted.iter().map(|part| (part.part_number.unwrap_or(0), part.e_tag.as_deref().unwrap_or("")));
+    let mut there = made.made_of.iter();
+    for (number, etag) in pairs {
+        match there.next() {
+            Some(part) if part.number == number && part.etag == etag.trim_matches('"') => {}
+            _ => return Err(errors::invalid_part(upload, number)),
+        }
+    }
+    match there.next() {
+        Some(left_out) => Err(errors::invalid_part(upload, left_out.number)),
+        None => Ok(()),
+    }
+}
+
 /// The parts that the caller names, each as it was uploaded.
 fn choose(
     id: &str,
     upload: &Upload,
     wanted: &[CompletedPart],
     there: &BTreeMap<i32, Arc<Part>>,
-) -> Result<Vec<Arc<Part>>, Error> {
-    let mut chosen: Vec<Arc<Part>> = vec![];
+) -> Result<Chosen, Error> {
+    let mut chosen: Chosen = vec![];
     let mut last = 0;
     for part in wanted {
         let number = part.part_number.ok_or_else(errors::malformed_xml)?;
@@ -101,7 +168,7 @@ fn choose(
         last = number;
         let found = there.get(&number).ok_or_else(|| errors::invalid_part(id, number))?;
         let etag = part.e_tag.as_deref().unwrap_or("").trim_matches('"');
-        let said = promised!(part);
+        let said = given_checksum!(part);
         let same = said.as_ref().is_none_or(|said| found.checksum.as_ref() == Some(said));
         if etag != found.etag || !same {
             return Err(errors::invalid_part(id, number));
@@ -112,18 +179,19 @@ fn choose(
                 "The upload was created using a {name} checksum. The complete request must include the checksum for each part. It was missing for part {number} in the request."
             )));
         }
-        chosen.push(found.clone());
+        chosen.push((number, found.clone()));
     }
     match chosen.split_last() {
-        Some((_, rest)) if rest.iter().any(|part| part.piece.size < SMALLEST) => Err(errors::too_small()),
+        Some((_, rest)) if rest.iter().any(|(_, part)| part.piece.size < SMALLEST) => Err(errors::too_small()),
         _ => Ok(chosen),
     }
 }
 
 /// The object that these parts are.
-fn assemble(upload: &Upload, parts: &[Arc<Part>], now: kiln_service_kit::Timestamp) -> Object {
+fn assemble(id: &str, upload: &Upload, chosen: &[(i32, Arc<Part>)], now: kiln_service_kit::Timestamp) -> Object {
+    let parts: Vec<&Arc<Part>> = chosen.iter().map(|(_, part)| part).collect();
     let mut md5 = Md5::new();
-    for part in parts {
+    for part in &parts {
         md5.update(hex::decode(&part.etag).expect("a part's tag is the hex of its MD5"));
     }
     // Parts of an upload that named no algorithm may have brought different ones.
@@ -142,5 +210,14 @@ fn assemble(upload: &Upload, parts: &[Arc<Part>], now: kiln_service_kit::Timesta
         checksum: sums.map(|sums| Checksum::of_parts(algorithm, upload.full_object, &sums)),
         tags: upload.tags.clone(),
         place: Default::default(),
+        upload: Some(id.to_owned()),
+        made_of: chosen
+            .iter()
+            .map(|(number, part)| MadeOf {
+                number: *number,
+                etag: part.etag.clone(),
+                checksum: part.checksum.clone().filter(|_| upload.algorithm.is_some()),
+            })
+            .collect(),
     }
 }

@@ -3,7 +3,8 @@
 //! lists are off, nothing is public.
 
 use super::bucket;
-use crate::errors::not_configured;
+use crate::errors;
+use crate::records::Bucket;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
@@ -26,7 +27,7 @@ pub const OPERATIONS: &[Operation] = &[
 macro_rules! of_each_bucket {
     ($($name:ident: $request:ident => $response:ident, |$bucket:ident| $answer:expr;)*) => { $(
         async fn $name(cx: &Cx, input: $request) -> Result<$response, Error> {
-            let $bucket = &bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?.name;
+            let $bucket = &*bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
             $answer
         }
     )* };
@@ -34,7 +35,7 @@ macro_rules! of_each_bucket {
 
 of_each_bucket! {
     get_accelerate: GetBucketAccelerateConfigurationRequest => GetBucketAccelerateConfigurationResponse,
-        |_bucket| Ok(Default::default());
+        |bucket| Ok(accelerate(bucket));
     get_cors: GetBucketCorsRequest => GetBucketCorsResponse,
         |bucket| Err(not_configured("NoSuchCORSConfiguration", "The CORS configuration does not exist", bucket));
     get_lifecycle: GetBucketLifecycleConfigurationRequest => GetBucketLifecycleConfigurationResponse,
@@ -42,7 +43,7 @@ of_each_bucket! {
     get_logging: GetBucketLoggingRequest => GetBucketLoggingResponse, |_bucket| Ok(Default::default());
     get_notification: GetBucketNotificationConfigurationRequest => GetBucketNotificationConfigurationResponse,
         |_bucket| Ok(Default::default());
-    get_ownership: GetBucketOwnershipControlsRequest => GetBucketOwnershipControlsResponse, |_bucket| Ok(ownership());
+    get_ownership: GetBucketOwnershipControlsRequest => GetBucketOwnershipControlsResponse, |bucket| ownership(bucket);
     get_policy: GetBucketPolicyRequest => GetBucketPolicyResponse,
         |bucket| Err(not_configured("NoSuchBucketPolicy", "The bucket policy does not exist", bucket));
     get_policy_status: GetBucketPolicyStatusRequest => GetBucketPolicyStatusResponse,
@@ -60,7 +61,20 @@ of_each_bucket! {
             "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket", bucket));
 }
 
-fn ownership() -> GetBucketOwnershipControlsResponse {
-    let rule = OwnershipControlsRule { object_ownership: Some("BucketOwnerEnforced".to_owned()) };
-    GetBucketOwnershipControlsResponse { ownership_controls: Some(OwnershipControls { rules: vec![rule] }) }
+fn ownership(bucket: &Bucket) -> Result<GetBucketOwnershipControlsResponse, Error> {
+    if bucket.said.no_ownership {
+        let text = "The bucket ownership controls were not found";
+        return Err(not_configured("OwnershipControlsNotFoundError", text, bucket));
+    }
+    let rule = OwnershipControlsRule { object_ownership: "BucketOwnerEnforced".to_owned() };
+    Ok(GetBucketOwnershipControlsResponse { ownership_controls: Some(OwnershipControls { rules: vec![rule] }) })
+}
+
+fn accelerate(bucket: &Bucket) -> GetBucketAccelerateConfigurationResponse {
+    let status = bucket.said.acceleration.then(|| "Suspended".to_owned());
+    GetBucketAccelerateConfigurationResponse { status, ..Default::default() }
+}
+
+fn not_configured(code: &'static str, message: &str, bucket: &Bucket) -> Error {
+    errors::not_configured(code, message, &bucket.name)
 }

@@ -1,14 +1,17 @@
 //! CopyObject: the bytes of an object to another file, with its own description or a new one.
 
-use super::{bucket, check_key, check_write, quoted, still_there};
+use super::{bucket, check_conditions, check_key, check_write, quoted, still_there, told_version};
 use crate::checksum::Algorithm;
-use crate::described::{check_settings, described, refuse, show_checksum};
+use crate::described::{check_settings, described, show_checksum};
+use crate::encryption::source_key;
 use crate::errors;
 use crate::files::ObjectFiles;
+use crate::integrity::Promised;
 use crate::operations::get::Conditions;
-use crate::receive::{self, LARGEST, Promised};
-use crate::records::{Bucket, Object, all_buckets, within};
+use crate::receive::{self, LARGEST};
+use crate::records::{Bucket, NULL, Object, all_buckets, within};
 use crate::versions;
+use crate::words::as_utf8;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use percent_encoding::percent_decode_str;
@@ -17,15 +20,17 @@ use std::sync::Arc;
 pub const OPERATIONS: &[Operation] = &[operation!(CopyObject: copy_object(CopyObjectRequest))];
 
 /// Bucket, key and version of a `x-amz-copy-source`: `/bucket/key?versionId=…`, percent-encoded.
-pub fn source(text: &str) -> Result<(String, String, Option<String>), Error> {
+pub fn source(given: &str) -> Result<(String, String, Option<String>), Error> {
+    let text = given;
     let invalid = || {
         let message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
-        errors::invalid_argument("x-amz-copy-source", text, message)
+        errors::invalid_argument("x-amz-copy-source", given, message)
     };
     if text.starts_with("arn:") {
         return Err(Error::not_built("s3: access points"));
     }
-    let (path, query) = text.split_once('?').unwrap_or((text, ""));
+    let text = as_utf8(text);
+    let (path, query) = text.split_once('?').unwrap_or((&text, ""));
     let version = query.strip_prefix("versionId=");
     versions::check_id(version)?;
     let path = percent_decode_str(path).decode_utf8().map_err(|_| invalid())?;
@@ -77,7 +82,8 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
     let to = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     check_key(&input.key)?;
     check_settings!(input);
-    refuse(&[("CopySourceSSECustomerAlgorithm", input.copy_source_sse_customer_algorithm.is_some())])?;
+    source_key!(input).of_a_read()?;
+    check_conditions(input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let conditions = Conditions {
         if_match: input.copy_source_if_match.as_deref(),
         if_none_match: input.copy_source_if_none_match.as_deref(),
@@ -95,7 +101,9 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
     let new_tags = input.tagging_directive.as_deref() == Some("REPLACE");
     let latest = cx.store().get::<Object>(&within(&to.name), &input.key)?;
     let onto_itself = latest.is_some_and(|latest| latest.place == object.place);
-    if from.bucket == to.name && from.key == input.key && onto_itself && !replace && !new_tags {
+    // Encryption and storage class are what they are in any case; to ask for them is a change to S3.
+    let changes = replace || new_tags || input.server_side_encryption.is_some() || input.storage_class.is_some();
+    if from.bucket == to.name && from.key == input.key && onto_itself && !changes {
         let text = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
         return Err(errors::invalid_request(text));
     }
@@ -106,7 +114,7 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
     let algorithm = input.checksum_algorithm.as_deref().and_then(Algorithm::named).or(kept);
     let files = cx.part::<ObjectFiles>()?;
     let bytes = files.read(&object.pieces, 0, object.size).await?;
-    let received = receive::receive(cx, bytes, Promised { algorithm, ..Default::default() }).await?;
+    let received = receive::receive(cx, bytes, Promised::default(), algorithm).await?;
     let copy = Object {
         size: object.size,
         etag: hex::encode(received.md5),
@@ -117,6 +125,8 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
         checksum: Some(received.checksum.clone()),
         tags,
         place: Default::default(),
+        upload: None,
+        made_of: vec![],
     };
     let mut result = CopyObjectResult {
         e_tag: Some(quoted(&copy.etag)),
@@ -137,8 +147,8 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
     files.remove(&changed.unused).await;
     Ok(CopyObjectResponse {
         copy_object_result: Some(result),
-        copy_source_version_id: from.version,
-        version_id: changed.version,
+        copy_source_version_id: from.version.filter(|version| version != NULL),
+        version_id: told_version(changed.version),
         server_side_encryption: Some("AES256".to_owned()),
         ..Default::default()
     })

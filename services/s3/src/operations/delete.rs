@@ -1,10 +1,9 @@
 //! Removing objects: one, or up to a thousand at once.
 
-use super::{bucket, matches, still_there};
+use super::{bucket, bucket_arn, matches, still_there};
 use crate::described::refuse;
 use crate::errors;
 use crate::files::ObjectFiles;
-use crate::records::{Object, within};
 use crate::versions::{self, Changed};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
@@ -45,11 +44,12 @@ struct Wanted<'w> {
 fn remove(tx: &mut Tx<'_>, cx: &Cx, bucket: &str, wanted: &Wanted<'_>) -> Result<Changed, Error> {
     versions::check_id(wanted.version)?;
     let bucket = still_there(tx, bucket)?;
-    let latest = tx.get::<Object>(&within(&bucket.name), wanted.key)?;
-    if let (Some(etag), Some(object)) = (wanted.if_match, latest)
-        && !matches(etag, &object.etag)
-    {
-        return Err(errors::precondition_failed("If-Match"));
+    if let Some(etag) = wanted.if_match {
+        // What is not there is no match either.
+        let there = versions::of_key(tx, &bucket.name, wanted.key, wanted.version)?;
+        if !there.is_some_and(|object| matches(etag, &object.etag)) {
+            return Err(errors::precondition_failed("If-Match"));
+        }
     }
     match wanted.version {
         Some(version) => versions::delete_version(tx, &bucket, wanted.key, version),
@@ -67,7 +67,7 @@ async fn delete_objects(cx: &Cx, input: DeleteObjectsRequest) -> Result<DeleteOb
     let mut answer = DeleteObjectsResponse::default();
     let mut allowed = vec![];
     for object in wanted {
-        let arn = format!("arn:aws:s3:::{}/{}", bucket.name, object.key);
+        let arn = bucket_arn(cx, &format!("{}/{}", bucket.name, object.key));
         let action = if object.version_id.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
         match cx.authorize(action, &[arn], &[]) {
             Ok(()) => allowed.push(object),

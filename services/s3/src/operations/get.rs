@@ -1,7 +1,9 @@
 //! GetObject and HeadObject: conditions, ranges, and the bytes.
 
 use super::{bucket, matches, quoted};
-use crate::described::{refuse, show_checksum};
+use crate::checksum::Checksum;
+use crate::described::show_checksum;
+use crate::encryption::{customer_key, not_said_again};
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::records::Object;
@@ -44,12 +46,11 @@ macro_rules! shown {
             tag_count: (!object.tags.is_empty()).then_some(object.tags.len() as i32),
             ..Default::default()
         };
-        if let Some(checksum) = &object.checksum
+        if let Some(checksum) = checksum_of(object, span, $input.part_number)
             && $input.checksum_mode.as_deref() == Some("ENABLED")
-            && !span.part
         {
             show_checksum!(answer, checksum);
-            answer.checksum_type = Some(checksum.kind().to_owned());
+            answer.checksum_type = object.checksum.as_ref().map(|checksum| checksum.kind().to_owned());
         }
         answer
     }};
@@ -57,12 +58,9 @@ macro_rules! shown {
 
 async fn get_object(cx: &Cx, input: GetObjectRequest) -> Result<GetObjectResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    let overridden = [&input.response_cache_control, &input.response_content_type, &input.response_content_disposition];
-    if overridden.iter().any(|given| given.is_some()) && is_unsigned(cx) {
-        let text = "Request specific response headers cannot be used for anonymous GET requests.";
-        return Err(errors::invalid_request(text));
-    }
-    refuse(&[("SSECustomerAlgorithm", input.sse_customer_algorithm.is_some())])?;
+    check_overridden!(cx, input);
+    not_said_again(cx)?;
+    customer_key!(input).of_a_read()?;
     let object = versions::find(cx.store(), &bucket.name, &input.key, input.version_id.as_deref())?;
     Conditions {
         if_match: input.if_match.as_deref(),
@@ -71,7 +69,8 @@ async fn get_object(cx: &Cx, input: GetObjectRequest) -> Result<GetObjectRespons
         unmodified_since: input.if_unmodified_since,
     }
     .check(&object)?;
-    let span = Span::of(&object, input.range.as_deref(), input.part_number)?;
+    let range = input.range.as_deref().filter(|_| is_still_it(cx, &object));
+    let span = Span::of(&object, range, input.part_number)?;
     let mut answer = shown!(GetObjectResponse, bucket, input, &object, &span);
     let bytes = cx.part::<ObjectFiles>()?.read(&object.pieces, span.from, span.to).await?;
     match cx.streams() {
@@ -90,7 +89,9 @@ async fn get_object(cx: &Cx, input: GetObjectRequest) -> Result<GetObjectRespons
 
 async fn head_object(cx: &Cx, input: HeadObjectRequest) -> Result<HeadObjectResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    refuse(&[("SSECustomerAlgorithm", input.sse_customer_algorithm.is_some())])?;
+    check_overridden!(cx, input);
+    not_said_again(cx)?;
+    customer_key!(input).of_a_read()?;
     let object = versions::find(cx.store(), &bucket.name, &input.key, input.version_id.as_deref())?;
     Conditions {
         if_match: input.if_match.as_deref(),
@@ -99,8 +100,59 @@ async fn head_object(cx: &Cx, input: HeadObjectRequest) -> Result<HeadObjectResp
         unmodified_since: input.if_unmodified_since,
     }
     .check(&object)?;
-    let span = Span::of(&object, input.range.as_deref(), input.part_number)?;
+    let range = input.range.as_deref().filter(|_| is_still_it(cx, &object));
+    let span = Span::of(&object, range, input.part_number)?;
     Ok(shown!(HeadObjectResponse, bucket, input, &object, &span))
+}
+
+/// The headers of the answer that a request asks for: such as HTTP can have, and not from anybody.
+macro_rules! check_overridden {
+    ($cx:expr, $input:expr) => {
+        check_headers(
+            $cx,
+            [
+                ("response-cache-control", &$input.response_cache_control),
+                ("response-content-disposition", &$input.response_content_disposition),
+                ("response-content-encoding", &$input.response_content_encoding),
+                ("response-content-language", &$input.response_content_language),
+                ("response-content-type", &$input.response_content_type),
+            ],
+        )?
+    };
+}
+use check_overridden;
+
+fn check_headers(cx: &Cx, asked: [(&'static str, &Option<String>); 5]) -> Result<(), Error> {
+    for (name, value) in asked.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+        if is_unsigned(cx) {
+            let text = "Request specific response headers cannot be used for anonymous GET requests.";
+            return Err(errors::invalid_request(text));
+        }
+        if value.chars().any(|c| c > '\u{ff}' || (c.is_control() && c != '\t')) {
+            let text = "Header value cannot be represented using ISO-8859-1.";
+            return Err(errors::invalid_argument(name, value, text));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the object is still the one that a range is asked of (`If-Range`, RFC 9110): if not, all of it is
+/// answered. S3's model does not name the header.
+fn is_still_it(cx: &Cx, object: &Object) -> bool {
+    let Some(wanted) = cx.streams().and_then(|said| said.header("if-range")) else { return true };
+    match Timestamp::parse(wanted) {
+        Ok(time) => time.epoch_seconds() == object.modified.epoch_seconds(),
+        // A weak tag does not vouch for bytes.
+        Err(_) => wanted == quoted(&object.etag),
+    }
+}
+
+/// The checksum of what is answered: of all the object, or of the part that was asked for by its number.
+fn checksum_of<'o>(object: &'o Object, span: &Span, part: Option<i32>) -> Option<&'o Checksum> {
+    match part.and_then(|number| usize::try_from(number - 1).ok()) {
+        Some(at) if object.parts > 0 => object.made_of.get(at)?.checksum.as_ref(),
+        _ => object.checksum.as_ref().filter(|_| span.from == 0 && span.to == object.size),
+    }
 }
 
 fn is_unsigned(cx: &Cx) -> bool {
@@ -156,7 +208,7 @@ impl Span {
             let at = at.ok_or_else(|| errors::invalid_part_number(number, object.parts.max(1)))?;
             let size = |pieces: &[crate::records::Piece]| pieces.iter().map(|piece| piece.size).sum::<u64>();
             let (from, to) = (size(&object.pieces[..at]), size(&object.pieces[..=at]));
-            return Ok(Self { from, to, part: object.parts > 0 && from < to });
+            return Ok(Self { from, to, part: from < to });
         }
         let whole = Self { from: 0, to: object.size, part: false };
         match range {

@@ -18,6 +18,16 @@ pub const OPERATIONS: &[Operation] = &[
 const PLAIN: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b'*');
 
+/// A key as a URL has it.
+pub fn plain_url(key: &str) -> String {
+    utf8_percent_encode(key, PLAIN).to_string()
+}
+
+/// A delimiter that is one: an empty one is none, and not told.
+pub fn delimiter(asked: &Option<String>) -> Option<&str> {
+    asked.as_deref().filter(|delimiter| !delimiter.is_empty())
+}
+
 /// What a listing is asked for.
 #[derive(Default)]
 pub struct Asked<'a> {
@@ -83,12 +93,13 @@ impl Encoding {
 }
 
 /// `max-keys` and its kin: never more than a thousand.
-pub fn most(name: &str, asked: Option<i32>) -> Result<usize, Error> {
+pub fn most(name: &'static str, asked: Option<i32>) -> Result<usize, Error> {
     match asked {
         None => Ok(1000),
         Some(n) => usize::try_from(n).map(|n| n.min(1000)).map_err(|_| {
-            let text = "Argument maxKeys must be an integer between 0 and 2147483647";
-            errors::invalid_argument(name, &n.to_string(), text)
+            // One of them under another name than the caller gave it.
+            let text = crate::words::not_a_count(if name == "max-keys" { "maxKeys" } else { name });
+            errors::invalid_argument(name, &n.to_string(), &text)
         }),
     }
 }
@@ -127,7 +138,7 @@ async fn list_objects(cx: &Cx, input: ListObjectsRequest) -> Result<ListObjectsR
         contents: contents(&page, &encoding, Some(owner(&bucket.owner))),
         name: Some(bucket.name.clone()),
         prefix: Some(encoding.of(asked.prefix)),
-        delimiter: input.delimiter.as_deref().map(|delimiter| encoding.of(delimiter)),
+        delimiter: delimiter(&input.delimiter).map(|delimiter| encoding.of(delimiter)),
         max_keys: Some(most as i32),
         common_prefixes: encoding.prefixes(&page.prefixes),
         encoding_type: input.encoding_type,
@@ -159,14 +170,14 @@ async fn list_objects_v2(cx: &Cx, input: ListObjectsV2Request) -> Result<ListObj
         contents: contents(&page, &encoding, owned),
         name: Some(bucket.name.clone()),
         prefix: Some(encoding.of(asked.prefix)),
-        delimiter: input.delimiter.as_deref().map(|delimiter| encoding.of(delimiter)),
+        delimiter: delimiter(&input.delimiter).map(|delimiter| encoding.of(delimiter)),
         max_keys: Some(most as i32),
         common_prefixes: encoding.prefixes(&page.prefixes),
         encoding_type: input.encoding_type.clone(),
         key_count: Some((page.entries.len() + page.prefixes.len()) as i32),
         continuation_token: input.continuation_token,
         next_continuation_token: page.next.map(|next| URL_SAFE_NO_PAD.encode(format!("k1:{next}"))),
-        start_after: input.start_after.as_deref().map(|after| encoding.of(after)),
+        start_after: input.start_after.as_deref().filter(|_| token.is_none()).map(|after| encoding.of(after)),
         request_charged: None,
     })
 }

@@ -1,5 +1,6 @@
 //! The operations, by what they are about, and what they share.
 
+pub mod accepted;
 pub mod access;
 pub mod attributes;
 pub mod bucket;
@@ -16,9 +17,9 @@ pub mod tags;
 pub mod versions;
 
 use crate::errors;
-use crate::records::{Bucket, Object, all_buckets, within};
+use crate::records::{Bucket, NULL, Object, all_buckets, within};
 use kiln_s3_shapes::Owner;
-use kiln_service_kit::{Cx, Error, Tx};
+use kiln_service_kit::{Cx, Error, Tx, regions};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -28,7 +29,10 @@ const LONGEST_KEY: usize = 1024;
 /// The bucket of that name, if the caller's account has it and the request came to its region.
 pub fn bucket(cx: &Cx, name: &str, expected_owner: Option<&String>) -> Result<Arc<Bucket>, Error> {
     let found = cx.store().get::<Bucket>(&all_buckets(), name)?;
-    let bucket = found.ok_or_else(|| errors::no_such_bucket(name))?;
+    let Some(bucket) = found else {
+        check_region(cx)?;
+        return Err(errors::no_such_bucket(name));
+    };
     // There are no bucket policies and no lists: another account's bucket is closed.
     if bucket.owner != cx.account() || expected_owner.is_some_and(|expected| *expected != bucket.owner) {
         return Err(errors::access_denied());
@@ -40,6 +44,21 @@ pub fn bucket(cx: &Cx, name: &str, expected_owner: Option<&String>) -> Result<Ar
         return Err(errors::wrong_region(cx.region(), &bucket.region));
     }
     Ok(bucket)
+}
+
+/// Refuses a signature for a region that is none (s3cmd's `US`): clients read the right one and ask again.
+pub fn check_region(cx: &Cx) -> Result<(), Error> {
+    match cx.region() {
+        // A URL of version 2 of the signature names none.
+        "" => Ok(()),
+        asked if regions::region(asked).is_some() => Ok(()),
+        asked => Err(errors::wrong_region(asked, &cx.platform().home().region)),
+    }
+}
+
+/// `arn:aws:s3:::bucket`, or of a key in it.
+pub fn bucket_arn(cx: &Cx, resource: &str) -> String {
+    format!("arn:{}:s3:::{resource}", cx.partition())
 }
 
 /// A key fit to be stored under.
@@ -69,10 +88,41 @@ pub fn check_write(
         }
         _ => {}
     }
-    match (if_none_match.map(String::as_str), &there) {
-        (Some("*"), Some(_)) => Err(errors::precondition_failed("If-None-Match")),
-        (Some("*") | None, _) => Ok(()),
-        (Some(_), _) => Err(Error::not_built("s3: If-None-Match with anything but * when writing")),
+    match (if_none_match, &there) {
+        (Some(_), Some(_)) => Err(errors::precondition_failed("If-None-Match")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the conditions of a write are ones that S3 takes: a tag that must be there, or nothing at all.
+pub fn check_conditions(if_match: Option<&String>, if_none_match: Option<&String>) -> Result<(), Error> {
+    let other = |name: &str| {
+        Err(errors::not_taken(name, &format!("We don't accept the provided value of {name} header for this API")))
+    };
+    match (if_match.map(String::as_str), if_none_match.map(String::as_str)) {
+        (Some(_), Some(_)) => Err(errors::not_taken(
+            "If-Match,If-None-Match",
+            "Multiple conditional request headers present in the request",
+        )),
+        (Some("*"), None) => other("If-Match"),
+        (None, Some(tag)) if tag != "*" => other("If-None-Match"),
+        _ => Ok(()),
+    }
+}
+
+/// The version that a write made, as its answer tells it: `null`, which a bucket that suspends versions
+/// makes, is not told.
+pub fn told_version(version: Option<String>) -> Option<String> {
+    version.filter(|version| version != NULL)
+}
+
+/// Where the caller finds a thing of a bucket: the address they came by, with its port.
+pub fn address(cx: &Cx, bucket: &str, key: &str) -> String {
+    let host = cx.request_host().unwrap_or("s3.localhost");
+    let key = list::plain_url(key);
+    match host.strip_prefix(bucket).is_some_and(|rest| rest.starts_with('.')) {
+        true => format!("http://{host}/{key}"),
+        false => format!("http://{host}/{bucket}/{key}"),
     }
 }
 

@@ -4,12 +4,14 @@ use super::list::{Asked, Encoding, list, most};
 use super::{bucket, check_key, owner, quoted, still_there};
 use crate::checksum::Algorithm;
 use crate::described::{check_settings, described, refuse, show_checksum};
+use crate::encryption::{customer_key, not_said_again, source_key};
 use crate::errors;
 use crate::files::ObjectFiles;
+use crate::integrity::Promised;
 use crate::operations::copy::{Source, find_source};
 use crate::operations::get::{Conditions, Span};
-use crate::receive::{self, LARGEST, Promised, Received, promised};
-use crate::records::{Bucket, Part as PartRecord, Upload, part_id, within};
+use crate::receive::{self, LARGEST, Received, given_checksum};
+use crate::records::{Bucket, NULL, Part as PartRecord, Upload, part_id, within};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Store, operation};
 use std::sync::Arc;
@@ -108,21 +110,21 @@ fn check_number(number: i32) -> Result<(), Error> {
 async fn upload_part(cx: &Cx, input: UploadPartRequest) -> Result<UploadPartResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     check_number(input.part_number)?;
-    refuse(&[("SSECustomerAlgorithm", input.sse_customer_algorithm.is_some())])?;
+    not_said_again(cx)?;
+    customer_key!(input).refuse(None)?;
     let upload = upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
-    let checksum = promised!(input);
-    if let (Some(given), Some(wanted)) = (&checksum, upload.algorithm)
-        && given.algorithm != wanted
+    let promised = Promised::of_call(cx, input.content_md5.as_deref(), given_checksum!(input))?;
+    if let (Some(given), Some(wanted)) = (promised.algorithm(), upload.algorithm)
+        && given != wanted
     {
         let text = format!(
             "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
             wanted.name().to_ascii_lowercase(),
-            given.algorithm.name().to_ascii_lowercase()
+            given.name().to_ascii_lowercase()
         );
         return Err(errors::invalid_request(&text));
     }
-    let wanted = Promised { md5: input.content_md5.clone(), checksum, algorithm: upload.algorithm };
-    let received = receive::receive(cx, receive::body(cx, input.body), wanted).await?;
+    let received = receive::receive(cx, receive::body(cx, input.body), promised, upload.algorithm).await?;
     let part = keep_part(cx, &bucket, &input.upload_id, input.part_number, received).await?;
     let mut answer = UploadPartResponse {
         e_tag: Some(quoted(&part.etag)),
@@ -171,10 +173,9 @@ async fn keep_part(
 async fn upload_part_copy(cx: &Cx, input: UploadPartCopyRequest) -> Result<UploadPartCopyResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     check_number(input.part_number)?;
-    refuse(&[
-        ("SSECustomerAlgorithm", input.sse_customer_algorithm.is_some()),
-        ("CopySourceSSECustomerAlgorithm", input.copy_source_sse_customer_algorithm.is_some()),
-    ])?;
+    not_said_again(cx)?;
+    customer_key!(input).refuse(None)?;
+    source_key!(input).of_a_read()?;
     let upload = upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
     let conditions = Conditions {
         if_match: input.copy_source_if_match.as_deref(),
@@ -186,17 +187,13 @@ async fn upload_part_copy(cx: &Cx, input: UploadPartCopyRequest) -> Result<Uploa
     let Source { object, version, .. } = find_source(cx, &input.copy_source, expected, conditions)?;
     let span = match input.copy_source_range.as_deref() {
         None => Span { from: 0, to: object.size, part: false },
-        Some(range) => Span::within(range, object.size)?.ok_or_else(|| {
-            let text = "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy";
-            errors::invalid_argument("x-amz-copy-source-range", range, text)
-        })?,
+        Some(range) => source_span(range, object.size)?,
     };
     if span.to - span.from > LARGEST {
         return Err(errors::too_large(LARGEST));
     }
     let bytes = cx.part::<ObjectFiles>()?.read(&object.pieces, span.from, span.to).await?;
-    let wanted = Promised { algorithm: upload.algorithm, ..Default::default() };
-    let received = receive::receive(cx, bytes, wanted).await?;
+    let received = receive::receive(cx, bytes, Promised::default(), upload.algorithm).await?;
     let part = keep_part(cx, &bucket, &input.upload_id, input.part_number, received).await?;
     let mut result =
         CopyPartResult { e_tag: Some(quoted(&part.etag)), last_modified: Some(part.modified), ..Default::default() };
@@ -204,11 +201,25 @@ async fn upload_part_copy(cx: &Cx, input: UploadPartCopyRequest) -> Result<Uploa
         show_checksum!(result, checksum);
     }
     Ok(UploadPartCopyResponse {
-        copy_source_version_id: version,
+        copy_source_version_id: version.filter(|version| version != NULL),
         copy_part_result: Some(result),
         server_side_encryption: Some("AES256".to_owned()),
         ..Default::default()
     })
+}
+
+/// The bytes of a source that a part is made of: all that are asked for must be there.
+fn source_span(range: &str, size: u64) -> Result<Span, Error> {
+    let bad = |text: &str| errors::invalid_argument("x-amz-copy-source-range", range, text);
+    let ends = range.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
+    let ends = ends.and_then(|(first, last)| Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?)));
+    match ends.filter(|(first, last)| first <= last) {
+        Some((first, last)) if last < size => Ok(Span { from: first, to: last + 1, part: true }),
+        Some(_) => Err(bad(&format!("Range specified is not valid for source object of size: {size}"))),
+        None => Err(bad(
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy",
+        )),
+    }
 }
 
 async fn abort_multipart_upload(
@@ -240,7 +251,12 @@ async fn abort_multipart_upload(
 async fn list_parts(cx: &Cx, input: ListPartsRequest) -> Result<ListPartsResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     let upload = upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
-    let (after, most) = (input.part_number_marker.unwrap_or(0), most("max-parts", input.max_parts)?);
+    let after = input.part_number_marker.unwrap_or(0);
+    if after < 0 {
+        let text = crate::words::not_a_count("part-number-marker");
+        return Err(errors::invalid_argument("part-number-marker", &after.to_string(), &text));
+    }
+    let most = most("max-parts", input.max_parts)?;
     let rows = cx.store().list::<PartRecord>(&within(&bucket.name))?;
     let mut all: Vec<_> = parts_of(rows, &input.upload_id).into_iter().filter(|(number, _)| *number > after).collect();
     let more = all.len() > most;
@@ -322,7 +338,7 @@ async fn list_multipart_uploads(
         upload_id_marker: Some(input.upload_id_marker.clone().unwrap_or_default()),
         next_key_marker: page.next.as_deref().map(|next| encoding.of(next)),
         prefix: Some(encoding.of(asked.prefix)),
-        delimiter: input.delimiter.as_deref().map(|delimiter| encoding.of(delimiter)),
+        delimiter: super::list::delimiter(&input.delimiter).map(|delimiter| encoding.of(delimiter)),
         next_upload_id_marker: last_upload.map(|(_, (id, _))| id.to_string()),
         max_uploads: Some(most as i32),
         is_truncated: Some(page.next.is_some()),

@@ -1,10 +1,11 @@
 //! PutObject: the bytes to a file, then the record.
 
-use super::{bucket, check_key, check_write, quoted, still_there};
+use super::{bucket, check_conditions, check_key, check_write, quoted, still_there, told_version};
 use crate::checksum::Algorithm;
 use crate::described::{check_settings, described, refuse, show_checksum};
 use crate::files::ObjectFiles;
-use crate::receive::{self, Promised, promised};
+use crate::integrity::Promised;
+use crate::receive::{self, given_checksum};
 use crate::records::Object;
 use crate::versions;
 use kiln_s3_shapes::*;
@@ -16,15 +17,13 @@ async fn put_object(cx: &Cx, input: PutObjectRequest) -> Result<PutObjectRespons
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     check_key(&input.key)?;
     check_settings!(input);
+    check_conditions(input.if_match.as_ref(), input.if_none_match.as_ref())?;
     refuse(&[("WriteOffsetBytes", input.write_offset_bytes.is_some())])?;
     let tags = super::tags::from_header(input.tagging.as_deref())?;
-    let wanted = Promised {
-        md5: input.content_md5.clone(),
-        checksum: promised!(input),
-        algorithm: input.checksum_algorithm.as_deref().and_then(Algorithm::named),
-    };
+    let promised = Promised::of_call(cx, input.content_md5.as_deref(), given_checksum!(input))?;
+    let otherwise = input.checksum_algorithm.as_deref().and_then(Algorithm::named);
     let described = described!(input);
-    let received = receive::receive(cx, receive::body(cx, input.body), wanted).await?;
+    let received = receive::receive(cx, receive::body(cx, input.body), promised, otherwise).await?;
     let object = Object {
         size: received.piece.size,
         etag: hex::encode(received.md5),
@@ -35,6 +34,8 @@ async fn put_object(cx: &Cx, input: PutObjectRequest) -> Result<PutObjectRespons
         checksum: Some(received.checksum.clone()),
         tags,
         place: Default::default(),
+        upload: None,
+        made_of: vec![],
     };
     let mut answer = PutObjectResponse {
         e_tag: Some(quoted(&object.etag)),
@@ -53,6 +54,6 @@ async fn put_object(cx: &Cx, input: PutObjectRequest) -> Result<PutObjectRespons
         .await?;
     received.staged.keep();
     cx.part::<ObjectFiles>()?.remove(&changed.unused).await;
-    answer.version_id = changed.version;
+    answer.version_id = told_version(changed.version);
     Ok(answer)
 }

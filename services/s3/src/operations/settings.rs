@@ -47,7 +47,7 @@ async fn put_encryption(cx: &Cx, input: PutBucketEncryptionRequest) -> Result<Pu
     let [rule] = &input.server_side_encryption_configuration.rules[..] else { return Err(errors::malformed_xml()) };
     refuse(&[("BlockedEncryptionTypes", rule.blocked_encryption_types.is_some())])?;
     if let Some(by_default) = &rule.apply_server_side_encryption_by_default {
-        crate::described::check_encryption(Some(&by_default.sse_algorithm))?;
+        crate::encryption::check_method(Some(&by_default.sse_algorithm))?;
         if by_default.kms_master_key_id.is_some() {
             let text = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse";
             return Err(errors::invalid_argument("KMSMasterKeyID", "", text));

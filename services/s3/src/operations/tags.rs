@@ -20,21 +20,27 @@ pub const OPERATIONS: &[Operation] = &[
 
 type Tags = BTreeMap<String, String>;
 
-pub const MOST_OF_BUCKET: usize = 50;
+const MOST_OF_BUCKET: usize = 50;
 const MOST_OF_OBJECT: usize = 10;
+
+/// What may stand in a key or a value: letters, digits and white space of any script, and these.
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c))
+}
 
 /// The tags of a list; each key once, and within AWS's lengths.
 pub fn to_map(given: &[Tag], most: usize) -> Result<Tags, Error> {
     let mut tags = Tags::new();
     for tag in given {
-        if tag.key.is_empty() || tag.key.chars().count() > 128 {
-            return Err(errors::invalid_tag("The TagKey you have provided is invalid"));
+        if tag.key.is_empty() || tag.key.chars().count() > 128 || !is_plain(&tag.key) {
+            return Err(errors::invalid_tag("The TagKey you have provided is invalid", &tag.key));
         }
-        if tag.value.chars().count() > 256 {
-            return Err(errors::invalid_tag("The TagValue you have provided is invalid"));
+        if tag.value.chars().count() > 256 || !is_plain(&tag.value) {
+            let refused = errors::invalid_tag("The TagValue you have provided is invalid", &tag.key);
+            return Err(refused.with("TagValue", &tag.value));
         }
         if tags.insert(tag.key.clone(), tag.value.clone()).is_some() {
-            return Err(errors::invalid_tag("Cannot provide multiple Tags with the same key"));
+            return Err(errors::invalid_tag("Cannot provide multiple Tags with the same key", &tag.key));
         }
     }
     let own = tags.keys().filter(|key| !key.starts_with("aws:")).count();
@@ -47,21 +53,37 @@ pub fn to_map(given: &[Tag], most: usize) -> Result<Tags, Error> {
 
 /// The tags of an object in a header: `key=value&key=value`.
 pub fn from_header(header: Option<&str>) -> Result<Tags, Error> {
-    let pairs = form_urlencoded::parse(header.unwrap_or("").as_bytes());
+    let Some(header) = header else { return Ok(Tags::new()) };
+    let text = crate::words::as_utf8(header);
+    let pairs = form_urlencoded::parse(text.as_bytes());
     let tags: Vec<Tag> = pairs.map(|(key, value)| Tag { key: key.into_owned(), value: value.into_owned() }).collect();
+    let twice = tags.iter().enumerate().any(|(at, tag)| tags[..at].iter().any(|before| before.key == tag.key));
+    if twice {
+        let text = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.";
+        return Err(errors::invalid_argument("x-amz-tagging", header, text));
+    }
     object_tags(&tags)
 }
 
 fn object_tags(given: &[Tag]) -> Result<Tags, Error> {
-    let tags = to_map(given, MOST_OF_OBJECT)?;
-    no_system_tags(&tags)?;
-    Ok(tags)
+    match given.iter().find(|tag| is_system(&tag.key)) {
+        Some(tag) => Err(errors::invalid_tag("Your TagKey cannot be prefixed with aws:", &tag.key)),
+        None => to_map(given, MOST_OF_OBJECT),
+    }
 }
 
-fn no_system_tags(tags: &Tags) -> Result<(), Error> {
-    match tags.keys().any(|key| key.to_ascii_lowercase().starts_with("aws:")) {
-        true => Err(errors::invalid_tag("System tags cannot be added/updated by requester")),
-        false => Ok(()),
+fn is_system(key: &str) -> bool {
+    key.to_ascii_lowercase().starts_with("aws:")
+}
+
+/// The tags that a bucket is made with. CloudFormation's own are set by nobody else.
+pub fn of_new_bucket(cx: &Cx, given: &[Tag]) -> Result<Tags, Error> {
+    match given.iter().find(|tag| is_system(&tag.key)).filter(|_| cx.source_ip().is_some()) {
+        Some(tag) => {
+            let text = "User-defined tag keys can't start with \"aws:\". This prefix is reserved for system tags. Remove \"aws:\" from your tag keys and try again.";
+            Err(errors::invalid_tag(text, &tag.key))
+        }
+        None => to_map(given, MOST_OF_BUCKET),
     }
 }
 
@@ -102,12 +124,12 @@ async fn set_bucket_tags(cx: &Cx, bucket: &Bucket, mut tags: Tags) -> Result<(),
             let found: Arc<Bucket> = found.ok_or_else(|| errors::no_such_bucket(&bucket.name))?;
             let mut found = Bucket::clone(&found);
             if from_outside {
-                let system = |key: &String| key.to_ascii_lowercase().starts_with("aws:");
                 // Sent back as they were read they change nothing.
-                if tags.iter().any(|(key, value)| system(key) && found.tags.get(key) != Some(value)) {
-                    return Err(errors::invalid_tag("System tags cannot be added/updated by requester"));
+                let changed = tags.iter().find(|(key, value)| is_system(key) && found.tags.get(*key) != Some(*value));
+                if let Some((key, _)) = changed {
+                    return Err(errors::invalid_tag("System tags cannot be added/updated by requester", key));
                 }
-                tags.extend(found.tags.iter().filter(|(key, _)| system(key)).map(|(k, v)| (k.clone(), v.clone())));
+                tags.extend(found.tags.iter().filter(|(key, _)| is_system(key)).map(|(k, v)| (k.clone(), v.clone())));
             }
             found.tags = tags;
             tx.put(&all_buckets(), &bucket.name, found)?;

@@ -22,7 +22,7 @@ async fn get_bucket_versioning(
 ) -> Result<GetBucketVersioningResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     let status = bucket.versioning.map(|versioning| versioning.name().to_owned());
-    Ok(GetBucketVersioningResponse { status, ..Default::default() })
+    Ok(GetBucketVersioningResponse { status, mfa_delete: bucket.said.mfa_delete.then(|| "Disabled".to_owned()) })
 }
 
 /// Once on, versions can be suspended, not undone.
@@ -43,6 +43,7 @@ async fn put_bucket_versioning(
     };
     change(cx, &bucket.name, |bucket| {
         bucket.versioning = Some(versioning);
+        bucket.said.mfa_delete |= wanted.mfa_delete.is_some();
         Ok(())
     })
     .await?;
@@ -68,7 +69,7 @@ async fn list_object_versions(cx: &Cx, input: ListObjectVersionsRequest) -> Resu
         version_id_marker: Some(after_version.unwrap_or("").to_owned()),
         name: Some(bucket.name.clone()),
         prefix: Some(encoding.of(prefix)),
-        delimiter: input.delimiter.as_deref().map(|delimiter| encoding.of(delimiter)),
+        delimiter: super::list::delimiter(&input.delimiter).map(|delimiter| encoding.of(delimiter)),
         max_keys: Some(most as i32),
         encoding_type: input.encoding_type.clone(),
         ..Default::default()

@@ -3,6 +3,8 @@
 //! A bucket that an earlier try made is told by its `aws:cloudformation:*` tags: one of the same name
 //! without them was there before, and creation fails.
 
+use super::holds;
+use crate::operations::bucket_arn;
 use async_trait::async_trait;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
@@ -10,16 +12,6 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 pub struct Bucket;
-
-/// Properties that are carried out; others are refused by name.
-const BUILT: [&str; 6] = [
-    "BucketName",
-    "Tags",
-    "VersioningConfiguration",
-    "PublicAccessBlockConfiguration",
-    "OwnershipControls",
-    "BucketEncryption",
-];
 
 #[async_trait]
 impl ResourceType for Bucket {
@@ -82,8 +74,11 @@ impl ResourceType for Bucket {
         cx.call(HeadBucketRequest { bucket: physical_id.to_owned(), ..Default::default() }).await?;
         let region = cx.region();
         let all = [
-            ("Arn", format!("arn:aws:s3:::{physical_id}")),
+            ("Arn", bucket_arn(cx, physical_id)),
             ("DomainName", format!("{physical_id}.s3.localhost")),
+            ("DualStackDomainName", format!("{physical_id}.s3.dualstack.{region}.localhost")),
+            // As AWS gives it of every bucket; that no website is there is what is told at the address.
+            ("WebsiteURL", format!("http://{physical_id}.s3-website-{region}.localhost")),
             ("RegionalDomainName", format!("{physical_id}.s3.{region}.localhost")),
         ];
         Ok(all.into_iter().map(|(name, value)| (name.to_owned(), Json::String(value))).collect())
@@ -101,8 +96,10 @@ async fn tags_of(cx: &Cx, name: &str) -> Result<Option<Vec<Tag>>, Error> {
     }
 }
 
-/// Sets what the template says of versions and of public access.
+/// Sets what the template says of versions, public access and encryption.
 async fn settings(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Result<(), Error> {
+    encryption(cx, bucket, request).await?;
+    acceleration(cx, bucket, request).await?;
     let wanted = request.properties.pointer("/VersioningConfiguration/Status").and_then(Json::as_str);
     let asked = GetBucketVersioningRequest { bucket: bucket.to_owned(), ..Default::default() };
     let now = cx.call(asked).await?.status;
@@ -138,28 +135,54 @@ fn tags(request: &ResourceRequest) -> Vec<Tag> {
     request.all_tags().into_iter().map(|(key, value)| Tag { key, value }).collect()
 }
 
-/// Refuses what is not built. Of the settings that cannot be changed, those that say what holds anyway
-/// are taken.
+/// Refuses what is not built.
 fn check(request: &ResourceRequest) -> Result<(), Error> {
-    let Json::Object(properties) = &request.properties else { return Ok(()) };
-    let refused = |what: &str| Err(Error::not_built(format!("AWS::S3::Bucket {what}")));
-    if let Some(other) = properties.keys().find(|name| !BUILT.contains(&name.as_str())) {
-        return refused(other);
-    }
-    let all = |value: Option<&Json>, pointer: &str, wanted: &str| {
-        value
-            .and_then(Json::as_array)
-            .into_iter()
-            .flatten()
-            .all(|rule| rule.pointer(pointer).and_then(Json::as_str) == Some(wanted))
-    };
-    let rules = request.properties.pointer("/OwnershipControls/Rules");
-    if !all(rules, "/ObjectOwnership", "BucketOwnerEnforced") {
-        return refused("OwnershipControls other than BucketOwnerEnforced");
-    }
+    holds::check(&request.properties)?;
     let rules = request.properties.pointer("/BucketEncryption/ServerSideEncryptionConfiguration");
-    if !all(rules, "/ServerSideEncryptionByDefault/SSEAlgorithm", "AES256") {
-        return refused("BucketEncryption other than AES256");
+    let methods = rules.and_then(Json::as_array).into_iter().flatten();
+    let other = methods
+        .filter_map(|rule| rule.pointer("/ServerSideEncryptionByDefault/SSEAlgorithm").and_then(Json::as_str))
+        .find(|method| *method != "AES256");
+    match other {
+        Some(_) => Err(Error::not_built("AWS::S3::Bucket BucketEncryption other than AES256")),
+        None => Ok(()),
     }
+}
+
+/// Sets the encryption that the template names, which is what every object has, and whether with a bucket key.
+async fn encryption(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Result<(), Error> {
+    let rule = "/BucketEncryption/ServerSideEncryptionConfiguration/0";
+    let Some(rule) = request.properties.pointer(rule) else {
+        if request.previous.pointer(rule).is_some() {
+            cx.call(DeleteBucketEncryptionRequest { bucket: bucket.to_owned(), ..Default::default() }).await?;
+        }
+        return Ok(());
+    };
+    let by_default = ServerSideEncryptionByDefault { sse_algorithm: "AES256".to_owned(), kms_master_key_id: None };
+    let key = rule.get("BucketKeyEnabled");
+    let rule = ServerSideEncryptionRule {
+        apply_server_side_encryption_by_default: Some(by_default),
+        bucket_key_enabled: key.map(|key| key.as_bool() == Some(true) || key == "true"),
+        ..Default::default()
+    };
+    cx.call(PutBucketEncryptionRequest {
+        bucket: bucket.to_owned(),
+        server_side_encryption_configuration: ServerSideEncryptionConfiguration { rules: vec![rule] },
+        ..Default::default()
+    })
+    .await?;
+    Ok(())
+}
+
+/// `Suspended` is what holds; anything else is refused by the operation.
+async fn acceleration(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Result<(), Error> {
+    let status = request.properties.pointer("/AccelerateConfiguration/AccelerationStatus").and_then(Json::as_str);
+    let Some(status) = status else { return Ok(()) };
+    cx.call(PutBucketAccelerateConfigurationRequest {
+        bucket: bucket.to_owned(),
+        accelerate_configuration: AccelerateConfiguration { status: Some(status.to_owned()) },
+        ..Default::default()
+    })
+    .await?;
     Ok(())
 }

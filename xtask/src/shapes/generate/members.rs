@@ -28,7 +28,16 @@ impl Generator<'_> {
                 && (quirk.required || shape.required.contains(name));
             let ty = self.field_type(shape_name, member, target, required, &quirk)?;
             let payload = shape.payload.as_ref() == Some(name);
-            let any_text = quirk.no_pattern.then(|| Shape { pattern: None, ..target.clone() });
+            let any_text = (quirk.no_pattern || quirk.any_value).then(|| {
+                let mut freed = target.clone();
+                if quirk.no_pattern {
+                    freed.pattern = None;
+                }
+                if quirk.any_value {
+                    freed.one_of = Default::default();
+                }
+                freed
+            });
             let mut table = self.table(name, member, any_text.as_ref().unwrap_or(target), input, required, payload)?;
             if quirk.keeps_empty {
                 table.push_str(".keeps_empty()");

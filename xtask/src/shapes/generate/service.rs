@@ -51,7 +51,7 @@ impl Generator<'_> {
                 "    {name:?}: {name}Request => {name}Response, {:?} {:?} {}, [{}];\n",
                 operation.http.method,
                 operation.http.request_uri,
-                operation.http.response_code.unwrap_or(200),
+                self.quirks.status(&format!("{name}Response")).or(operation.http.response_code).unwrap_or(200),
                 errors.join(", "),
             ));
         }

@@ -1,0 +1,74 @@
+//! Which requests are S3's: those signed for it, those to its host names, and of those that are signed in
+//! another way or not at all, the ones that ask for a path, since all other services are asked at `/`. So
+//! whoever forgot to sign, signs as clients once did, or sends a browser's form is told so by S3.
+
+use super::address::{has_s3_host, website_of};
+use crate::name;
+use http::Method;
+use http::request::Parts;
+use kiln_service_kit::{Platform, Service};
+use std::borrow::Cow;
+
+/// What bodies of other services' calls are, where no signature says whose they are.
+const OTHERS_BODIES: [&str; 4] =
+    ["application/x-www-form-urlencoded", "application/x-amz-", "application/json", "application/cbor"];
+
+/// The service of a request that belongs here.
+pub fn service<'p>(platform: &'p Platform, head: &Parts, host: &str) -> Option<&'p Service> {
+    let s3 = platform.services().iter().find(|service| service.model.name == "s3" && !service.routes.is_empty())?;
+    if head.headers.contains_key("x-amz-target") || head.headers.contains_key("smithy-protocol") {
+        return None;
+    }
+    let is_s3 = match name::scope_service(head) {
+        Some(scope) => scope == s3.model.signing_name,
+        None => has_s3_host(host) || website_of(host).is_some() || is_of_version_2(head) || asks_for_a_path(head),
+    };
+    is_s3.then_some(s3)
+}
+
+/// Version 2 of the signature as only S3 has it: in a URL that names an end, or `Authorization: AWS …`.
+fn is_of_version_2(head: &Parts) -> bool {
+    let has = |name: &str| query_of(head).any(|(key, _)| key == name);
+    match head.headers.get("authorization") {
+        Some(value) => value.as_bytes().starts_with(b"AWS "),
+        None => has("AWSAccessKeyId") && has("Expires"),
+    }
+}
+
+/// Neither signed for a service nor a call of one that takes forms or JSON.
+fn asks_for_a_path(head: &Parts) -> bool {
+    let kind = head.headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    let of_others = OTHERS_BODIES.iter().any(|start| kind.starts_with(start));
+    let named = query_of(head).any(|(key, _)| key == "Action");
+    head.uri.path() != "/" && !named && !(head.method == Method::POST && of_others)
+}
+
+pub fn query_of(head: &Parts) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    form_urlencoded::parse(head.uri.query().unwrap_or("").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_asks_for_a_path_is_told_from_forms_and_json() {
+        let asks = |method: &str, uri: &str, kind: &str| {
+            let request = http::Request::builder().method(method).uri(uri).header("content-type", kind);
+            let (head, ()) = request.body(()).expect("a good request").into_parts();
+            asks_for_a_path(&head)
+        };
+        for method in ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"] {
+            assert!(asks(method, "/docs/key", ""), "{method}");
+            assert!(!asks(method, "/", ""), "{method}");
+            assert!(!asks(method, "/docs?Action=ListUsers", ""), "{method}");
+        }
+        assert!(asks("POST", "/docs", "multipart/form-data; boundary=x"));
+        assert!(asks("PUT", "/docs/key.json", "application/json"), "an object may be of any kind");
+        for kind in
+            ["application/x-www-form-urlencoded; charset=utf-8", "application/json", "application/x-amz-json-1.1"]
+        {
+            assert!(!asks("POST", "/v1/things", kind), "{kind}");
+        }
+    }
+}
