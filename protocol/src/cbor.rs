@@ -266,7 +266,7 @@ fn write(out: &mut Vec<u8>, value: &Value, kind: Kind) {
             }
         }
         (Value::Struct(values), Kind::Struct(shape)) => {
-            let given = || values.iter().zip(shape.members).filter(|(v, _)| !v.is_absent());
+            let given = || values.iter().zip(shape.members).filter(|(v, member)| !member.is_left_out(v));
             write_head(out, 5, given().count() as u64);
             for (value, member) in given() {
                 write_text(out, member.name);

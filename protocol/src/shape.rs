@@ -1,5 +1,7 @@
 //! What a shape is: a static table of members that codecs and the validator walk.
 
+use crate::Value;
+
 /// The kind of a value. Lists, maps and structures point on, so recursion costs nothing.
 #[derive(Clone, Copy)]
 pub enum Kind {
@@ -84,6 +86,8 @@ pub struct Member {
     pub time: TimeFormat,
     /// An idempotency token: clients fill it in, it may be missing on the wire.
     pub token: bool,
+    /// AWS leaves the list or map out of an answer when there is nothing in it.
+    pub omits_empty: bool,
     /// An empty text is a value of its own here, where EC2 takes it for none elsewhere.
     pub keeps_empty: bool,
     /// Never to be logged.
@@ -105,6 +109,7 @@ pub const fn member(name: &'static str) -> Member {
         location: Location::Body,
         time: TimeFormat::Protocol,
         token: false,
+        omits_empty: false,
         keeps_empty: false,
         sensitive: false,
     }
@@ -186,6 +191,10 @@ impl Member {
         self.token = true;
         self
     }
+    pub const fn omits_empty(mut self) -> Self {
+        self.omits_empty = true;
+        self
+    }
     pub const fn keeps_empty(mut self) -> Self {
         self.keeps_empty = true;
         self
@@ -193,6 +202,18 @@ impl Member {
     pub const fn sensitive(mut self) -> Self {
         self.sensitive = true;
         self
+    }
+}
+
+impl Member {
+    /// Whether an answer says nothing of this member.
+    pub(crate) fn is_left_out(&self, value: &Value) -> bool {
+        match value {
+            Value::Absent => true,
+            Value::List(items) => self.omits_empty && items.is_empty(),
+            Value::Map(entries) => self.omits_empty && entries.is_empty(),
+            _ => false,
+        }
     }
 }
 

@@ -91,7 +91,7 @@ impl Serialize for Writer<'_> {
             (Value::Struct(values), Kind::Struct(shape)) => {
                 let mut map = to.serialize_map(None)?;
                 for (value, member) in values.iter().zip(shape.members) {
-                    if !value.is_absent() {
+                    if !member.is_left_out(value) {
                         self.member(&mut map, member, value)?;
                     }
                 }

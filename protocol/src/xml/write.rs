@@ -98,7 +98,7 @@ impl Writer {
         let name = member.element;
         let flat = member.flattened && !self.never_flat;
         match (value, (member.kind)()) {
-            (Value::Absent, _) => {}
+            _ if member.is_left_out(value) => {}
             (Value::List(items), Kind::List(of)) if flat => {
                 for item in items {
                     self.element(name, item, of(), member);

@@ -1,5 +1,5 @@
 use crate::example::{Group, MODEL, full};
-use kiln_protocol::{Error, Protocol, Shape, StructTyped, Value, encode_error, encode_response};
+use kiln_protocol::{Error, Map, Protocol, Shape, StructTyped, Value, encode_error, encode_response, member, shape};
 
 fn answer(protocol: Protocol, value: &Value) -> String {
     let answer = encode_response(protocol, &MODEL, "DescribeGroup", Group::SHAPE, value, "id-1");
@@ -62,4 +62,28 @@ fn errors_in_each_protocol() {
         error(Protocol::Json11),
         r#"{"__type":"No<Such>","message":"it's \"gone\"\u0001","ResourceType":"group"}"#
     );
+}
+
+shape! {
+    pub struct Told {
+        tags: Vec<String> = member("Tags").omits_empty(),
+        labels: Map<String> = member("Labels").omits_empty(),
+        names: Vec<String> = member("Names"),
+    }
+}
+
+#[test]
+fn what_aws_leaves_out_is_left_out() {
+    let answer = |value: &Told, protocol| {
+        let encoded = encode_response(protocol, &MODEL, "Op", Told::SHAPE, &value.to_value(), "r");
+        String::from_utf8_lossy(&encoded.body).into_owned()
+    };
+    let empty = Told::default();
+    for protocol in [Protocol::Query, Protocol::Ec2] {
+        let text = answer(&empty, protocol);
+        assert!(text.contains("<Names/>") && !text.contains("Tags") && !text.contains("Labels"), "{text}");
+    }
+    assert_eq!(answer(&empty, Protocol::Json11), r#"{"Names":[]}"#);
+    let given = Told { tags: vec!["a".into()], ..Told::default() };
+    assert_eq!(answer(&given, Protocol::Json11), r#"{"Tags":["a"],"Names":[]}"#);
 }

@@ -25,6 +25,9 @@ pub struct Quirk {
     /// The service takes what the model's pattern does not.
     #[serde(default)]
     pub no_pattern: bool,
+    /// The list or map is left out of answers when it is empty.
+    #[serde(default)]
+    pub omits_empty: bool,
     /// An empty text is a value of its own (ec2 takes empty parameters for none).
     #[serde(default)]
     pub keeps_empty: bool,

@@ -49,7 +49,7 @@ shape! {
         predicted_capacity: Option<i32> = member("PredictedCapacity"),
         default_cooldown: Option<i32> = member("DefaultCooldown"),
         availability_zones: Vec<String> = member("AvailabilityZones"),
-        availability_zone_ids: Vec<String> = member("AvailabilityZoneIds"),
+        availability_zone_ids: Vec<String> = member("AvailabilityZoneIds").omits_empty(),
         load_balancer_names: Vec<String> = member("LoadBalancerNames"),
         target_group_arns: Vec<String> = member("TargetGroupARNs"),
         health_check_type: Option<String> = member("HealthCheckType"),

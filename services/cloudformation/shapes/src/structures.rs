@@ -111,7 +111,7 @@ shape! {
         replacement: Option<String> = member("Replacement"),
         scope: Vec<String> = member("Scope"),
         resource_drift_status: Option<String> = member("ResourceDriftStatus"),
-        resource_drift_ignored_attributes: Vec<ResourceDriftIgnoredAttribute> = member("ResourceDriftIgnoredAttributes"),
+        resource_drift_ignored_attributes: Vec<ResourceDriftIgnoredAttribute> = member("ResourceDriftIgnoredAttributes").omits_empty(),
         details: Vec<ResourceChangeDetail> = member("Details"),
         change_set_id: Option<String> = member("ChangeSetId"),
         module_info: Option<ModuleInfo> = member("ModuleInfo"),
@@ -152,7 +152,7 @@ shape! {
         resource_identifier: Map<String> = member("ResourceIdentifier").required().min(1).max(256).item_min(1).item_max(2048),
     }
     pub struct RollbackConfiguration {
-        rollback_triggers: Vec<RollbackTrigger> = member("RollbackTriggers").max(5),
+        rollback_triggers: Vec<RollbackTrigger> = member("RollbackTriggers").max(5).omits_empty(),
         monitoring_time_in_minutes: Option<i32> = member("MonitoringTimeInMinutes").min(0).max(180),
     }
     pub struct RollbackTrigger {
@@ -164,7 +164,7 @@ shape! {
         stack_name: Option<String> = member("StackName"),
         change_set_id: Option<String> = member("ChangeSetId"),
         description: Option<String> = member("Description"),
-        parameters: Vec<Parameter> = member("Parameters"),
+        parameters: Vec<Parameter> = member("Parameters").omits_empty(),
         creation_time: Option<Timestamp> = member("CreationTime"),
         deletion_time: Option<Timestamp> = member("DeletionTime"),
         last_updated_time: Option<Timestamp> = member("LastUpdatedTime"),
@@ -175,7 +175,7 @@ shape! {
         notification_arns: Vec<String> = member("NotificationARNs"),
         timeout_in_minutes: Option<i32> = member("TimeoutInMinutes"),
         capabilities: Vec<String> = member("Capabilities"),
-        outputs: Vec<Output> = member("Outputs"),
+        outputs: Vec<Output> = member("Outputs").omits_empty(),
         role_arn: Option<String> = member("RoleARN"),
         tags: Vec<Tag> = member("Tags"),
         enable_termination_protection: Option<bool> = member("EnableTerminationProtection"),
@@ -185,7 +185,7 @@ shape! {
         retain_except_on_create: Option<bool> = member("RetainExceptOnCreate"),
         deletion_mode: Option<String> = member("DeletionMode"),
         detailed_status: Option<String> = member("DetailedStatus"),
-        last_operations: Vec<OperationEntry> = member("LastOperations"),
+        last_operations: Vec<OperationEntry> = member("LastOperations").omits_empty(),
     }
     pub struct StackDriftInformation {
         stack_drift_status: Option<String> = member("StackDriftStatus"),

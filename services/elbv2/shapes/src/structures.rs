@@ -54,7 +54,7 @@ shape! {
         subnet_id: Option<String> = member("SubnetId"),
         outpost_id: Option<String> = member("OutpostId"),
         load_balancer_addresses: Vec<LoadBalancerAddress> = member("LoadBalancerAddresses"),
-        source_nat_ipv6_prefixes: Vec<String> = member("SourceNatIpv6Prefixes"),
+        source_nat_ipv6_prefixes: Vec<String> = member("SourceNatIpv6Prefixes").omits_empty(),
     }
     pub struct CapacityReservationStatus {
         code: Option<String> = member("Code"),
@@ -79,7 +79,7 @@ shape! {
     }
     pub struct HostHeaderConditionConfig {
         values: Vec<String> = member("Values"),
-        regex_values: Vec<String> = member("RegexValues"),
+        regex_values: Vec<String> = member("RegexValues").omits_empty(),
     }
     pub struct HostHeaderRewriteConfig {
         rewrites: Vec<RewriteConfig> = member("Rewrites"),
@@ -87,7 +87,7 @@ shape! {
     pub struct HttpHeaderConditionConfig {
         http_header_name: Option<String> = member("HttpHeaderName"),
         values: Vec<String> = member("Values"),
-        regex_values: Vec<String> = member("RegexValues"),
+        regex_values: Vec<String> = member("RegexValues").omits_empty(),
     }
     pub struct HttpRequestMethodConditionConfig {
         values: Vec<String> = member("Values"),
@@ -114,10 +114,10 @@ shape! {
         load_balancer_arn: Option<String> = member("LoadBalancerArn"),
         port: Option<i32> = member("Port"),
         protocol: Option<String> = member("Protocol"),
-        certificates: Vec<Certificate> = member("Certificates"),
+        certificates: Vec<Certificate> = member("Certificates").omits_empty(),
         ssl_policy: Option<String> = member("SslPolicy"),
         default_actions: Vec<Action> = member("DefaultActions"),
-        alpn_policy: Vec<String> = member("AlpnPolicy"),
+        alpn_policy: Vec<String> = member("AlpnPolicy").omits_empty(),
         mutual_authentication: Option<MutualAuthenticationAttributes> = member("MutualAuthentication"),
     }
     pub struct ListenerAttribute {
@@ -135,7 +135,7 @@ shape! {
         state: Option<LoadBalancerState> = member("State"),
         r#type: Option<String> = member("Type"),
         availability_zones: Vec<AvailabilityZone> = member("AvailabilityZones"),
-        security_groups: Vec<String> = member("SecurityGroups"),
+        security_groups: Vec<String> = member("SecurityGroups").omits_empty(),
         ip_address_type: Option<String> = member("IpAddressType"),
         customer_owned_ipv4_pool: Option<String> = member("CustomerOwnedIpv4Pool"),
         enforce_security_group_inbound_rules_on_private_link_traffic: Option<String> = member("EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"),
@@ -172,7 +172,7 @@ shape! {
     }
     pub struct PathPatternConditionConfig {
         values: Vec<String> = member("Values"),
-        regex_values: Vec<String> = member("RegexValues"),
+        regex_values: Vec<String> = member("RegexValues").omits_empty(),
     }
     pub struct QueryStringConditionConfig {
         values: Vec<QueryStringKeyValuePair> = member("Values"),
@@ -199,7 +199,7 @@ shape! {
         conditions: Vec<RuleCondition> = member("Conditions"),
         actions: Vec<Action> = member("Actions"),
         is_default: Option<bool> = member("IsDefault"),
-        transforms: Vec<RuleTransform> = member("Transforms"),
+        transforms: Vec<RuleTransform> = member("Transforms").omits_empty(),
     }
     pub struct RuleCondition {
         field: Option<String> = member("Field").max(64),
@@ -210,7 +210,7 @@ shape! {
         query_string_config: Option<QueryStringConditionConfig> = member("QueryStringConfig"),
         http_request_method_config: Option<HttpRequestMethodConditionConfig> = member("HttpRequestMethodConfig"),
         source_ip_config: Option<SourceIpConditionConfig> = member("SourceIpConfig"),
-        regex_values: Vec<String> = member("RegexValues"),
+        regex_values: Vec<String> = member("RegexValues").omits_empty(),
     }
     pub struct RulePriorityPair {
         rule_arn: Option<String> = member("RuleArn"),

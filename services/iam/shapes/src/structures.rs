@@ -48,8 +48,8 @@ shape! {
         missing_context_values: Vec<String> = member("MissingContextValues"),
         organizations_decision_detail: Option<OrganizationsDecisionDetail> = member("OrganizationsDecisionDetail"),
         permissions_boundary_decision_detail: Option<PermissionsBoundaryDecisionDetail> = member("PermissionsBoundaryDecisionDetail"),
-        eval_decision_details: Map<String> = member("EvalDecisionDetails"),
-        resource_specific_results: Vec<ResourceSpecificResult> = member("ResourceSpecificResults"),
+        eval_decision_details: Map<String> = member("EvalDecisionDetails").omits_empty(),
+        resource_specific_results: Vec<ResourceSpecificResult> = member("ResourceSpecificResults").omits_empty(),
     }
     pub struct Group {
         path: Option<String> = member("Path"),
@@ -74,7 +74,7 @@ shape! {
         arn: Option<String> = member("Arn"),
         create_date: Option<Timestamp> = member("CreateDate"),
         roles: Vec<Role> = member("Roles"),
-        tags: Vec<Tag> = member("Tags"),
+        tags: Vec<Tag> = member("Tags").omits_empty(),
     }
     pub struct LoginProfile {
         user_name: Option<String> = member("UserName"),
@@ -121,7 +121,7 @@ shape! {
         description: Option<String> = member("Description"),
         create_date: Option<Timestamp> = member("CreateDate"),
         update_date: Option<Timestamp> = member("UpdateDate"),
-        tags: Vec<Tag> = member("Tags"),
+        tags: Option<Vec<Tag>> = member("Tags"),
     }
     pub struct PolicyDetail {
         policy_name: Option<String> = member("PolicyName"),
@@ -167,7 +167,7 @@ shape! {
         description: Option<String> = member("Description"),
         max_session_duration: Option<i32> = member("MaxSessionDuration"),
         permissions_boundary: Option<AttachedPermissionsBoundary> = member("PermissionsBoundary"),
-        tags: Vec<Tag> = member("Tags"),
+        tags: Vec<Tag> = member("Tags").omits_empty(),
         role_last_used: Option<RoleLastUsed> = member("RoleLastUsed"),
     }
     pub struct RoleDetail {
@@ -181,7 +181,7 @@ shape! {
         role_policy_list: Vec<PolicyDetail> = member("RolePolicyList"),
         attached_managed_policies: Vec<AttachedPolicy> = member("AttachedManagedPolicies"),
         permissions_boundary: Option<AttachedPermissionsBoundary> = member("PermissionsBoundary"),
-        tags: Vec<Tag> = member("Tags"),
+        tags: Vec<Tag> = member("Tags").omits_empty(),
         role_last_used: Option<RoleLastUsed> = member("RoleLastUsed"),
     }
     pub struct RoleLastUsed {
@@ -246,7 +246,7 @@ shape! {
         create_date: Option<Timestamp> = member("CreateDate"),
         password_last_used: Option<Timestamp> = member("PasswordLastUsed"),
         permissions_boundary: Option<AttachedPermissionsBoundary> = member("PermissionsBoundary"),
-        tags: Vec<Tag> = member("Tags"),
+        tags: Vec<Tag> = member("Tags").omits_empty(),
     }
     pub struct UserDetail {
         path: Option<String> = member("Path"),
@@ -258,7 +258,7 @@ shape! {
         group_list: Vec<String> = member("GroupList"),
         attached_managed_policies: Vec<AttachedPolicy> = member("AttachedManagedPolicies"),
         permissions_boundary: Option<AttachedPermissionsBoundary> = member("PermissionsBoundary"),
-        tags: Vec<Tag> = member("Tags"),
+        tags: Vec<Tag> = member("Tags").omits_empty(),
     }
     pub struct VirtualMFADevice {
         serial_number: Option<String> = member("SerialNumber"),

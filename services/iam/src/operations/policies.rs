@@ -72,7 +72,7 @@ pub fn shown(policy: &ManagedPolicy, uses: attachments::Uses) -> Policy {
         description: policy.description.clone(),
         create_date: Some(policy.created),
         update_date: Some(policy.updated),
-        tags: tags::shown(&policy.tags),
+        tags: Some(tags::shown(&policy.tags)),
     }
 }
 
@@ -88,6 +88,7 @@ pub fn shown_aws(policy: &Managed, uses: attachments::Uses) -> Policy {
         attachment_count: Some(uses.attached),
         permissions_boundary_usage_count: Some(uses.boundaries),
         is_attachable: Some(true),
+        tags: Some(vec![]),
         ..Default::default()
     }
 }
@@ -111,7 +112,8 @@ async fn create_policy(cx: &Cx, input: CreatePolicyRequest) -> Result<CreatePoli
         name: input.policy_name,
     };
     // Only GetPolicy tells the description.
-    let made = Policy { description: None, ..shown(&policy, attachments::Uses::default()) };
+    let mut made = Policy { description: None, ..shown(&policy, attachments::Uses::default()) };
+    made.tags = made.tags.filter(|tags| !tags.is_empty());
     cx.store()
         .write(|tx| {
             let (scope, key) = (cx.global_scope(), key(&policy.name));
@@ -145,10 +147,10 @@ async fn list_policies(cx: &Cx, input: ListPoliciesRequest) -> Result<ListPolici
     if scope != "AWS" {
         let own = cx.store().list::<ManagedPolicy>(&cx.global_scope())?;
         // Listings leave tags and descriptions out.
-        found.extend(own.iter().map(|(_, p)| Policy { tags: vec![], description: None, ..shown(p, of(&p.arn)) }));
+        found.extend(own.iter().map(|(_, p)| Policy { tags: None, description: None, ..shown(p, of(&p.arn)) }));
     }
     if scope != "Local" {
-        found.extend(kiln_policy::managed::ALL.iter().map(|p| shown_aws(p, of(&p.arn()))));
+        found.extend(kiln_policy::managed::ALL.iter().map(|p| Policy { tags: None, ..shown_aws(p, of(&p.arn())) }));
     }
     let usage = input.policy_usage_filter.as_deref();
     let prefix = input.path_prefix.unwrap_or_else(|| "/".to_owned());

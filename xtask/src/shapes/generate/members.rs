@@ -39,6 +39,9 @@ impl Generator<'_> {
                 freed
             });
             let mut table = self.table(name, member, any_text.as_ref().unwrap_or(target), input, required, payload)?;
+            if quirk.omits_empty {
+                table.push_str(".omits_empty()");
+            }
             if quirk.keeps_empty {
                 table.push_str(".keeps_empty()");
             }

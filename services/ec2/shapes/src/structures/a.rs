@@ -35,7 +35,7 @@ shape! {
         network_interface_id: Option<String> = member("NetworkInterfaceId").element("networkInterfaceId"),
         network_interface_owner_id: Option<String> = member("NetworkInterfaceOwnerId").element("networkInterfaceOwnerId"),
         private_ip_address: Option<String> = member("PrivateIpAddress").element("privateIpAddress"),
-        tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item"),
+        tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item").omits_empty(),
         public_ipv4_pool: Option<String> = member("PublicIpv4Pool").element("publicIpv4Pool"),
         network_border_group: Option<String> = member("NetworkBorderGroup").element("networkBorderGroup"),
         customer_owned_ip: Option<String> = member("CustomerOwnedIp").element("customerOwnedIp"),
@@ -80,8 +80,8 @@ shape! {
         parent_zone_name: Option<String> = member("ParentZoneName").element("parentZoneName"),
         parent_zone_id: Option<String> = member("ParentZoneId").element("parentZoneId"),
         group_long_name: Option<String> = member("GroupLongName").element("groupLongName"),
-        geography: Vec<AvailabilityZoneGeography> = member("Geography").key("GeographySet").element("geographySet").item("item"),
-        sub_geography: Vec<AvailabilityZoneSubGeography> = member("SubGeography").key("SubGeographySet").element("subGeographySet").item("item"),
+        geography: Vec<AvailabilityZoneGeography> = member("Geography").key("GeographySet").element("geographySet").item("item").omits_empty(),
+        sub_geography: Vec<AvailabilityZoneSubGeography> = member("SubGeography").key("SubGeographySet").element("subGeographySet").item("item").omits_empty(),
         state: Option<String> = member("State").key("ZoneState").element("zoneState"),
     }
     pub struct AvailabilityZoneAddress {

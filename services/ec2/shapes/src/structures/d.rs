@@ -31,7 +31,7 @@ shape! {
     }
     pub struct DhcpOptions {
         owner_id: Option<String> = member("OwnerId").element("ownerId"),
-        tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item"),
+        tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item").omits_empty(),
         dhcp_options_id: Option<String> = member("DhcpOptionsId").element("dhcpOptionsId"),
         dhcp_configurations: Vec<DhcpConfiguration> = member("DhcpConfigurations").key("DhcpConfigurationSet").element("dhcpConfigurationSet").item("item"),
     }

@@ -37,7 +37,7 @@ shape! {
         maximum_ebs_attachments: Option<i32> = member("MaximumEbsAttachments").element("maximumEbsAttachments"),
         attachment_limit_type: Option<String> = member("AttachmentLimitType").element("attachmentLimitType"),
         maximum_ebs_cards: Option<i32> = member("MaximumEbsCards").element("maximumEbsCards"),
-        ebs_cards: Vec<EbsCardInfo> = member("EbsCards").key("EbsCardSet").element("ebsCardSet").item("item"),
+        ebs_cards: Vec<EbsCardInfo> = member("EbsCards").key("EbsCardSet").element("ebsCardSet").item("item").omits_empty(),
     }
     pub struct EbsInstanceBlockDevice {
         attach_time: Option<Timestamp> = member("AttachTime").element("attachTime"),

@@ -65,7 +65,7 @@ shape! {
     pub struct ProcessorInfo {
         supported_architectures: Vec<String> = member("SupportedArchitectures").element("supportedArchitectures").item("item"),
         sustained_clock_speed_in_ghz: Option<f64> = member("SustainedClockSpeedInGhz").element("sustainedClockSpeedInGhz"),
-        supported_features: Vec<String> = member("SupportedFeatures").element("supportedFeatures").item("item"),
+        supported_features: Vec<String> = member("SupportedFeatures").element("supportedFeatures").item("item").omits_empty(),
         manufacturer: Option<String> = member("Manufacturer").element("manufacturer"),
     }
     pub struct ProductCode {

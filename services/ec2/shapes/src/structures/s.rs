@@ -14,7 +14,7 @@ shape! {
     pub struct SecurityGroup {
         group_id: Option<String> = member("GroupId").element("groupId"),
         ip_permissions_egress: Vec<IpPermission> = member("IpPermissionsEgress").element("ipPermissionsEgress").item("item"),
-        tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item"),
+        tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item").omits_empty(),
         vpc_id: Option<String> = member("VpcId").element("vpcId"),
         security_group_arn: Option<String> = member("SecurityGroupArn").element("securityGroupArn"),
         owner_id: Option<String> = member("OwnerId").element("ownerId"),
@@ -63,7 +63,7 @@ shape! {
     pub struct Snapshot {
         owner_alias: Option<String> = member("OwnerAlias").element("ownerAlias"),
         outpost_arn: Option<String> = member("OutpostArn").element("outpostArn"),
-        tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item"),
+        tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item").omits_empty(),
         storage_tier: Option<String> = member("StorageTier").element("storageTier"),
         restore_expiry_time: Option<Timestamp> = member("RestoreExpiryTime").element("restoreExpiryTime"),
         sse_type: Option<String> = member("SseType").element("sseType"),
@@ -104,7 +104,7 @@ shape! {
         owner_id: Option<String> = member("OwnerId").element("ownerId"),
         assign_ipv6_address_on_creation: Option<bool> = member("AssignIpv6AddressOnCreation").element("assignIpv6AddressOnCreation"),
         ipv6_cidr_block_association_set: Vec<SubnetIpv6CidrBlockAssociation> = member("Ipv6CidrBlockAssociationSet").element("ipv6CidrBlockAssociationSet").item("item"),
-        tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item"),
+        tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item").omits_empty(),
         subnet_arn: Option<String> = member("SubnetArn").element("subnetArn"),
         outpost_arn: Option<String> = member("OutpostArn").element("outpostArn"),
         enable_dns64: Option<bool> = member("EnableDns64").element("enableDns64"),
