@@ -9,6 +9,9 @@ use std::fmt::Write as _;
 /// More are counted, but not told.
 const MOST_TOLD: usize = 32;
 
+/// Characters of a client token of EC2's.
+const MOST_TOKEN: usize = 64;
+
 /// Bytes of a value that a message shows.
 const MOST_SHOWN: usize = 512;
 
@@ -145,10 +148,21 @@ impl Check {
                 }
                 None | Some(Value::Absent) => {}
                 Some(value) => {
+                    self.token(value, member, &path);
                     self.limits(value, &member.limits, &path, member.sensitive);
                     self.inner(value, (member.kind)(), member, &path);
                 }
             }
+        }
+    }
+
+    /// EC2's client tokens are "up to 64 ASCII characters", which its model does not say. Source:
+    /// "Ensuring idempotency in Amazon EC2 API requests".
+    fn token(&mut self, value: &Value, member: &'static Member, path: &Path) {
+        let Value::Text(text) = value else { return };
+        if self.ec2 && member.name == "ClientToken" && (text.len() > MOST_TOKEN || !text.is_ascii()) {
+            let constraint = format!("It must have at most {MOST_TOKEN} ASCII characters.");
+            self.violation(Some(value), constraint, path, member.sensitive, false);
         }
     }
 

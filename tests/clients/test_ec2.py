@@ -248,7 +248,21 @@ class Ec2(unittest.TestCase):
         )["ImageId"]
         shown = self.ec2.describe_images(ImageIds=[again])["Images"][0]
         self.assertEqual((shown["SriovNetSupport"], shown["EnaSupport"]), ("simple", False))
-        self.launch(ImageId=again)
+        # Types of the Nitro system need what this image does not have.
+        self.assertEqual(
+            self.refused("run_instances", ImageId=again, InstanceType="t3.micro", MinCount=1, MaxCount=1),
+            ("InvalidParameterCombination", "Enhanced networking with the Elastic Network Adapter (ENA) is required for the 't3.micro' instance type. "
+             "Ensure that you are using an AMI that is enabled for ENA."),
+        )
+        (plain,) = self.launch(ImageId=again, InstanceType="t2.micro")
+        self.assertIs(self.show(plain)["EnaSupport"], False)
+        self.assertEqual(self.ec2.describe_instance_attribute(InstanceId=plain, Attribute="enaSupport")["EnaSupport"], {"Value": False})
+        self.ec2.stop_instances(InstanceIds=[plain])
+        self.wait("instance_stopped", InstanceIds=[plain])
+        self.assertEqual(self.refused("modify_instance_attribute", InstanceId=plain, InstanceType={"Value": "t3.micro"})[0], "InvalidParameterCombination")
+        self.ec2.modify_instance_attribute(InstanceId=plain, EnaSupport={"Value": True})
+        self.ec2.modify_instance_attribute(InstanceId=plain, InstanceType={"Value": "t3.micro"})
+        self.assertIs(self.show(plain)["EnaSupport"], True)
         self.ec2.deregister_image(ImageId=again)
         self.ec2.deregister_image(ImageId=image)
         self.ec2.delete_snapshot(SnapshotId=snapshot)

@@ -39,6 +39,25 @@ pub fn find(cx: &Cx, id: &str) -> Result<Found, Error> {
     visible(cx)?.into_iter().find(|(_, image)| *image.id == *id).ok_or_else(|| none(id))
 }
 
+/// The images of those ids; the refusal names all that are not there.
+pub fn all_of(cx: &Cx, ids: &[String]) -> Result<Vec<Found>, Error> {
+    let (mut found, mut missing) = (vec![], vec![]);
+    for id in ids {
+        match find(cx, id) {
+            Ok(image) => found.push(image),
+            Err(error) if error.is(kinds::IMAGE.not_found) => missing.push(id.as_str()),
+            Err(error) => return Err(error),
+        }
+    }
+    match missing.as_slice() {
+        [] => Ok(found),
+        [one] => Err(none(one)),
+        more => {
+            Err(Error::sender(kinds::IMAGE.not_found, format!("The image ids '[{}]' do not exist", more.join(", "))))
+        }
+    }
+}
+
 /// What stands before the name of an SSM parameter that holds an image's id.
 const ALIAS: &str = "resolve:ssm:";
 

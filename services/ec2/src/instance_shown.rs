@@ -132,7 +132,7 @@ pub fn instance(cx: &Cx, record: &Instance, around: &Around) -> shapes::Instance
         block_device_mappings: if gone { vec![] } else { vec![root_device(record, around)] },
         client_token: Some(record.client_token.clone().unwrap_or_default()),
         ebs_optimized: Some(record.options.ebs_optimized),
-        ena_support: Some(true),
+        ena_support: Some(record.options.ena_support),
         hypervisor: Some("xen".to_owned()),
         iam_instance_profile: record
             .profile

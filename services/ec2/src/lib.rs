@@ -29,6 +29,7 @@ mod network_spec;
 mod operations;
 mod prefix_lists;
 mod provided;
+mod public_keys;
 mod records;
 mod resources;
 mod rules;

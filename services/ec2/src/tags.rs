@@ -18,6 +18,10 @@ pub trait Tagged: Record {
     const THING: &'static Kind;
     fn tags(&self) -> &Tags;
     fn tags_mut(&mut self) -> &mut Tags;
+    /// Whether it may have the tags that it was given; most things may have any.
+    fn check_tags(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// The tag by which a CloudFormation type finds what an earlier try made, where EC2 has no client
@@ -94,6 +98,20 @@ pub fn is_reserved(key: &str) -> bool {
     key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
 }
 
+/// The keys that an instance may have while its tags can be read in its metadata, where they are
+/// parts of a path. Source: Amazon EC2 User Guide, "View tags for your EC2 instances using instance
+/// metadata".
+pub fn check_metadata_keys(tags: &Tags) -> Result<(), Error> {
+    let letter = |c: char| c.is_ascii_alphanumeric() || "-_+=,.@:".contains(c);
+    let good = |key: &str| !matches!(key, "." | ".." | "_index") && key.len() <= 255 && key.chars().all(letter);
+    match tags.keys().find(|key| !good(key)) {
+        None => Ok(()),
+        Some(key) => Err(invalid_value(format!(
+            r"'{key}' is not a valid tag key. Tag keys must match pattern ([0-9a-zA-Z\-_+=,.@:]{{1,255}}), and must not be a reserved name ('.', '..', '_index')"
+        ))),
+    }
+}
+
 /// Refuses more tags than AWS allows; reserved ones do not count.
 pub fn check_count(tags: &Tags) -> Result<(), Error> {
     if tags.keys().filter(|key| !is_reserved(key)).count() > MOST {
@@ -129,6 +147,7 @@ fn change<R: Tagged>(
     let Some(record) = tx.get::<R>(scope, id)? else { return Ok(false) };
     let mut record = R::clone(&record);
     with(record.tags_mut())?;
+    record.check_tags()?;
     tx.put_if_changed(scope, id, record)?;
     Ok(true)
 }

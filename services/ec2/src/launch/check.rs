@@ -1,8 +1,10 @@
 //! What a launch may ask for: members that Kiln does not serve but that would change what the
 //! instance is are refused by name; hints that change nothing here are let through.
 
+use super::disk::check_mappings;
 use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
-use kiln_ec2_shapes::{InstanceNetworkInterfaceSpecification, RunInstancesRequest};
+use crate::instance_types::InstanceType;
+use kiln_ec2_shapes::{InstanceNetworkInterfaceSpecification, RequestLaunchTemplateData, RunInstancesRequest};
 use kiln_service_kit::Error;
 use std::collections::BTreeSet;
 
@@ -12,14 +14,31 @@ const MOST: i32 = 1_000;
 /// The greatest device index.
 const MOST_DEVICES: i32 = 31;
 
-/// Refuses what is not built.
+/// Refuses what is not built, and what does not go together.
 pub fn check(request: &RunInstancesRequest) -> Result<(), Error> {
+    check_built("RunInstances", request)?;
+    check_interfaces(request)?;
+    check_hop_limit(request.metadata_options.as_ref().and_then(|m| m.http_put_response_hop_limit))?;
+    check_counts(request.min_count, request.max_count)
+}
+
+/// Refuses in a launch template what no launch of it could have. What AWS finds wrong with it is left
+/// to the launch, as AWS does.
+pub fn check_template(operation: &str, data: &RequestLaunchTemplateData) -> Result<(), Error> {
+    let request = super::merge::as_request(data)?;
+    check_built(operation, &request)?;
+    check_mappings(operation, &request.block_device_mappings)
+}
+
+fn check_built(operation: &str, request: &RunInstancesRequest) -> Result<(), Error> {
     let enabled = |value: Option<bool>| value == Some(true);
     let placement = request.placement.clone().unwrap_or_default();
     let reservation = request.capacity_reservation_specification.as_ref();
     refuse(
-        "RunInstances",
+        operation,
         &[
+            // "Reserved", and nothing more, in the API Reference.
+            ("AdditionalInfo", request.additional_info.is_some()),
             ("Ipv6AddressCount", request.ipv6_address_count.is_some_and(|n| n > 0)),
             ("Ipv6Addresses", !request.ipv6_addresses.is_empty()),
             ("EnablePrimaryIpv6", enabled(request.enable_primary_ipv6)),
@@ -69,9 +88,7 @@ pub fn check(request: &RunInstancesRequest) -> Result<(), Error> {
             ),
         ],
     )?;
-    check_interfaces(request)?;
-    check_hop_limit(request.metadata_options.as_ref().and_then(|m| m.http_put_response_hop_limit))?;
-    check_counts(request.min_count, request.max_count)
+    request.network_interfaces.iter().try_for_each(|interface| check_interface_built(operation, interface))
 }
 
 /// AWS's bounds of the metadata service's hop limit.
@@ -91,14 +108,23 @@ pub fn not_ebs_optimized() -> Error {
     )
 }
 
-fn check_interface(
-    request: &RunInstancesRequest,
-    interface: &InstanceNetworkInterfaceSpecification,
-) -> Result<(), Error> {
+/// Types of the Nitro system have no other network card.
+pub fn check_ena(kind: &InstanceType, ena_support: bool) -> Result<(), Error> {
+    match ena_support || kind.family.hypervisor != "nitro" {
+        true => Ok(()),
+        false => Err(invalid_combination(format!(
+            "Enhanced networking with the Elastic Network Adapter (ENA) is required for the '{}' instance type. \
+             Ensure that you are using an AMI that is enabled for ENA.",
+            kind.name()
+        ))),
+    }
+}
+
+fn check_interface_built(operation: &str, interface: &InstanceNetworkInterfaceSpecification) -> Result<(), Error> {
     let more = |n: Option<i32>| n.is_some_and(|n| n > 0);
     let kind = interface.interface_type.as_deref();
     refuse(
-        "RunInstances",
+        operation,
         &[
             ("NetworkInterfaces.Ipv6AddressCount", more(interface.ipv6_address_count)),
             ("NetworkInterfaces.Ipv6Addresses", !interface.ipv6_addresses.is_empty()),
@@ -117,7 +143,13 @@ fn check_interface(
             ),
             ("NetworkInterfaces.EnaQueueCount", interface.ena_queue_count.is_some()),
         ],
-    )?;
+    )
+}
+
+fn check_interface(
+    request: &RunInstancesRequest,
+    interface: &InstanceNetworkInterfaceSpecification,
+) -> Result<(), Error> {
     if request.subnet_id.is_some() {
         return Err(invalid_combination(
             "Network interfaces and an instance-level subnet ID may not be specified on the same request",

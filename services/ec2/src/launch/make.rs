@@ -8,6 +8,7 @@ use crate::kinds;
 use crate::lookup;
 use crate::operations::interface_attachments::{check_address_limit, check_interface_limit};
 use crate::records::{Attachment, Instance, InstanceState, NetworkInterface, SecurityGroup, Subnet, Volume, Wanted};
+use crate::tags::Tagged;
 use kiln_ids::{AttachmentId, InstanceId, ReservationId, SecurityGroupId, VolumeId};
 use kiln_service_kit::{CallerKind, Cx, Error, Tx};
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub fn make(tx: &mut Tx, cx: &Cx, launch: &Resolved) -> Result<Vec<Instance>, Er
         let subnet = &spots[0].subnet;
         let volume = volume(tx, cx, launch, &id, subnet)?;
         let instance = instance(tx, cx, launch, id, index, &reservation, subnet, &interfaces, &volume);
+        instance.check_tags()?;
         tx.put(cx.scope(), &instance.id.clone(), instance.clone())?;
         made.push(instance);
     }
@@ -139,7 +141,7 @@ fn volume(tx: &mut Tx, cx: &Cx, launch: &Resolved, id: &InstanceId, subnet: &Sub
         id: VolumeId::new(cx.ids()),
         instance: id.clone(),
         device: launch.image.root_device.clone(),
-        delete_on_termination: launch.root.delete_on_termination,
+        delete_on_termination: true,
         snapshot: launch.image.snapshot.clone(),
         size_gib: launch.root.size_gib,
         volume_type: launch.root.volume_type.clone(),

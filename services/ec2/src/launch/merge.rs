@@ -4,7 +4,7 @@
 //! Tags are united, as AWS does; structures of options are merged one level deep.
 
 use crate::operations::launch_templates;
-use kiln_ec2_shapes::RunInstancesRequest;
+use kiln_ec2_shapes::{RequestLaunchTemplateData, RunInstancesRequest};
 use kiln_protocol::stored;
 use kiln_service_kit::{Cx, Error};
 use serde_json::{Map, Value as Json, json};
@@ -25,6 +25,14 @@ pub fn with_template(cx: &Cx, request: RunInstancesRequest) -> Result<RunInstanc
     if data.instance_requirements.is_some() && request.instance_type.is_none() {
         return Err(Error::not_built("ec2:RunInstances with InstanceRequirements"));
     }
+    let mut merged = over(as_launch(data), launch_templates::given(stored::to_json(&request)));
+    add_tags(&mut merged, &template.id, number);
+    let merged: RunInstancesRequest = stored::from_json(Json::Object(merged))?;
+    Ok(RunInstancesRequest { client_token: request.client_token, ..merged })
+}
+
+/// A template's data in the words of RunInstances.
+fn as_launch(data: &RequestLaunchTemplateData) -> Map<String, Json> {
     let mut base = launch_templates::given(stored::to_json(data));
     base.remove("InstanceRequirements");
     for (from, to) in RENAMED {
@@ -32,10 +40,14 @@ pub fn with_template(cx: &Cx, request: RunInstancesRequest) -> Result<RunInstanc
             base.insert((*to).to_owned(), value);
         }
     }
-    let mut merged = over(base, launch_templates::given(stored::to_json(&request)));
-    add_tags(&mut merged, &template.id, number);
-    let merged: RunInstancesRequest = stored::from_json(Json::Object(merged))?;
-    Ok(RunInstancesRequest { client_token: request.client_token, ..merged })
+    base
+}
+
+/// The launch of one instance that a template's data alone would be.
+pub fn as_request(data: &RequestLaunchTemplateData) -> Result<RunInstancesRequest, Error> {
+    let mut launch = as_launch(data);
+    launch.extend([("MinCount".to_owned(), json!(1)), ("MaxCount".to_owned(), json!(1))]);
+    stored::from_json(Json::Object(launch))
 }
 
 fn over(mut base: Map<String, Json>, request: Map<String, Json>) -> Map<String, Json> {

@@ -7,12 +7,14 @@
 //! The instance controller does the rest.
 
 mod check;
+mod disk;
 mod make;
 mod merge;
 mod passing;
 mod resolve;
 
-pub use check::{check_device_index, check_hop_limit, not_ebs_optimized};
+pub use check::{check_device_index, check_ena, check_hop_limit, check_template, not_ebs_optimized};
+pub use disk::check_mappings;
 pub use make::make;
 pub use merge::with_template;
 pub use passing::{conditions as passing_conditions, followed};

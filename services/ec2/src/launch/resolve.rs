@@ -3,8 +3,8 @@
 //! the transaction in `make`.
 
 use super::check::check;
+use super::disk::{RootDisk, root_disk};
 use super::passing::{Profile, passed};
-use crate::disk_size::DiskSize;
 use crate::errors::{invalid_value, missing_parameter};
 use crate::image_lookup;
 use crate::instance_types::{self, InstanceType};
@@ -14,7 +14,7 @@ use crate::operations::key_pairs;
 use crate::operations::private_addresses::wanted as addresses;
 use crate::records::{Image, InstanceOptions, MetadataOptions, ProfileAssociation};
 use crate::tags::{self, Tags};
-use kiln_ec2_shapes::{BlockDeviceMapping, IamInstanceProfileSpecification, RunInstancesRequest};
+use kiln_ec2_shapes::{IamInstanceProfileSpecification, RunInstancesRequest};
 use kiln_service_kit::{Cx, Error};
 use std::sync::Arc;
 
@@ -64,15 +64,6 @@ pub struct PlacedInterface {
     pub delete: bool,
 }
 
-/// The root disk.
-pub struct RootDisk {
-    pub size_gib: i32,
-    pub volume_type: String,
-    pub iops: Option<i32>,
-    pub throughput: Option<i32>,
-    pub delete_on_termination: bool,
-}
-
 /// Resolves a request whose launch template has been merged in.
 pub async fn resolve(cx: &Cx, request: &RunInstancesRequest) -> Result<Resolved, Error> {
     check(request)?;
@@ -96,6 +87,7 @@ pub async fn resolve(cx: &Cx, request: &RunInstancesRequest) -> Result<Resolved,
     if request.ebs_optimized == Some(true) && instance_type.ebs_optimized() == "unsupported" {
         return Err(super::check::not_ebs_optimized());
     }
+    super::check::check_ena(&instance_type, image.ena_support)?;
     let ssh_keys = match request.key_name.as_deref() {
         None | Some("") => vec![],
         Some(name) => vec![key_pairs::by_name(cx, name)?.ok_or_else(|| key_pairs::none(name))?.public_key],
@@ -116,7 +108,7 @@ pub async fn resolve(cx: &Cx, request: &RunInstancesRequest) -> Result<Resolved,
         ssh_keys,
         user_data: request.user_data.clone().filter(|text| !text.is_empty()),
         profile,
-        options: options(request),
+        options: options(request, &image),
         dns_options_given: request.private_dns_name_options.as_ref().is_some_and(|o| o.hostname_type.is_some()),
         metadata: metadata(request, &image),
         root: root_disk(&request.block_device_mappings, &image, snapshot_gib)?,
@@ -132,10 +124,6 @@ pub async fn resolve(cx: &Cx, request: &RunInstancesRequest) -> Result<Resolved,
         instance_type,
     })
 }
-
-/// What AWS gives every gp3 volume. No disk here is promised another speed.
-const BASE_IOPS: i32 = 3_000;
-const BASE_THROUGHPUT: i32 = 125;
 
 const TEMPLATE_TAG: &str = "aws:ec2launchtemplate:";
 
@@ -172,13 +160,14 @@ pub async fn profile(
     Ok(ProfileAssociation { association: format!("iip-assoc-{}", cx.ids().hex(17)), arn, id, at: cx.now() })
 }
 
-fn options(request: &RunInstancesRequest) -> InstanceOptions {
+fn options(request: &RunInstancesRequest, image: &Image) -> InstanceOptions {
     let dns = request.private_dns_name_options.clone().unwrap_or_default();
     InstanceOptions {
         disable_api_termination: request.disable_api_termination == Some(true),
         disable_api_stop: request.disable_api_stop == Some(true),
         terminate_on_shutdown: request.instance_initiated_shutdown_behavior.as_deref() == Some("terminate"),
         ebs_optimized: request.ebs_optimized == Some(true),
+        ena_support: image.ena_support,
         hostname_type: dns.hostname_type.unwrap_or_else(|| "ip-name".to_owned()),
         resource_name_dns_a: dns.enable_resource_name_dns_a_record == Some(true),
         auto_recovery: request
@@ -205,66 +194,6 @@ fn metadata(request: &RunInstancesRequest, image: &Image) -> MetadataOptions {
         enabled: given.http_endpoint.as_deref() != Some("disabled"),
         tags_enabled: given.instance_metadata_tags.as_deref() == Some("enabled"),
     }
-}
-
-fn root_disk(mappings: &[BlockDeviceMapping], image: &Image, snapshot_gib: i32) -> Result<RootDisk, Error> {
-    let mut disk = RootDisk {
-        size_gib: image.size_gib,
-        volume_type: image.volume_type.clone(),
-        iops: None,
-        throughput: None,
-        delete_on_termination: true,
-    };
-    for mapping in mappings {
-        let device = mapping.device_name.as_deref().unwrap_or("");
-        if device != image.root_device {
-            // Taking a device away that the image does not have changes nothing.
-            if mapping.no_device.is_some() {
-                continue;
-            }
-            return Err(Error::not_built(format!(
-                "ec2:RunInstances with a second disk ({device}; the image's root device is {})",
-                image.root_device
-            )));
-        }
-        if mapping.no_device.is_some() || mapping.virtual_name.is_some() {
-            return Err(Error::sender("InvalidBlockDeviceMapping", "The root device cannot be left out or replaced."));
-        }
-        let ebs = mapping.ebs.clone().unwrap_or_default();
-        crate::errors::refuse(
-            "RunInstances",
-            &[
-                ("Ebs.Encrypted", ebs.encrypted == Some(true)),
-                ("Ebs.KmsKeyId", ebs.kms_key_id.is_some()),
-                ("Ebs.OutpostArn", ebs.outpost_arn.is_some()),
-                ("Ebs.Iops other than 3000", ebs.iops.is_some_and(|iops| iops != BASE_IOPS)),
-                ("Ebs.Throughput other than 125", ebs.throughput.is_some_and(|mib| mib != BASE_THROUGHPUT)),
-                (
-                    "Ebs.VolumeType other than gp2, gp3 and standard",
-                    ebs.volume_type.as_deref().is_some_and(|kind| !matches!(kind, "gp2" | "gp3" | "standard")),
-                ),
-                ("Ebs.SnapshotId", ebs.snapshot_id.as_ref().is_some_and(|id| *image.snapshot != **id)),
-            ],
-        )?;
-        if let Some(kind) = ebs.volume_type {
-            disk.volume_type = kind;
-        }
-        disk.size_gib = DiskSize {
-            wanted: ebs.volume_size,
-            usual: image.size_gib,
-            snapshot: &image.snapshot,
-            snapshot_gib,
-            volume_type: &disk.volume_type,
-        }
-        .gib()?;
-        disk.iops = ebs.iops;
-        disk.throughput = ebs.throughput;
-        disk.delete_on_termination = ebs.delete_on_termination != Some(false);
-    }
-    if !disk.delete_on_termination {
-        return Err(Error::not_built("ec2:RunInstances with DeleteOnTermination false for the root disk"));
-    }
-    Ok(disk)
 }
 
 fn place(cx: &Cx, request: &RunInstancesRequest) -> Result<Place, Error> {

@@ -42,9 +42,7 @@ async fn allocate_address(cx: &Cx, request: AllocateAddressRequest) -> Result<Al
             ("IpamPoolId", request.ipam_pool_id.is_some()),
         ],
     )?;
-    if let Some(group) = request.network_border_group.as_ref().filter(|group| *group != cx.region()) {
-        return Err(invalid_value(format!("Value ({group}) for parameter networkBorderGroup is invalid.")));
-    }
+    check_border_group(cx, request.network_border_group.as_deref())?;
     let tags = tags::specified(cx, &request.tag_specifications, &kinds::ADDRESS)?;
     let made = cx
         .store()
@@ -85,7 +83,16 @@ fn no_address(ip: &str) -> Error {
     Error::sender("InvalidAddress.NotFound", format!("Address '{ip}' not found."))
 }
 
+/// There is one border group: the region.
+fn check_border_group(cx: &Cx, given: Option<&str>) -> Result<(), Error> {
+    match given.filter(|group| *group != cx.region()) {
+        None => Ok(()),
+        Some(group) => Err(invalid_value(format!("Value ({group}) for parameter networkBorderGroup is invalid."))),
+    }
+}
+
 async fn release_address(cx: &Cx, request: ReleaseAddressRequest) -> Result<ReleaseAddressResponse, Error> {
+    check_border_group(cx, request.network_border_group.as_deref())?;
     cx.store()
         .write(|tx| {
             let found = named(tx, cx, request.allocation_id.as_deref(), request.public_ip.as_deref())?;

@@ -1,7 +1,7 @@
 //! Attributes of an image: read and change, who may launch it among them.
 
 use super::images::{mapping, own};
-use crate::errors::{invalid_value, missing_parameter, refuse};
+use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
 use crate::image_lookup;
 use kiln_ec2_shapes::{
     AttributeValue, DescribeImageAttributeRequest, DescribeImageAttributeResponse, LaunchPermission,
@@ -71,6 +71,10 @@ async fn modify_image_attribute(
         }
         _ => {}
     }
+    let given = request.description.is_some() || request.imds_support.is_some() || request.value.is_some();
+    if !given && permissions.add.is_empty() && permissions.remove.is_empty() {
+        return Err(invalid_combination("No attributes specified."));
+    }
     for permission in permissions.add.iter().chain(&permissions.remove) {
         refuse(
             "ModifyImageAttribute",
@@ -79,8 +83,14 @@ async fn modify_image_attribute(
                 ("OrganizationalUnitArn", permission.organizational_unit_arn.is_some()),
             ],
         )?;
-        if permission.group.as_ref().is_some_and(|group| group != "all") {
-            return Err(invalid_value("The only launch permission group is 'all'."));
+        let bad = |value: &str, item: &str| {
+            let text = format!("Invalid attribute item value \"{value}\" for {item} item type.");
+            Err(Error::sender("InvalidAMIAttributeItemValue", text))
+        };
+        match (&permission.group, &permission.user_id) {
+            (Some(group), _) if group != "all" => return bad(group, "userGroup"),
+            (_, Some(id)) if id.len() != 12 || !id.bytes().all(|b| b.is_ascii_digit()) => return bad(id, "userId"),
+            _ => {}
         }
     }
     cx.store()

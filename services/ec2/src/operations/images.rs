@@ -5,6 +5,7 @@ use crate::errors::{bad_token, missing_parameter, refuse};
 use crate::filters::{Filters, flag, maybe, one};
 use crate::image_lookup::{self, Found};
 use crate::kinds;
+use crate::launch::check_mappings;
 use crate::records::{
     Image, ImageOrigin, ImageState, Instance, InstanceState, Reason, Snapshot, SnapshotState, Volume, public_scope,
 };
@@ -67,7 +68,7 @@ async fn describe_images(cx: &Cx, request: DescribeImagesRequest) -> Result<Desc
     let filters = Filters::read(&request.filters, FILTERS)?;
     let mut images: Vec<Found> = match request.image_ids.as_slice() {
         [] => image_lookup::visible(cx)?,
-        ids => ids.iter().map(|id| image_lookup::find(cx, id)).collect::<Result<_, _>>()?,
+        ids => image_lookup::all_of(cx, ids)?,
     };
     images.retain(|(_, image)| {
         owned(cx, image, &request.owners) && executable(cx, image, &request.executable_users) && {
@@ -294,7 +295,7 @@ async fn create_image(cx: &Cx, request: CreateImageRequest) -> Result<CreateImag
                 public: false,
                 launch_accounts: vec![],
                 imds_v2: false,
-                ena_support: true,
+                ena_support: instance.options.ena_support,
                 sriov_net_support: None,
                 created: tx.now(),
                 tags: image_tags.clone(),
@@ -320,6 +321,7 @@ async fn copy_image(cx: &Cx, request: CopyImageRequest) -> Result<CopyImageRespo
             ("DestinationOutpostArn", request.destination_outpost_arn.is_some()),
             ("DestinationAvailabilityZone", request.destination_availability_zone.is_some()),
             ("DestinationAvailabilityZoneId", request.destination_availability_zone_id.is_some()),
+            ("SnapshotCopyCompletionDurationMinutes", request.snapshot_copy_completion_duration_minutes.is_some()),
         ],
     )?;
     check_name(&request.name)?;
@@ -410,6 +412,8 @@ async fn register_image(cx: &Cx, request: RegisterImageRequest) -> Result<Regist
             ("VirtualizationType paravirtual", request.virtualization_type.as_deref() == Some("paravirtual")),
         ],
     )?;
+    let names = request.block_device_mappings.iter().any(|mapping| mapping.virtual_name.is_some());
+    refuse("RegisterImage", &[("BlockDeviceMappings.VirtualName", names)])?;
     check_name(&request.name)?;
     let [root] = request.block_device_mappings.as_slice() else {
         return Err(match request.block_device_mappings.is_empty() {
@@ -424,6 +428,7 @@ async fn register_image(cx: &Cx, request: RegisterImageRequest) -> Result<Regist
             "The root device name must be that of the snapshot's block device.",
         ));
     }
+    check_mappings("RegisterImage", &request.block_device_mappings)?;
     let ebs = root.ebs.clone().unwrap_or_default();
     let Some(snapshot_id) = ebs.snapshot_id.as_deref() else {
         return Err(Error::not_built("ec2:RegisterImage without a snapshot"));

@@ -9,6 +9,7 @@ use crate::kinds;
 use crate::launch;
 use crate::lookup;
 use crate::records::{Instance, InstanceState, NetworkInterface, Subnet};
+use crate::tags::Tagged;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kiln_ec2_shapes::{
     AttributeBooleanValue, AttributeValue, DescribeInstanceAttributeRequest, DescribeInstanceAttributeResponse,
@@ -62,7 +63,7 @@ async fn describe_instance_attribute(
         "groupSet" => answer.groups = around.group_identifiers(),
         "ebsOptimized" => answer.ebs_optimized = flag(options.ebs_optimized),
         "sriovNetSupport" => answer.sriov_net_support = text(Some("simple")),
-        "enaSupport" => answer.ena_support = flag(true),
+        "enaSupport" => answer.ena_support = flag(options.ena_support),
         "enclaveOptions" => answer.enclave_options = Some(EnclaveOptions { enabled: Some(false) }),
         other => return Err(Error::not_built(format!("ec2:DescribeInstanceAttribute of {other}"))),
     }
@@ -80,6 +81,7 @@ struct Wanted {
     terminate_on_shutdown: Option<bool>,
     ebs_optimized: Option<bool>,
     source_dest_check: Option<bool>,
+    ena_support: Option<bool>,
     groups: Vec<String>,
 }
 
@@ -94,6 +96,7 @@ impl Wanted {
             self.terminate_on_shutdown.is_some(),
             self.ebs_optimized.is_some(),
             self.source_dest_check.is_some(),
+            self.ena_support.is_some(),
             !self.groups.is_empty(),
         ];
         given.iter().filter(|given| **given).count()
@@ -109,15 +112,20 @@ fn read(request: &ModifyInstanceAttributeRequest) -> Result<Wanted, Error> {
             ("Kernel", request.kernel.is_some()),
             ("Ramdisk", request.ramdisk.is_some()),
             ("SriovNetSupport", request.sriov_net_support.is_some()),
-            ("EnaSupport", request.ena_support.is_some()),
         ],
     )?;
     let keeps_disk = |m: &kiln_ec2_shapes::InstanceBlockDeviceMappingSpecification| {
         m.ebs.as_ref().is_some_and(|ebs| ebs.delete_on_termination == Some(false))
     };
-    if request.block_device_mappings.iter().any(keeps_disk) {
-        return Err(Error::not_built("ec2:ModifyInstanceAttribute with DeleteOnTermination false"));
-    }
+    let replaced = request.block_device_mappings.iter();
+    refuse(
+        "ModifyInstanceAttribute",
+        &[
+            ("DeleteOnTermination false", replaced.clone().any(keeps_disk)),
+            ("BlockDeviceMappings.VirtualName", replaced.clone().any(|m| m.virtual_name.is_some())),
+            ("BlockDeviceMappings.NoDevice", replaced.clone().any(|m| m.no_device.is_some())),
+        ],
+    )?;
     let mut wanted = Wanted {
         instance_type: text(&request.instance_type),
         user_data: request.user_data.as_ref().and_then(|v| v.value.as_ref()).map(|blob| STANDARD.encode(&blob.0)),
@@ -126,6 +134,7 @@ fn read(request: &ModifyInstanceAttributeRequest) -> Result<Wanted, Error> {
         terminate_on_shutdown: text(&request.instance_initiated_shutdown_behavior).map(|b| behavior(&b)).transpose()?,
         ebs_optimized: flag(&request.ebs_optimized),
         source_dest_check: flag(&request.source_dest_check),
+        ena_support: flag(&request.ena_support),
         groups: request.groups.clone(),
     };
     if let (Some(attribute), Some(value)) = (request.attribute.as_deref(), request.value.as_deref()) {
@@ -142,6 +151,7 @@ fn read(request: &ModifyInstanceAttributeRequest) -> Result<Wanted, Error> {
             "instanceInitiatedShutdownBehavior" => wanted.terminate_on_shutdown = Some(behavior(value)?),
             "ebsOptimized" => wanted.ebs_optimized = boolean()?,
             "sourceDestCheck" => wanted.source_dest_check = boolean()?,
+            "enaSupport" => wanted.ena_support = boolean()?,
             other => return Err(Error::not_built(format!("ec2:ModifyInstanceAttribute of {other}"))),
         }
     }
@@ -177,6 +187,16 @@ async fn modify_instance_attribute(
             if instance.is_terminated() {
                 return Err(wrong_state(&instance, "modified"));
             }
+            for mapping in &request.block_device_mappings {
+                let device = mapping.device_name.as_deref().unwrap_or("");
+                let volume = mapping.ebs.as_ref().and_then(|ebs| ebs.volume_id.as_deref());
+                if device != instance.root_device || volume.is_some_and(|volume| *instance.volume != *volume) {
+                    return Err(Error::sender(
+                        "InvalidInstanceAttributeValue",
+                        format!("No device is currently mapped at {device}"),
+                    ));
+                }
+            }
             let stopped = instance.state == InstanceState::Stopped;
             if let Some(name) = &wanted.instance_type {
                 if !stopped {
@@ -194,6 +214,7 @@ async fn modify_instance_attribute(
                 if instance.options.ebs_optimized && kind.ebs_optimized() == "unsupported" {
                     return Err(launch::not_ebs_optimized());
                 }
+                launch::check_ena(&kind, instance.options.ena_support)?;
                 instance.instance_type = name.clone();
             }
             if let Some(on) = wanted.ebs_optimized {
@@ -205,6 +226,15 @@ async fn modify_instance_attribute(
                     return Err(launch::not_ebs_optimized());
                 }
                 instance.options.ebs_optimized = on;
+            }
+            if let Some(on) = wanted.ena_support {
+                if !stopped {
+                    return Err(not_stopped(&instance));
+                }
+                if let Some(kind) = instance_types::find(&instance.instance_type) {
+                    launch::check_ena(&kind, on)?;
+                }
+                instance.options.ena_support = on;
             }
             if let Some(text) = &wanted.user_data {
                 if !stopped {
@@ -303,6 +333,7 @@ async fn modify_metadata_options(
             }
             options.hop_limit = request.http_put_response_hop_limit.unwrap_or(options.hop_limit);
             let options = options.clone();
+            instance.check_tags()?;
             tx.put_if_changed(cx.scope(), &request.instance_id, instance)?;
             Ok(options)
         })

@@ -104,6 +104,7 @@ async fn describe_instance_types(
                 "ebs-info.ebs-optimized-support" => one(t.ebs_optimized()),
                 "ebs-info.encryption-support" | "ebs-info.nvme-support" => one("unsupported"),
                 "network-info.ipv4-addresses-per-interface" => one(t.interface_limits().1),
+                "network-info.ena-support" => one(ena(t)),
                 "network-info.maximum-network-cards" => one(1),
                 "network-info.maximum-network-interfaces" => one(t.interface_limits().0),
                 "network-info.ipv6-addresses-per-interface" => one(0),
@@ -132,6 +133,11 @@ async fn describe_instance_types(
         instance_types: page.items.iter().map(|(name, t)| info(name, t)).collect(),
         next_token: page.next_token,
     })
+}
+
+/// Whether a type needs the network card of the Nitro system.
+fn ena(t: &InstanceType) -> &'static str {
+    if t.family.hypervisor == "nitro" { "required" } else { "unsupported" }
 }
 
 fn free(name: &str) -> bool {
@@ -176,6 +182,7 @@ fn info(name: &str, t: &InstanceType) -> InstanceTypeInfo {
             ipv6_addresses_per_interface: Some(0),
             ipv6_supported: Some(false),
             efa_supported: Some(false),
+            ena_support: Some(ena(t).to_owned()),
             ..NetworkInfo::default()
         }),
         hibernation_supported: Some(false),

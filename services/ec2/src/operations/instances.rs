@@ -2,7 +2,7 @@
 //! controller makes it so and says when it is.
 
 use crate::defaults::ensure_defaults;
-use crate::errors::bad_token;
+use crate::errors::{bad_token, refuse};
 use crate::filters::Filters;
 use crate::instance_filters::{self, Look};
 use crate::instance_shown::{self as shown, Around};
@@ -38,7 +38,7 @@ async fn run_instances(cx: &Cx, request: RunInstancesRequest) -> Result<RunInsta
     if let Some(token) = &token {
         let earlier = cx.store().write(|tx| Remembered::find(tx, cx, "RunInstances", token, &hash)).await?;
         if let Some(reservation) = earlier {
-            return answer(cx, &reservation_of(cx, &reservation)?);
+            return again(cx, &reservation);
         }
     }
     let merged = launch::with_template(cx, request)?;
@@ -61,8 +61,20 @@ async fn run_instances(cx: &Cx, request: RunInstancesRequest) -> Result<RunInsta
         .await?;
     match made {
         Ok(made) => answer(cx, &made),
-        Err(reservation) => answer(cx, &reservation_of(cx, &reservation)?),
+        Err(reservation) => again(cx, &reservation),
     }
+}
+
+/// What a repeated call is answered: what the first one made, unless that is gone.
+fn again(cx: &Cx, reservation: &str) -> Result<RunInstancesResponse, Error> {
+    let made = reservation_of(cx, reservation)?;
+    if made.iter().all(Instance::is_terminated) {
+        return Err(Error::sender(
+            "IdempotentInstanceTerminated",
+            "The request uses the same client token as a previous request for which the instance has been terminated.",
+        ));
+    }
+    answer(cx, &made)
 }
 
 fn reservation_of(cx: &Cx, reservation: &str) -> Result<Vec<Instance>, Error> {
@@ -155,6 +167,8 @@ fn user_initiated(at: Timestamp) -> String {
 }
 
 async fn start_instances(cx: &Cx, request: StartInstancesRequest) -> Result<StartInstancesResponse, Error> {
+    // "Reserved", and nothing more, in the API Reference.
+    refuse("StartInstances", &[("AdditionalInfo", request.additional_info.is_some())])?;
     let change_one = |tx: &mut Tx, mut instance: Instance| {
         let before = instance.state;
         match before {

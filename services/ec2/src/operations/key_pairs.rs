@@ -8,6 +8,7 @@
 use crate::errors::{invalid_value, missing_parameter};
 use crate::filters::{Filters, one};
 use crate::kinds;
+use crate::public_keys::{self, PublicKey, RSA_ALGORITHM, colons, der};
 use crate::records::KeyPair;
 use crate::tags::{self, Tags};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -17,9 +18,7 @@ use kiln_ec2_shapes::{
 };
 use kiln_ids::KeyPairId;
 use kiln_service_kit::{Cx, Error, Operation, operation};
-use md5::Md5;
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha1::{Digest, Sha1};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreateKeyPair: create_key_pair(CreateKeyPairRequest)),
@@ -44,7 +43,7 @@ async fn create_key_pair(cx: &Cx, request: CreateKeyPairRequest) -> Result<Creat
             let der = pem_bytes(&private).ok_or_else(|| Error::internal("ssh-keygen wrote a key that is not PEM"))?;
             colons(&Sha1::digest(pkcs8_of(&der)))
         }
-        _ => ed25519_fingerprint(&public)?,
+        _ => public_keys::read(public.as_bytes(), &request.key_name)?.fingerprint,
     };
     let pair = keep(cx, &request.key_name, key_type, public, fingerprint, tags).await?;
     Ok(CreateKeyPairResponse {
@@ -58,23 +57,9 @@ async fn create_key_pair(cx: &Cx, request: CreateKeyPairRequest) -> Result<Creat
 
 async fn import_key_pair(cx: &Cx, request: ImportKeyPairRequest) -> Result<ImportKeyPairResponse, Error> {
     let tags = tags::specified(cx, &request.tag_specifications, &kinds::KEY_PAIR)?;
-    let bad = || Error::sender("InvalidKey.Format", "Key is not in valid OpenSSH public key format");
-    let text = std::str::from_utf8(&request.public_key_material.0).map_err(|_| bad())?.trim();
-    let mut parts = text.split_whitespace();
-    let (kind, encoded) = (parts.next().ok_or_else(bad)?, parts.next().ok_or_else(bad)?);
-    let blob = STANDARD.decode(encoded).map_err(|_| bad())?;
-    let fields = ssh_fields(&blob).ok_or_else(bad)?;
-    if text.lines().count() != 1 || fields.first().copied() != Some(kind.as_bytes()) {
-        return Err(bad());
-    }
-    let (key_type, fingerprint) = match (kind, fields.as_slice()) {
-        ("ssh-rsa", [_, exponent, modulus]) if matches!(modulus.len(), 128..=513) => {
-            ("rsa", colons(&Md5::digest(rsa_spki(modulus, exponent))))
-        }
-        ("ssh-ed25519", [_, key]) if key.len() == 32 => ("ed25519", ed25519_fingerprint(text)?),
-        _ => return Err(bad()),
-    };
-    let pair = keep(cx, &request.key_name, key_type, text.to_owned(), fingerprint, tags).await?;
+    let PublicKey { key_type, line, fingerprint } =
+        public_keys::read(&request.public_key_material.0, &request.key_name)?;
+    let pair = keep(cx, &request.key_name, key_type, line, fingerprint, tags).await?;
     Ok(ImportKeyPairResponse {
         key_fingerprint: Some(pair.fingerprint),
         key_name: Some(pair.name),
@@ -227,46 +212,10 @@ async fn generate(key_type: &str, comment: &str) -> Result<(String, String), Err
     Ok((read(file.clone())?, read(file.with_extension("pub"))?.trim().to_owned()))
 }
 
-fn ed25519_fingerprint(line: &str) -> Result<String, Error> {
-    let blob = line.split_whitespace().nth(1).and_then(|b| STANDARD.decode(b).ok());
-    let blob =
-        blob.ok_or_else(|| Error::sender("InvalidKey.Format", "Key is not in valid OpenSSH public key format"))?;
-    Ok(STANDARD.encode(Sha256::digest(blob)))
-}
-
-/// The fields of an SSH wire blob: each a length of four bytes and that many bytes.
-fn ssh_fields(mut blob: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut fields = vec![];
-    while !blob.is_empty() {
-        let (length, rest) = blob.split_first_chunk::<4>()?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-        fields.push(rest.get(..length)?);
-        blob = &rest[length..];
-    }
-    Some(fields)
-}
-
 fn pem_bytes(pem: &str) -> Option<Vec<u8>> {
     let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     STANDARD.decode(body).ok()
 }
-
-/// One DER element.
-fn der(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len();
-    let mut out = vec![tag];
-    match length {
-        0..=0x7f => out.push(length as u8),
-        0x80..=0xff => out.extend([0x81, length as u8]),
-        _ => out.extend([0x82, (length >> 8) as u8, length as u8]),
-    }
-    out.extend(content);
-    out
-}
-
-/// `SEQUENCE { OBJECT IDENTIFIER rsaEncryption, NULL }`
-const RSA_ALGORITHM: [u8; 15] =
-    [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
 
 /// A PKCS#1 private key as PKCS#8 (RFC 5208).
 fn pkcs8_of(pkcs1: &[u8]) -> Vec<u8> {
@@ -274,20 +223,10 @@ fn pkcs8_of(pkcs1: &[u8]) -> Vec<u8> {
     der(0x30, &content)
 }
 
-/// A public RSA key as SubjectPublicKeyInfo (RFC 5280). SSH numbers are DER numbers already.
-fn rsa_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
-    let key = der(0x30, &[der(0x02, modulus), der(0x02, exponent)].concat());
-    let bits = [vec![0], key].concat();
-    der(0x30, &[RSA_ALGORITHM.to_vec(), der(0x03, &bits)].concat())
-}
-
-fn colons(digest: &[u8]) -> String {
-    digest.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::public_keys::{rsa_spki, ssh_fields};
 
     /// Compared with `openssl`, as AWS's documentation tells users to do:
     /// `openssl pkcs8 -in KEY -inform PEM -outform DER -topk8 -nocrypt | openssl sha1 -c` and

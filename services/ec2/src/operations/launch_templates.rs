@@ -1,6 +1,6 @@
 //! Launch templates and their versions.
 
-use crate::errors::{bad_token, invalid_value, missing_parameter};
+use crate::errors::{bad_token, invalid_combination, invalid_value, missing_parameter, refuse};
 use crate::filters::{Filters, flag, maybe, one};
 use crate::image_lookup;
 use crate::instance_shown::Around;
@@ -44,7 +44,8 @@ async fn create_launch_template(
     cx: &Cx,
     request: CreateLaunchTemplateRequest,
 ) -> Result<CreateLaunchTemplateResponse, Error> {
-    check_data(&request.launch_template_data)?;
+    refuse("CreateLaunchTemplate", &[("Operator", request.operator.is_some())])?;
+    check_data("CreateLaunchTemplate", &request.launch_template_data)?;
     let tags = tags::specified(cx, &request.tag_specifications, &kinds::LAUNCH_TEMPLATE)?;
     let hash = request_hash(&CreateLaunchTemplateRequest { client_token: None, ..request.clone() });
     let template = cx
@@ -96,7 +97,7 @@ async fn create_launch_template_version(
     cx: &Cx,
     request: CreateLaunchTemplateVersionRequest,
 ) -> Result<CreateLaunchTemplateVersionResponse, Error> {
-    check_data(&request.launch_template_data)?;
+    check_data("CreateLaunchTemplateVersion", &request.launch_template_data)?;
     let (id, name) = (request.launch_template_id.as_deref(), request.launch_template_name.as_deref());
     let of = find(cx, id, name)?;
     launch::followed(cx, &of.id, "$Latest", Some(&version_data(&of, &request)?)).await?;
@@ -168,7 +169,7 @@ async fn delete_launch_template(
         .store()
         .write(|tx| {
             let (id, name) = (request.launch_template_id.as_deref(), request.launch_template_name.as_deref());
-            let template = find_in(tx, cx, id, name)?;
+            let template = the_one(tx, cx, "delete", id, name)?;
             tx.delete::<LaunchTemplate>(cx.scope(), &template.id);
             Ok::<_, Error>(template)
         })
@@ -240,7 +241,8 @@ async fn modify_launch_template(
     let Some(default) = request.default_version.as_deref() else {
         return Err(missing_parameter("SetDefaultVersion"));
     };
-    let of = find(cx, request.launch_template_id.as_deref(), request.launch_template_name.as_deref())?;
+    let (id, name) = (request.launch_template_id.as_deref(), request.launch_template_name.as_deref());
+    let of = cx.store().write(|tx| the_one(tx, cx, "modify", id, name)).await?;
     let version = of.versions.get(&version_of(&of, Some(default))?);
     launch::followed(cx, &of.id, "$Default", version.map(|version| &version.data)).await?;
     let template = cx
@@ -274,7 +276,7 @@ async fn describe_launch_templates(
     }
     for name in &request.launch_template_names {
         if !all.iter().any(|t| &t.name == name) {
-            return Err(none(None, Some(name)));
+            return Err(one_of_the_names());
         }
     }
     let named = !request.launch_template_ids.is_empty() || !request.launch_template_names.is_empty();
@@ -312,6 +314,13 @@ const VERSION_FILTERS: &[&str] = &[
     "ram-disk-id",
 ];
 
+/// AWS's answer to who describes versions of no template.
+const WHICH_VERSIONS: &str = "To describe the launch template data for all your launch templates, for ‘--versions’ \
+    specify ‘$Latest’, ‘$Default’, or both, and omit ‘--launch-template-id’, ‘--launch-template-name’, and version \
+    numbers. To describe the launch template data for a specific launch template, specify ‘--launch-template-id’ or \
+    ‘--launch-template-name’, and for ‘--versions’ specify one or more of the following values: ‘$Latest’, \
+    ‘$Default’, or one or more version numbers.";
+
 async fn describe_launch_template_versions(
     cx: &Cx,
     request: DescribeLaunchTemplateVersionsRequest,
@@ -321,8 +330,11 @@ async fn describe_launch_template_versions(
     let templates = match (id, name) {
         (None, None) => {
             let all_named = |v: &String| v == "$Latest" || v == "$Default";
-            if request.versions.is_empty() || !request.versions.iter().all(all_named) {
-                return Err(missing_parameter("LaunchTemplateId or LaunchTemplateName"));
+            if request.versions.is_empty() {
+                return Err(Error::sender("MissingParameter", WHICH_VERSIONS));
+            }
+            if !request.versions.iter().all(all_named) {
+                return Err(invalid_value(WHICH_VERSIONS));
             }
             cx.store().list::<LaunchTemplate>(cx.scope())?.into_iter().map(|(_, t)| t).collect()
         }
@@ -470,7 +482,7 @@ fn pick(
             ));
         }
         (None, None) => {
-            return Err(missing_parameter("LaunchTemplateId or LaunchTemplateName"));
+            return Err(missing_parameter("launch template ID or launch template name"));
         }
         (Some(id), None) => {
             kinds::LAUNCH_TEMPLATE.parse::<LaunchTemplateId>(id)?;
@@ -479,6 +491,27 @@ fn pick(
         (None, Some(name)) => all()?.into_iter().find(|t| t.name == name),
     };
     found.ok_or_else(|| none(id, name))
+}
+
+/// As none of the names that a listing, a change or a deletion was asked for.
+fn one_of_the_names() -> Error {
+    Error::sender(
+        "InvalidLaunchTemplateName.NotFoundException",
+        "At least one of the launch templates specified in the request does not exist.",
+    )
+}
+
+/// The one template that a change or a deletion is about.
+fn the_one(tx: &Tx, cx: &Cx, doing: &str, id: Option<&str>, name: Option<&str>) -> Result<Arc<LaunchTemplate>, Error> {
+    if id.is_some() && name.is_some() {
+        return Err(invalid_combination(format!(
+            "Either provide launch template ID or launch template name to {doing} the template."
+        )));
+    }
+    find_in(tx, cx, id, name).map_err(|error| match error.is("InvalidLaunchTemplateName.NotFoundException") {
+        true => one_of_the_names(),
+        false => error,
+    })
 }
 
 fn none(id: Option<&str>, name: Option<&str>) -> Error {
@@ -516,11 +549,13 @@ pub fn version_of(template: &LaunchTemplate, text: Option<&str>) -> Result<i64, 
     }
 }
 
-/// User data must be base64; the rest is checked when an instance is launched, as AWS does.
-fn check_data(data: &RequestLaunchTemplateData) -> Result<(), Error> {
+/// User data must be base64, and what no launch could have is refused at once; the rest is checked
+/// when an instance is launched, as AWS does.
+fn check_data(operation: &str, data: &RequestLaunchTemplateData) -> Result<(), Error> {
+    launch::check_template(operation, data)?;
     match data.user_data.as_deref() {
         None => Ok(()),
-        Some(text) => crate::launch::user_data(text).map(|_| ()),
+        Some(text) => launch::user_data(text).map(|_| ()),
     }
 }
 

@@ -145,6 +145,10 @@ async fn modify_network_interface_attribute(
             ("ConnectionTrackingSpecification", request.connection_tracking_specification.is_some()),
             ("AssociatePublicIpAddress", request.associate_public_ip_address.is_some()),
             ("AssociatedSubnetIds", !request.associated_subnet_ids.is_empty()),
+            (
+                "Attachment.DefaultEnaQueueCount",
+                request.attachment.as_ref().is_some_and(|attachment| attachment.default_ena_queue_count.is_some()),
+            ),
         ],
     )?;
     cx.store()

@@ -233,12 +233,13 @@ async fn modify_subnet_attribute(
             ("AssignIpv6AddressOnCreation", value(&request.assign_ipv6_address_on_creation) == Some(true)),
             ("MapCustomerOwnedIpOnLaunch", value(&request.map_customer_owned_ip_on_launch) == Some(true)),
             ("CustomerOwnedIpv4Pool", request.customer_owned_ipv4_pool.is_some()),
+            ("EnableLniAtDeviceIndex", request.enable_lni_at_device_index.is_some()),
+            ("DisableLniAtDeviceIndex", value(&request.disable_lni_at_device_index) == Some(true)),
             ("EnableDns64", value(&request.enable_dns64) == Some(true)),
             (
                 "EnableResourceNameDnsAAAARecordOnLaunch",
                 value(&request.enable_resource_name_dns_aaaa_record_on_launch) == Some(true),
             ),
-            ("EnableLniAtDeviceIndex", request.enable_lni_at_device_index.is_some()),
         ],
     )?;
     cx.store()

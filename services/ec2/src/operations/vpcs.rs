@@ -40,6 +40,8 @@ async fn create_vpc(cx: &Cx, request: CreateVpcRequest) -> Result<CreateVpcRespo
             ("Ipv4IpamPoolId", request.ipv4_ipam_pool_id.is_some()),
             ("Ipv4NetmaskLength", request.ipv4_netmask_length.is_some()),
             ("Ipv6IpamPoolId", request.ipv6_ipam_pool_id.is_some()),
+            ("Ipv6NetmaskLength", request.ipv6_netmask_length.is_some()),
+            ("Ipv6CidrBlockNetworkBorderGroup", request.ipv6_cidr_block_network_border_group.is_some()),
             ("AmazonProvidedIpv6CidrBlock", request.amazon_provided_ipv6_cidr_block == Some(true)),
             ("VpcEncryptionControl", request.vpc_encryption_control.is_some()),
             ("InstanceTenancy other than default", request.instance_tenancy.is_some_and(|t| t != "default")),
@@ -281,6 +283,9 @@ async fn associate_vpc_cidr_block(
             ("Ipv4IpamPoolId", request.ipv4_ipam_pool_id.is_some()),
             ("Ipv6IpamPoolId", request.ipv6_ipam_pool_id.is_some()),
             ("Ipv6Pool", request.ipv6_pool.is_some()),
+            ("Ipv4NetmaskLength", request.ipv4_netmask_length.is_some()),
+            ("Ipv6NetmaskLength", request.ipv6_netmask_length.is_some()),
+            ("Ipv6CidrBlockNetworkBorderGroup", request.ipv6_cidr_block_network_border_group.is_some()),
         ],
     )?;
     let cidr = block(request.cidr_block.as_deref().ok_or_else(|| missing_parameter("cidrBlock"))?)?;
@@ -307,7 +312,8 @@ async fn associate_vpc_cidr_block(
         })
         .await?;
     Ok(AssociateVpcCidrBlockResponse {
-        cidr_block_association: Some(association(&made, "associated")),
+        // As AWS answers; it is there as soon as somebody looks.
+        cidr_block_association: Some(association(&made, "associating")),
         vpc_id: Some(request.vpc_id),
         ..Default::default()
     })
@@ -347,7 +353,7 @@ async fn disassociate_vpc_cidr_block(
         })
         .await?;
     Ok(DisassociateVpcCidrBlockResponse {
-        cidr_block_association: Some(association(&block, "disassociated")),
+        cidr_block_association: Some(association(&block, "disassociating")),
         vpc_id: Some(vpc.id.to_string()),
         ..Default::default()
     })

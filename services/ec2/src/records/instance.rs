@@ -10,10 +10,10 @@
 //! (`pending`, `stopping`, `shutting-down`) or because the controller saw it happen.
 
 use crate::kinds::{self, Kind};
-use crate::tags::{Tagged, Tags};
+use crate::tags::{Tagged, Tags, check_metadata_keys};
 use kiln_ids::{ImageId, InstanceId, NetworkInterfaceId, ReservationId, SubnetId, VolumeId, VpcId};
 use kiln_machines_spec::MacAddr;
-use kiln_service_kit::{Record, Timestamp};
+use kiln_service_kit::{Error, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -151,6 +151,9 @@ pub struct InstanceOptions {
     /// What a shutdown from inside means: terminate (true) or stop.
     pub terminate_on_shutdown: bool,
     pub ebs_optimized: bool,
+    /// Its image's, until it is changed.
+    #[serde(default = "yes")]
+    pub ena_support: bool,
     /// `ip-name` or `resource-name`.
     pub hostname_type: String,
     pub resource_name_dns_a: bool,
@@ -159,6 +162,10 @@ pub struct InstanceOptions {
     /// `open` or `none`; there are no reservations to use or to avoid.
     #[serde(default = "open")]
     pub capacity_reservation_preference: String,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn open() -> String {
@@ -239,6 +246,9 @@ impl Tagged for Instance {
     }
     fn tags_mut(&mut self) -> &mut Tags {
         &mut self.tags
+    }
+    fn check_tags(&self) -> Result<(), Error> {
+        if self.metadata.tags_enabled { check_metadata_keys(&self.tags) } else { Ok(()) }
     }
 }
 

@@ -40,6 +40,7 @@ fn record(wanted: Wanted, state: InstanceState) -> Instance {
             ebs_optimized: false,
             hostname_type: "ip-name".to_owned(),
             resource_name_dns_a: false,
+            ena_support: true,
             auto_recovery: "default".to_owned(),
             capacity_reservation_preference: "open".to_owned(),
         },
