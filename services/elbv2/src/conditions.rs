@@ -391,7 +391,7 @@ mod tests {
         let full = checked(&[legacy]).expect("good");
         assert_eq!(full[0].host_header_config.as_ref().map(|c| c.regex_values.clone()), Some(vec!["^a:80$".into()]));
         assert!(text(&[path(&["/a"], &["b"])]).starts_with("You cannot provide both values and regular expressions"));
-        for bad in ["(", "(?=look)", r"(a)\1", "((((a{99}){99}){99}){99})"] {
+        for bad in ["(", r"\p{L}", "(?=look)", r"(a)\1", "((((a{99}){99}){99}){99})"] {
             assert!(text(&[path(&[], &[bad])]).contains("is not valid"), "{bad}");
         }
         let method = RuleCondition { regex_values: vec!["GET".into()], ..simple("http-request-method", &[]) };
