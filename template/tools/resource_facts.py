@@ -17,7 +17,7 @@ import sys
 TYPES = {
     "ec2": """VPC Subnet InternetGateway VPCGatewayAttachment RouteTable Route SubnetRouteTableAssociation
         SecurityGroup SecurityGroupIngress SecurityGroupEgress KeyPair LaunchTemplate Instance EIP EIPAssociation
-        NetworkInterface NetworkInterfaceAttachment NatGateway Volume VolumeAttachment VPCCidrBlock""",
+        NetworkInterface NetworkInterfaceAttachment NatGateway NetworkAcl NetworkAclEntry SubnetNetworkAclAssociation Volume VolumeAttachment VPCCidrBlock""",
     "autoscaling": "AutoScalingGroup LaunchConfiguration ScalingPolicy LifecycleHook ScheduledAction",
     "elasticloadbalancingv2": "LoadBalancer TargetGroup Listener ListenerRule",
     "s3": "Bucket",

@@ -38,6 +38,11 @@ Resources:
   PubA1: {Type: AWS::EC2::SubnetRouteTableAssociation, Properties: {SubnetId: !Ref PubA, RouteTableId: !Ref PubTable}}
   NatIp: {Type: AWS::EC2::EIP, DependsOn: IgwAttached, Properties: {Domain: vpc}}
   Nat: {Type: AWS::EC2::NatGateway, Properties: {AllocationId: !GetAtt NatIp.AllocationId, SubnetId: !Ref PubA}}
+  Acl: {Type: AWS::EC2::NetworkAcl, Properties: {VpcId: !Ref Vpc}}
+  AclIn: {Type: AWS::EC2::NetworkAclEntry, Properties: {NetworkAclId: !Ref Acl, RuleNumber: 100, RuleAction: allow, Protocol: 6, CidrBlock: !GetAtt Vpc.CidrBlock, PortRange: {From: 80, To: 443}}}
+  AclPing: {Type: AWS::EC2::NetworkAclEntry, Properties: {NetworkAclId: !GetAtt Acl.Id, RuleNumber: 110, RuleAction: deny, Protocol: 1, CidrBlock: 0.0.0.0/0, Icmp: {Type: 8, Code: -1}}}
+  AclOut: {Type: AWS::EC2::NetworkAclEntry, Properties: {NetworkAclId: !Ref Acl, RuleNumber: 100, Egress: true, RuleAction: allow, Protocol: -1, CidrBlock: 0.0.0.0/0}}
+  AclOfPrivA: {Type: AWS::EC2::SubnetNetworkAclAssociation, Properties: {SubnetId: !Ref PrivA, NetworkAclId: !Ref Acl}}
   PrivTable: {Type: AWS::EC2::RouteTable, Properties: {VpcId: !Ref Vpc}}
   PrivRoute: {Type: AWS::EC2::Route, Properties: {RouteTableId: !Ref PrivTable, DestinationCidrBlock: 0.0.0.0/0, NatGatewayId: !Ref Nat}}
   PrivA1: {Type: AWS::EC2::SubnetRouteTableAssociation, Properties: {SubnetId: !Ref PrivA, RouteTableId: !Ref PrivTable}}
@@ -193,7 +198,7 @@ class EveryType(unittest.TestCase):
         back = self.ids("all")
         anew = {name for name in ids if back[name] != ids[name]}
         # Of these there cannot be two, so they were removed first and came back anew.
-        self.assertLessEqual(anew, {"PubA1", "PrivA1", "IgwAttached", "BastionAddress"})
+        self.assertLessEqual(anew, {"PubA1", "PrivA1", "AclOfPrivA", "IgwAttached", "BastionAddress"})
         mine = [{"Name": "tag:aws:cloudformation:stack-name", "Values": ["all"]}]
         self.assertEqual([vpc["VpcId"] for vpc in self.ec2.describe_vpcs(Filters=mine)["Vpcs"]], [ids["Vpc"]])
 

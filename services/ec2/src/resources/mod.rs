@@ -8,6 +8,7 @@ mod key_pair;
 mod launch_template;
 mod modelled;
 mod nat_gateway;
+mod network_acl;
 mod network_interface;
 mod network_interface_attachment;
 mod properties;
@@ -33,6 +34,9 @@ pub fn all() -> Vec<Arc<dyn ResourceType>> {
         Arc::new(internet_gateway::InternetGatewayType),
         Arc::new(internet_gateway::VpcGatewayAttachmentType),
         Arc::new(nat_gateway::NatGatewayType),
+        Arc::new(network_acl::NetworkAclType),
+        Arc::new(network_acl::NetworkAclEntryType),
+        Arc::new(network_acl::SubnetNetworkAclAssociationType),
         Arc::new(network_interface::NetworkInterfaceType),
         Arc::new(network_interface_attachment::NetworkInterfaceAttachmentType),
         Arc::new(route_table::RouteTableType),
