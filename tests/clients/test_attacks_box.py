@@ -417,6 +417,19 @@ class Box(unittest.TestCase):
             self.assertEqual(KILN.cli("shell", other, "--", "python3", "-c", some).stdout, "True\n")
             greedy.communicate(b"\n", timeout=30)
 
+    def test_what_is_in_memory_is_no_larger_than_the_machine_s(self):
+        """File systems in memory count as the machine's; their sizes say so. (t3.micro: 1 GiB)"""
+        sizes = [int(line.split()[1]) for line in self.out("df -k -t tmpfs").splitlines()[1:]]
+        self.assertTrue(sizes)
+        self.assertLessEqual(max(sizes), 1 << 20)
+
+    def test_a_crash_runs_no_program_of_the_host_s(self):
+        piped = pathlib.Path("/proc/sys/kernel/core_pattern").read_text()[0] in "|@"
+        limits = self.out("grep -h 'Max core' /proc/1/limits /proc/self/limits").splitlines()
+        for line in limits:
+            self.assertEqual(line.split()[4:6] == ["1", "1"], piped, line)
+        self.assertEqual(self.run_in(self.one, "ulimit -H -c unlimited").returncode == 0, not piped)
+
     def test_terminals_are_bounded(self):
         self.assertEqual(self.python(TERMINALS), "True No space left on device\n")
 

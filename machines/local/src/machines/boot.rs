@@ -79,7 +79,11 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
         let (ids, files_max) = (record.ids, host.files_max);
         let guest = host.guest.is_some();
         let users = format!("/proc/{}/fd/{}", std::process::id(), users.as_raw_fd());
-        let bundle = Bundle { spec, entry: &record.entry, ids, users, user, files_max, stage: &stage, guest };
+        let core_pattern = fs::read_to_string("/proc/sys/kernel/core_pattern")
+            .map_err(|e| DriverError::failed("see what becomes of crashed programs", e))?;
+        let core_pattern = core_pattern.as_str();
+        let bundle =
+            Bundle { spec, entry: &record.entry, ids, users, user, core_pattern, files_max, stage: &stage, guest };
         files::write_json(&dir.join("config.json"), &bundle.config())?;
         let pid = host.crun.create(machine.id.as_str(), &dir, &console, group.entrances("guest")?)?;
         let shown = stage.show_kernel(pid);

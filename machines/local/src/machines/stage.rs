@@ -138,9 +138,9 @@ impl Stage {
             fs::create_dir(&work)?;
         }
         let root = mounts::overlay(&lower, &upper, &work)?;
-        mounts::attach(root.as_raw_fd(), c"root")?;
-        // The overlay holds them; the machine is to have no other way to them.
-        lower.iter().map(PathBuf::as_path).chain([changes]).try_for_each(mounts::unmount)
+        // The overlay holds what it is made of. The machine leaves the rest behind with the stage, when
+        // its root becomes the root of all.
+        mounts::attach(root.as_raw_fd(), c"root")
     }
 
     /// Shows something of the host's.

@@ -76,12 +76,21 @@ pub struct Bundle<'a> {
     pub users: String,
     /// uid and gid the first process has inside.
     pub user: (u32, u32),
+    /// What this host does with the memory of a program that crashed.
+    pub core_pattern: &'a str,
     /// Most open files this host allows.
     pub files_max: u64,
     /// Where what it is given is.
     pub stage: &'a Stage,
     /// Whether the guest program is there.
     pub guest: bool,
+}
+
+/// Whether a crashed program's memory becomes a file of the machine's. The host may have it piped to
+/// a program of its own, which runs as the host's root and outside of every machine: a guest is not to
+/// feed that.
+fn keeps_cores(pattern: &str) -> bool {
+    !pattern.starts_with(['|', '@'])
 }
 
 impl Bundle<'_> {
@@ -107,11 +116,7 @@ impl Bundle<'_> {
                 "env": self.environment(&program),
                 "cwd": program.cwd.as_deref().unwrap_or("/"),
                 "capabilities": self.capabilities(),
-                "rlimits": [{
-                    "type": "RLIMIT_NOFILE",
-                    "soft": self.files_max.min(1024),
-                    "hard": self.files_max,
-                }],
+                "rlimits": self.limits(),
                 "noNewPrivileges": false,
                 "oomScoreAdj": 0,
             },
@@ -126,6 +131,16 @@ impl Bundle<'_> {
                 "sysctl": sysctls(),
             },
         })
+    }
+
+    fn limits(&self) -> Value {
+        let limit = |kind: &str, soft: u64, hard: u64| json!({ "type": kind, "soft": soft, "hard": hard });
+        let mut all = vec![limit("RLIMIT_NOFILE", self.files_max.min(1024), self.files_max)];
+        if !keeps_cores(self.core_pattern) {
+            // Not 0: what is piped to a program has no size, and only this means "none".
+            all.push(limit("RLIMIT_CORE", 1, 1));
+        }
+        Value::Array(all)
     }
 
     fn capabilities(&self) -> Value {
@@ -159,7 +174,10 @@ impl Bundle<'_> {
         let mount = |kind: &str, at: &str, options: &[&str]| json!({ "type": kind, "source": kind, "destination": at, "options": options });
         let bind = |name: &str, at: &str, options: &[&str]| json!({ "type": "bind", "source": self.stage.path(name), "destination": at, "options": options });
         let quiet = ["nosuid", "nodev", "noexec"];
-        let shm = ["nosuid", "nodev", "noexec", "mode=1777", "size=65536k"];
+        // Shares of the machine's memory, where systems take shares of the computer's.
+        let share = |of: u64| format!("size={}k", self.spec.memory_bytes / of / 1024);
+        let (half, fifth) = (share(2), share(5));
+        let shm = ["nosuid", "nodev", "noexec", "mode=1777", &half];
         // All machines share the kernel's number of terminals.
         let pts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5", "max=256"];
         let mut all = vec![
@@ -172,7 +190,7 @@ impl Bundle<'_> {
             mount("mqueue", "/dev/mqueue", &quiet),
         ];
         if systemd {
-            all.push(mount("tmpfs", "/run", &["nosuid", "nodev", "mode=755", "size=20%"]));
+            all.push(mount("tmpfs", "/run", &["nosuid", "nodev", "mode=755", &fifth]));
             let lock = ["nosuid", "nodev", "noexec", "mode=1777", "size=5120k"];
             all.push(mount("tmpfs", "/run/lock", &lock));
             all.push(bind(SEED, SEED_DIR, &words(SEED_FLAGS)));
@@ -182,5 +200,20 @@ impl Bundle<'_> {
             }
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_machine_feeds_a_program_of_the_hosts_by_crashing() {
+        for piped in ["|/usr/lib/systemd/systemd-coredump %P", "|/usr/share/apport/apport", "@/run/cores"] {
+            assert!(!keeps_cores(piped), "{piped}");
+        }
+        for file in ["core", "core.%p", "/var/crash/%e"] {
+            assert!(keeps_cores(file), "{file}");
+        }
     }
 }
