@@ -4,7 +4,7 @@ import hashlib
 import unittest
 import zlib
 
-from kiln import Kiln
+from kiln import ROOT, Kiln
 from s3wire import Wire
 
 
@@ -26,10 +26,17 @@ AES = b"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDef
 BODIES = {
     "CreateBucket": ("PUT", "/checked-new", b"<CreateBucketConfiguration/>"),
     "DeleteObjects": ("POST", "/checked?delete", DELETE),
+    "PutBucketAccelerateConfiguration": ("PUT", "/checked?accelerate", b"<AccelerateConfiguration><Status>Suspended</Status></AccelerateConfiguration>"),
+    "PutBucketAcl": ("PUT", "/checked?acl", b"<AccessControlPolicy/>"),
     "PutBucketEncryption": ("PUT", "/checked?encryption", AES),
+    "PutBucketLogging": ("PUT", "/checked?logging", b"<BucketLoggingStatus/>"),
+    "PutBucketNotificationConfiguration": ("PUT", "/checked?notification", b"<NotificationConfiguration/>"),
+    "PutBucketOwnershipControls": ("PUT", "/checked?ownershipControls", b"<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>"),
+    "PutBucketRequestPayment": ("PUT", "/checked?requestPayment", b"<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"),
     "PutBucketTagging": ("PUT", "/checked?tagging", TAGS),
     "PutBucketVersioning": ("PUT", "/checked?versioning", b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
     "PutObject": ("PUT", "/checked/new", b"words"),
+    "PutObjectAcl": ("PUT", "/checked/gone?acl", b"<AccessControlPolicy/>"),
     "PutObjectTagging": ("PUT", "/checked/gone?tagging", TAGS),
     "PutPublicAccessBlock": ("PUT", "/checked?publicAccessBlock", b"<PublicAccessBlockConfiguration/>"),
     "UploadPart": ("PUT", "/checked/upload?partNumber=1&uploadId={upload}", b"part"),
@@ -61,7 +68,14 @@ class Integrity(unittest.TestCase):
         self.assertNotIn("Parts", self.s3.list_parts(Bucket="checked", Key="upload", UploadId=self.upload))
         with self.assertRaises(self.s3.exceptions.ClientError):
             self.s3.get_bucket_tagging(Bucket="checked")
+        self.assertNotIn("Status", self.s3.get_bucket_accelerate_configuration(Bucket="checked"))
         self.assertTrue(all(self.s3.get_public_access_block(Bucket="checked")["PublicAccessBlockConfiguration"].values()))
+
+    def test_no_operation_with_a_body_is_left_out(self):
+        model = self.s3.meta.service_model
+        served = (ROOT / "services/s3/shapes/operations.txt").read_text().split()
+        with_body = {name for name in served if (shape := model.operation_model(name).input_shape) and shape.serialization.get("payload")}
+        self.assertEqual(with_body, {*BODIES, *OF_AN_OBJECT})
 
     def test_a_wrong_digest_stops_every_operation(self):
         other = b"other bytes"
