@@ -66,6 +66,18 @@ for address in ipaddress.ip_network(sys.argv[1]):
 print(open("/proc/net/arp").read(), end="")
 """
 
+# Asks the VPC's DNS for a name's addresses, and prints them sorted.
+ASK = """
+import socket, struct, sys
+name = b"".join(bytes([len(label)]) + label.encode() for label in sys.argv[1].split(".")) + b"\\0"
+asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asked.settimeout(10)
+asked.sendto(struct.pack(">6H", 1, 0x100, 1, 0, 0, 0) + name + struct.pack(">2H", 1, 1), ("169.254.169.253", 53))
+answer = asked.recv(4096)
+records = answer[12 + len(name) + 4:]
+print(*sorted(socket.inet_ntoa(records[at + 12:at + 16]) for at in range(0, len(records), 16)))
+"""
+
 
 def setUpModule():
     global KILN
@@ -116,6 +128,21 @@ class Neighbours(unittest.TestCase):
             thief.kill()
             thief.wait()
         self.assertEqual(stolen, "0\n")
+
+    def test_an_interface_described_like_a_load_balancers_is_none_of_it(self):
+        """Its description is AWS's own word for whose it is; a user can write the same."""
+        elb, subnets = KILN.client("elbv2"), [s["SubnetId"] for s in self.ec2.describe_subnets()["Subnets"][:2]]
+        made = elb.create_load_balancer(Name="true", Scheme="internal", Subnets=subnets)["LoadBalancers"][0]
+        arn, name = made["LoadBalancerArn"], made["DNSName"]
+        self.addCleanup(elb.delete_load_balancer, LoadBalancerArn=arn)
+        described = f"ELB {arn.partition(':loadbalancer/')[2]}"
+        false = self.ec2.create_network_interface(SubnetId=subnets[0], Description=described)["NetworkInterface"]
+        self.addCleanup(self.ec2.delete_network_interface, NetworkInterfaceId=false["NetworkInterfaceId"])
+        elb.get_waiter("load_balancer_available").wait(LoadBalancerArns=[arn], WaiterConfig={"Delay": 1})
+        found = self.ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": [described]}])["NetworkInterfaces"]
+        true = sorted(i["PrivateIpAddress"] for i in found if i["RequesterManaged"])
+        self.assertEqual((len(true), len(found)), (2, 3))
+        self.assertEqual(self.out(self.victim, "python3", "-c", ASK, name).split(), true)
 
     def test_a_scan_leaves_nothing_in_the_table_all_share(self):
         """A look at each of 4096 addresses makes no entry, and loopback has one that stays."""

@@ -13,6 +13,7 @@ mod parameters;
 mod policy;
 mod records;
 mod request;
+mod reserved_tags;
 mod resources;
 mod role;
 mod s3_url;

@@ -17,6 +17,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
+/// Whose the interfaces of load balancers are.
+const BALANCERS: &str = "elasticloadbalancing.amazonaws.com";
 const A: u16 = 1;
 const INTERNET: u16 = 1;
 /// A host may get another address with the same name soon after.
@@ -281,8 +283,10 @@ async fn balancer(cx: &Cx, name: &str, of_vpc: impl Fn(&NetworkInterface) -> boo
     let arn = found.load_balancer_arn.unwrap_or_default();
     let Some((_, full_name)) = arn.split_once(":loadbalancer/") else { return Ok(vec![]) };
     let description = format!("ELB {full_name}");
+    // Its interfaces are those that the load balancers' service made; anybody may describe one so.
+    let own = |i: &NetworkInterface| i.managed_by.as_deref() == Some(BALANCERS) && i.description == description;
     let interfaces = cx.store().list::<NetworkInterface>(cx.scope())?;
-    Ok(interfaces.iter().filter(|(_, i)| of_vpc(i) && i.description == description).map(|(_, i)| i.ip).collect())
+    Ok(interfaces.iter().filter(|(_, i)| of_vpc(i) && own(i)).map(|(_, i)| i.ip).collect())
 }
 
 /// Whether the subnet of the machine that asks leads to the internet, as the host has it now.

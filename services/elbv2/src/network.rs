@@ -175,14 +175,16 @@ pub async fn instances(cx: &Cx, ids: &[String]) -> Result<BTreeMap<String, Insta
         .collect())
 }
 
-/// The interfaces with this description, which names their load balancer.
+/// The interfaces that this service made with this description, which names their load balancer.
+/// Anybody may call an interface so; only this service's own have it as requester.
 pub async fn interfaces(cx: &Cx, description: &str) -> Result<Vec<Interface>, Error> {
-    let filters = vec![filter("description", &[description.to_owned()])];
+    let filters =
+        vec![filter("description", &[description.to_owned()]), filter("requester-id", &[PRINCIPAL.to_owned()])];
     let found = own(cx).call(ec2::DescribeNetworkInterfacesRequest { filters, ..Default::default() }).await?;
     Ok(found
         .network_interfaces
         .into_iter()
-        .filter(|i| i.description.as_deref() == Some(description))
+        .filter(|i| i.description.as_deref() == Some(description) && i.requester_id.as_deref() == Some(PRINCIPAL))
         .filter_map(|i| {
             Some(Interface {
                 id: i.network_interface_id?,

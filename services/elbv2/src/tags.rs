@@ -3,14 +3,26 @@
 use crate::errors;
 use crate::records::Tags;
 use kiln_elbv2_shapes::Tag;
-use kiln_service_kit::Error;
+use kiln_service_kit::{Cx, Error};
 
 /// Tags one thing may have.
 const MOST: usize = 50;
 
+/// Refuses keys that only services set, as CloudFormation does, of callers from outside.
+pub fn check_keys<'a>(cx: &Cx, keys: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
+    let reserved = |key: &&str| key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
+    match keys.into_iter().find(reserved) {
+        Some(key) if cx.source_ip().is_some() => {
+            Err(errors::invalid(format!("The tag key '{key}' must not begin with 'aws:'")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Checks the tags of a new thing.
-pub fn checked(given: &[Tag]) -> Result<Tags, Error> {
+pub fn checked(cx: &Cx, given: &[Tag]) -> Result<Tags, Error> {
     let mut tags = vec![];
+    check_keys(cx, given.iter().map(|tag| tag.key.as_str()))?;
     put(&mut tags, given)?;
     Ok(tags)
 }
@@ -23,9 +35,6 @@ pub fn put(tags: &mut Tags, given: &[Tag]) -> Result<(), Error> {
                 "DuplicateTagKeys",
                 format!("The tag key '{}' was specified more than once", tag.key),
             ));
-        }
-        if tag.key.to_ascii_lowercase().starts_with("aws:") && !tag.key.starts_with("aws:cloudformation:") {
-            return Err(errors::invalid(format!("The tag key '{}' must not begin with 'aws:'", tag.key)));
         }
         let value = tag.value.clone().unwrap_or_default();
         match tags.iter_mut().find(|(key, _)| *key == tag.key) {

@@ -140,6 +140,7 @@ async fn interfaces(
         subnet_id: Some(i.subnet.clone()),
         description: Some(i.description.clone()),
         private_ip_address: Some(i.ip.clone()),
+        requester_id: Some("elasticloadbalancing.amazonaws.com".to_owned()),
         groups: i.groups.iter().map(|g| GroupIdentifier { group_id: Some(g.clone()), group_name: None }).collect(),
         ..Default::default()
     };

@@ -31,7 +31,7 @@ pub fn for_group(cx: &Cx, name: &str, tags: Vec<Tag>) -> Result<Vec<GroupTag>, E
 
 fn put(cx: &Cx, tags: &mut Vec<GroupTag>, tag: Tag) -> Result<(), Error> {
     // CloudFormation sets its own; a call from outside has an address.
-    if tag.key.starts_with("aws:") && cx.source_ip().is_some() {
+    if tag.key.to_ascii_lowercase().starts_with("aws:") && cx.source_ip().is_some() {
         return Err(validation(format!("Tag key {} is reserved: it begins with aws:", tag.key)));
     }
     let new = GroupTag {

@@ -11,6 +11,7 @@ use crate::kinds;
 use crate::launch;
 use crate::lookup;
 use crate::records::{Instance, InstanceState, Reason, Wanted};
+use crate::tags;
 use kiln_ec2_shapes::{
     DescribeInstancesRequest, DescribeInstancesResponse, InstanceMonitoring, InstanceStateChange, Monitoring,
     RebootInstancesRequest, RebootInstancesResponse, Reservation, RunInstancesRequest, RunInstancesResponse,
@@ -40,6 +41,10 @@ async fn run_instances(cx: &Cx, request: RunInstancesRequest) -> Result<RunInsta
         if let Some(reservation) = earlier {
             return again(cx, &reservation);
         }
+    }
+    // Before the template's own tags, which are reserved ones, are among them.
+    for specification in &request.tag_specifications {
+        tags::read(cx, &specification.tags)?;
     }
     let merged = launch::with_template(cx, request)?;
     let launch = launch::resolve(cx, &merged).await?;

@@ -45,7 +45,7 @@ async fn create_launch_template(
     request: CreateLaunchTemplateRequest,
 ) -> Result<CreateLaunchTemplateResponse, Error> {
     refuse("CreateLaunchTemplate", &[("Operator", request.operator.is_some())])?;
-    check_data("CreateLaunchTemplate", &request.launch_template_data)?;
+    check_data(cx, "CreateLaunchTemplate", &request.launch_template_data)?;
     let tags = tags::specified(cx, &request.tag_specifications, &kinds::LAUNCH_TEMPLATE)?;
     let hash = request_hash(&CreateLaunchTemplateRequest { client_token: None, ..request.clone() });
     let template = cx
@@ -97,7 +97,7 @@ async fn create_launch_template_version(
     cx: &Cx,
     request: CreateLaunchTemplateVersionRequest,
 ) -> Result<CreateLaunchTemplateVersionResponse, Error> {
-    check_data("CreateLaunchTemplateVersion", &request.launch_template_data)?;
+    check_data(cx, "CreateLaunchTemplateVersion", &request.launch_template_data)?;
     let (id, name) = (request.launch_template_id.as_deref(), request.launch_template_name.as_deref());
     let of = find(cx, id, name)?;
     launch::followed(cx, &of.id, "$Latest", Some(&version_data(&of, &request)?)).await?;
@@ -549,10 +549,14 @@ pub fn version_of(template: &LaunchTemplate, text: Option<&str>) -> Result<i64, 
     }
 }
 
-/// User data must be base64, and what no launch could have is refused at once; the rest is checked
-/// when an instance is launched, as AWS does.
-fn check_data(operation: &str, data: &RequestLaunchTemplateData) -> Result<(), Error> {
+/// User data must be base64, tags must be the caller's to give (who launches may be a service), and
+/// what no launch could have is refused at once; the rest is checked when an instance is launched,
+/// as AWS does.
+fn check_data(cx: &Cx, operation: &str, data: &RequestLaunchTemplateData) -> Result<(), Error> {
     launch::check_template(operation, data)?;
+    for specification in &data.tag_specifications {
+        tags::read(cx, &specification.tags)?;
+    }
     match data.user_data.as_deref() {
         None => Ok(()),
         Some(text) => launch::user_data(text).map(|_| ()),

@@ -81,7 +81,7 @@ async fn create_listener(cx: &Cx, request: CreateListenerRequest) -> Result<Crea
         port,
         actions: actions::checked(cx, &request.default_actions)?,
         attributes: Default::default(),
-        tags: tags::checked(&request.tags)?,
+        tags: tags::checked(cx, &request.tags)?,
     };
     let made = cx
         .store()

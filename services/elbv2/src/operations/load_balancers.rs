@@ -53,7 +53,7 @@ async fn create_load_balancer(
         true => vec![network::default_group(cx, &vpc).await?],
         false => check_groups(cx, &request.security_groups, &vpc).await?,
     };
-    let tags = tags::checked(&request.tags)?;
+    let tags = tags::checked(cx, &request.tags)?;
     let arn = arns::load_balancer(cx, &request.name);
     // AWS's form: NAME-NUMBER.REGION.elb…; an internal one says so.
     let number = cx.ids().of(b"123456789", 1) + &cx.ids().of(b"0123456789", 9);

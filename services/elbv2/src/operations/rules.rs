@@ -37,7 +37,7 @@ async fn create_rule(cx: &Cx, request: CreateRuleRequest) -> Result<CreateRuleRe
         priority: request.priority.unsigned_abs(),
         conditions: conditions::checked(&request.conditions)?,
         actions: actions::checked(cx, &request.actions)?,
-        tags: tags::checked(&request.tags)?,
+        tags: tags::checked(cx, &request.tags)?,
     };
     let made = cx
         .store()

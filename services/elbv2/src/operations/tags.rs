@@ -59,11 +59,13 @@ async fn change(cx: &Cx, arns: &[String], change: impl Fn(&mut Tags) -> Result<(
 }
 
 async fn add_tags(cx: &Cx, request: AddTagsRequest) -> Result<AddTagsResponse, Error> {
+    tags::check_keys(cx, request.tags.iter().map(|tag| tag.key.as_str()))?;
     change(cx, &request.resource_arns, |kept| tags::put(kept, &request.tags)).await?;
     Ok(AddTagsResponse {})
 }
 
 async fn remove_tags(cx: &Cx, request: RemoveTagsRequest) -> Result<RemoveTagsResponse, Error> {
+    tags::check_keys(cx, request.tag_keys.iter().map(String::as_str))?;
     change(cx, &request.resource_arns, |kept| {
         kept.retain(|(key, _)| !request.tag_keys.contains(key));
         Ok(())

@@ -66,7 +66,7 @@ async fn create_target_group(cx: &Cx, request: CreateTargetGroupRequest) -> Resu
         check,
         attributes: BTreeMap::new(),
         targets: vec![],
-        tags: tags::checked(&request.tags)?,
+        tags: tags::checked(cx, &request.tags)?,
     };
     let made = cx
         .store()

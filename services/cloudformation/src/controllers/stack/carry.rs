@@ -9,9 +9,11 @@
 
 use super::roll::{CANNOT_ROLL, Manner};
 use super::{Act, request, verb};
+use crate::errors::validation;
 use crate::records::family::NESTED;
 use crate::records::{Action, Live, Progress, Resource, Stack, Work};
 use crate::request::is_refusal;
+use crate::reserved_tags;
 use crate::schemas::keeps_its_name;
 use kiln_service_kit::{Error, ResourceRequest, ResourceType, Stability};
 use serde_json::Value as Json;
@@ -57,6 +59,7 @@ impl Act<'_> {
     }
 
     async fn create(&self, kind: &dyn ResourceType, stack: &Stack, id: &str, work: &Work) -> Result<String, Error> {
+        no_reserved_tags(&work.target)?;
         kind.create(&self.as_owner(stack), &request(stack, id, &work.target, None)).await
     }
 
@@ -105,6 +108,7 @@ impl Act<'_> {
         if let Manner::Replace = self.apply_policy(stack, resource, work, &mut request).await? {
             return Err(Error::sender(NOT_UPDATABLE, "its update policy replaces it"));
         }
+        no_reserved_tags(&work.target)?;
         kind.update(&self.as_owner(stack), &physical_id, &request).await?;
         Ok(physical_id)
     }
@@ -247,5 +251,13 @@ impl Act<'_> {
     /// For types whose answers need the request again.
     pub(super) fn request_of(&self, stack: &Stack, id: &str, live: &Live) -> ResourceRequest {
         request(stack, id, live, None)
+    }
+}
+
+/// A template sets no tags that services set.
+fn no_reserved_tags(target: &Live) -> Result<(), Error> {
+    match reserved_tags::reserved(&target.properties) {
+        Some(key) => Err(validation(format!("aws: prefixed tag key names are not allowed for external use: {key}"))),
+        None => Ok(()),
     }
 }
