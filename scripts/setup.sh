@@ -25,7 +25,7 @@ need=(
     crun:crun ip:iproute2 nft:nftables mkfs.erofs:erofs-utils mke2fs:e2fsprogs mmdebstrap:mmdebstrap gpg:gpg curl:curl
     /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
     slirp4netns:slirp4netns conntrack:conntrack newuidmap:uidmap modprobe:kmod zstd:zstd xz:xz-utils
-    ssh-keygen:openssh-client
+    ssh-keygen:openssh-client ssh:openssh-client
     # building
     gcc:gcc /usr/include/stdio.h:libc6-dev make:make git:git
     # AWS's clients, tests and the demo

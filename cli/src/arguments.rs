@@ -77,6 +77,26 @@ pub enum Command {
         #[arg(last = true)]
         command: Vec<String>,
     },
+    /// Log in to an instance by ssh, at its public address (as admin).
+    ///
+    /// The host's ssh does it, with your keys. Where AWS would not let you in either, it says what
+    /// stands in the way: no public address, no route, a security group, no sshd.
+    #[command(
+        after_help = "Examples:\n  kiln ssh i-0123456789abcdef0\n  kiln ssh -i my-key.pem i-0123456789abcdef0 -- uptime"
+    )]
+    Ssh {
+        /// The instance's id.
+        instance: String,
+        /// The private key's file; else ssh looks for one itself.
+        #[arg(short = 'i', long, value_name = "FILE")]
+        identity: Option<PathBuf>,
+        /// Another user than admin.
+        #[arg(long)]
+        user: Option<String>,
+        /// Run this command in place of a login shell.
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
     /// Wait until a TCP port of an instance answers.
     ///
     /// Asked from its VPC's router; security groups apply as for any caller from outside the VPC.

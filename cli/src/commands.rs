@@ -7,6 +7,7 @@ use crate::progress::Line;
 use crate::{State, text};
 use serde_json::Value as Json;
 use std::io::{ErrorKind, IsTerminal};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,6 +33,10 @@ pub async fn run(cli: Cli) -> Result<(), String> {
             answer["lines"].as_array().into_iter().flatten().filter_map(Json::as_str).try_for_each(print_line)
         }
         Command::Shell { instance, command } => shell(dir, &instance, command).await,
+        Command::Ssh { instance, identity, user, command } => {
+            let place = ask(dir, "GET", &format!("/ssh?instance={}", encode(&instance))).await?;
+            ssh(&place, &instance, identity.as_deref(), user.as_deref(), &command)
+        }
         Command::Probe { instance, port, seconds } => {
             let path = format!("/probe?instance={}&port={port}&seconds={seconds}", encode(&instance));
             let answer = ask(dir, "GET", &path).await?;
@@ -202,6 +207,29 @@ async fn shell(dir: &Path, instance: &str, command: Vec<String>) -> Result<(), S
     let code = crate::shell::run(&argv).await?;
     // What still reads our input would keep an ordinary end waiting.
     std::process::exit(code)
+}
+
+/// Becomes the host's ssh. A public address belongs to one machine after the other, so its host key
+/// is remembered by the instance's id.
+fn ssh(place: &Json, instance: &str, key: Option<&Path>, user: Option<&str>, command: &[String]) -> Result<(), String> {
+    let address = place["address"].as_str().ok_or("kiln named no address")?;
+    let user = user.or(place["user"].as_str()).ok_or("kiln named no user")?;
+    if let Some(note) = place["note"].as_str() {
+        eprintln!("kiln: note: {note}");
+    }
+    let mut ssh = std::process::Command::new("ssh");
+    ssh.args(["-o", "StrictHostKeyChecking=accept-new", "-o", &format!("HostKeyAlias={instance}")]);
+    if let Some(key) = key {
+        ssh.args(["-o", "IdentitiesOnly=yes", "-i"]).arg(key);
+    }
+    // What is no command is no option either: the address ends them.
+    let error = ssh.arg("--").arg(format!("{user}@{address}")).args(command).exec();
+    Err(match error.kind() {
+        ErrorKind::NotFound => {
+            format!("ssh is not on this host (Debian: openssh-client); the way is: ssh {user}@{address}")
+        }
+        _ => format!("failed to run ssh: {error}"),
+    })
 }
 
 async fn wait_until_gone(dir: &Path) -> Result<(), String> {

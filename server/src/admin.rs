@@ -96,6 +96,7 @@ async fn route(control: &Control, request: &Request<Incoming>) -> Result<Json, S
             let argv = control.driver.shell_command(&machine(&given("instance")?)).await.map_err(|e| e.chain())?;
             Ok(json!({"argv": argv}))
         }
+        (&Method::GET, "/ssh") => crate::ssh::place(control, &given("instance")?).await,
         (&Method::GET, "/probe") => {
             let number = |name: &str| given(name)?.parse::<u64>().map_err(|_| format!("{name} is not a number"));
             let port = u16::try_from(number("port")?).map_err(|_| "there is no such port".to_owned())?;

@@ -14,6 +14,7 @@ mod inside;
 mod logging;
 mod machines;
 mod services;
+mod ssh;
 mod status;
 mod up;
 mod wait_conditions;

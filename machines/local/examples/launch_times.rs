@@ -79,6 +79,7 @@ fn network() -> VpcSpec {
         groups: vec!["all".into()],
         source_dest_check: true,
         internet: true,
+        public: None,
         secondary: vec![],
     };
     VpcSpec {

@@ -223,7 +223,9 @@ impl MachineDriver for LocalDriver {
                     }
                 }
             };
-            router.apply(&spec, None)
+            router.apply(&spec, None)?;
+            host.door.set(&router, &spec);
+            Ok(())
         })
         .await
     }
@@ -241,6 +243,7 @@ impl MachineDriver for LocalDriver {
                     problem: format!("is in use: {} runs in it", machine.id),
                 });
             }
+            host.door.forget(&id);
             let router = host.routers.lock().remove(&id);
             router.map_or(Ok(()), |router| router.remove(true))
         })
@@ -302,7 +305,8 @@ impl MachineDriver for LocalDriver {
         }
         self.blocking(|host| {
             let routers = std::mem::take(&mut *host.routers.lock());
-            for router in routers.values() {
+            for (id, router) in &routers {
+                host.door.forget(id);
                 router.remove(false)?;
             }
             host.images.unmount_except(&BTreeSet::new())?;

@@ -19,7 +19,7 @@ use crate::host::pidfd::boot_id;
 use crate::images::ImageStore;
 use crate::machines::Machine;
 use crate::machines::disk::Disks;
-use crate::network::Router;
+use crate::network::{Door, Router};
 use crate::preflight;
 use crate::runtime::Crun;
 use kiln_machines_spec::{DriverError, DriverResult, LayerDigest, MachineEvent, MachineId, VpcId};
@@ -70,6 +70,7 @@ pub struct Host {
     pub boot_id: String,
     pub machines: Mutex<BTreeMap<MachineId, Arc<Machine>>>,
     pub routers: Mutex<BTreeMap<VpcId, Arc<Router>>>,
+    pub door: Arc<Door>,
     pub events: broadcast::Sender<MachineEvent>,
     pub launches: Semaphore,
     _lock: Flock<File>,
@@ -117,6 +118,7 @@ impl Host {
             boot_id: boot_id(),
             machines: Mutex::default(),
             routers: Mutex::default(),
+            door: Door::new(),
             events: broadcast::channel(EVENTS_KEPT).0,
             launches: Semaphore::new(config.launches_at_once.max(1)),
             dirs,

@@ -119,6 +119,7 @@ pub fn with(mut vpc: VpcSpec, address: &str, groups: &[&str], owner: InterfaceOw
         groups: groups.iter().map(|g| GroupId::from(*g)).collect(),
         source_dest_check: true,
         internet: true,
+        public: None,
         secondary: vec![],
     });
     vpc

@@ -17,7 +17,7 @@ fn extra(device: u32, vpc: &str, subnet: &str, address: &str, secondary: &[&str]
 /// Adds further addresses to the latest interface.
 fn and(mut vpc: VpcSpec, addresses: &[&str]) -> VpcSpec {
     let last = vpc.interfaces.last_mut().unwrap();
-    last.secondary = addresses.iter().map(|a| SecondaryAddress { ip: ip(a), internet: false }).collect();
+    last.secondary = addresses.iter().map(|a| SecondaryAddress { ip: ip(a), internet: false, public: None }).collect();
     vpc
 }
 

@@ -8,4 +8,5 @@ mod images;
 mod interfaces;
 mod life;
 mod neighbours;
+mod public;
 mod systemd;

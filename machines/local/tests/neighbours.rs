@@ -170,7 +170,7 @@ async fn an_attached_interface_is_as_fast_in_its_place() {
     let given = given().await;
     let network = given.launch(&[("i-other", "10.0.2.20", &["web"]), ("i-thief", THIEF, &["web"])]).await;
     let mut network = with(network, VICTIM, &["web"], machine("i-other"));
-    network.interfaces[2].secondary = vec![SecondaryAddress { ip: ip("10.0.1.12"), internet: false }];
+    network.interfaces[2].secondary = vec![SecondaryAddress { ip: ip("10.0.1.12"), internet: false, public: None }];
     given.driver.apply_network(&network).await.unwrap();
     let second = ExtraInterface {
         device: 1,

@@ -80,6 +80,7 @@ mod tests {
             groups: vec![GroupId::new(id)],
             source_dest_check: true,
             internet: true,
+            public: None,
             secondary: vec![],
         };
         let network = VpcSpec {

@@ -199,6 +199,10 @@ pub struct InterfaceSpec {
     /// internet gateway that takes a public address.
     #[serde(default)]
     pub internet: bool,
+    /// The public address at which it is reached from this host, one of loopback; only where its
+    /// subnet has an internet gateway. Its groups say what reaches it there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<Ipv4Addr>,
     /// More addresses of the same interface; what its groups allow counts for them too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secondary: Vec<SecondaryAddress>,
@@ -211,12 +215,20 @@ pub struct SecondaryAddress {
     pub ip: Ipv4Addr,
     /// As [`InterfaceSpec::internet`].
     pub internet: bool,
+    /// As [`InterfaceSpec::public`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<Ipv4Addr>,
 }
 
 impl InterfaceSpec {
     /// Every address of it, and whether it may go the way to the internet.
     pub fn addresses(&self) -> impl Iterator<Item = (Ipv4Addr, bool)> + '_ {
         std::iter::once((self.ip, self.internet)).chain(self.secondary.iter().map(|s| (s.ip, s.internet)))
+    }
+    /// Its public addresses, each with the private one that it leads to.
+    pub fn public_addresses(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> + '_ {
+        let more = self.secondary.iter().map(|s| (s.public, s.ip));
+        std::iter::once((self.public, self.ip)).chain(more).filter_map(|(public, ip)| Some((public?, ip)))
     }
     /// Whether it has the address.
     pub fn has(&self, ip: Ipv4Addr) -> bool {

@@ -7,18 +7,25 @@ use crate::records::*;
 use crate::tags::Tags;
 use kiln_ids::{NetworkInterfaceId, SecurityGroupId};
 use kiln_machines_spec::MacAddr;
-use kiln_service_kit::{Cx, Error, Scope, Tx};
+use kiln_service_kit::{Cx, Error, Scope, Timestamp, Tx};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-/// Where public addresses come from, in this order: the blocks kept for documentation, then the
-/// one kept for benchmarks. They never reach the real internet: 2 × 254 + 131,070 addresses.
-const PUBLIC_BLOCKS: &[(Ipv4Addr, u32)] = &[
-    (Ipv4Addr::new(203, 0, 113, 0), 256),
-    (Ipv4Addr::new(198, 51, 100, 0), 256),
-    (Ipv4Addr::new(198, 18, 0, 0), 131_072),
-];
+/// Where public addresses come from: the upper half of the host's loopback, without its last
+/// sixteenth. What AWS lets in from the internet is reached from the host at such an address (see
+/// docs/decisions/0008-public-addresses.md). Load balancers have 127.64.0.0 to 127.127.255.254.
+const PUBLIC_BASE: Ipv4Addr = Ipv4Addr::new(127, 128, 0, 0);
+/// 127.128.0.0 to 127.247.255.255: 120 × 65,536.
+const PUBLIC_COUNT: u32 = 120 * 65_536;
+
+/// A place to look from for a free public address: another one for each holder and time, so that an
+/// address is not given again right after it was given back, nor by two kilns of one host.
+fn public_start(holder: &str, now: Timestamp) -> u32 {
+    let digest = Sha256::digest(format!("{holder} {}", now.iso8601_millis()));
+    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]) % PUBLIC_COUNT
+}
 
 /// An interface to be made.
 pub struct NewInterface<'a> {
@@ -86,12 +93,13 @@ impl InterfaceAllocator {
     pub fn allocate(&mut self, tx: &mut Tx, cx: &Cx, new: NewInterface<'_>) -> Result<NetworkInterface, Error> {
         let ip = self.private_ip(cx, new.subnet, new.addresses.primary)?;
         let secondary = self.secondary(cx, new.subnet, &new.addresses)?;
+        let id = NetworkInterfaceId::new(cx.ids());
         let public = match new.public {
-            true => Some(PublicAddress { ip: self.public_ip(tx)?, elastic: None }),
+            true => Some(PublicAddress { ip: self.public_ip(tx, &id)?, elastic: None }),
             false => None,
         };
         let interface = NetworkInterface {
-            id: NetworkInterfaceId::new(cx.ids()),
+            id,
             vpc: new.subnet.vpc.clone(),
             subnet: new.subnet.id.clone(),
             zone: new.subnet.zone.clone(),
@@ -160,8 +168,9 @@ impl InterfaceAllocator {
         Ok(ip)
     }
 
-    /// A public address that nobody in any account or region has.
-    pub fn public_ip(&mut self, tx: &Tx) -> Result<Ipv4Addr, Error> {
+    /// A public address that nobody in any account or region has, for that interface or allocation.
+    pub fn public_ip(&mut self, tx: &Tx, holder: &str) -> Result<Ipv4Addr, Error> {
+        let start = public_start(holder, tx.now());
         let taken = match &mut self.public {
             Some(taken) => taken,
             none => {
@@ -171,9 +180,10 @@ impl InterfaceAllocator {
                 none.insert(held.chain(addresses.iter().map(|(_, _, a)| a.ip)).collect())
             }
         };
-        let all =
-            PUBLIC_BLOCKS.iter().flat_map(|(base, size)| (1..size - 1).map(|n| Ipv4Addr::from(u32::from(*base) + n)));
-        let free = all.into_iter().find(|ip| !taken.contains(ip)).ok_or_else(|| {
+        let all = (0..PUBLIC_COUNT).map(|n| Ipv4Addr::from(u32::from(PUBLIC_BASE) + (start + n) % PUBLIC_COUNT));
+        // Addresses that look like a network's or a broadcast are nobody's.
+        let mut usable = all.filter(|ip| !matches!(ip.octets()[3], 0 | 255));
+        let free = usable.find(|ip| !taken.contains(ip)).ok_or_else(|| {
             Error::sender("InsufficientAddressCapacity", "There are not enough free public addresses.").with_status(503)
         })?;
         taken.insert(free);
@@ -210,7 +220,7 @@ pub fn renew_public(tx: &mut Tx, scope: &Scope, id: &str) -> Result<(), Error> {
     if !interface.auto_public || interface.public.is_some() {
         return Ok(());
     }
-    let ip = InterfaceAllocator::new(tx, scope)?.public_ip(tx)?;
+    let ip = InterfaceAllocator::new(tx, scope)?.public_ip(tx, id)?;
     let public = Some(PublicAddress { ip, elastic: None });
     Ok(tx.put(scope, id, NetworkInterface { public, ..NetworkInterface::clone(&interface) })?)
 }

@@ -23,7 +23,7 @@ pub struct VpcRecords {
 /// The VPC as it shall be on the host; none while nobody uses an address of it.
 pub fn wanted(vpc: &Vpc, records: &VpcRecords) -> Option<VpcSpec> {
     let interfaces: Vec<InterfaceSpec> =
-        records.interfaces.iter().filter(|i| i.in_use()).map(|i| interface(i, records)).collect();
+        records.interfaces.iter().filter(|i| i.in_use()).map(|i| interface(vpc, i, records)).collect();
     if interfaces.is_empty() {
         return None;
     }
@@ -141,12 +141,20 @@ fn behind_nat(interface: &NetworkInterface, records: &VpcRecords) -> bool {
     })
 }
 
-fn interface(interface: &NetworkInterface, records: &VpcRecords) -> InterfaceSpec {
+/// Whether a machine's public addresses are reached at all.
+fn has_way_in(vpc: &Vpc, interface: &NetworkInterface, records: &VpcRecords) -> bool {
+    interface.attachment.is_some() && has_gateway(vpc, &interface.subnet, records)
+}
+
+fn interface(vpc: &Vpc, interface: &NetworkInterface, records: &VpcRecords) -> InterfaceSpec {
     let owner = match &interface.attachment {
         Some(attachment) => InterfaceOwner::Machine { machine: host::MachineId::new(attachment.instance.as_str()) },
         None => InterfaceOwner::Router,
     };
     let behind_nat = behind_nat(interface, records);
+    // The way in leads through an internet gateway, as does the way out.
+    let enters = has_way_in(vpc, interface, records);
+    let public = |public: Option<&PublicAddress>| public.filter(|_| enters).map(|public| public.ip);
     InterfaceSpec {
         ip: interface.ip,
         subnet: host::SubnetId::new(interface.subnet.as_str()),
@@ -155,10 +163,15 @@ fn interface(interface: &NetworkInterface, records: &VpcRecords) -> InterfaceSpe
         groups: interface.groups.iter().map(|id| host::GroupId::new(id.as_str())).collect(),
         source_dest_check: interface.source_dest_check,
         internet: interface.public.is_some() || behind_nat,
+        public: public(interface.public.as_ref()),
         secondary: interface
             .secondary
             .iter()
-            .map(|more| host::SecondaryAddress { ip: more.ip, internet: more.public.is_some() || behind_nat })
+            .map(|more| host::SecondaryAddress {
+                ip: more.ip,
+                internet: more.public.is_some() || behind_nat,
+                public: public(more.public.as_ref()),
+            })
             .collect(),
     }
 }

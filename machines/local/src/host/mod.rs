@@ -10,4 +10,5 @@ pub mod mounts;
 pub mod netlink;
 pub mod netns;
 pub mod pidfd;
+pub mod steer;
 pub mod userns;

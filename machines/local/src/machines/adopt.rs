@@ -51,7 +51,9 @@ fn take_stock(host: &Host) -> DriverResult<Alive> {
     for (spec, cut) in Router::recorded(&host.dirs.networks)? {
         let router = Router::open(&spec, &host.dirs.networks, &host.dirs.netns)?;
         router.apply(&spec, Some(&cut))?;
-        host.routers.lock().insert(spec.id, Arc::new(router));
+        let router = Arc::new(router);
+        host.door.set(&router, &spec);
+        host.routers.lock().insert(spec.id, router);
     }
     let mut alive = Vec::new();
     for name in files::names_in(&host.dirs.machines)? {

@@ -29,7 +29,9 @@
 //! each change, which also breaks the connections that are still allowed.
 
 use crate::network::internet::TAP;
-use kiln_machines_spec::{Direction, GroupId, InterfaceOwner, InterfaceSpec, Peer, Protocol, Rule, VpcSpec, ZoneName};
+use kiln_machines_spec::{
+    Cidr, Direction, GroupId, InterfaceOwner, InterfaceSpec, Peer, Protocol, Rule, VpcSpec, ZoneName,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::Ipv4Addr;
@@ -40,6 +42,10 @@ pub const METADATA_IP: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 const API_PORT: u16 = 4566;
 /// Where machines find DNS, beside the address in the VPC itself.
 pub const DNS_IP: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
+
+/// Who comes from this host, by a public address, as machines and rules see it; of the block kept for
+/// benchmarks, so that no VPC has it.
+pub const HOST_IP: Ipv4Addr = Ipv4Addr::new(198, 19, 254, 1);
 
 /// Where the way to the internet does not lead: networks that are private, the
 /// host's neighbours among them. AWS's gateways do not lead there either.
@@ -53,6 +59,19 @@ const NOT_INTERNET: [&str; 8] = [
     "192.168.0.0/16",
     "224.0.0.0/3",
 ];
+
+/// Whether who comes from this host is among a rule's peers. AWS would see the public address by
+/// which the host goes out; what comes over loopback comes from 127.0.0.1, so a rule means the host
+/// by that, or by a public address that the host has itself. Private addresses of the host do not
+/// count: a VPC may have the same block, and means its own machines.
+pub fn admits_host(peer: &Peer, host: &BTreeSet<Ipv4Addr>) -> bool {
+    let Peer::Cidr { cidr } = peer else { return false };
+    let is_public = |ip: &&Ipv4Addr| {
+        let blocks = NOT_INTERNET.iter().filter_map(|block| block.parse::<Cidr>().ok());
+        !blocks.into_iter().any(|block| block.contains(**ip))
+    };
+    cidr.contains(Ipv4Addr::LOCALHOST) || host.iter().filter(is_public).any(|ip| cidr.contains(*ip))
+}
 
 /// Name of the cable of the machine with this address, on the router's side.
 pub fn cable_name(ip: Ipv4Addr) -> String {
@@ -140,8 +159,8 @@ fn groups(out: &mut String, vpc: &VpcSpec, cut: &BTreeSet<ZoneName>, host: &BTre
     for (n, (key, ips)) in chains.iter().enumerate() {
         let of_key = key.iter().filter_map(|g| vpc.groups.get(*g));
         let all: BTreeSet<&Rule> = of_key.flat_map(|g| &g.rules).collect();
-        chain(out, &format!("egress_{n}"), &all, Direction::Egress, &numbers);
-        chain(out, &format!("ingress_{n}"), &all, Direction::Ingress, &numbers);
+        chain(out, &format!("egress_{n}"), &all, Direction::Egress, &numbers, host);
+        chain(out, &format!("ingress_{n}"), &all, Direction::Ingress, &numbers, host);
         for ip in ips {
             egress.push(format!("{ip} : goto egress_{n}"));
             ingress.push(format!("{ip} : goto ingress_{n}"));
@@ -236,6 +255,7 @@ fn chain(
     rules: &BTreeSet<&Rule>,
     direction: Direction,
     numbers: &BTreeMap<&GroupId, usize>,
+    host: &BTreeSet<Ipv4Addr>,
 ) {
     // What passes egress goes on to the far end's ingress.
     let (side, verdict, mark) = match direction {
@@ -247,7 +267,14 @@ fn chain(
     for rule in rules.iter().filter(|r| r.direction == direction) {
         let peer = match &rule.peer {
             peer if is_anyone(peer) => String::new(),
-            Peer::Cidr { cidr } => format!("ip {side} {cidr} "),
+            // What is said of the host by its addresses holds for the one that it has here.
+            Peer::Cidr { cidr } => match (admits_host(&rule.peer, host), cidr.contains(HOST_IP)) {
+                (true, false) if direction == Direction::Ingress => format!("ip {side} {{ {cidr}, {HOST_IP} }} "),
+                (false, true) if direction == Direction::Ingress => {
+                    format!("ip {side} != {HOST_IP} ip {side} {cidr} ")
+                }
+                _ => format!("ip {side} {cidr} "),
+            },
             Peer::Group { group } => match numbers.get(group) {
                 Some(n) => format!("ip {side} @group_{n} "),
                 // A group that is gone has no members.
@@ -302,7 +329,7 @@ pub(super) fn protocol(protocol: Protocol) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kiln_machines_spec::{Cidr, MacAddr, PortRange, SecurityGroupSpec, SubnetSpec};
+    use kiln_machines_spec::{MacAddr, PortRange, SecurityGroupSpec, SubnetSpec};
 
     /// A load balancer in front of two machines, one of them in a cut zone.
     #[test]
@@ -328,6 +355,7 @@ mod tests {
                 groups: vec![group.into()],
                 source_dest_check: true,
                 internet: ip.octets()[3] == 10,
+                public: None,
                 secondary: vec![],
             }
         };

@@ -8,6 +8,7 @@
 //!            └──────────────────────────────────────────────────┘
 //! ```
 //!
+//! From the host one comes in at public addresses, which are the host's loopback (`door`).
 //! The host's own network is not touched: no routes, no addresses, no rules (one entry says that its
 //! loopback is itself, see `host/netlink/neighbours.rs`). Two VPCs may use the same addresses.
 //!
@@ -17,8 +18,10 @@
 
 mod acls;
 pub mod cables;
+mod door;
 mod firewall;
 mod internet;
 mod router;
 
+pub use door::Door;
 pub use router::Router;

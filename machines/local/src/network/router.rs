@@ -1,7 +1,7 @@
 //! One VPC's router: its namespace, bridges, addresses, rules and sockets.
 
 use super::acls;
-use super::firewall::{self, DNS_IP, METADATA_IP};
+use super::firewall::{self, DNS_IP, HOST_IP, METADATA_IP};
 use super::internet::{self, Internet, TAP};
 use crate::host::child::{self, Surroundings};
 use crate::host::netlink::{Link, Netlink};
@@ -240,6 +240,9 @@ impl Router {
         let own = |o: &InterfaceOwner| matches!(o, InterfaceOwner::Router);
         let interfaces = spec.interfaces.iter().filter(|i| own(&i.owner));
         wanted.extend(interfaces.map(|i| i.ip));
+        if spec.interfaces.iter().any(|i| i.public_addresses().next().is_some()) {
+            wanted.insert(HOST_IP);
+        }
         let lo = self.netlink.link("lo")?.index;
         for (ip, prefix) in self.netlink.addresses(lo)? {
             if !ip.is_loopback() && !wanted.remove(&ip) {
@@ -358,7 +361,7 @@ impl Router {
 }
 
 /// The host's own addresses, loopback aside (no packet for that leaves a machine).
-fn host_addresses() -> io::Result<BTreeSet<Ipv4Addr>> {
+pub(super) fn host_addresses() -> io::Result<BTreeSet<Ipv4Addr>> {
     let all = nix::ifaddrs::getifaddrs()?;
     let ips = all.filter_map(|a| a.address?.as_sockaddr_in().map(nix::sys::socket::SockaddrIn::ip));
     Ok(ips.filter(|ip| !ip.is_loopback()).collect())

@@ -47,8 +47,9 @@ async fn allocate_address(cx: &Cx, request: AllocateAddressRequest) -> Result<Al
     let made = cx
         .store()
         .write(|tx| -> Result<_, Error> {
-            let ip = InterfaceAllocator::new(tx, cx.scope())?.public_ip(tx)?;
-            let made = Address { id: AllocationId::new(cx.ids()), ip, association: None, tags };
+            let id = AllocationId::new(cx.ids());
+            let ip = InterfaceAllocator::new(tx, cx.scope())?.public_ip(tx, &id)?;
+            let made = Address { id, ip, association: None, tags };
             tx.put(cx.scope(), &made.id, made.clone())?;
             Ok(made)
         })

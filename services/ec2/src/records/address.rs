@@ -1,4 +1,4 @@
-//! An Elastic IP address. Inside Kiln it is a name: no packet is ever sent to it.
+//! An Elastic IP address: one of the host's loopback, at which the host reaches who has it.
 
 use crate::kinds::{self, Kind};
 use crate::tags::{Tagged, Tags};

@@ -67,7 +67,7 @@ pub struct SecondaryIp {
     pub public: Option<PublicAddress>,
 }
 
-/// A public address of an interface. Inside Kiln it is a name: no packet is sent to it.
+/// A public address of an interface: one of the host's loopback. Inside VPCs it is a name only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PublicAddress {
     pub ip: Ipv4Addr,

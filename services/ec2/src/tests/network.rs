@@ -367,7 +367,8 @@ async fn an_elastic_address_belongs_to_one_interface() {
         interfaces.push(w.call(request).await.network_interface.and_then(|i| i.network_interface_id).expect("an id"));
     }
     let address = w.call(AllocateAddressRequest::default()).await;
-    assert_eq!(address.public_ip.as_deref(), Some("203.0.113.1"));
+    let public = address.public_ip.clone().expect("an address");
+    assert!(public.starts_with("127."), "{public}");
     let give = |to: &str, may_move| AssociateAddressRequest {
         allocation_id: address.allocation_id.clone(),
         network_interface_id: Some(to.to_owned()),
@@ -381,7 +382,7 @@ async fn an_elastic_address_belongs_to_one_interface() {
     assert_eq!(shown.network_interface_id.as_deref(), Some(&*interfaces[1]));
     let holders = w
         .call(DescribeNetworkInterfacesRequest {
-            filters: vec![filter("association.public-ip", &["203.0.113.*"])],
+            filters: vec![filter("association.public-ip", &["127.*"])],
             ..Default::default()
         })
         .await;
