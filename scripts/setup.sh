@@ -30,7 +30,7 @@ need=(
     gcc:gcc /usr/include/stdio.h:libc6-dev make:make git:git
     # AWS's clients, tests and the demo
     python3:python3 curl:curl /etc/ssl/certs/ca-certificates.crt:ca-certificates
-    busybox:busybox-static openssl:openssl
+    busybox:busybox-static openssl:openssl packer:packer
 )
 missing=()
 for pair in "${need[@]}"; do
