@@ -105,6 +105,14 @@ async fn describe_instance_types(
                 "ebs-info.encryption-support" | "ebs-info.nvme-support" => one("unsupported"),
                 "network-info.ipv4-addresses-per-interface" => one(t.interface_limits().1),
                 "network-info.ena-support" => one(ena(t)),
+                "network-info.encryption-in-transit-supported" => flag(false),
+                "network-info.flexible-ena-queues-support"
+                | "nitro-enclaves-support"
+                | "nitro-tpm-support"
+                | "reboot-migration-support" => one(UNSUPPORTED),
+                "supported-boot-mode" => boot_modes(t).iter().map(|mode| (*mode).to_owned()).collect(),
+                "vcpu-info.valid-cores" => one(t.cores()),
+                "vcpu-info.valid-threads-per-core" => one(t.family.threads),
                 "network-info.maximum-network-cards" => one(1),
                 "network-info.maximum-network-interfaces" => one(t.interface_limits().0),
                 "network-info.ipv6-addresses-per-interface" => one(0),
@@ -135,6 +143,17 @@ async fn describe_instance_types(
     })
 }
 
+const UNSUPPORTED: &str = "unsupported";
+
+/// What an image's boot mode may be on the type; a machine here has no firmware of its own.
+fn boot_modes(t: &InstanceType) -> &'static [&'static str] {
+    match (t.family.arm, t.family.hypervisor) {
+        (true, _) => &["uefi"],
+        (_, "nitro") => &["legacy-bios", "uefi"],
+        _ => &["legacy-bios"],
+    }
+}
+
 /// Whether a type needs the network card of the Nitro system.
 fn ena(t: &InstanceType) -> &'static str {
     if t.family.hypervisor == "nitro" { "required" } else { "unsupported" }
@@ -163,7 +182,9 @@ fn info(name: &str, t: &InstanceType) -> InstanceTypeInfo {
             default_vcpus: Some(t.vcpus),
             default_cores: Some(t.cores()),
             default_threads_per_core: Some(t.family.threads),
-            ..VCpuInfo::default()
+            // CPU options cannot be chosen.
+            valid_cores: vec![t.cores()],
+            valid_threads_per_core: vec![t.family.threads],
         }),
         memory_info: Some(MemoryInfo { size_in_mi_b: Some(t.memory_mib) }),
         instance_storage_supported: Some(false),
@@ -183,12 +204,20 @@ fn info(name: &str, t: &InstanceType) -> InstanceTypeInfo {
             ipv6_supported: Some(false),
             efa_supported: Some(false),
             ena_support: Some(ena(t).to_owned()),
+            ena_srd_supported: Some(false),
+            encryption_in_transit_supported: Some(false),
+            flexible_ena_queues_support: Some(UNSUPPORTED.to_owned()),
             ..NetworkInfo::default()
         }),
         hibernation_supported: Some(false),
         burstable_performance_supported: Some(t.family.burstable),
         dedicated_hosts_supported: Some(false),
         auto_recovery_supported: Some(false),
+        supported_boot_modes: boot_modes(t).iter().map(|mode| (*mode).to_owned()).collect(),
+        nitro_enclaves_support: Some(UNSUPPORTED.to_owned()),
+        nitro_tpm_support: Some(UNSUPPORTED.to_owned()),
+        phc_support: Some(UNSUPPORTED.to_owned()),
+        reboot_migration_support: Some(UNSUPPORTED.to_owned()),
         ..InstanceTypeInfo::default()
     }
 }
