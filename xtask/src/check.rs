@@ -1,6 +1,6 @@
 //! `cargo xtask check`: everything that must hold before a change lands, cheapest first.
 
-use crate::{Result, coverage, layers, promises, shapes};
+use crate::{Result, coverage, layers, members, promises, shapes};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
@@ -13,6 +13,7 @@ pub fn run(root: &Path) -> Result<()> {
     step("shapes", || shapes::run(root, &[], true))?;
     step("coverage", || coverage::run(root, true))?;
     step("regions", || program(root, "python3", &["ids/tools/regions.py", "--check"]))?;
+    step("members", || members::run(root))?;
     step("facts", || program(root, "python3", &["template/tools/resource_facts.py", "--check"]))?;
     step("clippy", || cargo(root, &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
 }

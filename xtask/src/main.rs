@@ -6,6 +6,7 @@
 mod check;
 mod coverage;
 mod layers;
+mod members;
 mod promises;
 mod shapes;
 mod sim;
@@ -17,10 +18,11 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
   shapes [--check] [SERVICE…]   write services/*/shapes from the installed botocore's models
   coverage [--check]            write docs/coverage.md: operations served, of all that AWS has
+  members                       fail if no code reads a member of a served operation
   promises                      fail if SPECIFICATION.md names a test that is not there
   layers                        print who may depend on whom; fail on a forbidden dependency
   sim [--update] [FILE…]        play scripts with simulated machines; compare their stories
-  check                         layers, promises, format, shapes, coverage, facts and clippy in one
+  check                         layers, promises, format, shapes, coverage, members, facts and clippy in one
 ";
 
 /// What went wrong, for the person at the terminal.
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         ["coverage"] => coverage::run(&root(), check),
         ["sim", arguments @ ..] => sim::run(&root(), arguments),
         ["layers"] => layers::run(&root()),
+        ["members"] => members::run(&root()),
         ["promises"] => promises::run(&root()),
         ["check"] => check::run(&root()),
         _ => Err(USAGE.to_string()),

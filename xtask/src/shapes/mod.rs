@@ -6,9 +6,9 @@
 //! ```
 //! Every file is written by this chore alone; `--check` writes nothing and names what differs.
 
-mod facts;
+pub mod facts;
 mod generate;
-mod names;
+pub mod names;
 mod quirks;
 #[cfg(test)]
 mod tests;
