@@ -44,6 +44,19 @@ ls $1/sys/block $1/sys/class/block $1/sys/dev/block $1/sys/fs/ext4 $1/sys/device
 true
 """
 
+# The same by the newer calls: fsopen, fsconfig (create), fsmount; open_tree (clone) of what is there, without what
+# covers it. Their numbers are the same everywhere.
+CALLS = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+for kind, at in ((b"proc", b"/proc"), (b"sysfs", b"/sys")):
+    fs = libc.syscall(430, kind, 0)
+    made = libc.syscall(431, fs, 6, None, None, 0) == 0 and libc.syscall(432, fs, 0, 0) >= 0
+    print(kind.decode(), made, libc.syscall(428, -100, at, 1) >= 0)
+fs = libc.syscall(430, b"tmpfs", 0)
+print("tmpfs", libc.syscall(431, fs, 6, None, None, 0) == 0 and libc.syscall(432, fs, 0, 0) >= 0)
+"""
+
 SOCKETS = """
 import errno, socket
 made = []
@@ -387,6 +400,7 @@ class Box(unittest.TestCase):
         self.assertNotEqual(self.run_in(self.one, "mkdir -p /tmp/p && mount -t proc proc /tmp/p").returncode, 0)
         self.assertNotEqual(self.run_in(self.one, "mkdir -p /tmp/p && mount -t sysfs sysfs /tmp/p").returncode, 0)
         self.assertNotEqual(self.run_in(self.one, "mount -o remount,rw /sys").returncode, 0)
+        self.assertEqual(self.python(CALLS), "proc False False\nsysfs False False\ntmpfs True\n")
         # What a system needs is there.
         self.out("grep -q MemTotal /proc/meminfo && test -d /proc/sys/net/ipv4 && test -d /sys/class/net/eth0 && test -f /sys/fs/cgroup/cgroup.procs")
         self.out("mkdir -p /tmp/t && mount -t tmpfs none /tmp/t && umount /tmp/t && mount --bind /etc /tmp/t && umount /tmp/t")
