@@ -165,12 +165,15 @@ fn packages(manager: &str, value: &Value) -> Result<Vec<Step>, String> {
 }
 
 fn group(name: &str, value: &Value) -> Result<Vec<Step>, String> {
-    let gid = map(value, name)?.get("gid").map(|gid| text(Some(gid), "gid")).transpose()?;
+    let fields = map(value, name)?;
+    only(fields, &["gid"])?;
+    let gid = fields.get("gid").map(|gid| text(Some(gid), "gid")).transpose()?;
     Ok(vec![Step::Group { name: name.to_owned(), gid }])
 }
 
 fn user(name: &str, value: &Value) -> Result<Vec<Step>, String> {
     let fields = map(value, name)?;
+    only(fields, &["uid", "groups", "homeDir"])?;
     let optional = |key: &str| fields.get(key).map(|v| text(Some(v), key)).transpose();
     Ok(vec![Step::User {
         name: name.to_owned(),
@@ -271,6 +274,14 @@ fn services(manager: &str, value: &Value) -> Result<Vec<Step>, String> {
         steps.push(Step::Service(service));
     }
     Ok(steps)
+}
+
+/// Names a key that is not served.
+fn only(fields: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
+    match fields.keys().find(|key| !known.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(other) => Err(format!("the key {other} is not supported")),
+    }
 }
 
 /// A command is a line for the shell or a list of words.
@@ -403,6 +414,8 @@ mod tests {
             (json!({"services": {"windows": {}}}), "systemd"),
             (json!({"commands": {"a": {}}}), "no command"),
             (json!({"kernels": {}}), "kernels"),
+            (json!({"users": {"a": {"shell": "/bin/sh"}}}), "shell"),
+            (json!({"groups": {"a": {"members": ["b"]}}}), "members"),
         ] {
             let error = read(&json!({INIT: {"config": config}}), "default").expect_err("refused");
             assert!(error.contains(word), "{error}");

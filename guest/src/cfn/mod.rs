@@ -59,7 +59,15 @@ fn endpoint(args: &Args) -> Result<Endpoint, String> {
 fn init(words: &[String]) -> Result<(), String> {
     let args = Args::read(
         words,
-        &[("stack", 's'), ("resource", 'r'), ("region", ' '), ("configsets", 'c'), ("url", 'u')],
+        &[
+            ("stack", 's'),
+            ("resource", 'r'),
+            ("region", ' '),
+            ("role", ' '),
+            ("credential-file", 'f'),
+            ("configsets", 'c'),
+            ("url", 'u'),
+        ],
         &[("verbose", 'v')],
     )?;
     let endpoint = endpoint(&args)?;
@@ -69,8 +77,19 @@ fn init(words: &[String]) -> Result<(), String> {
 }
 
 fn metadata(words: &[String]) -> Result<(), String> {
-    let args =
-        Args::read(words, &[("stack", 's'), ("resource", 'r'), ("region", ' '), ("key", 'k'), ("url", 'u')], &[])?;
+    let args = Args::read(
+        words,
+        &[
+            ("stack", 's'),
+            ("resource", 'r'),
+            ("region", ' '),
+            ("role", ' '),
+            ("credential-file", 'f'),
+            ("key", 'k'),
+            ("url", 'u'),
+        ],
+        &[],
+    )?;
     let metadata = endpoint(&args)?.metadata(args.need("stack")?, args.need("resource")?)?;
     let wanted = match args.one("key") {
         None => &metadata,
@@ -93,6 +112,8 @@ fn signal(words: &[String]) -> Result<(), String> {
             ("stack", ' '),
             ("resource", ' '),
             ("region", ' '),
+            ("role", ' '),
+            ("credential-file", 'f'),
             ("exit-code", 'e'),
             ("success", 's'),
             ("reason", 'r'),

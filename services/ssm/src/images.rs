@@ -241,7 +241,8 @@ fn none_there(name: &str) -> Error {
         "ParameterNotFound",
         format!(
             "Parameter {name} not found: {why}. To let an image of your own stand in for it: kiln image alias AMI-ID \
-             --like NAME (kiln image alias --help lists the names)."
+             --like NAME (kiln image alias --help lists the names). To let it answer to this name alone, tag it: aws ec2 \
+             create-tags --resources AMI-ID --tags Key={ALIAS_TAG},Value={name}"
         ),
     )
 }

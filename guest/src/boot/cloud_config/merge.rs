@@ -76,6 +76,9 @@ pub fn into(merged: &mut Map<String, Value>, mut new: Map<String, Value>, header
     if !said {
         mergers.read(USUAL)?;
     }
+    if mergers.dict.is_none() && !new.is_empty() {
+        return Err("it does not say how its keys are merged, as dict(recurse_list) does; they are left out".to_owned());
+    }
     // What cannot be merged is left out; what was there stays.
     if let Value::Object(map) = mergers.merge(Value::Object(merged.clone()), Value::Object(new))? {
         *merged = map;
@@ -250,8 +253,6 @@ mod tests {
                 all(json!(["a", "b"]), json!({"p": "1", "q": ["k"], "r": 3}), "T", 1),
             ),
             ("dict(recurse_array)+list()", all(json!(["c", "b"]), json!({"p": "1", "q": ["l"], "r": 3}), "T", 1)),
-            // Only lists are told how, so the mapping above them stays as it is.
-            ("list(append)", Ok(old.clone())),
         ] {
             assert_eq!(merged(old.clone(), new.clone(), Some(how)), wanted, "{how} in the header");
             let Value::Object(mut with) = new.clone() else { panic!() };
@@ -266,6 +267,8 @@ mod tests {
     #[test]
     fn keys_can_be_deleted_and_nonsense_is_named() {
         let old = json!({"a": 1, "b": [1]});
+        // Only lists are told how, so nothing of the mapping above them is taken; cloud-init does not say so.
+        assert!(merged(old.clone(), json!({"b": [2]}), Some("list(append)")).expect_err("left out").contains("dict("));
         assert_eq!(merged(old.clone(), json!({"a": null}), Some("dict(allow_delete)")), Ok(json!({"b": [1]})));
         for (how, word) in [("set(x)", "\"set\""), ("append", "\"append\"")] {
             assert!(merged(old.clone(), json!({}), Some(how)).expect_err("refused").contains(word));

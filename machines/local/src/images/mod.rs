@@ -16,6 +16,7 @@ mod layers;
 mod oci;
 mod registry;
 mod store;
+mod unpack;
 
 pub use base::GUEST_PATH;
 pub use layers::PackOptions;

@@ -5,7 +5,7 @@
 
 use super::layers::{PackOptions, digest_of};
 use super::store::ImageStore;
-use crate::host::child::{self, Surroundings};
+use super::unpack::{COMPRESSED, untar};
 use crate::host::files;
 use kiln_machines_spec::{
     DriverError, DriverResult, Entry, ImageManifest, ImageSource, LayerDigest, LayerRef, Program, Progress,
@@ -17,9 +17,6 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::path::{Component, Path, PathBuf};
-
-/// How compressed files begin: gzip, zstd, bzip2, xz.
-const COMPRESSED: [&[u8]; 4] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd], b"BZh", &[0xfd, b'7', b'z', b'X']];
 
 #[derive(Deserialize)]
 struct Index {
@@ -199,7 +196,7 @@ fn check_plain(image: &Path, tar: &Path, promised: &str) -> DriverResult<()> {
     let mut start = Vec::new();
     let file = fs::File::open(tar).map_err(|e| DriverError::failed(format!("read {}", tar.display()), e))?;
     file.take(4).read_to_end(&mut start).map_err(|e| DriverError::failed(format!("read {}", tar.display()), e))?;
-    let compressed = COMPRESSED.iter().any(|magic| start.starts_with(magic));
+    let compressed = COMPRESSED.iter().any(|(magic, _)| start.starts_with(magic));
     let Some(hex) = promised.strip_prefix("sha256:").filter(|_| !compressed) else { return Ok(()) };
     let actual = digest_of(tar)?;
     if actual.as_str() == format!("sha256-{hex}") {
@@ -261,23 +258,6 @@ fn read_docker(layout: &Path) -> DriverResult<(PathBuf, Vec<PathBuf>)> {
     };
     let layers = manifest.layers.iter().map(|l| named(l));
     Ok((named(&manifest.config)?, layers.collect::<DriverResult<_>>()?))
-}
-
-fn untar(tar: &Path, into: &Path, root_file_system: bool) -> DriverResult<()> {
-    files::make_image_dir(into)?;
-    let mut command = child::command("tar")?;
-    command.arg("--extract").arg("--file").arg(tar);
-    command.arg("--directory").arg(into);
-    if root_file_system {
-        command.args(["--same-permissions", "--same-owner", "--numeric-owner"]);
-        command.args(["--xattrs", "--xattrs-include=security.capability"]);
-    } else {
-        command.arg("--no-same-owner");
-    }
-    let around = Surroundings { dies_with_kiln: true, ..Surroundings::default() };
-    around.apply(&mut command);
-    child::run(&mut command, &format!("unpack {}", tar.display()), b"")?;
-    Ok(())
 }
 
 fn rewrite_whiteouts(dir: &Path) -> DriverResult<()> {

@@ -20,6 +20,8 @@ pub fn plan(seen: &Seen, member: &Member, now: Timestamp, draft: &mut Draft) {
                 draft.steps.push(Step::EnterStandby { instance: member.id.clone() });
             }
         }
+        // A group that is deleted by force takes those with it that stand by.
+        Lifecycle::Standby if seen.group.deleting => deleted_with_its_group(member, now, draft),
         Lifecycle::Standby => {}
         Lifecycle::Detaching => {
             if out_of_target_groups(seen, member, draft) {
@@ -96,15 +98,19 @@ fn waiting(member: &Member, now: Timestamp, draft: &mut Draft) {
     }
 }
 
+fn deleted_with_its_group(member: &Member, now: Timestamp, draft: &mut Draft) {
+    let instance = member.id.clone();
+    let cause = cause::group_deleted(&instance, now);
+    draft.leaving.insert(instance.clone());
+    draft.steps.push(Step::BeginTermination { instance, why: None, cause });
+}
+
 /// In service: is it healthy, is it where it should be registered?
 fn serving(seen: &Seen, member: &Member, now: Timestamp, draft: &mut Draft) {
     let group = &seen.group;
     let instance = member.id.clone();
     if group.deleting {
-        let cause = cause::group_deleted(&instance, now);
-        draft.leaving.insert(instance.clone());
-        draft.steps.push(Step::BeginTermination { instance, why: None, cause });
-        return;
+        return deleted_with_its_group(member, now, draft);
     }
     let found = match group.is_suspended(Process::HealthCheck) {
         true => None,

@@ -409,6 +409,8 @@ fn a_deleted_group_empties_and_goes() {
     let mut s = three();
     s.group.deleting = true;
     s.group.desired = 0;
+    // Also the one that stands by: nobody else would end it, and the group would never go.
+    s.members[0].lifecycle = Lifecycle::Standby;
     assert_eq!(steps(&s).len(), 3);
     let mut s = seen(group(0), vec![]);
     s.group.deleting = true;
