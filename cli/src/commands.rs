@@ -6,7 +6,7 @@ use crate::output::print;
 use crate::progress::Line;
 use crate::{State, text};
 use serde_json::Value as Json;
-use std::io::{ErrorKind, IsTerminal};
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub async fn run(cli: Cli) -> Result<(), String> {
         }
         Command::Logs { console: Some(instance), .. } => {
             let answer = ask(dir, "GET", &format!("/console?instance={}", encode(&instance))).await?;
-            print(&for_a_terminal(answer["output"].as_str().unwrap_or("")))
+            print(answer["output"].as_str().unwrap_or(""))
         }
         Command::Logs { lines, server: true, .. } => server_log(dir, lines),
         Command::Logs { lines, all, .. } => {
@@ -48,15 +48,6 @@ pub async fn run(cli: Cli) -> Result<(), String> {
         }
         Command::Image { image } => images(dir, image).await,
     }
-}
-
-/// What a machine wrote: on a terminal it must not be obeyed.
-fn for_a_terminal(text: &str) -> String {
-    if !std::io::stdout().is_terminal() {
-        return text.to_owned();
-    }
-    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
-    text.chars().map(|c| if obeyed(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 fn print_line(line: &str) -> Result<(), String> {

@@ -18,3 +18,4 @@ pub use arguments::{Auth, Cli, Command, DownArguments, Machines, UpArguments};
 pub use commands::run;
 pub use control::{SOCKET, State};
 pub use detach::detach;
+pub use output::for_a_terminal;

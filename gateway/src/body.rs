@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bodies up to here never wait for room: nearly all are smaller.
-const SMALL: usize = 64 << 10;
+/// Bodies up to here never wait for room: nearly all are smaller. With the bounds on connections and on streams
+/// of each, one machine has 64 × 16 × 16 KiB = 16 MiB of them in hand at most.
+const SMALL: usize = 16 << 10;
 /// The unit in which room is counted.
 const UNIT: usize = 1 << 10;
 /// How long to read on after a body that is too large, so that its sender gets to read the answer.

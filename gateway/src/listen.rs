@@ -99,8 +99,8 @@ impl Drop for InHand {
 }
 
 static NOT_ACCEPTED: Seldom = Seldom::new();
-/// Streams of one HTTP/2 connection.
-const MOST_STREAMS: u32 = 128;
+/// Streams of one HTTP/2 connection: what AWS's clients use of it is one.
+const MOST_STREAMS: u32 = 16;
 
 struct Shared {
     platform: Arc<Platform>,

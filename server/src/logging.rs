@@ -46,7 +46,7 @@ pub fn start(file: Option<(&Path, u64)>) -> Result<(), String> {
 /// Says why kiln ends, to whoever can still be told.
 pub fn last_words(line: &str) {
     // There is nobody else to tell that this failed.
-    let _ = writeln!(io::stderr(), "kiln: {line}");
+    let _ = writeln!(io::stderr(), "kiln: {}", kiln_cli::for_a_terminal(line));
     if let Some(mut reason) = REASON.get() {
         let _ = write!(reason, "{line}");
     }

@@ -50,6 +50,18 @@ class WithoutAKiln(unittest.TestCase):
             self.assertIn("kiln up --detach", done.stderr, words)
             self.assertEqual((done.stdout, done.stderr.count("\n")), ("", 1), words)
 
+    def test_down_promises_nothing_for_simulated_machines(self):
+        with Kiln(machines="sim") as kiln:
+            ec2 = kiln.client("ec2")
+            image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+            instance = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+            state = lambda: ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["State"]["Name"]  # noqa: E731
+            wait_for("it to run", lambda: state() == "running")
+            self.assertEqual(kiln.cli("down").stdout, "kiln is down, and its simulated machines are gone with it\n")
+            kiln.process.wait(30)
+            kiln.start()
+            wait_for("it to be told", lambda: state() != "running")
+
     def test_down_is_content_and_does_not_claim_to_have_stopped_machines(self):
         done = run("down", state=self.state)
         self.assertEqual((done.returncode, done.stdout), (0, "kiln was not running\n"))

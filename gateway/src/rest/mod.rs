@@ -185,7 +185,8 @@ impl Gateway {
             let kind = response.headers_mut().entry(http::header::CONTENT_TYPE);
             kind.or_insert(http::HeaderValue::from_static("application/xml"));
         }
-        if let Some(outgoing) = streams.take_outgoing() {
+        // An answer that no header can say is a refusal by now, with a body of its own.
+        if let Some(outgoing) = streams.take_outgoing().filter(|_| response.status().is_success()) {
             let frames = outgoing.map_ok(Frame::data).map_err(Into::into);
             *response.body_mut() = BodyExt::boxed_unsync(StreamBody::new(frames));
         }
