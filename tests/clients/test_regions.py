@@ -39,6 +39,19 @@ class Regions(unittest.TestCase):
             self.at("mars-1", "sts").get_caller_identity()
         self.assertIn("Credential should be scoped to a valid region", str(raised.exception))
 
+    def test_a_region_that_is_named_is_one_too(self):
+        ec2 = self.at("us-east-1", "ec2")
+        image = next(i for i in ec2.describe_images()["Images"])["ImageId"]
+        for region in ("mars-1", "cn-north-1"):
+            with self.assertRaises(ClientError) as raised:
+                ec2.copy_image(Name="copy", SourceImageId=image, SourceRegion=region)
+            self.assertEqual(raised.exception.response["Error"]["Code"], "InvalidParameterValue")
+        zones = {"Fn::Select": [0, {"Fn::GetAZs": "mars-1"}]}
+        template = {"Resources": {"V": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16", "Tags": [{"Key": "z", "Value": zones}]}}}}
+        with self.assertRaises(ClientError) as raised:
+            self.at("us-east-1", "cloudformation").create_stack(StackName="Nowhere", TemplateBody=json.dumps(template))
+        self.assertIn("mars-1 in Fn::GetAZs is not a region", str(raised.exception))
+
     def test_regions_are_those_of_the_partition(self):
         known = botocore.session.get_session()
         for region, (partition, suffix) in PARTITIONS.items():

@@ -53,6 +53,8 @@ class Answers(unittest.TestCase):
         self.assertNotIn("PartsCount", got)
         self.assertEqual(got["ChecksumSHA256"], b64(hashlib.sha256(b"0123456789").digest()))
         self.assertEqual(self.refused(self.s3.get_object, Bucket="said", Key="plain", PartNumber=2), "InvalidPartNumber")
+        for number in ("0", "-1", "10001", "a"):
+            self.assertEqual(self.wire.send("GET", f"/said/plain?partNumber={number}").code, "InvalidArgument", number)
         self.s3.put_object(Bucket="said", Key="empty", Body=b"")
         self.assertEqual(self.s3.get_object(Bucket="said", Key="empty", PartNumber=1)["ResponseMetadata"]["HTTPStatusCode"], 200)
 
@@ -195,6 +197,11 @@ class Answers(unittest.TestCase):
         made = west.send("PUT", "/new-one", place("us-west-2"))
         self.assertEqual((made.status, made.headers["location"]), (200, f"http://{self.wire.host}/new-one/"))
         self.assertEqual(self.s3.create_bucket(Bucket="first-one")["Location"], "/first-one")
+
+    def test_the_expected_owner_is_an_account(self):
+        for owner, code in [("000000000000", None), ("111111111111", "AccessDenied"), ("me", "InvalidBucketOwnerAWSAccountID"), ("1" * 13, "InvalidBucketOwnerAWSAccountID")]:
+            for method, path in [("GET", "/said"), ("PUT", "/said/owned")]:
+                self.assertEqual(self.wire.send(method, path, headers={"x-amz-expected-bucket-owner": owner}).code, code, owner)
 
     def test_head_of_a_bucket(self):
         answer = self.wire.send("HEAD", "/said")

@@ -42,6 +42,7 @@ class S3Wire(unittest.TestCase):
             ("DELETE", "/docs", b"", {}, 403, "AccessDenied"),
             ("POST", "/docs?delete", b"<Delete/>", {}, 403, "AccessDenied"),
             ("POST", "/docs/k?uploads", b"", {}, 403, "AccessDenied"),
+            ("POST", "/docs?delete", b"<Delete/>", {"Content-Type": "application/x-www-form-urlencoded"}, 403, "AccessDenied"),
             ("POST", "/docs", form, {"Content-Type": "multipart/form-data; boundary=x"}, 501, "NotImplemented"),
             ("OPTIONS", "/docs/k", b"", preflight, 403, "AccessForbidden"),
             ("OPTIONS", "/docs/k", b"", {}, 400, "BadRequest"),

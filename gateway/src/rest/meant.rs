@@ -9,9 +9,9 @@ use http::request::Parts;
 use kiln_service_kit::{Platform, Service};
 use std::borrow::Cow;
 
-/// What bodies of other services' calls are, where no signature says whose they are.
-const OTHERS_BODIES: [&str; 4] =
-    ["application/x-www-form-urlencoded", "application/x-amz-", "application/json", "application/cbor"];
+/// What bodies of other services' calls at a path are, where no signature says whose they are. Forms are not
+/// among them: they are sent to `/`, and are what curl says that it sends where nobody tells it better.
+const OTHERS_BODIES: [&str; 3] = ["application/x-amz-", "application/json", "application/cbor"];
 
 /// The service of a request that belongs here.
 pub fn service<'p>(platform: &'p Platform, head: &Parts, host: &str) -> Option<&'p Service> {
@@ -35,7 +35,7 @@ fn is_of_version_2(head: &Parts) -> bool {
     }
 }
 
-/// Neither signed for a service nor a call of one that takes forms or JSON.
+/// Neither signed for a service nor a call of one that takes JSON.
 fn asks_for_a_path(head: &Parts) -> bool {
     let kind = head.headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("");
     let of_others = OTHERS_BODIES.iter().any(|start| kind.starts_with(start));
@@ -65,9 +65,9 @@ mod tests {
         }
         assert!(asks("POST", "/docs", "multipart/form-data; boundary=x"));
         assert!(asks("PUT", "/docs/key.json", "application/json"), "an object may be of any kind");
-        for kind in
-            ["application/x-www-form-urlencoded; charset=utf-8", "application/json", "application/x-amz-json-1.1"]
-        {
+        assert!(asks("POST", "/docs?delete", "application/x-www-form-urlencoded"), "as curl has it");
+        assert!(!asks("POST", "/", "application/x-www-form-urlencoded"));
+        for kind in ["application/json", "application/x-amz-json-1.1"] {
             assert!(!asks("POST", "/v1/things", kind), "{kind}");
         }
     }

@@ -214,3 +214,8 @@ pub fn invalid_storage_class(given: &str) -> Error {
     error(400, "InvalidStorageClass", "The storage class you specified is not valid")
         .with("StorageClassRequested", given)
 }
+
+pub fn invalid_owner(given: &str) -> Error {
+    let text = format!("The value of the expected bucket owner parameter must be an AWS Account ID... [{given}]");
+    error(400, "InvalidBucketOwnerAWSAccountID", &text)
+}

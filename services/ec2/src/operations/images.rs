@@ -16,7 +16,7 @@ use kiln_ec2_shapes::{
     RegisterImageRequest, RegisterImageResponse, StateReason,
 };
 use kiln_ids::{ImageId, InstanceId, SnapshotId};
-use kiln_service_kit::{Cx, Error, Operation, Remembered, Scope, Tx, operation, paginate, request_hash};
+use kiln_service_kit::{Cx, Error, Operation, Remembered, Scope, Tx, operation, paginate, regions, request_hash};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(CopyImage: copy_image(CopyImageRequest)),
@@ -325,6 +325,10 @@ async fn copy_image(cx: &Cx, request: CopyImageRequest) -> Result<CopyImageRespo
         ],
     )?;
     check_name(&request.name)?;
+    if !regions::region(&request.source_region).is_some_and(|region| region.partition.name == cx.partition()) {
+        let text = format!("Value ({}) for parameter SourceRegion is invalid.", request.source_region);
+        return Err(crate::errors::invalid_value(text));
+    }
     let there = cx.in_region(&request.source_region);
     let (from, source) = image_lookup::find(&there, &request.source_image_id)?;
     let (_, machine_image) = image_lookup::launchable(&there, &request.source_image_id)?;

@@ -6,6 +6,7 @@ use crate::described::show_checksum;
 use crate::encryption::{customer_key, not_said_again};
 use crate::errors;
 use crate::files::ObjectFiles;
+use crate::operations::multipart::MOST_PARTS;
 use crate::records::Object;
 use crate::versions;
 use futures_util::TryStreamExt;
@@ -204,6 +205,10 @@ impl Span {
         if let Some(number) = part {
             if range.is_some() {
                 return Err(errors::invalid_request("Cannot specify both Range header and partNumber query parameter"));
+            }
+            if !(1..=MOST_PARTS).contains(&number) {
+                let text = "Part number must be an integer between 1 and 10000, inclusive";
+                return Err(errors::invalid_argument("partNumber", &number.to_string(), text));
             }
             let at = usize::try_from(number - 1).ok().filter(|at| *at < object.parts.max(1));
             let at = at.ok_or_else(|| errors::invalid_part_number(number, object.parts.max(1)))?;

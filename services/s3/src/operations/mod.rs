@@ -33,6 +33,7 @@ pub fn bucket(cx: &Cx, name: &str, expected_owner: Option<&String>) -> Result<Ar
         check_region(cx)?;
         return Err(errors::no_such_bucket(name));
     };
+    check_expected(expected_owner)?;
     // There are no bucket policies and no lists: another account's bucket is closed.
     if bucket.owner != cx.account() || expected_owner.is_some_and(|expected| *expected != bucket.owner) {
         return Err(errors::access_denied());
@@ -44,6 +45,14 @@ pub fn bucket(cx: &Cx, name: &str, expected_owner: Option<&String>) -> Result<Ar
         return Err(errors::wrong_region(cx.region(), &bucket.region));
     }
     Ok(bucket)
+}
+
+/// The account that a caller expects to own a bucket must be one.
+fn check_expected(owner: Option<&String>) -> Result<(), Error> {
+    match owner.filter(|owner| owner.len() != 12 || !owner.bytes().all(|byte| byte.is_ascii_digit())) {
+        Some(other) => Err(errors::invalid_owner(other)),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a signature for a region that is none (s3cmd's `US`): clients read the right one and ask again.
