@@ -134,6 +134,7 @@ impl<'a> Application<'a> {
             "ssh" => config.no_default_user || config.disable_root.is_some() || !config.ssh_authorized_keys.is_empty(),
             "set_passwords" => config.passwords.is_some() || config.password.is_some() || config.ssh_pwauth.is_some(),
             "timezone" => config.timezone.is_some(),
+            "locale" => config.locale.is_some(),
             "runcmd" => config.runcmd.is_some(),
             "package_update_upgrade_install" => {
                 config.package_update || config.package_upgrade || !config.packages.is_empty()
@@ -183,6 +184,10 @@ impl<'a> Application<'a> {
                 let done = self.timezone(config.timezone.as_deref().unwrap_or(""));
                 self.note(done);
             }
+            "locale" => {
+                let done = self.locale(config.locale.as_deref().unwrap_or(""));
+                self.note(done);
+            }
             "runcmd" => {
                 let path = self.scripts(When::User).join("runcmd");
                 let done = keep(&path, config.runcmd.as_deref().unwrap_or("").as_bytes());
@@ -207,7 +212,21 @@ impl<'a> Application<'a> {
 
     fn files(&mut self, config: &CloudConfig, deferred: bool) {
         for file in config.write_files.iter().filter(|file| file.defer == deferred) {
-            let done = file.wanted.write(self.machine);
+            let fetched = file.source.as_ref().map(|url| super::fetch(self.marks, url, false));
+            let wanted = match fetched {
+                Some(Ok(content)) => WantedFile { content, ..file.wanted.clone() },
+                Some(Err(problem)) => {
+                    let problem = format!("file {}: {problem}", file.wanted.path);
+                    if !file.has_content {
+                        self.note(Err(problem));
+                        continue;
+                    }
+                    self.warn(&problem);
+                    file.wanted.clone()
+                }
+                None => file.wanted.clone(),
+            };
+            let done = wanted.write(self.machine);
             self.note(done);
         }
     }
@@ -273,6 +292,30 @@ impl<'a> Application<'a> {
         std::os::unix::fs::symlink(&file, &fresh)
             .and_then(|()| std::fs::rename(&fresh, &link))
             .map_err(|cause| format!("cannot set the time zone: {}: {cause}", link.display()))
+    }
+
+    /// Names the language of the machine; one that is not there is made, if the image can.
+    fn locale(&mut self, name: &str) -> Result<(), String> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-@".contains(&b);
+        if name.is_empty() || name.starts_with('-') || !name.bytes().all(plain) {
+            return Err(format!("{name:?} is no locale"));
+        }
+        // Every C library has these.
+        if !["C", "POSIX", "C.UTF-8", "C.utf8"].contains(&name) {
+            if !self.machine.path("/usr/sbin/locale-gen").is_file() {
+                return Err(format!(
+                    "the locale {name} can not be made: this machine has no locale-gen (package locales)"
+                ));
+            }
+            self.program("locale-gen", &[name])?;
+        }
+        WantedFile {
+            path: "/etc/default/locale".into(),
+            content: format!("LANG={name}\n").into_bytes(),
+            mode: Some(0o644),
+            ..WantedFile::default()
+        }
+        .write(self.machine)
     }
 
     fn packages(&mut self, config: &CloudConfig) {

@@ -208,6 +208,41 @@ fn files_come_before_names_of_users_unless_deferred() {
 }
 
 #[test]
+fn settings_are_made_or_said_to_be_impossible() {
+    let machine = Box::given("i-1", b"#cloud-config\nlocale: C.UTF-8\ntimezone: Mars/Olympus\n");
+    assert_eq!(machine.boots(), 1);
+    assert_eq!(machine.text("etc/default/locale"), "LANG=C.UTF-8\n");
+    assert!(machine.text("dev/console").contains("there is no time zone \"Mars/Olympus\""));
+    let machine = Box::given("i-1", b"#cloud-config\nlocale: de_DE.UTF-8\n");
+    assert_eq!(machine.boots(), 1);
+    assert!(machine.text("dev/console").contains("no locale-gen"));
+    assert!(!machine.at("etc/default/locale").exists());
+}
+
+#[test]
+fn a_file_s_content_is_fetched_and_what_is_written_stands_in() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = listener.local_addr().expect("an address");
+    let served = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut link, _) = listener.accept().expect("a client");
+        let mut head = [0; 4096];
+        let _ = link.read(&mut head).expect("readable");
+        link.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nfetched").expect("writable");
+    });
+    let text = format!(
+        "#cloud-config\nwrite_files:\n- {{path: /a, source: {{uri: 'http://{at}/x'}}, content: unused}}\n- {{path: /b, source: {{uri: 'ftp://{at}/x'}}, content: instead}}\n- {{path: /c, source: {{uri: 'ftp://{at}/x'}}}}\n"
+    );
+    let text = text.replace("write_files:", "write_files: ").replace("path: /", "owner: admin, path: /");
+    let machine = Box::given("i-1", text.as_bytes());
+    assert_eq!(machine.boots(), 1);
+    served.join().expect("served");
+    assert_eq!((machine.text("a").as_str(), machine.text("b").as_str()), ("fetched", "instead"));
+    assert!(!machine.at("c").exists());
+    assert!(machine.text("dev/console").contains("file /c: only http and https are supported"));
+}
+
+#[test]
 fn how_far_it_is_can_be_read() {
     let machine = Box::given(
         "i-1",

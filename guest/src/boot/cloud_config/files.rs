@@ -14,6 +14,10 @@ pub struct File {
     pub wanted: WantedFile,
     /// Written at the end, when packages and users are there.
     pub defer: bool,
+    /// Where its content is fetched from; what `content` says stands in when that fails.
+    pub source: Option<String>,
+    /// Whether there is a `content` to stand in.
+    pub has_content: bool,
     /// What cloud-init only warns of, and so do we; the file is written all the same.
     pub warnings: Vec<String>,
 }
@@ -30,7 +34,9 @@ pub fn file(item: &Value) -> Result<File, String> {
         match key.as_str() {
             "path" => wanted.path = string(value)?,
             "content" if value.is_null() => {}
+            "source" => file.source = Some(source(value)?),
             "content" => {
+                file.has_content = true;
                 let text = || string(value).map(String::into_bytes);
                 wanted.content = yaml::bytes(value).map_or_else(text, Ok)?;
             }
@@ -74,6 +80,15 @@ pub fn file(item: &Value) -> Result<File, String> {
     Ok(file)
 }
 
+/// `{uri: …}`; headers of the request are not served.
+fn source(value: &Value) -> Result<String, String> {
+    let map = value.as_object().ok_or("source is not a mapping")?;
+    match map.keys().find(|key| *key != "uri") {
+        Some(other) => Err(format!("the key source.{other} is not supported")),
+        None => string(map.get("uri").ok_or("source has no uri")?),
+    }
+}
+
 /// Octal in text; a number that YAML read as one is that number.
 fn permissions(value: &Value) -> Result<u32, String> {
     match value.as_u64().map(u32::try_from) {
@@ -104,6 +119,7 @@ mod tests {
         let plain = read(json!({"path": "/c", "append": true, "content": "more", "owner": "shop"}));
         assert_eq!((plain.wanted.append, plain.wanted.mode, plain.defer), (true, Some(0o644), false));
         assert_eq!((plain.wanted.owner.as_deref(), plain.wanted.group), (Some("shop"), None));
+        assert_eq!(read(json!({"path": "/e", "source": {"uri": "http://x/"}})).source.as_deref(), Some("http://x/"));
         assert!(read(json!({"path": "/d", "defer": true})).defer);
         assert_eq!(read(json!({"path": "/d", "permissions": 420})).wanted.mode, Some(0o644));
     }
@@ -115,7 +131,7 @@ mod tests {
         for item in [
             json!({}),
             json!(5),
-            json!({"path": "/a", "source": {"uri": "http://x/"}}),
+            json!({"path": "/a", "source": {"uri": "http://x/", "headers": {}}}),
             json!({"path": "/a", "encoding": "b64", "content": "*"}),
         ] {
             assert!(file(&item).is_err(), "{item}");

@@ -68,6 +68,8 @@ pub struct CloudConfig {
     pub passwords: Option<Passwords>,
     /// The default user's password.
     pub password: Option<String>,
+    /// Language.
+    pub locale: Option<String>,
     /// Time zone.
     pub timezone: Option<String>,
     /// More certificates to trust, in PEM.
@@ -156,6 +158,8 @@ impl CloudConfig {
                 self.passwords = Some(passwords);
             }
             "password" => self.password = Some(string(value)?),
+            "locale" if *value == Value::Bool(false) => {}
+            "locale" => self.locale = Some(string(value)?),
             "timezone" => self.timezone = Some(string(value)?),
             "ca_certs" | "ca-certs" => self.certificates(value)?,
             "final_message" => self.final_message = Some(string(value)?),

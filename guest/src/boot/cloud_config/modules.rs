@@ -49,7 +49,7 @@ const fn module(stage: Stage, name: &'static str, usual: Frequency) -> Module {
 }
 
 /// In the order they run.
-pub const MODULES: [Module; 18] = [
+pub const MODULES: [Module; 19] = [
     module(Stage::Init, "bootcmd", Frequency::Always),
     module(Stage::Init, "write_files", Frequency::Instance),
     module(Stage::Init, "set_hostname", Frequency::Instance),
@@ -57,6 +57,7 @@ pub const MODULES: [Module; 18] = [
     module(Stage::Init, "ca_certs", Frequency::Instance),
     module(Stage::Init, "users_groups", Frequency::Instance),
     module(Stage::Init, "ssh", Frequency::Instance),
+    module(Stage::Config, "locale", Frequency::Instance),
     module(Stage::Config, "set_passwords", Frequency::Instance),
     module(Stage::Config, "timezone", Frequency::Instance),
     module(Stage::Config, "runcmd", Frequency::Instance),
