@@ -8,7 +8,7 @@ import unittest
 
 import botocore.exceptions
 
-from kiln import Kiln
+from kiln import Kiln, wait_for
 
 QUICK = {"Delay": 1, "MaxAttempts": 60}
 NOTHING = "0123456789abcdef0"
@@ -226,6 +226,21 @@ class Answers(unittest.TestCase):
                 told = self.refused("run_instances", **self.one, **disk(VolumeType=kind, **{name: value}))
                 self.assertEqual(told, ("InvalidParameterCombination", f"The parameter {name.lower()} is not supported for {kind} volumes."))
 
+    def test_a_device_that_is_left_out(self):
+        """A launch configuration says it by a flag, EC2 by an empty text."""
+        scaling = self.kiln.client("autoscaling")
+        left_out = {"DeviceName": "/dev/sdf", "NoDevice": True}
+        scaling.create_launch_configuration(
+            LaunchConfigurationName="left-out", ImageId=self.image, InstanceType="t3.micro", BlockDeviceMappings=[left_out]
+        )
+        shown = scaling.describe_launch_configurations(LaunchConfigurationNames=["left-out"])["LaunchConfigurations"][0]
+        self.assertEqual(shown["BlockDeviceMappings"], [left_out])
+        group = dict(AutoScalingGroupName="left-out")
+        scaling.create_auto_scaling_group(**group, LaunchConfigurationName="left-out", MinSize=1, MaxSize=1, AvailabilityZones=["us-east-1a"])
+        self.addCleanup(scaling.delete_auto_scaling_group, **group, ForceDelete=True)
+        members = lambda: scaling.describe_auto_scaling_groups(AutoScalingGroupNames=["left-out"])["AutoScalingGroups"][0]["Instances"]
+        wait_for("the machine", lambda: [m for m in members() if m["LifecycleState"] == "InService"])
+
     def test_members_that_would_have_no_effect_are_refused_by_name(self):
         vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnet = self.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
@@ -242,6 +257,18 @@ class Answers(unittest.TestCase):
                 self.assertIn(name, message)
         self.assertEqual(self.refused("monitor_instances", InstanceIds=[f"i-{NOTHING}"])[0], "NotImplemented")
 
+    def test_account_attributes(self):
+        shown = {a["AttributeName"]: a["AttributeValues"][0]["AttributeValue"] for a in self.ec2.describe_account_attributes()["AccountAttributes"]}
+        self.assertEqual(
+            set(shown),
+            {"supported-platforms", "default-vpc", "max-instances", "max-elastic-ips", "vpc-max-elastic-ips", "vpc-max-security-groups-per-interface"},
+        )
+        self.assertTrue(shown["default-vpc"].startswith("vpc-"))
+        # As many as there are addresses to give.
+        self.assertEqual((shown["max-elastic-ips"], shown["vpc-max-elastic-ips"]), ("131578", "131578"))
+        one = self.ec2.describe_account_attributes(AttributeNames=["supported-platforms"])["AccountAttributes"]
+        self.assertEqual(one, [{"AttributeName": "supported-platforms", "AttributeValues": [{"AttributeValue": "VPC"}]}])
+
     def test_the_hypervisor_is_what_aws_says(self):
         """The API Reference: of an instance "The value xen is used for both Xen and Nitro hypervisors"."""
         (made,) = self.launch()
@@ -250,6 +277,7 @@ class Answers(unittest.TestCase):
         self.assertEqual(shown["Hypervisor"], "xen")
         self.assertEqual(
             {kind["InstanceType"]: (kind["Hypervisor"], kind["NetworkInfo"]["EnaSupport"]) for kind in kinds},
+            # What the image needs is a fact of the type too.
             {"t3.micro": ("nitro", "required"), "t2.micro": ("xen", "unsupported"), "m1.small": ("xen", "unsupported"), "m6g.large": ("nitro", "required")},
         )
 

@@ -27,6 +27,11 @@ fn public_start(holder: &str, now: Timestamp) -> u32 {
     u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]) % PUBLIC_COUNT
 }
 
+/// How many addresses the blocks have: all but each one's first and last.
+pub fn public_addresses() -> u32 {
+    PUBLIC_BLOCKS.iter().map(|(_, size)| size - 2).sum()
+}
+
 /// An interface to be made.
 pub struct NewInterface<'a> {
     pub subnet: &'a Subnet,

@@ -33,7 +33,6 @@ async fn create_launch_configuration(
             ("SpotPrice", request.spot_price.is_some()),
             ("PlacementTenancy", request.placement_tenancy.as_ref().is_some_and(|t| t != "default")),
             ("BlockDeviceMappings.VirtualName", request.block_device_mappings.iter().any(|d| d.virtual_name.is_some())),
-            ("BlockDeviceMappings.NoDevice", request.block_device_mappings.iter().any(|d| d.no_device == Some(true))),
         ],
     )?;
     let (Some(image), Some(instance_type)) = (request.image_id, request.instance_type) else {
@@ -67,6 +66,7 @@ async fn create_launch_configuration(
             iops: ebs.iops,
             throughput: ebs.throughput,
             encrypted: ebs.encrypted,
+            left_out: device.no_device == Some(true),
         }
     });
     let record = records::LaunchConfiguration {
@@ -159,7 +159,8 @@ async fn describe_launch_configurations(
 fn show(cx: &Cx, c: &records::LaunchConfiguration) -> LaunchConfiguration {
     let devices = c.devices.iter().map(|device| BlockDeviceMapping {
         device_name: device.name.clone(),
-        ebs: Some(Ebs {
+        no_device: device.left_out.then_some(true),
+        ebs: (!device.left_out).then(|| Ebs {
             snapshot_id: device.snapshot.clone(),
             volume_size: device.size,
             volume_type: device.kind.clone(),

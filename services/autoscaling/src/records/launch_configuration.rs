@@ -51,4 +51,7 @@ pub struct Device {
     pub iops: Option<i32>,
     pub throughput: Option<i32>,
     pub encrypted: Option<bool>,
+    /// The image's device of that name is left out.
+    #[serde(default)]
+    pub left_out: bool,
 }

@@ -125,8 +125,12 @@ async fn describe_account_attributes(
     ensure_defaults(cx).await?;
     let vpcs = cx.store().list::<Vpc>(cx.scope())?;
     let default = vpcs.iter().find(|(_, vpc)| vpc.is_default).map_or("none".to_owned(), |(id, _)| id.to_string());
-    // Kiln sets only the limits that it keeps.
+    // The limits that Kiln keeps. Of `max-instances` the API Reference says that it is no limit.
+    let addresses = crate::interfaces::public_addresses().to_string();
     let all = [
+        ("max-instances", "20".to_owned()),
+        ("max-elastic-ips", addresses.clone()),
+        ("vpc-max-elastic-ips", addresses),
         ("supported-platforms", "VPC".to_owned()),
         ("default-vpc", default),
         ("vpc-max-security-groups-per-interface", "16".to_owned()),

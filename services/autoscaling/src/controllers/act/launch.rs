@@ -256,7 +256,8 @@ fn configure(request: &mut ec2::RunInstancesRequest, from: &LaunchConfiguration)
         .iter()
         .map(|device| ec2::BlockDeviceMapping {
             device_name: Some(device.name.clone()),
-            ebs: Some(ec2::EbsBlockDevice {
+            no_device: device.left_out.then(String::new),
+            ebs: (!device.left_out).then(|| ec2::EbsBlockDevice {
                 volume_size: device.size,
                 volume_type: device.kind.clone(),
                 delete_on_termination: device.delete_on_termination,
