@@ -49,6 +49,18 @@ pub trait ResourceType: Send + Sync {
     /// e.g. `AWS::EC2::VPC`.
     fn type_name(&self) -> &'static str;
 
+    /// Whether the type carries a property out. One that it does not is refused by name before anything is made,
+    /// unless it only says what holds anyway.
+    fn serves(&self, _property: &str) -> bool {
+        true
+    }
+
+    /// Of the properties that are not served: the values (as JSON, by path) that say what holds anyway, AWS's defaults
+    /// mostly. An empty list says nothing and needs no line.
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Makes the resource and returns its physical id (what `Ref` gives). Called again with the
     /// same `token` after a crash: must find what an earlier try made instead of making it twice.
     /// The call that makes it is the last one that can fail: what else belongs to the resource is
@@ -154,6 +166,40 @@ impl ResourceRequest {
     /// Whether an update changed the property.
     pub fn changed(&self, name: &str) -> bool {
         self.properties.get(name) != self.previous.get(name)
+    }
+}
+
+impl dyn ResourceType + '_ {
+    /// The properties without those that only say what holds anyway.
+    pub fn carried_out(&self, properties: &Json) -> Json {
+        let Json::Object(given) = properties else { return properties.clone() };
+        let kept = given.iter().filter(|(name, value)| self.serves(name) || !self.holds(name, value));
+        Json::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
+    /// The first property that is not served and says something that does not hold.
+    pub fn not_served<'p>(&self, properties: &'p Json) -> Option<&'p str> {
+        let mut given = properties.as_object().into_iter().flatten();
+        given.find(|(name, value)| !self.serves(name) && !self.holds(name, value)).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether a value says what holds anyway.
+    fn holds(&self, path: &str, value: &Json) -> bool {
+        let text = |value: &Json| match value {
+            Json::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        match value {
+            Json::Null => true,
+            Json::Array(items) if items.is_empty() => true,
+            Json::Object(members) if !members.is_empty() => {
+                members.iter().all(|(name, value)| self.holds(&format!("{path}/{name}"), value))
+            }
+            // A template may write numbers and booleans as text.
+            value => self.holds_anyway().iter().any(|(known, holds)| {
+                *known == path && serde_json::from_str(holds).is_ok_and(|holds: Json| text(&holds) == text(value))
+            }),
+        }
     }
 }
 

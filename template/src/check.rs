@@ -47,6 +47,15 @@ fn resources(template: &Template, root: &At<'_>) -> Result<()> {
     let mut first = None;
     for (id, resource) in &template.resources {
         let at = at.key(id, resource.mark);
+        let policies =
+            [("DeletionPolicy", &resource.deletion_policy), ("UpdateReplacePolicy", &resource.update_replace_policy)];
+        for (name, expr) in policies.into_iter().filter_map(|(name, expr)| Some((name, expr.as_ref()?))) {
+            let at = at.key(name, expr.mark);
+            if !template.language_extensions && !matches!(expr.kind, ExprKind::String(_)) {
+                return Err(at.error(format!("Template format error: Every {name} member must be a string.")));
+            }
+            Checker { template, block: Block::Policies }.expr(expr, &at)?;
+        }
         if let Some(condition) = resource.condition.as_ref().filter(|name| !template.conditions.contains_key(*name)) {
             return Err(at.key("Condition", resource.mark).error(format!(
                 "Template format error: Unresolved condition dependency {condition} in the Resources block of the template"
@@ -164,6 +173,7 @@ fn finish(unresolved: BTreeSet<String>, first: Option<crate::error::Place>, bloc
 enum Block {
     Conditions,
     Rules,
+    Policies,
     Resources,
     Outputs,
 }
@@ -216,8 +226,12 @@ impl Checker<'_> {
     }
 
     fn one(&self, expr: &Expr, at: &At<'_>) -> Result<()> {
-        let before_resources = matches!(self.block, Block::Conditions | Block::Rules);
-        let block = if self.block == Block::Rules { "Rules" } else { "Conditions" };
+        let before_resources = matches!(self.block, Block::Conditions | Block::Rules | Block::Policies);
+        let block = match self.block {
+            Block::Rules => "Rules",
+            Block::Policies => "DeletionPolicy and UpdateReplacePolicy",
+            _ => "Conditions",
+        };
         for reference in expr.own_references() {
             match reference {
                 Reference::Ref(name) if before_resources && !self.is_value(&name) => {

@@ -18,6 +18,7 @@ use crate::expr::{Expr, ExprKind, SubPart};
 use crate::functions::{self, scalar_text};
 use crate::lookup::{Answer, Lookup, UNKNOWN};
 use crate::parameter::ParameterValues;
+use crate::sections;
 use crate::template::{DeletionPolicy, Resource, Template};
 
 /// How much one resource (or all outputs) may become: a small text that names a large value many times would
@@ -187,9 +188,29 @@ impl<'t> Evaluator<'t> {
             metadata: part("Metadata", &resource.metadata)?,
             creation_policy: part("CreationPolicy", &resource.creation_policy)?,
             update_policy: part("UpdatePolicy", &resource.update_policy)?,
-            deletion_policy: resource.deletion_policy,
-            update_replace_policy: resource.update_replace_policy,
+            deletion_policy: self.policy("DeletionPolicy", &resource.deletion_policy, &at)?,
+            update_replace_policy: self.policy("UpdateReplacePolicy", &resource.update_replace_policy, &at)?,
         })
+    }
+
+    /// What becomes of the real thing when its resource goes away, and when it is replaced.
+    pub fn policies(&self, logical_id: &str) -> Result<(Option<DeletionPolicy>, Option<DeletionPolicy>)> {
+        let Some(resource) = self.template.resources.get(logical_id) else { return Ok((None, None)) };
+        let root = At::root();
+        let at = root.key("Resources", Mark::default());
+        let at = at.key(logical_id, resource.mark);
+        let delete = self.policy("DeletionPolicy", &resource.deletion_policy, &at)?;
+        Ok((delete, self.policy("UpdateReplacePolicy", &resource.update_replace_policy, &at)?))
+    }
+
+    fn policy(&self, attribute: &str, expr: &Option<Expr>, at: &At<'_>) -> Result<Option<DeletionPolicy>> {
+        let Some(expr) = expr else { return Ok(None) };
+        let at = at.key(attribute, expr.mark);
+        match self.value(expr, &at)? {
+            None => Ok(None),
+            Some(Value::String(word)) => sections::policy_word(&word, attribute, &at).map(Some),
+            Some(_) => Err(at.error(format!("Template format error: Every {attribute} member must be a string."))),
+        }
     }
 
     /// The outputs whose conditions hold.

@@ -73,6 +73,30 @@ impl Graph {
         })
     }
 
+    /// Refuses outputs whose conditions hold and that refer to resources whose conditions do not.
+    pub fn check_outputs(template: &Template, conditions: &BTreeMap<String, bool>) -> Result<()> {
+        let holds =
+            |name: &Option<String>| name.as_ref().is_none_or(|name| conditions.get(name).copied().unwrap_or(true));
+        let (mut gone, mut first) = (BTreeSet::new(), None);
+        for (name, output) in template.outputs.iter().filter(|(_, output)| holds(&output.condition)) {
+            for expr in [Some(&output.value), output.export_name.as_ref()].into_iter().flatten() {
+                taken(expr, Some(conditions), &mut |reference| {
+                    let (Reference::Ref(id) | Reference::GetAtt(id, _)) = reference else { return };
+                    if template.resources.get(&id).is_some_and(|target| !active(target, Some(conditions))) {
+                        gone.insert(id);
+                        first.get_or_insert((name, output.mark));
+                    }
+                });
+            }
+        }
+        let Some((name, mark)) = first else { return Ok(()) };
+        let (root, names) = (At::root(), gone.into_iter().collect::<Vec<_>>().join(", "));
+        let at = root.key("Outputs", mark);
+        Err(at.key(name, mark).error(format!(
+            "Template format error: Unresolved resource dependencies [{names}] in the Outputs block of the template"
+        )))
+    }
+
     /// A graph from what each needs, as a deployed stack remembers it. `Err` names a circle.
     pub fn from_needs(needs: BTreeMap<String, BTreeSet<String>>) -> Result<Graph, Vec<String>> {
         let waves = order::waves(&needs)?;

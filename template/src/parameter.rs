@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
 use serde_json::Value;
 
 use crate::error::{At, Result, TemplateError};
 use crate::lookup::{Answer, Lookup, UNKNOWN};
 use crate::node::Node;
+use crate::pattern::{Pattern, TooManySteps};
 use crate::sections::{self, entries, text};
 
 /// The declared type of a parameter.
@@ -106,7 +106,7 @@ pub struct Parameter {
     /// `AllowedValues`; empty if any is.
     pub allowed_values: Vec<String>,
     /// `AllowedPattern`, as written and compiled for the whole value.
-    pub allowed_pattern: Option<(String, Regex)>,
+    pub allowed_pattern: Option<(String, Pattern)>,
     /// `ConstraintDescription`.
     pub constraint_description: Option<String>,
     /// `MinLength` and `MaxLength`.
@@ -171,12 +171,8 @@ fn number<N: std::str::FromStr>(text: &str, at: &At<'_>, name: &str) -> Result<N
     text.trim().parse().map_err(|_| at.error(format!("Template format error: Every {name} member must be a number.")))
 }
 
-/// AWS's patterns are Java's; look-around is the part of them this engine cannot do, and it says so.
-fn whole(pattern: &str, at: &At<'_>) -> Result<Regex> {
-    crate::pattern::compile(&format!("^(?:{pattern})$")).map_err(|reason| {
-        if pattern.contains("(?=") || pattern.contains("(?!") || pattern.contains("(?<") {
-            return at.not_built(format!("Look-around in AllowedPattern '{pattern}' is not built in Kiln"));
-        }
+fn whole(pattern: &str, at: &At<'_>) -> Result<Pattern> {
+    Pattern::java(pattern).map_err(|reason| {
         at.error(format!("Template format error: AllowedPattern '{pattern}' is not a regular expression: {reason}"))
     })
 }
@@ -307,8 +303,12 @@ impl Parameter {
             return Some("must be one of AllowedValues".to_owned());
         }
         match &self.allowed_pattern {
-            Some((pattern, whole)) if !whole.is_match(item) => Some(format!("must match pattern {pattern}")),
-            _ => None,
+            Some((pattern, whole)) => match whole.is_match(item) {
+                Ok(true) => None,
+                Ok(false) => Some(format!("must match pattern {pattern}")),
+                Err(TooManySteps) => Some(format!("takes too long to compare with pattern {pattern}")),
+            },
+            None => None,
         }
     }
 }

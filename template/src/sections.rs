@@ -332,13 +332,23 @@ fn names(node: &Node, at: &At<'_>) -> Result<Vec<String>> {
     }
 }
 
-fn policy(node: &Node, at: &At<'_>) -> Result<DeletionPolicy> {
+fn policy(node: &Node, at: &At<'_>) -> Result<Expr> {
     let attribute = at.path().rsplit('/').next().map(str::to_owned).unwrap_or_default();
     match &node.kind {
-        NodeKind::String(name) => DeletionPolicy::from_name(name)
-            .ok_or_else(|| at.error(format!("Template format error: Unrecognized {attribute} {name} for resource."))),
+        NodeKind::String(name) => {
+            policy_word(name, &attribute, at)?;
+            expr_parse::parse(node, at, Context::Value)
+        }
+        // A function: whether the template may have one is checked when all of it is understood.
+        NodeKind::Map(_) => expr_parse::parse(node, at, Context::Value),
         _ => Err(at.error(format!("Template format error: Every {attribute} member must be a string."))),
     }
+}
+
+/// A policy by AWS's word.
+pub(crate) fn policy_word(name: &str, attribute: &str, at: &At<'_>) -> Result<DeletionPolicy> {
+    DeletionPolicy::from_name(name)
+        .ok_or_else(|| at.error(format!("Template format error: Unrecognized {attribute} {name} for resource.")))
 }
 
 fn output(node: &Node, key: &Key, at: &At<'_>) -> Result<Output> {

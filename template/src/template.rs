@@ -11,6 +11,7 @@ use crate::check;
 use crate::error::{Mark, Place, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::loops;
+use crate::names;
 use crate::node::Node;
 use crate::parameter::Parameter;
 use crate::read::{self, Aliases, Origin};
@@ -63,10 +64,10 @@ pub struct Resource {
     pub depends_on: Vec<String>,
     /// `Condition`.
     pub condition: Option<String>,
-    /// `DeletionPolicy`.
-    pub deletion_policy: Option<DeletionPolicy>,
-    /// `UpdateReplacePolicy`.
-    pub update_replace_policy: Option<DeletionPolicy>,
+    /// `DeletionPolicy`: a word, or with `AWS::LanguageExtensions` a function.
+    pub deletion_policy: Option<Expr>,
+    /// `UpdateReplacePolicy`, the same.
+    pub update_replace_policy: Option<Expr>,
     /// `CreationPolicy`.
     pub creation_policy: Option<Expr>,
     /// `UpdatePolicy`.
@@ -144,14 +145,14 @@ impl Template {
         Self::understand(&read::read(body, origin, aliases)?, &BTreeMap::new())
     }
 
-    /// The same with the texts of its parameters, which `Fn::ForEach` may go over.
+    /// The same with the texts of its parameters, which `Fn::ForEach` may go over, and of the pseudo parameters.
     pub fn parse_given(body: &str, origin: Origin, given: &BTreeMap<String, String>) -> Result<Template> {
         Self::understand(&read::read(body, origin, Aliases::Refuse)?, given)
     }
 
     fn understand(node: &Node, given: &BTreeMap<String, String>) -> Result<Template> {
         let template = match sections::language_extensions(node)? {
-            true => sections::template(&loops::expand(node, given)?)?,
+            true => sections::template(&names::resolve(loops::expand(node, given)?, given)?)?,
             false => sections::template(node)?,
         };
         check::references(&template)?;

@@ -75,6 +75,7 @@ fn tell(old: &str, new: &str) -> Result<String> {
         );
     }
     let deployed = Deployed {
+        hidden: None,
         template: Some((&old, before.conditions())),
         parameters: Some(&old_parameters),
         resources: &resources,

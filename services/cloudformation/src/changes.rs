@@ -2,14 +2,16 @@
 
 use crate::controllers::stack::facts;
 use crate::errors;
-use crate::records::{Resource, Stack, Version, resource};
+use crate::records::{Live, Resource, Stack, Version, resource};
 use crate::request::Prepared;
 use crate::schemas::FACTS;
+use crate::secrets::hidden;
 use crate::world::{self, Subject, pseudo};
 use kiln_cloudformation_shapes::{Change, ResourceChange, ResourceChangeDetail, ResourceTargetDefinition};
 use kiln_service_kit::{Cx, Error};
 use kiln_template::changes::{self, Deployed, DeployedResource, Detail};
-use kiln_template::{Evaluator, Prefetched, Template};
+use kiln_template::{DeletionPolicy, Evaluator, Prefetched, ResolvedResource, Template};
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,6 +20,8 @@ pub struct Changes {
     pub resources: Vec<changes::ResourceChange>,
     /// Outputs differ, or may.
     pub outputs: bool,
+    /// The resources there are, as `BeforeContext` tells them.
+    pub before: BTreeMap<String, String>,
 }
 
 impl Changes {
@@ -43,7 +47,9 @@ pub async fn of(cx: &Cx, stack: &Stack, prepared: &Prepared) -> Result<Changes, 
     let empty = BTreeMap::new();
     let parameters = stack.current.as_ref().map(|version| version.parameters.values());
     let stack_tags = stack.current.as_ref().map_or(&empty, |version| &version.tags);
+    let hidden = hidden(&prepared.version.parameters);
     let now = Deployed {
+        hidden: hidden.as_ref(),
         template: before.as_ref().map(|before| (&before.template, &before.conditions)),
         parameters: parameters.as_ref(),
         resources: &deployed,
@@ -59,14 +65,16 @@ pub async fn of(cx: &Cx, stack: &Stack, prepared: &Prepared) -> Result<Changes, 
         let outputs = if resources.is_empty() { new.outputs()? } else { vec![] };
         Ok((resources, outputs))
     };
-    let ((resources, outputs), _) = world::settle(cx, facts(&records), work).await?;
+    let ((resources, outputs), _) = world::foresee(cx, facts(&records), work).await?;
     let shown = |name: &str, value: &str, export: &Option<String>, description: &Option<String>| {
         (name.to_owned(), value.to_owned(), export.clone(), description.clone())
     };
     let was: Vec<_> = stack.outputs.iter().map(|o| shown(&o.name, &o.value, &o.export_name, &o.description)).collect();
     let will: Vec<_> = outputs.iter().map(|o| shown(&o.name, &o.value, &o.export_name, &o.description)).collect();
     let outputs = resources.is_empty() && was != will;
-    Ok(Changes { resources, outputs })
+    let before =
+        records.iter().filter_map(|(id, resource)| Some((id.clone(), context_before(resource.live.as_ref()?))));
+    Ok(Changes { resources, outputs, before: before.collect() })
 }
 
 fn before(cx: &Cx, stack: &Stack, version: &Version) -> Result<Before, Error> {
@@ -84,11 +92,40 @@ fn deployed(records: &BTreeMap<String, Arc<Resource>>) -> BTreeMap<String, Deplo
 }
 
 /// As DescribeChangeSet shows them, with the values that `IncludePropertyValues` adds.
-pub fn shown(changes: &[changes::ResourceChange]) -> Vec<Change> {
-    changes.iter().map(one).collect()
+pub fn shown(changes: &Changes) -> Vec<Change> {
+    changes.resources.iter().map(|change| one(change, changes.before.get(&change.logical_id))).collect()
 }
 
-fn one(change: &changes::ResourceChange) -> Change {
+/// What a context holds: the resource's attributes that are given, as text.
+fn context(parts: [(&str, Option<Json>); 6]) -> String {
+    let given = parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Json::Object(given.collect()).to_string()
+}
+
+fn context_before(live: &Live) -> String {
+    context([
+        ("Properties", Some(live.shown.as_ref().unwrap_or(&live.properties).clone())),
+        ("Metadata", live.metadata.clone()),
+        ("CreationPolicy", live.creation_policy.clone()),
+        ("UpdatePolicy", live.update_policy.clone()),
+        ("DeletionPolicy", live.deletion_policy.clone().map(Json::from)),
+        ("UpdateReplacePolicy", live.update_replace_policy.clone().map(Json::from)),
+    ])
+}
+
+fn context_after(resource: &ResolvedResource) -> String {
+    let word = |policy: Option<DeletionPolicy>| policy.map(|policy| Json::from(policy.as_str()));
+    context([
+        ("Properties", Some(resource.properties.clone())),
+        ("Metadata", resource.metadata.clone()),
+        ("CreationPolicy", resource.creation_policy.clone()),
+        ("UpdatePolicy", resource.update_policy.clone()),
+        ("DeletionPolicy", word(resource.deletion_policy)),
+        ("UpdateReplacePolicy", word(resource.update_replace_policy)),
+    ])
+}
+
+fn one(change: &changes::ResourceChange, before: Option<&String>) -> Change {
     let word = |word: &str| Some(word.to_owned());
     Change {
         r#type: word("Resource"),
@@ -102,6 +139,8 @@ fn one(change: &changes::ResourceChange) -> Change {
             replacement: change.replacement.and_then(|replacement| word(replacement.as_str())),
             scope: change.scope.iter().map(|attribute| attribute.as_str().to_owned()).collect(),
             details: change.details.iter().map(detail).collect(),
+            before_context: before.cloned().filter(|_| change.action != changes::Action::Add),
+            after_context: change.after.as_ref().map(context_after),
             ..Default::default()
         }),
     }
@@ -129,6 +168,8 @@ fn detail(detail: &Detail) -> ResourceChangeDetail {
 /// Without the values, as AWS answers unless asked for them.
 pub fn without_values(mut changes: Vec<Change>) -> Vec<Change> {
     for change in changes.iter_mut().filter_map(|change| change.resource_change.as_mut()) {
+        change.before_context = None;
+        change.after_context = None;
         for target in change.details.iter_mut().filter_map(|detail| detail.target.as_mut()) {
             target.path = None;
             target.before_value = None;

@@ -3,6 +3,7 @@
 use crate::records::stack::Reads;
 use crate::records::{Output, Stack, Status};
 use kiln_service_kit::{Error, Scope};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The stacks that use an export.
@@ -12,13 +13,30 @@ pub fn users(reads: &impl Reads, scope: &Scope, export: &str) -> Result<Vec<Arc<
     Ok(all.into_iter().filter(uses).collect())
 }
 
+/// What AWS says of an export that is not there.
+pub fn missing(name: &str) -> String {
+    format!("No export named {name} found.")
+}
+
+/// The first of these exports that is not there.
+pub fn first_missing(reads: &impl Reads, scope: &Scope, names: &BTreeSet<String>) -> Result<Option<String>, Error> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let all: Vec<Arc<Stack>> = reads.all(scope)?;
+    let has = |name: &&String| {
+        all.iter().any(|stack| stack.exports().any(|output| output.export_name.as_ref() == Some(*name)))
+    };
+    Ok(names.iter().find(|name| !has(name)).map(|name| missing(name)))
+}
+
 /// Why a stack cannot have these outputs, if so: a name is taken, or one in use would change.
 pub fn conflict(reads: &impl Reads, scope: &Scope, stack: &Stack, outputs: &[Output]) -> Result<Option<String>, Error> {
     let all: Vec<Arc<Stack>> = reads.all(scope)?;
     for output in outputs {
         let Some(name) = &output.export_name else { continue };
         let has = |other: &&Arc<Stack>| {
-            other.id != stack.id && other.outputs.iter().any(|output| output.export_name.as_ref() == Some(name))
+            other.id != stack.id && other.exports().any(|output| output.export_name.as_ref() == Some(name))
         };
         if let Some(other) = all.iter().find(has) {
             return Ok(Some(format!("Export with name {name} is already exported by stack {}", other.name)));
@@ -41,7 +59,7 @@ pub fn conflict(reads: &impl Reads, scope: &Scope, stack: &Stack, outputs: &[Out
 
 /// Why a stack's exports cannot go, if so.
 pub fn still_used(reads: &impl Reads, scope: &Scope, stack: &Stack) -> Result<Option<String>, Error> {
-    for output in &stack.outputs {
+    for output in stack.exports() {
         if let Some(name) = &output.export_name
             && let Some(text) = in_use(reads, scope, name, "deleted")?
         {

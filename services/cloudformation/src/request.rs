@@ -9,7 +9,7 @@ use crate::resources::stack as nested;
 use crate::world::{Facts, Subject};
 use crate::{attributes, s3_url, schemas, world};
 use kiln_cloudformation_shapes::{Parameter, RollbackConfiguration, Tag};
-use kiln_service_kit::{Cx, Error, Fault};
+use kiln_service_kit::{Cx, Error, Fault, Platform};
 use kiln_template::{
     Evaluator, Fact, Graph, MAX_S3_BODY, Origin, Template, TemplateError, check_properties, resolve_parameters, schema,
 };
@@ -70,8 +70,10 @@ impl Wish {
             (true, None) => return Err(validation("There is no previous template to use.")),
             (false, _) => body(cx, self.template_body.as_deref(), self.template_url.as_deref()).await?,
         };
-        let template = Template::parse_given(&body, origin, &self.texts(before)).map_err(errors::template)?;
-        schemas::check(cx.platform(), &template)?;
+        let pseudo = world::pseudo_texts(cx, stack);
+        let texts = self.texts(before).into_iter().chain(pseudo.clone()).collect();
+        let template = Template::parse_given(&body, origin, &texts).map_err(errors::template)?;
+        schemas::validate(cx.platform(), &template).map_err(errors::template)?;
         self.check_resource_types(&template)?;
         self.check_capabilities(&template)?;
         let given = self.given(&template, before)?;
@@ -91,9 +93,14 @@ impl Wish {
             capabilities: self.capabilities.clone(),
             needs: BTreeMap::new(),
             imports: None,
+            pseudo,
         };
         crate::parameters::check_existence(cx, &template, &version.parameters).await?;
-        let (needs, facts) = world::evaluate(cx, stack, &template, &version, facts, check_all).await?;
+        let (needs, facts) = world::evaluate_before(cx, stack, &template, &version, facts, |evaluator| {
+            schemas::check_built(cx.platform(), evaluator)?;
+            check_all(cx.platform(), evaluator)
+        })
+        .await?;
         version.needs = needs;
         let imports = facts.keys().filter_map(|fact| match fact {
             Fact::Export(name) => Some(name.clone()),
@@ -173,13 +180,14 @@ impl Wish {
                 return Err(validation("Parameter keys must not be empty."));
             };
             let value = match (parameter.use_previous_value.unwrap_or(false), &parameter.parameter_value) {
-                (true, Some(_)) => {
+                // Some clients send both, the value empty.
+                (true, Some(value)) if !value.is_empty() => {
                     return Err(validation(format!(
                         "Invalid input for parameter key {name}. Cannot specify usePreviousValue as true and non empty \
                          value for a parameter"
                     )));
                 }
-                (true, None) => match before.and_then(|before| before.parameters.given.get(&name)) {
+                (true, _) => match before.and_then(|before| before.parameters.given.get(&name)) {
                     Some(value) => value.clone(),
                     None if template.parameters.get(&name).is_some_and(|declared| declared.default.is_some()) => {
                         continue;
@@ -224,7 +232,10 @@ impl Wish {
 }
 
 /// Works every resource out as far as it can be and checks its properties; gives the graph's edges.
-fn check_all(evaluator: &Evaluator<'_>) -> Result<BTreeMap<String, BTreeSet<String>>, TemplateError> {
+fn check_all(
+    platform: &Platform,
+    evaluator: &Evaluator<'_>,
+) -> Result<BTreeMap<String, BTreeSet<String>>, TemplateError> {
     let graph = Graph::of(evaluator.template(), Some(evaluator.conditions()))?;
     let mut wrong = vec![];
     let mut place = None;
@@ -232,6 +243,7 @@ fn check_all(evaluator: &Evaluator<'_>) -> Result<BTreeMap<String, BTreeSet<Stri
         let resource = evaluator.resource(&id)?;
         attributes::check(&id, &resource)?;
         nested::check(&id, &resource)?;
+        schemas::check_served(platform, &id, &resource)?;
         let schema = schemas::of(&resource.resource_type)?;
         if let Err(violations) = check_properties(schema, &resource.properties) {
             place = place.or_else(|| Some(evaluator.template().property_place(&id, &violations.first()?.path)));
@@ -244,6 +256,7 @@ fn check_all(evaluator: &Evaluator<'_>) -> Result<BTreeMap<String, BTreeSet<Stri
     if let Some(place) = place {
         return Err(TemplateError { place, ..TemplateError::plain(wrong.join("; ")) });
     }
+    Graph::check_outputs(evaluator.template(), evaluator.conditions())?;
     evaluator.outputs()?;
     Ok(graph.all_needs().clone())
 }

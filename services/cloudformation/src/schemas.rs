@@ -1,9 +1,12 @@
 //! What each resource type's properties are: the facts that come with the template crate, read once.
 
 use kiln_service_kit::{Error, Platform};
-use kiln_template::{DeletionPolicy, Graph, ResourceSchema, Template, TemplateError, facts};
+use kiln_template::{
+    DeletionPolicy, ErrorKind, Evaluator, Graph, Place, ResolvedResource, ResourceSchema, Template, TemplateError,
+    facts,
+};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// All facts.
@@ -11,11 +14,12 @@ pub static FACTS: LazyLock<BTreeMap<String, ResourceSchema>> = LazyLock::new(fac
 
 /// Types whose things have names of their own, and the property that gives the name. Two things of one name
 /// cannot be there at once, so one that was named cannot be replaced.
-const NAMED: [(&str, &str); 13] = [
+const NAMED: [(&str, &str); 14] = [
     ("AWS::AutoScaling::AutoScalingGroup", "AutoScalingGroupName"),
     ("AWS::AutoScaling::LaunchConfiguration", "LaunchConfigurationName"),
     ("AWS::EC2::KeyPair", "KeyName"),
     ("AWS::EC2::LaunchTemplate", "LaunchTemplateName"),
+    ("AWS::EC2::SecurityGroup", "GroupName"),
     ("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name"),
     ("AWS::ElasticLoadBalancingV2::TargetGroup", "Name"),
     ("AWS::IAM::Group", "GroupName"),
@@ -38,24 +42,38 @@ pub fn validate(platform: &Platform, template: &Template) -> Result<(), Template
     Graph::of(template, None).map(drop)
 }
 
-/// Refuses resource types that do not exist, those that are not built, and what no type can do yet.
-pub fn check(platform: &Platform, template: &Template) -> Result<(), Error> {
-    let built = |name: &str| is_built(platform, name);
-    template.check_types(|name| built(name) || not_built(name).is_some()).map_err(crate::errors::template)?;
-    let missing: Vec<String> =
-        template.resource_types().into_iter().filter(|name| !built(name)).filter_map(not_built).collect();
+/// Refuses what no type can do yet: types that are not built, among the resources that conditions leave in, and
+/// snapshots.
+pub fn check_built(platform: &Platform, evaluator: &Evaluator<'_>) -> Result<(), TemplateError> {
+    let active = || evaluator.template().resources.iter().filter(|(_, resource)| evaluator.is_active(resource));
+    let missing: BTreeSet<String> = active()
+        .map(|(_, resource)| resource.resource_type.as_str())
+        .filter(|name| !is_built(platform, name))
+        .filter_map(not_built)
+        .collect();
     if !missing.is_empty() {
-        return Err(Error::not_built(missing.join(", ")));
+        let missing: Vec<String> = missing.into_iter().collect();
+        return Err(refuse(missing.join(", ")));
     }
-    let refuse = |what: String| Err(Error::not_built(what));
-    template.check_attributes(&*FACTS).map_err(crate::errors::template)?;
-    for (id, resource) in &template.resources {
-        let snapshot = Some(DeletionPolicy::Snapshot);
-        if resource.deletion_policy == snapshot || resource.update_replace_policy == snapshot {
-            return refuse(format!("the Snapshot policy of resource {id}"));
+    for (id, _) in active() {
+        let resource = evaluator.policies(id)?;
+        if [resource.0, resource.1].contains(&Some(DeletionPolicy::Snapshot)) {
+            return Err(refuse(format!("the Snapshot policy of resource {id}")));
         }
     }
     Ok(())
+}
+
+/// Refuses properties that the type does not carry out and that say more than what holds anyway.
+pub fn check_served(platform: &Platform, id: &str, resource: &ResolvedResource) -> Result<(), TemplateError> {
+    let Some(kind) = platform.resource_type(&resource.resource_type) else { return Ok(()) };
+    let Some(name) = kind.not_served(&resource.properties) else { return Ok(()) };
+    let place = Place { path: format!("Resources/{id}/Properties/{name}"), mark: Default::default() };
+    Err(TemplateError { place, ..refuse(format!("the property {name} of {}", resource.resource_type)) })
+}
+
+fn refuse(what: String) -> TemplateError {
+    TemplateError { kind: ErrorKind::NotBuilt, ..TemplateError::plain(Error::not_built(what).message) }
 }
 
 /// What to say of a type that AWS or its users have and this platform has not; none for a type nobody has.
@@ -70,11 +88,16 @@ pub fn not_built(name: &str) -> Option<String> {
     Some(format!("the resource type {name}{why}"))
 }
 
+/// The name that the template chose for a thing, where it chose one.
+pub fn own_name<'p>(resource_type: &str, properties: &'p Json) -> Option<&'p str> {
+    let (_, property) = NAMED.iter().find(|(name, _)| *name == resource_type)?;
+    properties.get(*property)?.as_str()
+}
+
 /// Why a resource cannot be replaced, if so: its new properties give it the name it has.
 pub fn keeps_its_name(resource_type: &str, before: &Json, after: &Json) -> Option<String> {
-    let (_, property) = NAMED.iter().find(|(name, _)| *name == resource_type)?;
-    let name = after.get(*property)?.as_str()?;
-    (before.get(*property).and_then(Json::as_str) == Some(name)).then(|| {
+    let name = own_name(resource_type, after)?;
+    (own_name(resource_type, before) == Some(name)).then(|| {
         format!(
             "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename {name} and \
              update the stack again."

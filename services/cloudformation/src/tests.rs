@@ -3,6 +3,8 @@
 mod fakes;
 pub mod given;
 
+mod change_sets;
+mod conditions;
 mod create;
 mod faults;
 mod nested;

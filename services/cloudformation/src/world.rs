@@ -17,7 +17,26 @@ pub type Facts = BTreeMap<Fact, Result<Answer, String>>;
 /// "not known yet".
 pub async fn settle<T>(
     cx: &Cx,
+    facts: Facts,
+    work: impl Fn(&Prefetched) -> Result<T, TemplateError>,
+) -> Result<(T, Facts), Error> {
+    run(cx, facts, false, work).await
+}
+
+/// The same before anything is made: an export that is not there may come to be; the operation fails if it is not
+/// there when it begins.
+pub async fn foresee<T>(
+    cx: &Cx,
+    facts: Facts,
+    work: impl Fn(&Prefetched) -> Result<T, TemplateError>,
+) -> Result<(T, Facts), Error> {
+    run(cx, facts, true, work).await
+}
+
+async fn run<T>(
+    cx: &Cx,
     mut facts: Facts,
+    foresees: bool,
     work: impl Fn(&Prefetched) -> Result<T, TemplateError>,
 ) -> Result<(T, Facts), Error> {
     loop {
@@ -34,7 +53,10 @@ pub async fn settle<T>(
             wanted
         };
         for fact in wanted {
-            let answer = fetch(cx, &fact).await?;
+            let answer = match (&fact, fetch(cx, &fact).await?) {
+                (Fact::Export(_), Err(_)) if foresees => Ok(Answer::NotYet),
+                (_, answer) => answer,
+            };
             facts.insert(fact, answer);
         }
     }
@@ -52,6 +74,20 @@ pub async fn evaluate<T>(
     let pseudo = pseudo(cx, stack);
     let values = version.parameters.values();
     settle(cx, facts, |world| work(&Evaluator::new(template, &pseudo, &values, world)?)).await
+}
+
+/// The same before anything is made.
+pub async fn evaluate_before<T>(
+    cx: &Cx,
+    stack: Subject<'_>,
+    template: &Template,
+    version: &Version,
+    facts: Facts,
+    work: impl Fn(&Evaluator<'_>) -> Result<T, TemplateError>,
+) -> Result<(T, Facts), Error> {
+    let pseudo = pseudo(cx, stack);
+    let values = version.parameters.values();
+    foresee(cx, facts, |world| work(&Evaluator::new(template, &pseudo, &values, world)?)).await
 }
 
 /// The stack that a template is worked out for.
@@ -80,17 +116,32 @@ pub fn pseudo(cx: &Cx, stack: Subject<'_>) -> Pseudo {
     }
 }
 
+/// Those that are texts, by name.
+pub fn pseudo_texts(cx: &Cx, stack: Subject<'_>) -> BTreeMap<String, String> {
+    let pseudo = pseudo(cx, stack);
+    [
+        ("AWS::AccountId", pseudo.account_id),
+        ("AWS::Partition", pseudo.partition),
+        ("AWS::Region", pseudo.region),
+        ("AWS::StackId", pseudo.stack_id),
+        ("AWS::StackName", pseudo.stack_name),
+        ("AWS::URLSuffix", pseudo.url_suffix),
+    ]
+    .map(|(name, text)| (name.to_owned(), text))
+    .into()
+}
+
 /// One fact. The inner `Err` is why there is no such thing; the outer one that it could not be asked.
 async fn fetch(cx: &Cx, fact: &Fact) -> Result<Result<Answer, String>, Error> {
     match fact {
         Fact::Reference(_) | Fact::Attribute(..) => Ok(Ok(Answer::NotYet)),
         Fact::Export(name) => {
             for (_, stack) in cx.store().list::<Stack>(cx.scope())? {
-                if let Some(output) = stack.outputs.iter().find(|output| output.export_name.as_ref() == Some(name)) {
+                if let Some(output) = stack.exports().find(|output| output.export_name.as_ref() == Some(name)) {
                     return Ok(Ok(Answer::text(output.value.clone())));
                 }
             }
-            Ok(Err(format!("No export named {name} found.")))
+            Ok(Err(crate::exports::missing(name)))
         }
         Fact::AvailabilityZones(region) => {
             let region = if region.is_empty() { cx.region() } else { region };

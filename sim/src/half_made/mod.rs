@@ -4,6 +4,8 @@
 //! `types.yaml` has one thing of every type that is served, with a name of its own and with everything that takes a
 //! second call; a type that is served and not in it fails the test. What its things need is in `base.yaml`.
 
+mod held;
+
 use crate::play::platform;
 use kiln_cloudformation_shapes as cfn;
 use kiln_ec2_shapes as ec2;

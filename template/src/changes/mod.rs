@@ -9,6 +9,7 @@ mod plan;
 
 use serde_json::Value;
 
+use crate::evaluate::ResolvedResource;
 use crate::schema::Recreation;
 use crate::template::DeletionPolicy;
 
@@ -172,7 +173,7 @@ pub struct Detail {
 }
 
 /// What an update does to one resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ResourceChange {
     /// Add, Modify or Remove.
     pub action: Action,
@@ -190,4 +191,6 @@ pub struct ResourceChange {
     pub scope: Vec<Attribute>,
     /// Every value that changes.
     pub details: Vec<Detail>,
+    /// What it is to be, as callers may see it.
+    pub after: Option<ResolvedResource>,
 }

@@ -11,7 +11,7 @@ use super::{
     ResourceChange,
 };
 use crate::error::{Result, TemplateError};
-use crate::evaluate::Evaluator;
+use crate::evaluate::{Evaluator, ResolvedResource};
 use crate::graph::Graph;
 use crate::lookup::{Answer, Lookup};
 use crate::parameter::ParameterValues;
@@ -32,6 +32,8 @@ pub struct Deployed<'a> {
     pub resources: &'a BTreeMap<String, DeployedResource>,
     /// The tags of the stack, which every resource that can have tags gets.
     pub stack_tags: &'a BTreeMap<String, String>,
+    /// The new parameters as callers may see them, if some are secret.
+    pub hidden: Option<&'a ParameterValues>,
 }
 
 /// What an update to the new template does, by logical id.
@@ -57,13 +59,14 @@ pub fn plan(
             world.fates.insert(id.clone(), Fate::New);
             changes.push(ResourceChange {
                 action: Action::Add,
-                logical_id: id,
+                logical_id: id.clone(),
                 physical_id: None,
                 resource_type: resource.resource_type.clone(),
                 replacement: None,
                 policy_action: None,
                 scope: Vec::new(),
                 details: Vec::new(),
+                after: seen(deployed.hidden, new, &world, &id),
             });
             continue;
         };
@@ -102,7 +105,7 @@ pub fn plan(
         scope.dedup();
         changes.push(ResourceChange {
             action: Action::Modify,
-            logical_id: id,
+            logical_id: id.clone(),
             physical_id: before.physical_id.clone(),
             resource_type: resource.resource_type.clone(),
             replacement: Some(replacement),
@@ -118,11 +121,25 @@ pub fn plan(
             },
             scope,
             details,
+            after: seen(deployed.hidden, new, &world, &id),
         });
     }
     changes.extend(removed(deployed, new));
     changes.sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
     Ok(changes)
+}
+
+/// The resource as callers may see it. Where a function cannot work on a hidden value there is nothing to show.
+fn seen(
+    hidden: Option<&ParameterValues>,
+    new: &Evaluator<'_>,
+    world: &dyn Lookup,
+    logical_id: &str,
+) -> Option<ResolvedResource> {
+    match hidden {
+        Some(hidden) => new.with_parameters(hidden).with_lookup(world).resource(logical_id).ok(),
+        None => new.with_lookup(world).resource(logical_id).ok(),
+    }
 }
 
 fn removed(deployed: &Deployed<'_>, new: &Evaluator<'_>) -> Vec<ResourceChange> {
@@ -141,6 +158,7 @@ fn removed(deployed: &Deployed<'_>, new: &Evaluator<'_>) -> Vec<ResourceChange> 
         }),
         scope: Vec::new(),
         details: Vec::new(),
+        after: None,
     })
     .collect()
 }

@@ -166,7 +166,7 @@ impl Checker<'_> {
             self.keyword(&format!("{text} is not a valid enum value, it must be one of [{wanted}]"));
         }
         if let (Value::String(text), Some(pattern)) = (value, &property.pattern)
-            && pattern.regex().is_some_and(|regex| !regex.is_match(text))
+            && pattern.regex().is_some_and(|regex| regex.is_match(text) != Ok(true))
         {
             self.keyword(&format!("failed validation constraint for keyword [pattern] ({})", pattern.text));
         }

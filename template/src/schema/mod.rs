@@ -9,7 +9,6 @@ mod load;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use regex::Regex;
 use serde_json::Value;
 
 pub use check::{Violation, check_properties, violations_text};
@@ -105,7 +104,7 @@ pub struct Object {
 pub struct Pattern {
     /// As the facts have it.
     pub text: String,
-    compiled: OnceLock<Option<Regex>>,
+    compiled: OnceLock<Option<crate::pattern::Pattern>>,
 }
 
 impl Pattern {
@@ -114,9 +113,9 @@ impl Pattern {
         Self { text: text.into(), compiled: OnceLock::new() }
     }
 
-    /// The compiled form; `None` for the few patterns with look-around, which are not checked.
-    pub fn regex(&self) -> Option<&Regex> {
-        self.compiled.get_or_init(|| crate::pattern::compile(&self.text).ok()).as_ref()
+    /// The compiled form; `None` for one that does not compile, which the tests of the facts do not let pass.
+    pub fn regex(&self) -> Option<&crate::pattern::Pattern> {
+        self.compiled.get_or_init(|| crate::pattern::Pattern::ecma(&self.text).ok()).as_ref()
     }
 }
 

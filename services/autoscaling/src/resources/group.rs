@@ -132,6 +132,17 @@ impl ResourceType for GroupType {
         "AWS::AutoScaling::AutoScalingGroup"
     }
 
+    fn serves(&self, property: &str) -> bool {
+        !NOT_SERVED.contains(&property)
+    }
+
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("CapacityReservationSpecification/CapacityReservationPreference", r#""default""#),
+            ("SkipZonalShiftValidation", "false"),
+        ]
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         refuse(request, self.type_name(), NOT_SERVED)?;
         let name = request.text("AutoScalingGroupName").unwrap_or_else(|| request.physical_name.clone());

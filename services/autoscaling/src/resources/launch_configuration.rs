@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 
 pub struct LaunchConfigurationType;
 
+/// Properties that change what is launched and that Kiln does not serve.
+const NOT_SERVED: &[&str] =
+    &["ClassicLinkVPCId", "ClassicLinkVPCSecurityGroups", "InstanceId", "KernelId", "RamDiskId", "SpotPrice"];
+
 fn devices(request: &ResourceRequest) -> Vec<BlockDeviceMapping> {
     items(&request.properties, "BlockDeviceMappings")
         .map(|device| BlockDeviceMapping {
@@ -33,12 +37,12 @@ impl ResourceType for LaunchConfigurationType {
         "AWS::AutoScaling::LaunchConfiguration"
     }
 
+    fn serves(&self, property: &str) -> bool {
+        !NOT_SERVED.contains(&property)
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
-        refuse(
-            request,
-            self.type_name(),
-            &["ClassicLinkVPCId", "ClassicLinkVPCSecurityGroups", "InstanceId", "KernelId", "RamDiskId", "SpotPrice"],
-        )?;
+        refuse(request, self.type_name(), NOT_SERVED)?;
         let given = request.text("LaunchConfigurationName");
         let generated = given.is_none();
         let name = given.unwrap_or_else(|| request.physical_name.clone());

@@ -3,11 +3,11 @@
 use super::describe::{parameters, tags};
 use super::stacks::{check_name, check_removals, current};
 use super::start::{self, Begin};
-use super::{arn_of, stack_of};
+use super::{arn_of, existing, stack_of};
 use crate::errors::{bad_token, no_change_set, validation};
 use crate::records::family::NESTED;
 use crate::records::stack::{OnFailure, find as find_stack};
-use crate::records::{ChangeSet, OperationKind, Stack, Status};
+use crate::records::{ChangeSet, OperationKind, Stack, Status, change_set};
 use crate::request::Wish;
 use crate::{changes, role};
 use kiln_cloudformation_shapes::*;
@@ -64,12 +64,13 @@ pub fn find(cx: &Cx, set: &str, stack: Option<&str>) -> Result<Arc<ChangeSet>, E
     let stack = find_stack(cx.store(), cx.scope(), stack)?
         .ok_or_else(|| validation(format!("Stack [{stack}] does not exist")))?;
     let all = cx.store().list::<ChangeSet>(cx.scope())?.into_iter().map(|(_, found)| found);
-    let mut own = all.filter(|found| found.stack_id == stack.id && found.name == set);
-    own.next().ok_or_else(|| no_change_set(set))
+    let own = all.filter(|found| found.stack_id == stack.id && found.name == set);
+    // An executed one gives its name up; until another takes it, it still leads there.
+    own.max_by_key(|found| (!found.was_executed(), found.created)).ok_or_else(|| no_change_set(set))
 }
 
 async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<CreateChangeSetResponse, Error> {
-    if !request.resources_to_import.is_empty() || request.import_existing_resources.unwrap_or(false) {
+    if !request.resources_to_import.is_empty() {
         return Err(Error::not_built("import of existing resources"));
     }
     if request.deployment_mode.is_some() {
@@ -118,6 +119,9 @@ async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<C
         return Err(Error::not_built("IncludeNestedStacks: a change set shows that a nested stack is looked at"));
     }
     let found = changes::of(cx, &stack, &prepared).await?;
+    if request.import_existing_resources == Some(true) {
+        existing::refuse_import(cx, &found).await?;
+    }
     let same_tags = tags_before.is_none_or(|tags| tags == prepared.version.tags);
     let nothing = kind == "UPDATE" && found.is_none() && same_tags && stack.target.is_none();
     let set = ChangeSet {
@@ -133,7 +137,7 @@ async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<C
         status: if nothing { "FAILED" } else { "CREATE_COMPLETE" }.to_owned(),
         reason: nothing.then(|| NO_CHANGES.to_owned()),
         execution: if nothing { "UNAVAILABLE" } else { "AVAILABLE" }.to_owned(),
-        changes: changes::shown(&found.resources),
+        changes: changes::shown(&found),
         imports: prepared.imports,
         include_nested_stacks: request.include_nested_stacks.unwrap_or(false),
     };
@@ -147,18 +151,24 @@ async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<C
                 return Ok((earlier, set.stack_id.clone()));
             }
             let all = tx.list::<ChangeSet>(cx.scope())?;
-            if all.iter().any(|(_, other)| other.stack_id == set.stack_id && other.name == set.name) {
+            let same = |other: &ChangeSet| other.stack_id == set.stack_id && other.name == set.name;
+            if all.iter().any(|(_, other)| same(other) && !other.was_executed()) {
                 let message = format!("ChangeSet {} already exists for stack {}", set.name, set.stack_id);
                 return Err(Error::sender("AlreadyExistsException", message));
             }
-            if tx.get::<Stack>(cx.scope(), &stack.id)?.is_none() {
+            // A stack that is only being looked at shows what it is looked at by.
+            let reviewed = Stack { change_set_id: Some(set.id.clone()), ..stack.clone() };
+            let there = tx.get::<Stack>(cx.scope(), &stack.id)?;
+            if there.as_ref().is_some_and(|stack| stack.status == Status::ReviewInProgress) {
+                tx.put(cx.scope(), &stack.id, reviewed)?;
+            } else if there.is_none() {
                 if find_stack_in(tx, cx, &stack.name)? {
                     return Err(Error::sender(
                         "AlreadyExistsException",
                         format!("Stack [{}] already exists", stack.name),
                     ));
                 }
-                start::put(tx, cx, &stack)?;
+                start::put(tx, cx, &reviewed)?;
             }
             let answer = (set.id.clone(), set.stack_id.clone());
             start::remember(tx, cx, "CreateChangeSet", token, &hash, &set.id)?;
@@ -236,16 +246,11 @@ async fn execute_change_set(cx: &Cx, request: ExecuteChangeSetRequest) -> Result
             }
             let kind = if creates { OperationKind::Create } else { OperationKind::Update };
             let operation = start::operation(cx, kind, token.clone());
-            let removed = changes::Changes { resources: removals(&found), outputs: false };
+            let removed = changes::Changes { resources: removals(&found), outputs: false, before: Default::default() };
             check_removals(&stack, &operation, &removed)?;
             let mut set = (*found).clone();
-            set.execution = "EXECUTE_COMPLETE".to_owned();
-            // What the others would change is no longer known.
-            for (id, other) in tx.list::<ChangeSet>(cx.scope())? {
-                if other.stack_id == stack.id && other.id != set.id {
-                    tx.delete::<ChangeSet>(cx.scope(), &id);
-                }
-            }
+            set.execution = change_set::EXECUTING.to_owned();
+            change_set::supersede(tx, cx.scope(), &set)?;
             stack.change_set_id = Some(set.id.clone());
             stack.retain_except_on_create = request.retain_except_on_create.unwrap_or(false);
             let begin = Begin {
@@ -278,6 +283,7 @@ fn removals(set: &ChangeSet) -> Vec<kiln_template::changes::ResourceChange> {
                 policy_action: None,
                 scope: vec![],
                 details: vec![],
+                after: None,
             })
         })
         .collect()
@@ -290,6 +296,10 @@ async fn delete_change_set(cx: &Cx, request: DeleteChangeSetRequest) -> Result<D
         Err(error) if error.is("ChangeSetNotFound") => return Ok(DeleteChangeSetResponse {}),
         Err(error) => return Err(error),
     };
+    if set.execution == change_set::EXECUTING {
+        let message = format!("ChangeSet [{}] cannot be deleted in its current status of [{}]", set.id, set.execution);
+        return Err(Error::sender("InvalidChangeSetStatus", message));
+    }
     cx.store().write::<_, Error>(|tx| Ok(tx.delete::<ChangeSet>(cx.scope(), &set.id))).await?;
     Ok(DeleteChangeSetResponse {})
 }
@@ -297,7 +307,7 @@ async fn delete_change_set(cx: &Cx, request: DeleteChangeSetRequest) -> Result<D
 async fn list_change_sets(cx: &Cx, request: ListChangeSetsRequest) -> Result<ListChangeSetsResponse, Error> {
     let stack = stack_of(cx, &request.stack_name)?;
     let all = cx.store().list::<ChangeSet>(cx.scope())?;
-    let own = all.into_iter().filter(|(_, set)| set.stack_id == stack.id).collect();
+    let own = all.into_iter().filter(|(_, set)| set.stack_id == stack.id && !set.was_executed()).collect();
     let page = paginate(own, |(id, _)| id, request.next_token.as_deref(), PAGE, bad_token)?;
     let summaries = page
         .items

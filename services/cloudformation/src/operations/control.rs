@@ -6,7 +6,7 @@ use crate::errors::validation;
 use crate::exports::still_used;
 use crate::records::family;
 use crate::records::stack::find;
-use crate::records::{ChangeSet, Operation as StackOperation, OperationKind, Stack, Status};
+use crate::records::{Operation as StackOperation, OperationKind, Stack, Status, change_set};
 use crate::role;
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
@@ -112,11 +112,7 @@ pub fn begin_delete(tx: &mut Tx<'_>, cx: &Cx, mut stack: Stack, deletion: Deleti
     if let Some(reason) = still_used(&*tx, cx.scope(), &stack)? {
         return Err(validation(reason));
     }
-    for (id, set) in tx.list::<ChangeSet>(cx.scope())? {
-        if set.stack_id == stack.id {
-            tx.delete::<ChangeSet>(cx.scope(), &id);
-        }
-    }
+    change_set::discard(tx, cx.scope(), &stack.id)?;
     stack.status = Status::DeleteInProgress;
     stack.reason = Some("User Initiated".to_owned());
     stack.operation = Some(deletion.operation);

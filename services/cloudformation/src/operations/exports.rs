@@ -17,7 +17,7 @@ const PAGE: usize = 100;
 async fn list_exports(cx: &Cx, request: ListExportsRequest) -> Result<ListExportsResponse, Error> {
     let mut all = vec![];
     for (_, stack) in cx.store().list::<Stack>(cx.scope())? {
-        for output in &stack.outputs {
+        for output in stack.exports() {
             if let Some(name) = &output.export_name {
                 let export = Export {
                     exporting_stack_id: Some(stack.id.clone()),

@@ -4,6 +4,7 @@ pub mod change_sets;
 pub mod control;
 pub mod describe;
 pub mod events;
+mod existing;
 pub mod exports;
 pub mod policies;
 pub mod resources;

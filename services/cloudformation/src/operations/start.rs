@@ -1,6 +1,7 @@
 //! How operations on a stack begin: the one place that writes a new target.
 
 use crate::errors::validation;
+use crate::exports::first_missing;
 use crate::records::stack::OnFailure;
 use crate::records::{Operation, OperationKind, Stack, Status, Version, log};
 use kiln_service_kit::{Cx, Error, Remembered, Tx};
@@ -77,6 +78,8 @@ pub fn begin(tx: &mut Tx<'_>, cx: &Cx, stack: &mut Stack, begin: Begin) -> Resul
         operation.id = earlier.id.clone();
         operation.tries = earlier.tries + 1;
     }
+    // Known only now: what is imported may have come since it was asked for, or gone.
+    operation.failed = first_missing(&*tx, cx.scope(), &begin.imports)?;
     stack.target = Some(begin.version);
     stack.operation = Some(operation);
     stack.on_failure = begin.on_failure;
@@ -86,7 +89,7 @@ pub fn begin(tx: &mut Tx<'_>, cx: &Cx, stack: &mut Stack, begin: Begin) -> Resul
     if begin.role_arn.is_some() {
         stack.role_arn = begin.role_arn;
     }
-    if !creates {
+    if !creates || stack.change_set_id.is_some() {
         stack.updated = Some(tx.now());
     }
     put(tx, cx, stack)

@@ -63,12 +63,17 @@ pub struct Version {
     /// Names of the exports that it uses, once it was brought about.
     #[serde(default)]
     pub imports: Option<BTreeSet<String>>,
+    /// The pseudo parameters that it was understood with.
+    #[serde(default)]
+    pub pseudo: BTreeMap<String, String>,
 }
 
 impl Version {
     /// Its template, understood as when it was accepted; also by its length, wherever it came from.
     pub fn template(&self) -> kiln_template::Result<Template> {
-        Template::parse_given(&self.body, Origin::S3, &self.parameters.given)
+        let given = self.parameters.given.iter().chain(&self.pseudo);
+        let given = given.map(|(name, text)| (name.clone(), text.clone())).collect();
+        Template::parse_given(&self.body, Origin::S3, &given)
     }
 }
 
@@ -236,6 +241,12 @@ impl Stack {
             None => self.owner.clone(),
             Some(arn) => crate::role::caller(&self.owner, arn),
         }
+    }
+
+    /// Its outputs that others may use: a stack that is gone keeps its outputs, but exports nothing.
+    pub fn exports(&self) -> impl Iterator<Item = &Output> {
+        let there = self.status != Status::DeleteComplete;
+        self.outputs.iter().filter(move |output| there && output.export_name.is_some())
     }
 
     /// The version shown to callers.

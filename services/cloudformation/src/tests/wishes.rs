@@ -23,10 +23,6 @@ async fn bad_templates_make_nothing() {
             "Resources: {A: {Type: AWS::EC2::VPC, Properties: {CidrBlock: !Ref Nope}}}",
             "Unresolved resource dependencies [Nope]",
         ),
-        (
-            "Resources: {A: {Type: AWS::EC2::VPC, Properties: {CidrBlock: !ImportValue nope}}}",
-            "No export named nope found.",
-        ),
         ("{", "Template format error"),
     ] {
         let (code, message) = code(given.create("s", body).await);
@@ -101,8 +97,7 @@ async fn change_sets_as_deploy_uses_them() {
     assert_eq!(given.settled("s").await, "UPDATE_COMPLETE");
     assert_eq!(given.world.ids(), ["Vpc-2"]);
     let left = given.cx.call(ListChangeSetsRequest { stack_name: "s".into(), next_token: None }).await.unwrap();
-    let names: Vec<_> = left.summaries.iter().filter_map(|set| set.change_set_name.clone()).collect();
-    assert_eq!(names, ["two"]);
+    assert!(left.summaries.is_empty(), "what was executed is no choice any more: {:?}", left.summaries);
 }
 
 #[tokio::test(start_paused = true)]

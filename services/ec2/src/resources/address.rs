@@ -37,6 +37,14 @@ impl ResourceType for EipType {
         NAME
     }
 
+    fn serves(&self, property: &str) -> bool {
+        SERVED.contains(&property)
+    }
+
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[("PublicIpv4Pool", r#""amazon""#)]
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(NAME, request, SERVED)?;
         let look = DescribeAddressesRequest { filters: made_before(request), ..Default::default() };
@@ -96,6 +104,10 @@ const ASSOCIATION: &[&str] = &["AllocationId", "EIP", "InstanceId", "NetworkInte
 impl ResourceType for EipAssociationType {
     fn type_name(&self) -> &'static str {
         "AWS::EC2::EIPAssociation"
+    }
+
+    fn serves(&self, property: &str) -> bool {
+        ASSOCIATION.contains(&property)
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {

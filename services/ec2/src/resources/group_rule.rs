@@ -93,6 +93,10 @@ impl ResourceType for GroupRuleType {
         if self.egress { "AWS::EC2::SecurityGroupEgress" } else { "AWS::EC2::SecurityGroupIngress" }
     }
 
+    fn serves(&self, property: &str) -> bool {
+        if self.egress { EGRESS } else { INGRESS }.contains(&property)
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(self.type_name(), request, if self.egress { EGRESS } else { INGRESS })?;
         let made = match self.made_before(cx, request).await? {

@@ -192,6 +192,14 @@ impl ResourceType for InstanceType {
         NAME
     }
 
+    fn serves(&self, property: &str) -> bool {
+        SAME.contains(&property) || OTHERS.contains(&property)
+    }
+
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[("Affinity", r#""default""#), ("Ipv6AddressCount", "0")]
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         let made = cx.call(launch(request)?).await?;
         let id = made.instances.into_iter().next().and_then(|instance| instance.instance_id);

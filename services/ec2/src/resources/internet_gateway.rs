@@ -15,6 +15,10 @@ impl ResourceType for InternetGatewayType {
         "AWS::EC2::InternetGateway"
     }
 
+    fn serves(&self, property: &str) -> bool {
+        property == "Tags"
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(self.type_name(), request, &["Tags"])?;
         let look = DescribeInternetGatewaysRequest { filters: made_before(request), ..Default::default() };
@@ -72,6 +76,10 @@ async fn attach(cx: &Cx, request: &ResourceRequest) -> Result<(), Error> {
 impl ResourceType for VpcGatewayAttachmentType {
     fn type_name(&self) -> &'static str {
         "AWS::EC2::VPCGatewayAttachment"
+    }
+
+    fn serves(&self, property: &str) -> bool {
+        ["InternetGatewayId", "VpcId"].contains(&property)
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {

@@ -30,6 +30,10 @@ impl ResourceType for KeyPairType {
         NAME
     }
 
+    fn serves(&self, property: &str) -> bool {
+        SERVED.contains(&property)
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(NAME, request, SERVED)?;
         let name = required(request, "KeyName")?;

@@ -54,6 +54,10 @@ impl ResourceType for LaunchTemplateType {
         NAME
     }
 
+    fn serves(&self, property: &str) -> bool {
+        SERVED.contains(&property)
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(NAME, request, SERVED)?;
         let before =

@@ -24,6 +24,14 @@ impl ResourceType for NatGatewayType {
         NAME
     }
 
+    fn serves(&self, property: &str) -> bool {
+        SERVED.contains(&property)
+    }
+
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[("AvailabilityMode", r#""zonal""#)]
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(NAME, request, SERVED)?;
         let new = CreateNatGatewayRequest {

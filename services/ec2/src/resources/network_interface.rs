@@ -92,6 +92,20 @@ impl ResourceType for NetworkInterfaceType {
         NAME
     }
 
+    fn serves(&self, property: &str) -> bool {
+        SERVED.contains(&property)
+    }
+
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("EnablePrimaryIpv6", "false"),
+            ("InterfaceType", r#""interface""#),
+            ("Ipv4PrefixCount", "0"),
+            ("Ipv6AddressCount", "0"),
+            ("Ipv6PrefixCount", "0"),
+        ]
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(NAME, request, SERVED)?;
         let new = CreateNetworkInterfaceRequest {

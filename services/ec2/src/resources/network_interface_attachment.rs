@@ -39,6 +39,17 @@ impl ResourceType for NetworkInterfaceAttachmentType {
         NAME
     }
 
+    fn serves(&self, property: &str) -> bool {
+        SERVED.contains(&property)
+    }
+
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("EnaSrdSpecification/EnaSrdEnabled", "false"),
+            ("EnaSrdSpecification/EnaSrdUdpSpecification/EnaSrdUdpEnabled", "false"),
+        ]
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(NAME, request, SERVED)?;
         let (interface, instance) = (required(request, "NetworkInterfaceId")?, required(request, "InstanceId")?);

@@ -16,6 +16,10 @@ impl ResourceType for RouteTableType {
         "AWS::EC2::RouteTable"
     }
 
+    fn serves(&self, property: &str) -> bool {
+        ["Tags", "VpcId"].contains(&property)
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(self.type_name(), request, &["Tags", "VpcId"])?;
         let look = DescribeRouteTablesRequest { filters: made_before(request), ..Default::default() };

@@ -1,4 +1,5 @@
-//! `AWS::EC2::SecurityGroup`. Ref and GetAtt GroupId: its id.
+//! `AWS::EC2::SecurityGroup`. GetAtt GroupId: its id. Ref: its id too, or its name where the template names no VPC,
+//! as in AWS; the default VPC then has it.
 
 use super::properties::*;
 use crate::kinds;
@@ -71,6 +72,24 @@ fn egress(properties: &Json) -> Result<Vec<IpPermission>, Error> {
     Ok(if rules.is_empty() { vec![to_anywhere()] } else { rules })
 }
 
+/// The id of a group by its physical id; none when it is gone. No name begins like an id.
+async fn find(cx: &Cx, physical_id: &str) -> Result<Option<String>, Error> {
+    if physical_id.starts_with("sg-") {
+        return Ok(Some(physical_id.to_owned()));
+    }
+    let look = DescribeSecurityGroupsRequest { group_names: vec![physical_id.to_owned()], ..Default::default() };
+    match cx.call(look).await {
+        Ok(found) => Ok(found.security_groups.into_iter().next().and_then(|group| group.group_id)),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn there(cx: &Cx, physical_id: &str) -> Result<String, Error> {
+    let gone = || Error::sender("InvalidGroup.NotFound", format!("The security group '{physical_id}' does not exist"));
+    find(cx, physical_id).await?.ok_or_else(gone)
+}
+
 /// Takes away what only `old` has, adds what only `new` has.
 async fn change(cx: &Cx, id: &str, outwards: bool, old: &[IpPermission], new: &[IpPermission]) -> Result<(), Error> {
     let (group_id, group) = (id.to_owned(), Some(id.to_owned()));
@@ -109,44 +128,61 @@ impl ResourceType for SecurityGroupType {
         NAME
     }
 
+    fn serves(&self, property: &str) -> bool {
+        SERVED.contains(&property)
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(NAME, request, SERVED)?;
         let look = DescribeSecurityGroupsRequest { filters: made_before(request), ..Default::default() };
         let before = cx.call(look).await?.security_groups.into_iter().next();
-        match before.and_then(|group| group.group_id) {
-            Some(id) => Ok(id),
+        let name = request.text("GroupName").unwrap_or_else(|| request.physical_name.clone());
+        let id = match before.and_then(|group| group.group_id) {
+            Some(id) => id,
             None => {
                 let new = CreateSecurityGroupRequest {
                     description: required(request, "GroupDescription")?,
-                    group_name: request.text("GroupName").unwrap_or_else(|| request.physical_name.clone()),
+                    group_name: name.clone(),
                     vpc_id: request.text("VpcId"),
                     tag_specifications: tagged(request, &kinds::SECURITY_GROUP),
                     ..Default::default()
                 };
-                cx.call(new).await?.group_id.ok_or_else(|| lacks("GroupId"))
+                cx.call(new).await?.group_id.ok_or_else(|| lacks("GroupId"))?
             }
-        }
+        };
+        Ok(if request.text("VpcId").is_some() { id } else { name })
     }
 
-    async fn complete(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+    async fn complete(&self, cx: &Cx, physical_id: &str, request: &ResourceRequest) -> Result<(), Error> {
+        let id = &there(cx, physical_id).await?;
         change(cx, id, false, &[], &permissions(&request.properties, "SecurityGroupIngress")?).await?;
         change(cx, id, true, &[to_anywhere()], &egress(&request.properties)?).await
     }
 
-    async fn update(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+    async fn update(&self, cx: &Cx, physical_id: &str, request: &ResourceRequest) -> Result<(), Error> {
         only(NAME, request, SERVED)?;
+        let id = &there(cx, physical_id).await?;
         let ingress = |properties: &Json| permissions(properties, "SecurityGroupIngress");
         change(cx, id, false, &ingress(&request.previous)?, &ingress(&request.properties)?).await?;
         change(cx, id, true, &egress(&request.previous)?, &egress(&request.properties)?).await?;
         retag(cx, id, request).await
     }
 
-    async fn delete(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
-        let group_id = Some(id.to_owned());
+    async fn delete(&self, cx: &Cx, physical_id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
+        let group_id = find(cx, physical_id).await?;
+        if group_id.is_none() {
+            return Ok(Stability::Ready);
+        }
         deleted(cx.call(DeleteSecurityGroupRequest { group_id, ..Default::default() }).await)
     }
 
-    async fn attributes(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
+    async fn attributes(
+        &self,
+        cx: &Cx,
+        physical_id: &str,
+        _: &ResourceRequest,
+    ) -> Result<BTreeMap<String, Json>, Error> {
+        let id = &there(cx, physical_id).await?;
         let look = DescribeSecurityGroupsRequest { group_ids: vec![id.to_owned()], ..Default::default() };
         let group = cx.call(look).await?.security_groups.into_iter().next().ok_or_else(|| lacks("the group"))?;
         Ok(BTreeMap::from([

@@ -38,6 +38,20 @@ impl ResourceType for SubnetType {
         NAME
     }
 
+    fn serves(&self, property: &str) -> bool {
+        SERVED.contains(&property)
+    }
+
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("EnableDns64", "false"),
+            ("Ipv6Native", "false"),
+            ("PrivateDnsNameOptionsOnLaunch/EnableResourceNameDnsAAAARecord", "false"),
+            ("PrivateDnsNameOptionsOnLaunch/EnableResourceNameDnsARecord", "false"),
+            ("PrivateDnsNameOptionsOnLaunch/HostnameType", r#""ip-name""#),
+        ]
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(NAME, request, SERVED)?;
         let before = cx.call(DescribeSubnetsRequest { filters: made_before(request), ..Default::default() }).await?;

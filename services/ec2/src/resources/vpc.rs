@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 pub struct VpcType;
 
 const NAME: &str = "AWS::EC2::VPC";
+const SERVED: &[&str] = &["CidrBlock", "EnableDnsHostnames", "EnableDnsSupport", "InstanceTenancy", "Tags"];
 
 async fn set_attributes(cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
     let value = |value| Some(AttributeBooleanValue { value: Some(value) });
@@ -36,8 +37,12 @@ impl ResourceType for VpcType {
         NAME
     }
 
+    fn serves(&self, property: &str) -> bool {
+        SERVED.contains(&property)
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
-        only(NAME, request, &["CidrBlock", "EnableDnsHostnames", "EnableDnsSupport", "InstanceTenancy", "Tags"])?;
+        only(NAME, request, SERVED)?;
         let before = cx.call(DescribeVpcsRequest { filters: made_before(request), ..Default::default() }).await?;
         let vpc = match before.vpcs.into_iter().next() {
             Some(vpc) => Some(vpc),

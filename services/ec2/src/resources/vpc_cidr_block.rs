@@ -24,6 +24,14 @@ impl ResourceType for VpcCidrBlockType {
         NAME
     }
 
+    fn serves(&self, property: &str) -> bool {
+        ["CidrBlock", "VpcId"].contains(&property)
+    }
+
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[("AmazonProvidedIpv6CidrBlock", "false")]
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         only(NAME, request, &["CidrBlock", "VpcId"])?;
         let (vpc_id, block) = (required(request, "VpcId")?, required(request, "CidrBlock")?);

@@ -27,15 +27,17 @@ async fn by_arn(cx: &Cx, arn: &str) -> Result<shapes::LoadBalancer, Error> {
     cx.call(request).await?.load_balancers.into_iter().next().ok_or_else(crate::errors::no_load_balancer)
 }
 
-/// Properties that are not members of CreateLoadBalancer and have no effect in Kiln.
+/// Properties that have no effect in Kiln.
+const NOT_SERVED: [&str; 5] = [
+    "EnableCapacityReservationProvisionStabilize",
+    "EnablePrefixForIpv6SourceNat",
+    "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic",
+    "Ipv4IpamPoolId",
+    "MinimumLoadBalancerCapacity",
+];
+
 fn not_built(request: &ResourceRequest) -> Result<(), Error> {
-    let names = [
-        "EnableCapacityReservationProvisionStabilize",
-        "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic",
-        "Ipv4IpamPoolId",
-        "MinimumLoadBalancerCapacity",
-    ];
-    match names.iter().find(|name| request.properties.get(**name).is_some_and(|v| !v.is_null())) {
+    match NOT_SERVED.iter().find(|name| request.properties.get(**name).is_some_and(|v| !v.is_null())) {
         Some(name) => Err(Error::not_built(format!("{TYPE} with {name}"))),
         None => Ok(()),
     }
@@ -55,6 +57,14 @@ async fn set_attributes(cx: &Cx, arn: &str, request: &ResourceRequest) -> Result
 impl ResourceType for LoadBalancer {
     fn type_name(&self) -> &'static str {
         TYPE
+    }
+
+    fn serves(&self, property: &str) -> bool {
+        !NOT_SERVED.contains(&property)
+    }
+
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[("EnableCapacityReservationProvisionStabilize", "false"), ("EnablePrefixForIpv6SourceNat", r#""off""#)]
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {

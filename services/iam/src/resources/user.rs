@@ -34,6 +34,10 @@ impl ResourceType for UserType {
         "AWS::IAM::User"
     }
 
+    fn serves(&self, property: &str) -> bool {
+        property != "LoginProfile"
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         refuse_unbuilt(request)?;
         let given = request.text("UserName");

@@ -19,6 +19,22 @@ impl ResourceType for Bucket {
         "AWS::S3::Bucket"
     }
 
+    fn serves(&self, property: &str) -> bool {
+        BUILT.contains(&property)
+    }
+
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("AbacStatus", r#""Disabled""#),
+            ("AccelerateConfiguration/AccelerationStatus", r#""Suspended""#),
+            ("AccessControl", r#""Private""#),
+            ("BucketNamespace", r#""global""#),
+            ("NotificationConfiguration", "{}"),
+            ("NotificationConfiguration/EventBridgeConfiguration/EventBridgeEnabled", "false"),
+            ("ObjectLockEnabled", "false"),
+        ]
+    }
+
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         check(request)?;
         let name = request.text("BucketName").unwrap_or_else(|| request.physical_name.to_ascii_lowercase());

@@ -6,7 +6,7 @@ use crate::records::{MOST_VERSIONS, Parameter, Stored, Version};
 use crate::{images, name};
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use kiln_ssm_shapes::*;
-use regex::RegexBuilder;
+use kiln_template::Pattern;
 
 pub const OPERATIONS: &[Operation] = &[operation!(PutParameter: put_parameter(PutParameterRequest), on named)];
 
@@ -110,13 +110,13 @@ fn check_value(request: &PutParameterRequest) -> Result<(), Error> {
         ));
     }
     let Some(pattern) = &request.allowed_pattern else { return Ok(()) };
-    let compiled = RegexBuilder::new(pattern).size_limit(1 << 20).build().map_err(|_| {
+    let compiled = Pattern::java_within(pattern).map_err(|_| {
         Error::sender(
             "InvalidAllowedPatternException",
             format!("The allowed pattern is not a regular expression that can be used: {pattern}"),
         )
     })?;
-    if compiled.is_match(&request.value) {
+    if compiled.is_match(&request.value) == Ok(true) {
         return Ok(());
     }
     Err(Error::sender(

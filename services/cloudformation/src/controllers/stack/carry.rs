@@ -60,7 +60,7 @@ impl Act<'_> {
 
     async fn create(&self, kind: &dyn ResourceType, stack: &Stack, id: &str, work: &Work) -> Result<String, Error> {
         no_reserved_tags(&work.target)?;
-        kind.create(&self.as_owner(stack), &request(stack, id, &work.target, None)).await
+        kind.create(&self.as_owner(stack), &request(kind, stack, id, &work.target, None)).await
     }
 
     /// Sets what a thing that was made has beyond its creation.
@@ -70,7 +70,7 @@ impl Act<'_> {
         let Some(work) = resource.work.as_ref().filter(made) else { return Ok(()) };
         let Some(physical_id) = &work.target.physical_id else { return Ok(()) };
         let kind = self.kind(&work.target.resource_type)?;
-        let request = request(&stack, id, &work.target, None);
+        let request = request(&*kind, &stack, id, &work.target, None);
         if let Err(error) = kind.complete(&self.as_owner(&stack), physical_id, &request).await {
             return self.call_failed(id, work, error).await;
         }
@@ -104,7 +104,7 @@ impl Act<'_> {
             // Only metadata or policies differ: nothing to tell the type.
             return Ok(physical_id);
         }
-        let mut request = request(stack, &resource.logical_id, &work.target, Some(&previous));
+        let mut request = request(kind, stack, &resource.logical_id, &work.target, Some(&previous));
         if let Manner::Replace = self.apply_policy(stack, resource, work, &mut request).await? {
             return Err(Error::sender(NOT_UPDATABLE, "its update policy replaces it"));
         }
@@ -139,7 +139,7 @@ impl Act<'_> {
         let id = &resource.logical_id;
         let Some(live) = resource.live.as_ref().filter(|live| live.token != work.target.token) else { return Ok(true) };
         let Some(physical_id) = &live.physical_id else { return Ok(true) };
-        let answer = kind.delete(&self.as_owner(stack), physical_id, &request(stack, id, live, None)).await;
+        let answer = kind.delete(&self.as_owner(stack), physical_id, &request(kind, stack, id, live, None)).await;
         match answer {
             Ok(Stability::Ready) => {
                 self.write(id, false, |_, resource| {
@@ -249,8 +249,8 @@ impl Act<'_> {
     }
 
     /// For types whose answers need the request again.
-    pub(super) fn request_of(&self, stack: &Stack, id: &str, live: &Live) -> ResourceRequest {
-        request(stack, id, live, None)
+    pub(super) fn request_of(&self, kind: &dyn ResourceType, stack: &Stack, id: &str, live: &Live) -> ResourceRequest {
+        request(kind, stack, id, live, None)
     }
 }
 

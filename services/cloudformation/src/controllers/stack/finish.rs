@@ -23,7 +23,7 @@ impl Act<'_> {
         }
         let Some(physical_id) = &work.target.physical_id else { return Ok(()) };
         let (kind, owner) = (self.kind(&work.target.resource_type)?, self.as_owner(&stack));
-        let request = ResourceRequest { since: work.since, ..self.request_of(&stack, id, &work.target) };
+        let request = ResourceRequest { since: work.since, ..self.request_of(&*kind, &stack, id, &work.target) };
         // Signals tell of a failure before the thing itself does.
         let verdict = signals::wanted(&resource, work, self.cx.now());
         if let signals::Verdict::Failed(why) = verdict {

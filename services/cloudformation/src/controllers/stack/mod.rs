@@ -211,7 +211,13 @@ impl Act<'_> {
 }
 
 /// What a resource type is told.
-fn request(stack: &Stack, logical_id: &str, live: &Live, previous: Option<&Live>) -> ResourceRequest {
+fn request(
+    kind: &dyn ResourceType,
+    stack: &Stack,
+    logical_id: &str,
+    live: &Live,
+    previous: Option<&Live>,
+) -> ResourceRequest {
     let own = [
         ("aws:cloudformation:stack-name", &stack.name),
         ("aws:cloudformation:stack-id", &stack.id),
@@ -227,8 +233,8 @@ fn request(stack: &Stack, logical_id: &str, live: &Live, previous: Option<&Live>
         logical_id: logical_id.to_owned(),
         token: live.token.clone(),
         physical_name: live.physical_name.clone(),
-        properties: live.properties.clone(),
-        previous: previous.map_or(Json::Null, |previous| previous.properties.clone()),
+        properties: kind.carried_out(&live.properties),
+        previous: previous.map_or(Json::Null, |previous| kind.carried_out(&previous.properties)),
         tags: tags(&live.stack_tags),
         previous_tags: previous.map_or_else(Vec::new, |previous| tags(&previous.stack_tags)),
         since: stack.operation.as_ref().map_or(stack.created, |operation| operation.started),

@@ -53,8 +53,9 @@ impl Act<'_> {
         let answer = match &work.target.physical_id {
             None => Ok(Stability::Ready),
             Some(physical_id) => {
-                let request = self.request_of(stack, id, &work.target);
-                self.kind(&work.target.resource_type)?.delete(&self.as_owner(stack), physical_id, &request).await
+                let kind = self.kind(&work.target.resource_type)?;
+                let request = self.request_of(&*kind, stack, id, &work.target);
+                kind.delete(&self.as_owner(stack), physical_id, &request).await
             }
         };
         match answer {

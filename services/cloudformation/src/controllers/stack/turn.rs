@@ -2,7 +2,7 @@
 
 use super::plan::Turn;
 use super::{Act, facts};
-use crate::records::{Output, Resource, Stack, Status, event, log, resource};
+use crate::records::{Output, Resource, Stack, Status, change_set, event, log, resource};
 use crate::request::is_refusal;
 use crate::world::evaluate;
 use kiln_service_kit::{Error, Tx};
@@ -131,6 +131,7 @@ impl Act<'_> {
             stack.reason = turn.reason.clone();
             if !turn.to.in_progress() {
                 stack.earlier = None;
+                change_set::executed(tx, scope, stack)?;
             }
             if let (Status::UpdateRollbackInProgress, Some(operation)) = (turn.to, &mut stack.operation) {
                 operation.failed.clone_from(&turn.reason);
@@ -139,7 +140,6 @@ impl Act<'_> {
                 Status::UpdateRollbackCleanup => stack.target = None,
                 Status::DeleteComplete => {
                     stack.deleted = Some(tx.now());
-                    stack.outputs.clear();
                     stack.imports.clear();
                 }
                 Status::RollbackComplete => stack.imports.clear(),
@@ -168,6 +168,7 @@ impl Act<'_> {
                     tx.delete::<Resource>(scope, &Resource::key(&self.name.id, id));
                 }
                 event::forget(tx, scope, &self.name.id)?;
+                change_set::forget(tx, scope, &self.name.id)?;
                 tx.delete::<Stack>(scope, &self.name.id);
                 Ok::<(), Error>(())
             })
