@@ -58,6 +58,29 @@ class Flows(Stacks):
         self.assertEqual(self.settled(stack), "CREATE_COMPLETE")
         return stack
 
+    def test_a_security_group_without_a_vpc_is_named(self):
+        body = """
+Parameters: {Port: {Type: Number, Default: 80}}
+Resources:
+  G: {Type: AWS::EC2::SecurityGroup, Properties: {GroupDescription: g, SecurityGroupIngress: [{IpProtocol: tcp, FromPort: !Ref Port, ToPort: !Ref Port, CidrIp: 0.0.0.0/0}], Tags: [{Key: p, Value: !Ref Port}]}}
+  In: {Type: AWS::EC2::SecurityGroupIngress, Properties: {GroupName: !Ref G, IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 10.0.0.0/8}}
+Outputs: {Name: {Value: !Ref G}, Id: {Value: !GetAtt G.GroupId}}
+"""
+        ec2 = self.kiln.client("ec2")
+        self.create("bare", body)
+        outputs = {o["OutputKey"]: o["OutputValue"] for o in self.cfn.describe_stacks(StackName="bare")["Stacks"][0]["Outputs"]}
+        group = lambda: ec2.describe_security_groups(GroupIds=[outputs["Id"]])["SecurityGroups"][0]
+        self.assertEqual(outputs["Name"], group()["GroupName"])
+        self.assertTrue(outputs["Name"].startswith("bare-G-") and outputs["Id"].startswith("sg-"))
+        self.assertEqual(sorted(rule["FromPort"] for rule in group()["IpPermissions"]), [22, 80])
+        self.cfn.update_stack(StackName="bare", UsePreviousTemplate=True, Parameters=[{"ParameterKey": "Port", "ParameterValue": "81"}])
+        self.assertEqual(self.settled("bare"), "UPDATE_COMPLETE")
+        self.assertEqual(sorted(rule["FromPort"] for rule in group()["IpPermissions"]), [22, 81])
+        self.assertIn({"Key": "p", "Value": "81"}, group()["Tags"])
+        self.cfn.delete_stack(StackName="bare")
+        self.cfn.get_waiter("stack_delete_complete").wait(StackName="bare", WaiterConfig={"Delay": 1})
+        self.assertEqual(self.refused(group)[0], "InvalidGroup.NotFound")
+
     def test_values_in_use_by_others_are_kept(self):
         shares = NOTE % "%s" + "\nOutputs: {N: {Value: !GetAtt N.Value, Export: {Name: shared}}}"
         self.create("gives", shares % "a")

@@ -239,12 +239,14 @@ fn check_all(
     let graph = Graph::of(evaluator.template(), Some(evaluator.conditions()))?;
     let mut wrong = vec![];
     let mut place = None;
+    let mut not_served = None;
     for id in graph.creation_order() {
         let resource = evaluator.resource(&id)?;
         attributes::check(&id, &resource)?;
         nested::check(&id, &resource)?;
-        schemas::check_served(platform, &id, &resource)?;
         let schema = schemas::of(&resource.resource_type)?;
+        // What nobody has is told before what is not built.
+        not_served = not_served.or_else(|| schemas::check_served(platform, &id, &resource).err());
         if let Err(violations) = check_properties(schema, &resource.properties) {
             place = place.or_else(|| Some(evaluator.template().property_place(&id, &violations.first()?.path)));
             wrong.push(format!(
@@ -255,6 +257,9 @@ fn check_all(
     }
     if let Some(place) = place {
         return Err(TemplateError { place, ..TemplateError::plain(wrong.join("; ")) });
+    }
+    if let Some(not_served) = not_served {
+        return Err(not_served);
     }
     Graph::check_outputs(evaluator.template(), evaluator.conditions())?;
     evaluator.outputs()?;
