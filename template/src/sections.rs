@@ -69,6 +69,9 @@ pub fn template(node: &Node) -> Result<Template> {
             _ => {}
         }
     }
+    for (key, value) in sections.iter().filter(|(key, _)| key.name != "Metadata") {
+        no_transforms(value, &root.key(&key.name, value.mark))?;
+    }
     for (key, value) in sections {
         let at = root.key(&key.name, value.mark);
         match key.name.as_str() {
@@ -114,6 +117,31 @@ pub fn template(node: &Node) -> Result<Template> {
         return Err(root.error("Template format error: At least one Resources member must be defined."));
     }
     Ok(template)
+}
+
+/// `Fn::Transform` may stand in any section, where nothing else of its form may (a mapping, a resource's attribute): it
+/// is told by its name everywhere.
+fn no_transforms(node: &Node, at: &At<'_>) -> Result<()> {
+    match &node.kind {
+        NodeKind::Map(entries) => {
+            for (key, value) in entries {
+                let at = at.key(&key.name, key.mark);
+                if key.name == "Fn::Transform" {
+                    let name = value.get("Name").and_then(Node::scalar_text).or_else(|| value.scalar_text());
+                    return Err(at.not_built(format!(
+                        "Fn::Transform{} is not built in Kiln: macros, AWS::Include and SAM templates cannot be processed",
+                        name.map(|name| format!(" ({name})")).unwrap_or_default()
+                    )));
+                }
+                no_transforms(value, &at)?;
+            }
+            Ok(())
+        }
+        NodeKind::List(items) => {
+            items.iter().enumerate().try_for_each(|(index, item)| no_transforms(item, &at.index(index, item.mark)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The entries of an object, or the sentence given.
