@@ -20,7 +20,8 @@ impl ResourceType for Bucket {
     }
 
     fn serves(&self, property: &str) -> bool {
-        BUILT.contains(&property)
+        // What an OwnershipControls says is judged by `holds`.
+        holds::BUILT.contains(&property) || property == "OwnershipControls"
     }
 
     fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
@@ -29,8 +30,10 @@ impl ResourceType for Bucket {
             ("AccelerateConfiguration/AccelerationStatus", r#""Suspended""#),
             ("AccessControl", r#""Private""#),
             ("BucketNamespace", r#""global""#),
+            ("LoggingConfiguration", "{}"),
             ("NotificationConfiguration", "{}"),
             ("NotificationConfiguration/EventBridgeConfiguration/EventBridgeEnabled", "false"),
+            ("ObjectLockConfiguration", "{}"),
             ("ObjectLockEnabled", "false"),
         ]
     }

@@ -5,7 +5,7 @@ use kiln_service_kit::Error;
 use serde_json::Value as Json;
 
 /// Properties that are carried out.
-const BUILT: [&str; 5] =
+pub const BUILT: [&str; 5] =
     ["BucketEncryption", "BucketName", "PublicAccessBlockConfiguration", "Tags", "VersioningConfiguration"];
 
 /// Refuses, by name, the first property that asks for what is not built.
