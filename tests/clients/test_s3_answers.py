@@ -128,6 +128,8 @@ class Answers(unittest.TestCase):
         self.assertEqual(self.refused(self.s3.delete_object, Bucket="said", Key="not-there", IfMatch="*"), "PreconditionFailed")
         deleted = self.s3.delete_objects(Bucket="said", Delete={"Objects": [{"Key": "gone", "ETag": '"other"'}, {"Key": "not-there", "ETag": put["ETag"]}]})
         self.assertEqual([each["Code"] for each in deleted["Errors"]], ["PreconditionFailed"] * 2)
+        sized = self.s3.delete_objects(Bucket="said", Delete={"Objects": [{"Key": "gone", "Size": 9}]})
+        self.assertEqual([each["Code"] for each in sized["Errors"]], ["NotImplemented"], "refused by name, not deleted")
         answer = self.s3.delete_object(Bucket="said", Key="gone", IfMatch=put["ETag"])
         self.assertEqual(answer["ResponseMetadata"]["HTTPStatusCode"], 204)
         self.assertNotIn("x-amz-version-id", self.headers(answer))

@@ -69,7 +69,10 @@ async fn delete_objects(cx: &Cx, input: DeleteObjectsRequest) -> Result<DeleteOb
     for object in wanted {
         let arn = bucket_arn(cx, &format!("{}/{}", bucket.name, object.key));
         let action = if object.version_id.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
-        match cx.authorize(action, &[arn], &[]) {
+        let judged = cx.authorize(action, &[arn], &[]).and_then(|()| {
+            refuse(&[("LastModifiedTime", object.last_modified_time.is_some()), ("Size", object.size.is_some())])
+        });
+        match judged {
             Ok(()) => allowed.push(object),
             Err(error) => answer.errors.push(told(object, error)),
         }

@@ -250,6 +250,7 @@ async fn abort_multipart_upload(
 
 async fn list_parts(cx: &Cx, input: ListPartsRequest) -> Result<ListPartsResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    customer_key!(input).of_a_read()?;
     let upload = upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
     let after = input.part_number_marker.unwrap_or(0);
     if after < 0 {
