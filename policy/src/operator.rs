@@ -175,7 +175,7 @@ fn date(text: &str) -> Option<OffsetDateTime> {
     }
     let month = Month::try_from(month).ok()?;
     let (time, offset) = clock(time)?;
-    match i32::try_from(year).ok().filter(|year| *year <= 9999 && !before) {
+    match Some(year).filter(|year| *year <= 9999 && !before) {
         Some(year) => {
             let day = day.min(month.length(year));
             let date = Date::from_calendar_date(year, month, day).ok()?;
