@@ -86,7 +86,7 @@ impl Options {
 fn status(options: &Options) -> ExitCode {
     let machine = Machine::at("/");
     let mut seen = Seen::of(&machine);
-    while options.wait && matches!(seen.running, Running::NotStarted | Running::Running) {
+    while options.wait && matches!(seen.running, Running::NotStarted | Running::AtWork) {
         if options.format == Format::Tabular {
             print!(".");
             // Nobody who looks on is no reason to stop waiting.
@@ -106,7 +106,7 @@ fn status(options: &Options) -> ExitCode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Running {
     NotStarted,
-    Running,
+    AtWork,
     Done,
     Disabled,
 }
@@ -115,7 +115,7 @@ impl Running {
     fn word(self) -> &'static str {
         match self {
             Running::NotStarted => "not started",
-            Running::Running => "running",
+            Running::AtWork => "running",
             Running::Done => "done",
             Running::Disabled => "disabled",
         }
@@ -145,7 +145,7 @@ impl Seen {
             (true, ..) => Running::Disabled,
             (_, true, _) => Running::NotStarted,
             (_, _, true) => Running::Done,
-            (_, _, false) => Running::Running,
+            (_, _, false) => Running::AtWork,
         };
         let (boot_code, detail) = match running {
             Running::Disabled => ("disabled-by-marker-file", format!("Cloud-init disabled by {DISABLED}")),
@@ -154,7 +154,7 @@ impl Seen {
         };
         let mut seen = Seen { running, boot_code, detail, errors: Vec::new(), warnings: Map::new(), v1 };
         seen.collect();
-        if running == Running::Running && was_killed(machine, &run.join("kiln-guest.pid")) {
+        if running == Running::AtWork && was_killed(machine, &run.join("kiln-guest.pid")) {
             seen.running = Running::Done;
             seen.detail = "The program that runs user data has ended before it was through".to_owned();
             seen.errors.push(format!("{}; see journalctl -u kiln-guest.service", seen.detail));
@@ -180,7 +180,7 @@ impl Seen {
         let word = self.running.word();
         match self.running {
             _ if !self.errors.is_empty() => ("error", format!("error - {word}")),
-            Running::Done | Running::Running if !self.warnings.is_empty() => (word, format!("degraded {word}")),
+            Running::Done | Running::AtWork if !self.warnings.is_empty() => (word, format!("degraded {word}")),
             _ => (word, word.to_owned()),
         }
     }
@@ -315,13 +315,13 @@ mod tests {
     #[test]
     fn who_was_killed_is_not_running() {
         let machine = Box::given(Some(stage(json!([]), json!({}))), false);
-        assert_eq!(machine.seen().running, Running::Running, "between two runs of it");
+        assert_eq!(machine.seen().running, Running::AtWork, "between two runs of it");
         std::fs::write(machine.0.path().join("run/cloud-init/kiln-guest.pid"), "7\n").expect("written");
         let seen = machine.seen();
         assert_eq!((seen.words().0, seen.exit()), ("error", 1), "nobody is at it");
         std::fs::create_dir_all(machine.0.path().join("proc/7")).expect("a folder");
         std::fs::write(machine.0.path().join("proc/7/cmdline"), "/usr/lib/kiln/kiln-guest\0boot\0").expect("written");
-        assert_eq!(machine.seen().running, Running::Running);
+        assert_eq!(machine.seen().running, Running::AtWork);
         std::fs::create_dir_all(machine.0.path().join("etc/cloud")).expect("a folder");
         std::fs::write(machine.0.path().join("etc/cloud/cloud-init.disabled"), "").expect("written");
         assert_eq!(machine.seen().words().0, "disabled");

@@ -41,6 +41,7 @@ kinds! {
     ROUTE_TABLE = "route-table", "rtb-", "routeTable ID", "InvalidRouteTableID.NotFound", "InvalidRouteTableId.Malformed";
     ROUTE_TABLE_ASSOCIATION = "route-table-association", "rtbassoc-", "association ID", "InvalidAssociationID.NotFound", "InvalidAssociationID.Malformed";
     NETWORK_ACL = "network-acl", "acl-", "networkAcl ID", "InvalidNetworkAclID.NotFound", "InvalidNetworkAclID.Malformed";
+    PREFIX_LIST = "prefix-list", "pl-", "prefix list ID", "InvalidPrefixListID.NotFound", "InvalidPrefixListId.Malformed";
     DHCP_OPTIONS = "dhcp-options", "dopt-", "dhcpOption ID", "InvalidDhcpOptionID.NotFound", "InvalidDhcpOptionsId.Malformed";
     NETWORK_INTERFACE = "network-interface", "eni-", "networkInterface ID", "InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceID.Malformed";
     ATTACHMENT = "network-interface-attachment", "eni-attach-", "network interface attachment ID", "InvalidAttachmentID.NotFound", "InvalidAttachmentID.Malformed";

@@ -92,6 +92,7 @@ rows! {
     DisassociateVpcCidrBlock(AssociationId: VPC);
     GetConsoleOutput(InstanceId: INSTANCE);
     GetLaunchTemplateData(InstanceId: INSTANCE);
+    GetManagedPrefixListEntries(PrefixListId: PREFIX_LIST);
     GetPasswordData(InstanceId: INSTANCE);
     ImportKeyPair(KeyName: KEY_PAIR);
     ModifyImageAttribute(ImageId: IMAGE);

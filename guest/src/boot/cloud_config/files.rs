@@ -49,9 +49,10 @@ pub fn file(item: &Value) -> Result<File, String> {
             "owner" => {
                 let owner = string(value)?;
                 let (user, group) = owner.split_once(':').map_or((owner.as_str(), None), |(u, g)| (u, Some(g)));
-                let given = |name: &str| Some(name.trim().to_owned()).filter(|name| !name.is_empty() && name != "-1");
-                wanted.owner = given(user);
-                wanted.group = group.and_then(given);
+                let given = |name: Option<&str>| {
+                    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty() && name != "-1")
+                };
+                (wanted.owner, wanted.group) = (given(Some(user)), given(group));
             }
             "defer" => file.defer = boolean(value)?,
             other => return Err(format!("the key {other} is not supported")),

@@ -111,7 +111,7 @@ fn feed(source: &mut dyn Read, tar: &mut dyn Write, into: &Path, limits: &Limits
         if passed >= look_at {
             look_at = passed + LOOK;
             let disk = statvfs(into)?;
-            if u64::from(disk.blocks_available()).saturating_mul(disk.fragment_size()) < limits.room {
+            if disk.blocks_available().saturating_mul(disk.fragment_size()) < limits.room {
                 let gib = limits.room >> 30;
                 return Err(io::Error::other(format!("there is no room on the disk: less than {gib} GiB is free")));
             }
@@ -166,6 +166,6 @@ mod tests {
             untar_within(&dir.path().join("broken"), &dir.path().join("out"), false, &LIMITS).expect_err("broken");
         assert!(broken.chain().contains("compressed data is broken"), "{}", broken.chain());
         let left = fs::read_dir(dir.path()).expect("a folder").flatten();
-        assert!(left.into_iter().all(|entry| !entry.path().extension().is_some_and(|e| e == "said")));
+        assert!(left.into_iter().all(|entry| entry.path().extension().is_none_or(|e| e != "said")));
     }
 }

@@ -325,7 +325,7 @@ async fn copy_image(cx: &Cx, request: CopyImageRequest) -> Result<CopyImageRespo
         ],
     )?;
     check_name(&request.name)?;
-    if !regions::region(&request.source_region).is_some_and(|region| region.partition.name == cx.partition()) {
+    if regions::region(&request.source_region).is_none_or(|region| region.partition.name != cx.partition()) {
         let text = format!("Value ({}) for parameter SourceRegion is invalid.", request.source_region);
         return Err(crate::errors::invalid_value(text));
     }

@@ -24,7 +24,7 @@ pub const OPERATIONS: &[Operation] = &[
 async fn describe_regions(cx: &Cx, request: DescribeRegionsRequest) -> Result<DescribeRegionsResponse, Error> {
     let filters = Filters::read(&request.filters, &["endpoint", "opt-in-status", "region-name"])?;
     for name in &request.region_names {
-        if !regions::region(name).is_some_and(|known| known.partition.name == cx.partition()) {
+        if regions::region(name).is_none_or(|known| known.partition.name != cx.partition()) {
             return Err(invalid_value(format!("Invalid region names: [{name}]")));
         }
     }
