@@ -11,15 +11,15 @@
     0.000  ec2/network vpc-1: waits for a change of its records
     0.000  ec2/dns vpc-1: Serve
     0.000  ec2/dns vpc-1: waits for a change of the VPC's network
-    0.050  ec2/instance i-2: Launch
-    0.050  ec2/instance i-2: RecordRunning { boots: 1 }
-    0.050  ec2/instance i-2: waits for its machine to end, or a call
     0.050  ec2/instance i-3: Launch
     0.050  ec2/instance i-3: RecordRunning { boots: 1 }
     0.050  ec2/instance i-3: waits for its machine to end, or a call
     0.050  ec2/instance i-1: Launch
     0.050  ec2/instance i-1: RecordRunning { boots: 1 }
     0.050  ec2/instance i-1: waits for its machine to end, or a call
+    0.050  ec2/instance i-2: Launch
+    0.050  ec2/instance i-2: RecordRunning { boots: 1 }
+    0.050  ec2/instance i-2: waits for its machine to end, or a call
     0.050  autoscaling/group web: EnterService { instance: "i-1", register: [], leave_out: [] }
     0.050  autoscaling/group web: EnterService { instance: "i-2", register: [], leave_out: [] }
     0.050  autoscaling/group web: EnterService { instance: "i-3", register: [], leave_out: [] }
@@ -42,16 +42,16 @@
    60.100  ec2/network vpc-1: apply the network: 3 interfaces, 1 security groups, 3 subnets
    60.100  ec2/network vpc-1: waits for a change of its records
    60.100  autoscaling/group web: BeginTermination { instance: "i-1", why: Some(Ec2), cause: "At 2026-01-01T00:01:00Z an instance was taken out of service in response to an EC2 health check indi…
-   60.100  autoscaling/group web: DecideLaunches { first: 4, places: [Place { zone: "us-east-1c", subnet: Some("subnet-3") }], cause: "At 2026-01-01T00:01:00Z an instance was launched in respons…
+   60.100  autoscaling/group web: DecideLaunches { first: 4, places: [Place { zone: "us-east-1b", subnet: Some("subnet-2") }], cause: "At 2026-01-01T00:01:00Z an instance was launched in respons…
    60.100  autoscaling/group web: Terminate { instance: "i-1" }
    60.100  autoscaling/group web: Launch { number: 4 }
    60.100  autoscaling/group web: waits for i-1 to be terminated; i-4 to be running
    60.100  ec2/instance i-4: waits for vpc-1 to be on the host with eni-1
    60.100  ec2/network vpc-1: apply the network: 4 interfaces, 1 security groups, 3 subnets
    60.100  ec2/network vpc-1: waits for a change of its records
-   60.110    web: 1 InService in us-east-1a, 1 InService in us-east-1b, 1 Pending in us-east-1c, 1 Terminating in us-east-1c
+   60.110    web: 1 InService in us-east-1a, 1 InService in us-east-1c, 1 Pending in us-east-1b, 1 Terminating in us-east-1b
    60.110  > expect web in service 2
-   60.110    web: 1 InService in us-east-1a, 1 InService in us-east-1b, 1 Pending in us-east-1c, 1 Terminating in us-east-1c
+   60.110    web: 1 InService in us-east-1a, 1 InService in us-east-1c, 1 Pending in us-east-1b, 1 Terminating in us-east-1b
    60.110  > expect web in service 3 within 5 s
    60.120  ec2/instance i-1: Terminate
    60.120  ec2/instance i-1: RecordTerminated

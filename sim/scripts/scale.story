@@ -10,12 +10,12 @@
     0.000  ec2/network vpc-1: waits for a change of its records
     0.000  ec2/dns vpc-1: Serve
     0.000  ec2/dns vpc-1: waits for a change of the VPC's network
-    0.050  ec2/instance i-1: Launch
-    0.050  ec2/instance i-1: RecordRunning { boots: 1 }
-    0.050  ec2/instance i-1: waits for its machine to end, or a call
     0.050  ec2/instance i-2: Launch
     0.050  ec2/instance i-2: RecordRunning { boots: 1 }
     0.050  ec2/instance i-2: waits for its machine to end, or a call
+    0.050  ec2/instance i-1: Launch
+    0.050  ec2/instance i-1: RecordRunning { boots: 1 }
+    0.050  ec2/instance i-1: waits for its machine to end, or a call
     0.050  autoscaling/group web: EnterService { instance: "i-1", register: [], leave_out: [] }
     0.050  autoscaling/group web: EnterService { instance: "i-2", register: [], leave_out: [] }
     0.100  so it is after 0.1 s
@@ -63,28 +63,28 @@
     0.200  autoscaling/group web: BeginTermination { instance: "i-3", why: None, cause: "At 2026-01-01T00:00:00Z a user request explicitly set group desired capacity changing the desired capacit…
     0.200  autoscaling/group web: BeginTermination { instance: "i-4", why: None, cause: "At 2026-01-01T00:00:00Z a user request explicitly set group desired capacity changing the desired capacit…
     0.200  autoscaling/group web: Terminate { instance: "i-3" }
-    0.200  autoscaling/group web: Terminate { instance: "i-1" }
     0.200  autoscaling/group web: Terminate { instance: "i-4" }
+    0.200  autoscaling/group web: Terminate { instance: "i-1" }
     0.200  autoscaling/group web: Terminate { instance: "i-2" }
     0.200  autoscaling/group web: ForgetReason
-    0.200  autoscaling/group web: waits for i-3 to be terminated; i-1 to be terminated; i-4 to be terminated; i-2 to be terminated
+    0.200  autoscaling/group web: waits for i-3 to be terminated; i-4 to be terminated; i-1 to be terminated; i-2 to be terminated
     0.240  ec2/instance i-3: Terminate
     0.240  ec2/instance i-3: RecordTerminated
     0.240  ec2/instance i-3: waits for the end of the hour in which terminated instances are shown (until 3600.240)
-    0.240  ec2/instance i-1: Terminate
-    0.240  ec2/instance i-1: RecordTerminated
-    0.240  ec2/instance i-1: waits for the end of the hour in which terminated instances are shown (until 3600.240)
     0.240  ec2/instance i-4: Terminate
     0.240  ec2/instance i-4: RecordTerminated
     0.240  ec2/instance i-4: waits for the end of the hour in which terminated instances are shown (until 3600.240)
+    0.240  ec2/instance i-1: Terminate
+    0.240  ec2/instance i-1: RecordTerminated
+    0.240  ec2/instance i-1: waits for the end of the hour in which terminated instances are shown (until 3600.240)
     0.240  ec2/instance i-2: Terminate
     0.240  ec2/instance i-2: RecordTerminated
     0.240  ec2/instance i-2: waits for the end of the hour in which terminated instances are shown (until 3600.240)
     0.240  ec2/network vpc-1: apply the network: 1 interfaces, 1 security groups, 3 subnets
     0.240  ec2/network vpc-1: waits for a change of its records
     0.240  autoscaling/group web: Finish { instance: "i-3" }
-    0.240  autoscaling/group web: Finish { instance: "i-1" }
     0.240  autoscaling/group web: Finish { instance: "i-4" }
+    0.240  autoscaling/group web: Finish { instance: "i-1" }
     0.240  autoscaling/group web: Finish { instance: "i-2" }
     0.300  so it is after 0.1 s
     0.300    activity of web: Successful: Terminating EC2 instance: i-1

@@ -14,9 +14,6 @@
     0.000  ec2/network vpc-1: waits for a change of its records
     0.000  ec2/dns vpc-1: Serve
     0.000  ec2/dns vpc-1: waits for a change of the VPC's network
-    0.050  ec2/instance i-5: Launch
-    0.050  ec2/instance i-5: RecordRunning { boots: 1 }
-    0.050  ec2/instance i-5: waits for its machine to end, or a call
     0.050  ec2/instance i-4: Launch
     0.050  ec2/instance i-4: RecordRunning { boots: 1 }
     0.050  ec2/instance i-4: waits for its machine to end, or a call
@@ -32,6 +29,9 @@
     0.050  ec2/instance i-6: Launch
     0.050  ec2/instance i-6: RecordRunning { boots: 1 }
     0.050  ec2/instance i-6: waits for its machine to end, or a call
+    0.050  ec2/instance i-5: Launch
+    0.050  ec2/instance i-5: RecordRunning { boots: 1 }
+    0.050  ec2/instance i-5: waits for its machine to end, or a call
     0.050  autoscaling/group web: EnterService { instance: "i-1", register: [], leave_out: [] }
     0.050  autoscaling/group web: EnterService { instance: "i-2", register: [], leave_out: [] }
     0.050  autoscaling/group web: EnterService { instance: "i-3", register: [], leave_out: [] }
@@ -57,20 +57,20 @@
     0.100  > az us-east-1a down
     0.100    web: 2 InService in us-east-1a, 2 InService in us-east-1b, 2 InService in us-east-1c
     0.100  > tick 5 min
-    0.100  ec2/instance i-3: RecordExit(ExitInfo { cause: Unknown, at_ms: 1767225600100, text: "zone us-east-1a lost its power" })
-    0.100  ec2/instance i-3: waits for a call to start or terminate it
-    0.100  ec2/instance i-5: RecordExit(ExitInfo { cause: Unknown, at_ms: 1767225600100, text: "zone us-east-1a lost its power" })
-    0.100  ec2/instance i-5: waits for a call to start or terminate it
+    0.100  ec2/instance i-2: RecordExit(ExitInfo { cause: Unknown, at_ms: 1767225600100, text: "zone us-east-1a lost its power" })
+    0.100  ec2/instance i-2: waits for a call to start or terminate it
+    0.100  ec2/instance i-4: RecordExit(ExitInfo { cause: Unknown, at_ms: 1767225600100, text: "zone us-east-1a lost its power" })
+    0.100  ec2/instance i-4: waits for a call to start or terminate it
     0.100  ec2/network vpc-1: apply the network: 6 interfaces, 1 security groups, 3 subnets
     0.100  ec2/network vpc-1: waits for a change of its records
-    0.100  autoscaling/group web: BeginTermination { instance: "i-3", why: Some(Ec2), cause: "At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indi…
-    0.100  autoscaling/group web: BeginTermination { instance: "i-5", why: Some(Ec2), cause: "At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indi…
+    0.100  autoscaling/group web: BeginTermination { instance: "i-2", why: Some(Ec2), cause: "At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indi…
+    0.100  autoscaling/group web: BeginTermination { instance: "i-4", why: Some(Ec2), cause: "At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indi…
     0.100  autoscaling/group web: DecideLaunches { first: 7, places: [Place { zone: "us-east-1a", subnet: Some("subnet-1") }, Place { zone: "us-east-1a", subnet: Some("subnet-1") }], cause: "At …
-    0.100  autoscaling/group web: Terminate { instance: "i-3" }
-    0.100  autoscaling/group web: Terminate { instance: "i-5" }
+    0.100  autoscaling/group web: Terminate { instance: "i-2" }
+    0.100  autoscaling/group web: Terminate { instance: "i-4" }
     0.100  autoscaling/group web: Launch { number: 7 }
     0.100  autoscaling/group web: Launch { number: 8 }
-    0.100  autoscaling/group web: waits for i-7 to be running; i-3 to be terminated; i-5 to be terminated; i-8 to be running
+    0.100  autoscaling/group web: waits for i-7 to be running; i-2 to be terminated; i-8 to be running; i-4 to be terminated
     0.100  ec2/instance i-7: waits for vpc-1 to be on the host with eni-1
     0.100  ec2/instance i-8: waits for vpc-1 to be on the host with eni-2
     0.100  ec2/network vpc-1: apply the network: 8 interfaces, 1 security groups, 3 subnets
@@ -88,26 +88,26 @@
     0.100  autoscaling/group web: DecideLaunches { first: 9, places: [Place { zone: "us-east-1b", subnet: Some("subnet-2") }, Place { zone: "us-east-1c", subnet: Some("subnet-3") }], cause: "At …
     0.100  autoscaling/group web: Launch { number: 9 }
     0.100  autoscaling/group web: Launch { number: 10 }
-    0.100  autoscaling/group web: waits for i-9 to be running; i-3 to be terminated; i-10 to be running; i-5 to be terminated
+    0.100  autoscaling/group web: waits for i-9 to be running; i-2 to be terminated; i-10 to be running; i-4 to be terminated
     0.100  ec2/network vpc-1: apply the network: 8 interfaces, 1 security groups, 3 subnets
     0.100  ec2/network vpc-1: waits for a change of its records
-    0.120  ec2/instance i-5: Terminate
-    0.120  ec2/instance i-5: RecordTerminated
-    0.120  ec2/instance i-5: waits for the end of the hour in which terminated instances are shown (until 3600.120)
-    0.120  ec2/instance i-3: Terminate
-    0.120  ec2/instance i-3: RecordTerminated
-    0.120  ec2/instance i-3: waits for the end of the hour in which terminated instances are shown (until 3600.120)
+    0.120  ec2/instance i-4: Terminate
+    0.120  ec2/instance i-4: RecordTerminated
+    0.120  ec2/instance i-4: waits for the end of the hour in which terminated instances are shown (until 3600.120)
+    0.120  ec2/instance i-2: Terminate
+    0.120  ec2/instance i-2: RecordTerminated
+    0.120  ec2/instance i-2: waits for the end of the hour in which terminated instances are shown (until 3600.120)
     0.120  ec2/network vpc-1: apply the network: 6 interfaces, 1 security groups, 3 subnets
     0.120  ec2/network vpc-1: waits for a change of its records
-    0.120  autoscaling/group web: Finish { instance: "i-3" }
-    0.120  autoscaling/group web: Finish { instance: "i-5" }
+    0.120  autoscaling/group web: Finish { instance: "i-2" }
+    0.120  autoscaling/group web: Finish { instance: "i-4" }
     0.120  autoscaling/group web: waits for i-9 to be running; i-10 to be running
-    0.150  ec2/instance i-10: Launch
-    0.150  ec2/instance i-10: RecordRunning { boots: 1 }
-    0.150  ec2/instance i-10: waits for its machine to end, or a call
     0.150  ec2/instance i-9: Launch
     0.150  ec2/instance i-9: RecordRunning { boots: 1 }
     0.150  ec2/instance i-9: waits for its machine to end, or a call
+    0.150  ec2/instance i-10: Launch
+    0.150  ec2/instance i-10: RecordRunning { boots: 1 }
+    0.150  ec2/instance i-10: waits for its machine to end, or a call
     0.150  autoscaling/group web: EnterService { instance: "i-9", register: [], leave_out: [] }
     0.150  autoscaling/group web: EnterService { instance: "i-10", register: [], leave_out: [] }
     0.150  autoscaling/group web: waits for another try to launch in us-east-1a after a failed one (until 10.100)
@@ -171,9 +171,9 @@
   300.100      At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped.
   300.100    activity of web: Successful: Terminating EC2 instance: i-8
   300.100      At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped.
-  300.100    activity of web: Successful: Terminating EC2 instance: i-3
+  300.100    activity of web: Successful: Terminating EC2 instance: i-2
   300.100      At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped.
-  300.100    activity of web: Successful: Terminating EC2 instance: i-5
+  300.100    activity of web: Successful: Terminating EC2 instance: i-4
   300.100      At 2026-01-01T00:00:00Z an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped.
   300.100    activity of web: Successful: Launching a new EC2 instance: i-10
   300.100      At 2026-01-01T00:00:00Z an instance was started in response to a difference between desired and actual capacity, increasing the capacity from 4 to 6.
@@ -231,23 +231,23 @@
   310.240  ec2/instance i-16: RecordRunning { boots: 1 }
   310.240  ec2/instance i-16: waits for its machine to end, or a call
   310.240  autoscaling/group web: EnterService { instance: "i-16", register: [], leave_out: [] }
-  310.240  autoscaling/group web: BeginTermination { instance: "i-2", why: None, cause: "At 2026-01-01T00:05:10Z an instance was taken out of service in response to a difference between desired …
-  310.240  autoscaling/group web: Terminate { instance: "i-2" }
-  310.240  autoscaling/group web: waits for i-2 to be terminated
-  310.280  ec2/instance i-2: Terminate
-  310.280  ec2/instance i-2: RecordTerminated
-  310.280  ec2/instance i-2: waits for the end of the hour in which terminated instances are shown (until 3910.280)
+  310.240  autoscaling/group web: BeginTermination { instance: "i-3", why: None, cause: "At 2026-01-01T00:05:10Z an instance was taken out of service in response to a difference between desired …
+  310.240  autoscaling/group web: Terminate { instance: "i-3" }
+  310.240  autoscaling/group web: waits for i-3 to be terminated
+  310.280  ec2/instance i-3: Terminate
+  310.280  ec2/instance i-3: RecordTerminated
+  310.280  ec2/instance i-3: waits for the end of the hour in which terminated instances are shown (until 3910.280)
   310.280  ec2/network vpc-1: apply the network: 6 interfaces, 1 security groups, 3 subnets
   310.280  ec2/network vpc-1: waits for a change of its records
-  310.280  autoscaling/group web: Finish { instance: "i-2" }
+  310.280  autoscaling/group web: Finish { instance: "i-3" }
  2100.100    activity of web: Successful: Launching a new EC2 instance: i-15
  2100.100      At 2026-01-01T00:05:10Z instances were launched to balance instances in zones us-east-1a with other zones resulting in more than desired number of instances in the group.
  2100.100    activity of web: Successful: Terminating EC2 instance: i-1
  2100.100      At 2026-01-01T00:05:10Z an instance was taken out of service in response to a difference between desired and actual capacity, shrinking the capacity from 7 to 6.  At 2026-01-01T00:05:10Z instance i-1 was selected for termination.
  2100.100    activity of web: Successful: Launching a new EC2 instance: i-16
  2100.100      At 2026-01-01T00:05:10Z instances were launched to balance instances in zones us-east-1a with other zones resulting in more than desired number of instances in the group.
- 2100.100    activity of web: Successful: Terminating EC2 instance: i-2
- 2100.100      At 2026-01-01T00:05:10Z an instance was taken out of service in response to a difference between desired and actual capacity, shrinking the capacity from 7 to 6.  At 2026-01-01T00:05:10Z instance i-2 was selected for termination.
+ 2100.100    activity of web: Successful: Terminating EC2 instance: i-3
+ 2100.100      At 2026-01-01T00:05:10Z an instance was taken out of service in response to a difference between desired and actual capacity, shrinking the capacity from 7 to 6.  At 2026-01-01T00:05:10Z instance i-3 was selected for termination.
  2100.100    web: 2 InService in us-east-1a, 2 InService in us-east-1b, 2 InService in us-east-1c
  2100.100  > expect web in service 6
  2100.100    web: 2 InService in us-east-1a, 2 InService in us-east-1b, 2 InService in us-east-1c

@@ -265,7 +265,7 @@ class Answers(unittest.TestCase):
         )
         self.assertTrue(shown["default-vpc"].startswith("vpc-"))
         # As many as there are addresses to give.
-        self.assertEqual((shown["max-elastic-ips"], shown["vpc-max-elastic-ips"]), ("131578", "131578"))
+        self.assertEqual((shown["max-elastic-ips"], shown["vpc-max-elastic-ips"]), ("7802880", "7802880"))
         one = self.ec2.describe_account_attributes(AttributeNames=["supported-platforms"])["AccountAttributes"]
         self.assertEqual(one, [{"AttributeName": "supported-platforms", "AttributeValues": [{"AttributeValue": "VPC"}]}])
 

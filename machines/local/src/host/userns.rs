@@ -17,6 +17,7 @@
 
 use nix::libc;
 use nix::sched::CloneFlags;
+use parking_lot::Mutex;
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -52,8 +53,13 @@ pub fn with_map(inside: u32, outside: u32) -> io::Result<OwnedFd> {
     job.run(&map, None)
 }
 
+/// Held while a machine's namespace is made. Whoever changes users makes the kernel hide the files of all
+/// that share its memory, so one thread's change would take another's helper the right to write its maps.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// The user namespace of a machine whose ids begin at `ids`.
 pub fn of_machine(ids: u32) -> io::Result<OwnedFd> {
+    let _one = ONE_AT_A_TIME.lock();
     let job = Job::new(Some(CString::new(format!("0 0 {RANGE}"))?))?;
     job.run(&format!("0 {ids} {RANGE}"), Some(ids))
 }

@@ -20,14 +20,13 @@ impl ResourceType for Bucket {
     }
 
     fn serves(&self, property: &str) -> bool {
-        // What an OwnershipControls says is judged by `holds`.
-        holds::BUILT.contains(&property) || property == "OwnershipControls"
+        // What these two say is judged by `holds`; that acceleration is suspended is written down.
+        holds::BUILT.contains(&property) || ["AccelerateConfiguration", "OwnershipControls"].contains(&property)
     }
 
     fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("AbacStatus", r#""Disabled""#),
-            ("AccelerateConfiguration/AccelerationStatus", r#""Suspended""#),
             ("AccessControl", r#""Private""#),
             ("BucketNamespace", r#""global""#),
             ("LoggingConfiguration", "{}"),
