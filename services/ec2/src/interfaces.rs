@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// Where public addresses come from: the upper half of the host's loopback, without its last
 /// sixteenth. What AWS lets in from the internet is reached from the host at such an address (see
-/// docs/decisions/0008-public-addresses.md). Load balancers have 127.64.0.0 to 127.127.255.254.
+/// docs/decisions/0009-public-addresses.md). Load balancers have 127.64.0.0 to 127.127.255.254.
 const PUBLIC_BASE: Ipv4Addr = Ipv4Addr::new(127, 128, 0, 0);
 /// 127.128.0.0 to 127.247.255.255: 120 × 65,536.
 const PUBLIC_COUNT: u32 = 120 * 65_536;

@@ -7,12 +7,15 @@
 //! As on AWS, no ACL stops what machines say to their metadata, their DNS and their subnet's router
 //! (Amazon VPC User Guide, "Control subnet traffic with network access control lists").
 
-use super::firewall::{METADATA_IP, protocol};
+use super::firewall::{METADATA_IP, among, protocol};
 use kiln_machines_spec::{AclRule, SubnetSpec, VpcSpec};
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::net::Ipv4Addr;
 
-/// The table, to be loaded in one transaction with the others; it is gone where no subnet needs it.
-pub fn rules(vpc: &VpcSpec) -> String {
+/// The table, to be loaded in one transaction with the others; it is gone where no subnet needs it. `host`
+/// are the host's own addresses: a rule may mean by them who comes from the host.
+pub fn rules(vpc: &VpcSpec, host: &BTreeSet<Ipv4Addr>) -> String {
     let mut out = "table inet acls\ndelete table inet acls\n".to_owned();
     let guarded: Vec<(usize, &SubnetSpec)> =
         vpc.subnets.iter().enumerate().filter(|(_, subnet)| subnet.acl.is_some()).collect();
@@ -22,8 +25,8 @@ pub fn rules(vpc: &VpcSpec) -> String {
     out.push_str("table inet acls {\n");
     for (n, subnet) in &guarded {
         let acl = subnet.acl.as_ref().expect("only those with an ACL were kept");
-        chain(&mut out, &format!("leaves_{n}"), "daddr", &acl.egress);
-        chain(&mut out, &format!("enters_{n}"), "saddr", &acl.ingress);
+        chain(&mut out, &format!("leaves_{n}"), "daddr", &acl.egress, host);
+        chain(&mut out, &format!("enters_{n}"), "saddr", &acl.ingress, host);
     }
     let routers = vpc.subnets.iter().map(|subnet| subnet.cidr.nth(1));
     let free: Vec<String> = routers.chain(vpc.dns_ip()).map(|ip| ip.to_string()).collect();
@@ -46,13 +49,10 @@ pub fn rules(vpc: &VpcSpec) -> String {
     out
 }
 
-fn chain(out: &mut String, name: &str, side: &str, rules: &[AclRule]) {
+fn chain(out: &mut String, name: &str, side: &str, rules: &[AclRule], host: &BTreeSet<Ipv4Addr>) {
     let _ = writeln!(out, "  chain {name} {{");
     for rule in rules {
-        let peer = match rule.cidr.prefix() {
-            0 => String::new(),
-            _ => format!("ip {side} {} ", rule.cidr),
-        };
+        let peer = among(side, rule.cidr, host);
         let verdict = if rule.allow { "return" } else { "drop" };
         let _ = writeln!(out, "    {peer}{}{verdict}", protocol(rule.protocol));
     }
@@ -77,7 +77,11 @@ mod tests {
         let rule = |allow, protocol, block: &str| AclRule { allow, protocol, cidr: cidr(block) };
         let tcp = |from, to| Protocol::Tcp { ports: PortRange { from, to } };
         let acl = AclSpec {
-            ingress: vec![rule(false, tcp(80, 80), "10.0.2.0/24"), rule(true, tcp(80, 443), "0.0.0.0/0")],
+            ingress: vec![
+                rule(false, tcp(80, 80), "10.0.2.0/24"),
+                rule(false, tcp(22, 22), "127.0.0.0/8"),
+                rule(true, tcp(80, 443), "0.0.0.0/0"),
+            ],
             egress: vec![rule(true, Protocol::All, "0.0.0.0/0")],
         };
         let mut vpc = VpcSpec {
@@ -96,6 +100,7 @@ table inet acls {
   }
   chain enters_1 {
     ip saddr 10.0.2.0/24 tcp dport 80-80 drop
+    ip saddr { 127.0.0.0/8, 198.19.254.1 } tcp dport 22-22 drop
     tcp dport 80-443 return
     drop
   }
@@ -119,8 +124,8 @@ table inet acls {
   }
 }
 ";
-        assert_eq!(rules(&vpc), expected);
+        assert_eq!(rules(&vpc, &BTreeSet::new()), expected);
         vpc.subnets.pop();
-        assert_eq!(rules(&vpc), "table inet acls\ndelete table inet acls\n");
+        assert_eq!(rules(&vpc, &BTreeSet::new()), "table inet acls\ndelete table inet acls\n");
     }
 }

@@ -267,14 +267,8 @@ fn chain(
     for rule in rules.iter().filter(|r| r.direction == direction) {
         let peer = match &rule.peer {
             peer if is_anyone(peer) => String::new(),
-            // What is said of the host by its addresses holds for the one that it has here.
-            Peer::Cidr { cidr } => match (admits_host(&rule.peer, host), cidr.contains(HOST_IP)) {
-                (true, false) if direction == Direction::Ingress => format!("ip {side} {{ {cidr}, {HOST_IP} }} "),
-                (false, true) if direction == Direction::Ingress => {
-                    format!("ip {side} != {HOST_IP} ip {side} {cidr} ")
-                }
-                _ => format!("ip {side} {cidr} "),
-            },
+            Peer::Cidr { cidr } if direction == Direction::Ingress => among(side, *cidr, host),
+            Peer::Cidr { cidr } => format!("ip {side} {cidr} "),
             Peer::Group { group } => match numbers.get(group) {
                 Some(n) => format!("ip {side} @group_{n} "),
                 // A group that is gone has no members.
@@ -311,6 +305,17 @@ fn is_untracked(rule: &Rule, rules: &BTreeSet<&Rule>) -> bool {
     };
     is_anyone(&rule.peer)
         && rules.iter().any(|r| r.direction != rule.direction && is_anyone(&r.peer) && answers(r.protocol))
+}
+
+/// The packets whose end on that side is in a block, as the beginning of a rule. What is said of the
+/// host by its addresses holds for the one that it has here.
+pub(super) fn among(side: &str, cidr: Cidr, host: &BTreeSet<Ipv4Addr>) -> String {
+    match (admits_host(&Peer::Cidr { cidr }, host), cidr.contains(HOST_IP)) {
+        _ if cidr.prefix() == 0 => String::new(),
+        (true, false) => format!("ip {side} {{ {cidr}, {HOST_IP} }} "),
+        (false, true) => format!("ip {side} != {HOST_IP} ip {side} {cidr} "),
+        _ => format!("ip {side} {cidr} "),
+    }
 }
 
 /// The packets of a protocol, as the beginning of a rule.

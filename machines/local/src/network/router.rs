@@ -143,7 +143,7 @@ impl Router {
         }
         // Rules before the way out: nothing may pass unchecked in between.
         let host = host_addresses().map_err(|e| DriverError::failed("list the host's addresses", e))?;
-        let rules = firewall::rules(spec, &cut, &host) + &acls::rules(spec);
+        let rules = firewall::rules(spec, &cut, &host) + &acls::rules(spec, &host);
         if state.loaded != rules {
             self.load(&rules)?;
             state.loaded = rules;
