@@ -1,39 +1,21 @@
 """Terraform with its AWS provider: the example shop and one resource of each further kind are planned,
 made, found unchanged, changed in place and removed. Its state lies, locked, in a bucket of S3.
-
-Terraform and its provider are in no package registry: where they are missing, this is skipped. Nothing is
-fetched: the provider comes from a folder that holds it, named by KILN_TERRAFORM_PLUGINS or in a usual place.
 """
 import json
-import os
-import pathlib
 import shutil
-import subprocess
 import tempfile
 import unittest
 
 from kiln import ROOT, Kiln
+from terraform_runs import Runs, needs_terraform, plugins
 
 EXAMPLE = ROOT / "examples" / "securecart" / "terraform"
 MORE = ROOT / "tests" / "clients" / "terraform"
 MACHINES = '{"min": 1, "max": 4, "desired": %d}'
 
 
-def plugins():
-    """The folder that holds the provider, as terraform's mirrors are laid out."""
-    named = os.environ.get("KILN_TERRAFORM_PLUGINS")
-    places = [pathlib.Path(named)] if named else [
-        pathlib.Path.home() / ".terraform.d" / "plugins",
-        pathlib.Path("/usr/local/share/terraform/plugins"),
-        pathlib.Path("/usr/share/terraform/plugins"),
-        *sorted(pathlib.Path("/opt").glob("*")),
-    ]
-    return next((p for p in places if any(p.glob("registry.terraform.io/hashicorp/aws/5.*"))), None)
-
-
-@unittest.skipUnless(shutil.which("terraform"), "terraform is not installed (it is in no package registry)")
-@unittest.skipUnless(plugins(), "terraform's AWS provider, version 5, is in no folder: name one with KILN_TERRAFORM_PLUGINS")
-class Terraform(unittest.TestCase):
+@needs_terraform
+class Terraform(Runs):
     @classmethod
     def setUpClass(cls):
         cls.kiln = Kiln().start()
@@ -47,14 +29,6 @@ class Terraform(unittest.TestCase):
         cls.s3.put_bucket_versioning(Bucket="state", VersioningConfiguration={"Status": "Enabled"})
         base = cls.ssm.get_parameter(Name="/aws/service/debian/release/12/latest/amd64")["Parameter"]["Value"]
         cls.ssm.put_parameter(Name="/securecart/image/current", Value=base, Type="String")
-
-    def terraform(self, *arguments, expect=0):
-        config = pathlib.Path(self.work.name) / "none.tfrc"
-        config.touch()
-        environment = self.kiln.environ(TF_CLI_CONFIG_FILE=str(config), TF_IN_AUTOMATION="1", CHECKPOINT_DISABLE="1")
-        done = subprocess.run(["terraform", *arguments, "-no-color"], cwd=self.work.name, env=environment, capture_output=True, text=True, timeout=400)
-        self.assertEqual(done.returncode, expect, f"terraform {arguments}:\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
-        return done.stdout
 
     def change(self, action, desired, changed, *more, expect=0):
         variables = ["-var", f"machines={MACHINES % desired}", "-var", f"changed={json.dumps(changed)}"]
