@@ -4,7 +4,8 @@
 use crate::base_image::BaseImage;
 use crate::{explain, status};
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -48,14 +49,20 @@ pub async fn serve(socket: UnixListener, control: Arc<Control>) {
             Ok((stream, _)) => {
                 let control = control.clone();
                 tokio::spawn(async move {
-                    let service = hyper::service::service_fn(move |request| {
-                        let control = control.clone();
-                        async move { Ok::<_, Infallible>(answer(&control, request).await) }
+                    // Whoever asks for the end is answered before it comes.
+                    let asked = Mutex::new(Stop::No);
+                    let (of_control, of_asked) = (&control, &asked);
+                    let service = hyper::service::service_fn(move |request| async move {
+                        Ok::<_, Infallible>(answer(of_control, of_asked, request).await)
                     });
                     let served =
                         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                     if let Err(error) = served.await {
                         tracing::debug!(%error, "a control connection ended early");
+                    }
+                    let asked = *asked.lock();
+                    if asked != Stop::No {
+                        control.stop.send_replace(asked);
                     }
                 });
             }
@@ -67,17 +74,20 @@ pub async fn serve(socket: UnixListener, control: Arc<Control>) {
     }
 }
 
-async fn answer(control: &Control, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let (status, value) = match route(control, &request).await {
+async fn answer(control: &Control, asked: &Mutex<Stop>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (status, value) = match route(control, asked, &request).await {
         Ok(value) => (200, value),
         Err(line) => (400, json!({"error": line})),
     };
     let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
     *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
+    if *asked.lock() != Stop::No {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 
-async fn route(control: &Control, request: &Request<Incoming>) -> Result<Json, String> {
+async fn route(control: &Control, asked: &Mutex<Stop>, request: &Request<Incoming>) -> Result<Json, String> {
     let query: BTreeMap<String, String> =
         form_urlencoded::parse(request.uri().query().unwrap_or("").as_bytes()).into_owned().collect();
     let given = |name: &str| query.get(name).cloned().ok_or_else(|| format!("the request lacks {name}"));
@@ -136,7 +146,7 @@ async fn route(control: &Control, request: &Request<Incoming>) -> Result<Json, S
             } else {
                 Stop::KeepMachines
             };
-            control.stop.send_replace(stop);
+            *asked.lock() = stop;
             Ok(json!({"text": match stop {
                 Stop::WithMachines => "kiln is down, its machines are stopped",
                 _ if control.simulated => "kiln is down, and its simulated machines are gone with it",

@@ -95,7 +95,7 @@ fn what_says_more_and_is_not_carried_out_is_refused_before_anything_is_made() {
         for (kind, property, value) in [
             ("AWS::EC2::VPC", "Ipv4IpamPoolId", json!("ipam-pool-1")),
             ("AWS::S3::Bucket", "AccessControl", json!("PublicRead")),
-            ("AWS::S3::Bucket", "AccelerateConfiguration", json!({"AccelerationStatus": "Enabled"})),
+            ("AWS::S3::Bucket", "WebsiteConfiguration", json!({"IndexDocument": "i.html"})),
             ("AWS::EC2::Subnet", "PrivateDnsNameOptionsOnLaunch", json!({"HostnameType": "resource-name"})),
             ("AWS::AutoScaling::AutoScalingGroup", "LoadBalancerNames", json!(["classic"])),
             ("AWS::IAM::User", "LoginProfile", json!({"Password": "secret-word"})),
