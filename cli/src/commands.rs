@@ -170,7 +170,11 @@ async fn import(dir: &Path, source: &Path, credentials: Option<&Path>, name: &st
 fn server_log(dir: &Path, lines: usize) -> Result<(), String> {
     let path = dir.join("kiln.log");
     // What was set aside comes before; there may be none.
-    let mut text = std::fs::read(dir.join("kiln.log.1")).unwrap_or_default();
+    let aside = dir.join("kiln.log.1");
+    let mut text = match std::fs::read(&aside) {
+        Err(error) if error.kind() == ErrorKind::NotFound => vec![],
+        read => read.map_err(|e| format!("failed to read {}: {e}", aside.display()))?,
+    };
     text.extend(std::fs::read(&path).map_err(|e| match e.kind() {
         ErrorKind::NotFound => {
             format!(
