@@ -6,8 +6,8 @@ use kiln_machines_local::{LocalConfig, LocalDriver};
 use kiln_machines_spec::*;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 /// Where the child works; only the child has it.
 const STATE: &str = "KILN_TEST_CRASH_STATE";
@@ -57,20 +57,7 @@ async fn a_killed_kiln_loses_no_machine_and_leaks_nothing() {
             .replace_driver(async |driver| {
                 drop(driver);
                 let name = "crash::child_that_launches_and_terminates_until_it_is_killed";
-                let mut child = loop {
-                    let child = Command::new(std::env::current_exe().unwrap())
-                        .args(["--exact", name, "--nocapture"])
-                        .env(STATE, &state)
-                        .env(IMAGE, image.as_str())
-                        .stdout(Stdio::piped())
-                        .spawn()
-                        .unwrap();
-                    match ready(child) {
-                        Ok(child) => break child,
-                        // Our own driver's last step still held the state directory.
-                        Err(status) => assert!(status.code() == Some(101), "{status}"),
-                    }
-                };
+                let mut child = child(name, &state, &image, "");
                 // Each time a little later in a launch's 30 ms, and in what follows.
                 tokio::time::sleep(Duration::from_millis(7 + 13 * crash)).await;
                 child.kill().unwrap();
@@ -191,7 +178,8 @@ async fn page_of(given: &Given, id: &MachineId) -> Result<String, String> {
 }
 
 /// A child that says that its machine runs.
-fn child(name: &str, state: &std::path::Path, image: &ImageId, story: &str) -> std::process::Child {
+fn child(name: &str, state: &std::path::Path, image: &ImageId, story: &str) -> Child {
+    let until = Instant::now() + PATIENCE;
     loop {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", name, "--nocapture"])
@@ -204,7 +192,7 @@ fn child(name: &str, state: &std::path::Path, image: &ImageId, story: &str) -> s
         match ready(child) {
             Ok(child) => return child,
             // Our own driver's last step still held the state directory.
-            Err(status) => assert!(status.code() == Some(101), "{status}"),
+            Err(status) => assert!(status.code() == Some(101) && Instant::now() < until, "{status}"),
         }
     }
 }
@@ -222,12 +210,22 @@ fn memory_limit(state: &std::path::Path, id: &str) -> u64 {
     text.trim().parse().unwrap()
 }
 
-/// Waits until the child says that its first machine runs.
-fn ready(mut child: std::process::Child) -> Result<std::process::Child, std::process::ExitStatus> {
+/// Waits until the child says that its first machine runs; how it ended, if it did.
+fn ready(mut child: Child) -> Result<Child, ExitStatus> {
     use std::io::{BufRead, BufReader};
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    if lines.any(|line| line.unwrap().ends_with("ready")) {
-        return Ok(child);
+    let out = child.stdout.take().unwrap();
+    let (say, hear) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let said = BufReader::new(out).lines().map_while(Result::ok).any(|line| line.ends_with("ready"));
+        let _ = say.send(said);
+    });
+    match hear.recv_timeout(PATIENCE) {
+        Ok(true) => return Ok(child),
+        Ok(false) => {}
+        Err(_) => {
+            child.kill().unwrap();
+            panic!("the child neither began nor ended: {:?}", child.wait());
+        }
     }
     Err(child.wait().unwrap())
 }

@@ -11,6 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// How long something may take that is a matter of moments: then the test fails and says what it
+/// waited for, instead of hanging.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What a test starts from.
 pub struct Given {
     pub driver: Arc<LocalDriver>,
@@ -170,11 +174,12 @@ impl Given {
         let old = std::mem::replace(&mut self.driver, placeholder);
         let old = Arc::try_unwrap(old).ok().expect("nobody else has the driver");
         between(old).await;
+        let until = tokio::time::Instant::now() + PATIENCE;
         let new = loop {
             match LocalDriver::open(LocalConfig::new(&state, Vec::new())).await {
                 Ok(driver) => break driver,
                 // A watcher's last step may hold the old one for a moment.
-                Err(DriverError::Conflict { .. }) => tokio::task::yield_now().await,
+                Err(DriverError::Conflict { .. }) if tokio::time::Instant::now() < until => {}
                 Err(e) => panic!("{}", e.chain()),
             }
         };
@@ -212,7 +217,8 @@ impl Given {
                 Ok(mut stream) => {
                     stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
                     let mut text = String::new();
-                    stream.read_to_string(&mut text).await.unwrap();
+                    let read = tokio::time::timeout(PATIENCE, stream.read_to_string(&mut text)).await;
+                    read.map_err(|_| format!("{to} let in and did not answer"))?.unwrap();
                     return Ok(text);
                 }
                 // Not listening yet.

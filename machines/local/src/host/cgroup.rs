@@ -13,6 +13,7 @@
 //! Two leaves, since systemd inside divides its own group and a divided v2
 //! group cannot hold processes.
 
+use super::files::is_gone;
 use kiln_machines_spec::{DriverError, DriverResult, MachineStats};
 use std::ffi::CString;
 use std::fs;
@@ -229,7 +230,7 @@ impl Group {
     pub fn kill(&self) -> DriverResult<()> {
         let file = self.v2().join("cgroup.kill");
         match fs::write(&file, "1") {
-            Err(e) if e.kind() != ErrorKind::NotFound => {
+            Err(e) if !is_gone(&e) => {
                 let doing = format!("end the processes of {}", self.name);
                 Err(DriverError::failed(doing, e))
             }

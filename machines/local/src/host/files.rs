@@ -2,6 +2,7 @@
 
 use kiln_machines_spec::{DriverError, DriverResult};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::libc;
 use nix::sys::stat::Mode;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -81,6 +82,12 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> DriverResult<Option<T>> {
     Ok(Some(value))
 }
 
+/// Whether a file of the kernel's (`/proc`, `/sys`, a control group's) is gone: what it told about may
+/// end before it is opened (`ENOENT`), and also between that and the reading or writing.
+pub fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::ESRCH))
+}
+
 /// Removes a file or a folder with all in it; fine if there is none.
 pub fn remove_all(path: &Path) -> DriverResult<()> {
     let doing = || format!("remove {}", path.display());
@@ -135,6 +142,19 @@ mod tests {
         for name in ["etc/absolute", "etc/relative", "etc/pipe", "etc", "../secret"] {
             assert!(read(name).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn what_the_kernel_shows_is_gone_when_what_it_told_of_is() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
+        let of_child = format!("/proc/{}/stat", child.id());
+        let mut opened = File::open(&of_child).expect("it lives");
+        child.kill().and_then(|()| child.wait()).expect("ended");
+        let late = io::read_to_string(&mut opened).expect_err("it ended after the file was opened");
+        let later = File::open(&of_child).expect_err("it ended before");
+        assert!(is_gone(&late) && is_gone(&later), "{late} {later}");
+        assert!(!is_gone(&io::Error::from_raw_os_error(libc::EACCES)));
+        assert!(!is_gone(&io::Error::other("no number")));
     }
 
     #[test]

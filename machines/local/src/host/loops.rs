@@ -6,6 +6,7 @@
 //! that no device has it. Two devices on one file would be two file systems that overwrite
 //! each other.
 
+use super::files::is_gone;
 use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
@@ -172,7 +173,7 @@ pub fn in_use() -> io::Result<Vec<(u32, PathBuf)>> {
         match fs::read_to_string(file) {
             Ok(text) => found.push((number, PathBuf::from(text.trim_end_matches('\n')))),
             // It is not in use, or was freed this moment.
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound) || e.raw_os_error() == Some(libc::ENXIO) => {}
+            Err(e) if is_gone(&e) => {}
             Err(e) => return Err(e),
         }
     }

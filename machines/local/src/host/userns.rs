@@ -182,8 +182,7 @@ extern "C" fn helper(job: *mut c_void) -> c_int {
     unsafe {
         // A kiln that is killed right here must not leave this process behind: it
         // holds all of kiln's files, its port and its locks among them.
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        if libc::getppid() != job.kiln || heard(job.go) != GO {
+        if !dies_with(job.kiln) || heard(job.go) != GO {
             return 1;
         }
         job.outer.store(libc::getpid(), Ordering::SeqCst);
@@ -204,6 +203,15 @@ extern "C" fn helper(job: *mut c_void) -> c_int {
     0
 }
 
+/// Asks to be killed when the starter is; false if that has happened already.
+unsafe fn dies_with(starter: c_int) -> bool {
+    // SAFETY: plain integers.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        libc::getppid() == starter
+    }
+}
+
 /// The next word from our starter.
 unsafe fn heard(from: RawFd) -> u8 {
     let mut byte = [END];
@@ -222,6 +230,10 @@ unsafe fn nest(job: &mut Job) -> Result<c_int, c_int> {
         }
         // The files of the next process belong to whoever it is, so that its maps can be written.
         libc::prctl(libc::PR_SET_DUMPABLE, 1);
+        // Whoever changes users has its wish to die with its starter forgotten by the kernel.
+        if !dies_with(job.kiln) {
+            return Err(libc::ESRCH);
+        }
     }
     for (file, most) in BOUNDS {
         match put(file, most.to_bytes()) {
@@ -255,8 +267,7 @@ extern "C" fn holder(job: *mut c_void) -> c_int {
     let outer = unsafe { &(*job.cast::<Job>()).outer };
     // SAFETY: plain integers.
     unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        while libc::getppid() == outer.load(Ordering::SeqCst) {
+        while dies_with(outer.load(Ordering::SeqCst)) {
             libc::pause();
         }
     }
@@ -290,6 +301,8 @@ fn put(file: &CStr, text: &[u8]) -> Result<(), c_int> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::fcntl::FlockArg;
+    use std::time::{Duration, Instant};
 
     /// The map as the host sees it.
     fn map_of(ns: &OwnedFd) -> String {
@@ -319,6 +332,46 @@ mod tests {
         });
         // SAFETY: no arguments.
         assert_eq!(unsafe { libc::geteuid() }, 0, "who makes them stays who it is");
+    }
+
+    /// Which file the child below holds.
+    const HELD: &str = "KILN_TEST_USERNS_HELD";
+
+    /// Not a test of its own: the next one runs it in a process that it kills.
+    #[test]
+    fn child_that_makes_namespaces_until_it_is_killed() {
+        let Some(held) = std::env::var_os(HELD) else { return };
+        let lock = nix::fcntl::Flock::lock(File::create(held).expect("made"), FlockArg::LockExclusive);
+        let _lock = lock.map_err(|(_, e)| e).expect("locked");
+        println!("ready");
+        for _ in 0..100_000 {
+            of_machine(0x7000_0000).expect("made");
+        }
+    }
+
+    #[test]
+    fn who_is_killed_while_it_makes_one_leaves_nobody_behind_with_its_files() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for round in 0..100u32 {
+            let held = dir.path().join(round.to_string());
+            let mut child = std::process::Command::new(std::env::current_exe().expect("this program"))
+                .args(["--exact", "host::userns::tests::child_that_makes_namespaces_until_it_is_killed", "--nocapture"])
+                .env(HELD, &held)
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .expect("started");
+            let lines = io::BufRead::lines(io::BufReader::new(child.stdout.take().expect("piped")));
+            assert!(lines.map_while(Result::ok).any(|line| line.ends_with("ready")), "it began");
+            std::thread::sleep(Duration::from_micros(37 * u64::from(round)));
+            child.kill().and_then(|()| child.wait()).expect("killed");
+            let until = Instant::now() + Duration::from_secs(5);
+            let mut file = File::open(&held).expect("there");
+            while let Err((again, _)) = nix::fcntl::Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                assert!(Instant::now() < until, "round {round}: somebody still has its files");
+                std::thread::sleep(Duration::from_millis(1));
+                file = again;
+            }
+        }
     }
 
     #[test]
