@@ -260,15 +260,26 @@ async fn a_full_host_is_told_to_who_writes_and_to_who_launches() {
     );
     // The machine's own disk has room, the host's has not.
     let (code, said) = inside("/bin/busybox dd if=/dev/zero of=/big bs=1M count=400 conv=fsync").await;
-    assert!(code != 0 && said.contains("No space left on device"), "{code} {said}");
+    // Unless that takes so long that the file system had to write its journal (every five seconds): that is
+    // read-only then, which every writer is told.
+    let read_only = |said: &str| {
+        ["Read-only file system", "Input/output error", "I/O error"].iter().any(|text| said.contains(text))
+    };
+    assert!(code != 0 && (said.contains("No space left on device") || read_only(&said)), "{code} {said}");
     std::fs::remove_file(&filler).unwrap();
-    // With room again it goes on; what its file system notes of errors is repaired at its next start.
-    assert_eq!(inside("/bin/busybox rm /big; echo more > /more; /bin/busybox sync").await.0, 0);
+    // With room again it goes on, or says that it cannot. What was said to be written is there at its next start,
+    // which repairs what the file system notes of errors.
+    let more = "/bin/busybox rm -f /big && echo more | /bin/busybox dd of=/more conv=fsync";
+    let (code, said) = inside(more).await;
+    assert!(code == 0 || read_only(&said), "{code} {said}");
     driver.stop(&"i-1".into(), Duration::ZERO).await.unwrap();
     let disk = place.0.join("state/machines/i-1/disk");
     run("debugfs", &["-w", "-R", "set_super_value state 2", disk.to_str().unwrap()]);
     assert_eq!(errors(&disk), 2);
     driver.start(&"i-1".into()).await.unwrap();
+    if code != 0 {
+        assert_eq!(inside(more).await.0, 0);
+    }
     let (code, said) = inside("cat /kept /more").await;
     assert_eq!((code, &*said), (0, "kept\nmore\n"));
     driver.stop(&"i-1".into(), Duration::ZERO).await.unwrap();

@@ -87,21 +87,26 @@ async fn a_public_address_is_open_as_its_groups_say() {
     given
         .replace_driver(async |driver| {
             drop(driver);
-            let gone = page(PUBLIC, 80).await;
-            assert!(gone.is_err(), "{gone:?}");
+            // A watcher's last step may hold it for a moment; what is cut then is not an answer that ends early.
+            let until = tokio::time::Instant::now() + PATIENCE;
+            while let Ok(text) = page(PUBLIC, 80).await {
+                assert!(text.contains("hello from a machine"), "{text:?}");
+                assert!(tokio::time::Instant::now() < until, "it still answers");
+            }
         })
         .await;
     given.driver.adopt().await.unwrap();
     assert!(serves(PUBLIC, 80).await);
 
-    // Given back, it ends what was open.
+    // Given back, it cuts what was open.
     let mut open = TcpStream::connect((PUBLIC, 80)).await.unwrap();
     open.write_all(b"GET / ").await.unwrap();
     network.interfaces[0].public = None;
     given.driver.apply_network(&network).await.unwrap();
     let mut rest = Vec::new();
-    let ended = tokio::time::timeout(Duration::from_secs(5), open.read_to_end(&mut rest)).await;
-    assert!(ended.is_ok() && rest.is_empty(), "{ended:?}");
+    let ended = tokio::time::timeout(PATIENCE, open.read_to_end(&mut rest)).await.expect("it ends");
+    assert_eq!(ended.map_err(|e| e.kind()), Err(ErrorKind::ConnectionReset));
+    assert!(rest.is_empty(), "{rest:?}");
     assert_eq!(page(PUBLIC, 80).await, refused);
     given.ends().await;
 }

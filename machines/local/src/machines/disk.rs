@@ -11,6 +11,13 @@
 //! holds. When the machine ends it is unmounted, and the loop device frees itself: nothing of it
 //! needs to be remembered or cleared up, also after a kill of kiln at any moment.
 //!
+//! Machines may be promised more together than the host has. On one that is full, who writes and asks for
+//! its end is told that there is no space; if that lasts until the file system must write its journal, which
+//! it does every five seconds, the kernel makes it read-only, as it does on a disk that fails. What was told
+//! to be written is there at the machine's next start, which repairs the file system. Turned down: room for
+//! the journal in advance (16 MiB for each machine, and other parts of the file system that are written for
+//! the first time end the same way).
+//!
 //! The image's layers lie below and are not counted: the size is room for changes.
 
 use crate::host::{child, files, loops, mounts};

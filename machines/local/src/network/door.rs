@@ -177,7 +177,8 @@ async fn serve(door: Weak<Door>, listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let Some(door) = door.upgrade() else { return };
+                // A process that was just forked may have the steering for a moment longer than its door lives.
+                let Some(door) = door.upgrade() else { return refuse(stream) };
                 match stream.local_addr().ok().and_then(|at| door.enter(at)) {
                     Some(way) => drop(tokio::spawn(carry(stream, way))),
                     None => refuse(stream),
@@ -191,7 +192,8 @@ async fn serve(door: Weak<Door>, listener: TcpListener) {
     }
 }
 
-/// Carries one connection until either side ends it.
+/// Carries one connection until either side ends it. One that is cut is reset: to many a client a
+/// connection that ends in order is an answer that is whole.
 async fn carry(mut outside: TcpStream, mut way: Way) {
     let mut inside = match way.router.dial(Some(HOST_IP), way.to, PATIENCE).await {
         Ok(stream) => stream,
@@ -205,10 +207,13 @@ async fn carry(mut outside: TcpStream, mut way: Way) {
             tracing::debug!(%error, "a connection goes on without its options");
         }
     }
-    tokio::select! {
-        // How it ends is told to both sides as it is seen here.
-        _ = tokio::io::copy_bidirectional(&mut outside, &mut inside) => {}
-        _ = way.ends.changed() => {}
+    let ended = tokio::select! {
+        ended = tokio::io::copy_bidirectional(&mut outside, &mut inside) => ended.is_ok(),
+        _ = way.ends.changed() => false,
+    };
+    if !ended {
+        refuse(outside);
+        refuse(inside);
     }
 }
 
@@ -220,7 +225,7 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     Ok(setsockopt(stream, sockopt::TcpKeepInterval, &seconds)?)
 }
 
-/// Ends a connection as one that was refused: with a reset.
+/// Ends a connection as one that was refused or cut: with a reset.
 fn refuse(stream: TcpStream) {
     let now = nix::libc::linger { l_onoff: 1, l_linger: 0 };
     if let Err(error) = setsockopt(&stream, sockopt::Linger, &now) {
