@@ -4,15 +4,18 @@ SHELL := /bin/bash
 export CARGO_TERM_COLOR ?= auto
 KILN := target/release/kiln
 
-.PHONY: help demo test check build bench setup down clean
+.PHONY: help demo test test-service check build bench setup down clean
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: setup build ## Start kiln, bake the shop's image, deploy it, kill a machine, watch it heal
 	@scripts/demo.sh
 
 test: setup ## Run every test, including those with real machines and real clients
 	@scripts/test.sh
+
+test-service: setup ## Run one service's tests: make test-service S=ec2
+	@scripts/test-service.sh $(S)
 
 check: ## Formatting, lints, layers, shapes, coverage tables
 	cargo xtask check

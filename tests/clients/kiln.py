@@ -44,6 +44,10 @@ class Kiln:
         self.own_state = state is None
         base = "/var/tmp" if os.access("/var/tmp", os.W_OK) else None
         self.state = pathlib.Path(state or tempfile.mkdtemp(prefix="kiln-test-", dir=base))
+        if notes := os.environ.get("KILN_TEST_STATES"):
+            # run.py ends the kilns of a module that hangs.
+            with open(notes, "a") as file:
+                file.write(f"{self.state}\n")
         self.machines, self.auth = machines, auth
         self.environment = {**os.environ, **(environment or {})}
         self.process = None
@@ -51,7 +55,11 @@ class Kiln:
 
     def __enter__(self):
         try:
-            return self.with_base() if self.machines == "local" else self.start()
+            if self.machines == "local":
+                return self.with_base()
+            self.start()
+            self.wait_for_base(30)
+            return self
         except BaseException:
             self.close()
             raise
@@ -94,13 +102,17 @@ class Kiln:
         if cache.is_dir():
             shutil.copytree(cache, self.state / "machines" / "images", symlinks=True)
         self.start()
-        wait_for("the base image", lambda: self.status()["base_image"]["state"] == "ready", seconds=900, every=0.2)
+        self.wait_for_base(900)
         if not cache.is_dir():
             part = cache.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)
             shutil.copytree(self.state / "machines" / "images", part, symlinks=True)
             part.rename(cache)
         return self
+
+    def wait_for_base(self, seconds):
+        """Waits for the base image: kiln answers before it has one."""
+        wait_for("the base image", lambda: self.status()["base_image"]["state"] == "ready", seconds, every=0.05)
 
     def kill(self):
         """kill -9, as a power cut would."""

@@ -16,6 +16,8 @@ import urllib.request
 
 from kiln import BINARY, Kiln, wait_for
 
+ALONE = "it floods the host with connections and counts those that are refused"
+
 # Holds connections from inside a machine: how many live is written, then they are kept until it is killed.
 HOLD = """
 import socket, sys, time

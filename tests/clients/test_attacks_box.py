@@ -18,6 +18,8 @@ import unittest
 
 from kiln import BINARY, Kiln, wait_for
 
+ALONE = "machines take all they get of what a host has once: terminals, watchers, queues"
+
 KILN = None
 
 # What a machine's root may not see of the host, whatever it takes away or mounts: {0} is a way to get

@@ -8,6 +8,8 @@ import botocore.exceptions
 
 from kiln import Kiln
 
+SERVICES = "iam"
+
 
 def allow(action, resource="*", **more):
     return {"Effect": "Allow", "Action": action, "Resource": resource, **more}

@@ -7,6 +7,8 @@ import zlib
 from kiln import ROOT, Kiln
 from s3wire import Wire
 
+SERVICES = "s3"
+
 
 def base64_of(data):
     return base64.b64encode(data).decode()

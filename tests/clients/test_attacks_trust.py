@@ -6,6 +6,8 @@ import botocore.exceptions
 
 from kiln import Kiln, wait_for
 
+SERVICES = "sts iam"
+
 SERVICE = "cloudformation.amazonaws.com"
 NOTE = json.dumps({"Resources": {"Note": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "a"}}}})
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}

@@ -20,6 +20,8 @@ import unittest
 from images import docker_archive
 from kiln import Kiln, wait_for
 
+SERVICES = "elbv2"
+
 PORT = 9000
 
 

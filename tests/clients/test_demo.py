@@ -9,6 +9,8 @@ from urllib.parse import urlencode, urlsplit
 
 from kiln import BINARY, ROOT, Kiln, wait_for
 
+ALONE = "two demos at once, with visitors, are as much as a small host does in time"
+
 DEMO = ROOT / "examples" / "securecart" / "demo.py"
 
 

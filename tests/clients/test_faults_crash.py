@@ -14,6 +14,8 @@ import leftovers
 from images import imported
 from kiln import Kiln, wait_for
 
+ALONE = "it kills kiln at one moment of its work, which must not pass unseen"
+
 
 def as_soon_as(what, sign, seconds=30):
     """Like wait_for, without a pause: what is waited for passes within milliseconds."""

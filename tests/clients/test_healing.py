@@ -9,6 +9,10 @@ import unittest
 from kiln import Kiln, wait_for
 from shop import Group, Shoppers
 
+SERVICES = "autoscaling elbv2"
+
+ALONE = "it measures how long healing takes"
+
 
 class Healing(unittest.TestCase):
     def test_a_killed_machine_is_replaced_behind_its_load_balancer(self):

@@ -14,6 +14,8 @@ import botocore.exceptions
 
 from kiln import Kiln
 
+SERVICES = "sts iam"
+
 
 @contextlib.contextmanager
 def signed_at(minutes):

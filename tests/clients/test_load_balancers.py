@@ -11,6 +11,8 @@ import botocore.exceptions
 from images import docker_archive
 from kiln import Kiln, wait_for
 
+SERVICES = "elbv2"
+
 
 def ask(address, port, host=None):
     """Status and body of one GET, or why there was none."""

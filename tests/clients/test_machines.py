@@ -12,6 +12,8 @@ import botocore.exceptions
 from images import imported
 from kiln import Kiln, wait_for
 
+SERVICES = "ec2"
+
 KILN = None
 
 

@@ -6,6 +6,8 @@ from images import imported
 from kiln import Kiln, wait_for
 from test_machines_network import ANYONE, tcp
 
+SERVICES = "ec2"
+
 KILN = None
 
 

@@ -6,6 +6,8 @@ import unittest
 
 from kiln import Kiln, wait_for
 
+SERVICES = "ec2 cloudformation"
+
 KILN = None
 ENDPOINT = "http://169.254.169.254:4566"
 

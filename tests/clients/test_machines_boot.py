@@ -15,6 +15,8 @@ import leftovers
 from images import imported
 from kiln import Kiln, wait_for
 
+SERVICES = "ec2"
+
 KILN = None
 
 CLOUD_CONFIG = """#cloud-config

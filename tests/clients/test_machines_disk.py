@@ -11,6 +11,10 @@ import leftovers
 from images import imported
 from kiln import Kiln, wait_for
 
+SERVICES = "ec2"
+
+ALONE = "it measures how much of the host's disk is free"
+
 GIB = 1 << 30
 KILN = None
 

@@ -6,6 +6,8 @@ import unittest
 from images import imported
 from kiln import Kiln, wait_for
 
+SERVICES = "ec2"
+
 KILN = None
 BASE = "http://169.254.169.254/latest"
 

@@ -9,6 +9,8 @@ import botocore.exceptions
 
 from kiln import Kiln, wait_for
 
+SERVICES = "ssm"
+
 
 class Parameters(unittest.TestCase):
     @classmethod

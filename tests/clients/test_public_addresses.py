@@ -10,6 +10,8 @@ import unittest
 from images import imported
 from kiln import BINARY, Kiln, wait_for
 
+SERVICES = "ec2"
+
 
 class PublicAddresses(unittest.TestCase):
     @classmethod
