@@ -224,6 +224,24 @@ async fn only_a_subnet_with_a_gateway_leads_to_the_internet() {
     let ping = "/bin/busybox ping -c 1 -W 2 198.19.255.2";
     given.out("i-out", ping).await;
     assert_ne!(given.sh("i-in", ping).await.code, 0);
+    // What machines send makes some helper write lines: its log has an end, and it outlives that.
+    let state = given.state().to_string_lossy().into_owned();
+    let of_ours = |process: &std::path::PathBuf| {
+        let command = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command);
+        command.contains("slirp4netns\0") && command.contains(&state)
+    };
+    let helpers: Vec<_> =
+        std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path()).filter(of_ours).collect();
+    assert_eq!(helpers.len(), 1, "{helpers:?}");
+    let told = |file: &str, name: &str| {
+        let text = std::fs::read_to_string(helpers[0].join(file)).unwrap();
+        text.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned)).unwrap()
+    };
+    let most = told("limits", "Max file size");
+    assert_eq!(most.split_whitespace().next(), Some("1048576"), "{most}");
+    let ignored = u64::from_str_radix(told("status", "SigIgn:").trim(), 16).unwrap();
+    assert_ne!(ignored & 1 << (nix::libc::SIGXFSZ - 1), 0, "{ignored:x}");
     // Not to the host: neither its loopback, by whatever name, nor its own addresses.
     let host = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
     let port = host.local_addr().unwrap().port();

@@ -29,6 +29,9 @@ pub struct Surroundings {
     /// Whether it is killed when kiln is: its work is begun anew by the next kiln, in
     /// the same place. Only for a program whose starter waits for its end.
     pub dies_with_kiln: bool,
+    /// Bytes that a file may have which it writes. What goes beyond is not written, which the
+    /// program is told (`EFBIG`); it is not killed for that, unless it asks for the signal itself.
+    pub largest_file: Option<u64>,
 }
 
 impl Surroundings {
@@ -68,6 +71,9 @@ impl Surroundings {
             for (tree, at) in &self.mounts {
                 mounts::attach(tree.as_raw_fd(), at)?;
             }
+            if let Some(most) = self.largest_file {
+                bound_files(most)?;
+            }
             keep_no_files()
         };
         // SAFETY: the closure makes system calls on strings made before the fork;
@@ -84,6 +90,20 @@ fn keep_no_files() -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// See [`Surroundings::largest_file`]. Safe between fork and exec.
+fn bound_files(most: u64) -> io::Result<()> {
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    // SAFETY: a value of this function's; a signal that is ignored stays so in the program.
+    unsafe {
+        if libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) < 0
+            || libc::signal(libc::SIGXFSZ, libc::SIG_IGN) == libc::SIG_ERR
+        {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
 fn write_zero(path: &CString) -> io::Result<()> {
@@ -187,6 +207,23 @@ pub fn exit_error(doing: &str, program: &str, status: &str, said: &str) -> Drive
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_lives_on_when_its_file_is_full() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("log");
+        let mut shell = Command::new("sh");
+        // More than fits at once, and again: what fits is written, what does not is told, and it goes on.
+        let script = "head -c 5000 /dev/zero >&2; echo $?; echo more >&2; echo $?";
+        shell.args(["-c", script]).stdin(Stdio::null()).stderr(std::fs::File::create(&file).unwrap());
+        Surroundings { largest_file: Some(4096), ..Surroundings::default() }.apply(&mut shell);
+        let done = shell.stdout(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+        assert!(done.status.success(), "{}", done.status);
+        let told = String::from_utf8(done.stdout).unwrap();
+        let told: Vec<&str> = told.lines().collect();
+        assert!(told.len() == 2 && told.iter().all(|code| *code != "0"), "{told:?}");
+        assert_eq!(std::fs::metadata(&file).unwrap().len(), 4096);
+    }
 
     #[test]
     fn what_a_program_said_becomes_one_line_that_says_what_to_do() {

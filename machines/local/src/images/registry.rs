@@ -21,13 +21,11 @@ use super::store::ARCHITECTURE;
 use crate::host::child::{self, Surroundings};
 use crate::host::files;
 use kiln_machines_spec::{DriverError, DriverResult, Progress};
-use nix::libc;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::net::IpAddr;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -378,16 +376,9 @@ impl Registry<'_> {
         command.arg("--write-out").arg("%{http_code}");
         command.arg("--dump-header").arg(&heads).arg("--output").arg(file);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Surroundings { dies_with_kiln: true, ..Surroundings::default() }.apply(&mut command);
-        // A body that does not tell its length ends here.
-        let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
-        // SAFETY: one system call on a value made before the fork.
-        unsafe {
-            command.pre_exec(move || match libc::setrlimit(libc::RLIMIT_FSIZE, &limit) {
-                0 => Ok(()),
-                _ => Err(std::io::Error::last_os_error()),
-            });
-        }
+        // A body that does not tell its length ends there.
+        let around = Surroundings { dies_with_kiln: true, largest_file: Some(most), ..Surroundings::default() };
+        around.apply(&mut command);
         let mut running = command.spawn().map_err(|e| child::start_error("curl", e))?;
         if let Some(mut input) = running.stdin.take() {
             input.write_all(settings.as_bytes()).map_err(|e| DriverError::failed(doing(), e))?;

@@ -26,6 +26,10 @@ pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(198, 19, 255, 2);
 /// slirp's hardware address: 52:55 and its address.
 pub const GATEWAY_MAC: [u8; 6] = [0x52, 0x55, 198, 19, 255, 2];
 
+/// Bytes that it may say in its life: some of its lines are about what machines send. The last lines
+/// of one that does not start are far fewer.
+const LONGEST_LOG: u64 = 1 << 20;
+
 /// The helper of one router.
 pub struct Internet {
     namespace: PathBuf,
@@ -82,7 +86,7 @@ impl Internet {
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(tell)))
             .stdout(Stdio::null())
             .stderr(Stdio::from(log));
-        let around = Surroundings { own_session: true, ..Surroundings::default() };
+        let around = Surroundings { own_session: true, largest_file: Some(LONGEST_LOG), ..Surroundings::default() };
         around.apply(&mut slirp);
         let mut running = slirp.spawn().map_err(|e| child::start_error("slirp4netns", e))?;
         drop(slirp);
