@@ -133,16 +133,32 @@ struct Seen {
     v1: Map<String, Value>,
 }
 
+/// What was written down; nothing if nothing was yet. The error says what is wrong with the file.
+fn written(at: &Path) -> Result<Map<String, Value>, String> {
+    let text = match std::fs::read(at) {
+        Ok(text) => text,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Map::new()),
+        Err(cause) => return Err(format!("cannot read {}: {cause}", at.display())),
+    };
+    let whole: Value =
+        serde_json::from_slice(&text).map_err(|cause| format!("{} is damaged: {cause}", at.display()))?;
+    let v1 = whole.get("v1").and_then(Value::as_object).cloned();
+    v1.filter(|v1| !v1.is_empty()).ok_or_else(|| format!("{} is damaged: it has no v1", at.display()))
+}
+
 impl Seen {
     fn of(machine: &Machine) -> Seen {
         let run = machine.path(RUN_DIR);
         let disabled = machine.path(DISABLED).exists();
-        let text = std::fs::read(run.join("status.json")).ok();
-        let text = text.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
-        let v1 = text.as_ref().and_then(|text| text.get("v1")?.as_object()).cloned().unwrap_or_default();
+        let (v1, damage) = match written(&run.join("status.json")) {
+            Ok(v1) => (v1, None),
+            Err(damage) => (Map::new(), Some(damage)),
+        };
         let finished = run.join("result.json").exists();
         let running = match (disabled, v1.is_empty(), finished) {
             (true, ..) => Running::Disabled,
+            // Nobody writes it anew until the next boot: there is nothing to wait for.
+            _ if damage.is_some() => Running::Done,
             (_, true, _) => Running::NotStarted,
             (_, _, true) => Running::Done,
             (_, _, false) => Running::AtWork,
@@ -154,6 +170,10 @@ impl Seen {
         };
         let mut seen = Seen { running, boot_code, detail, errors: Vec::new(), warnings: Map::new(), v1 };
         seen.collect();
+        if let Some(damage) = damage.filter(|_| running != Running::Disabled) {
+            seen.detail.clone_from(&damage);
+            seen.errors.push(damage);
+        }
         if running == Running::AtWork && was_killed(machine, &run.join("kiln-guest.pid")) {
             seen.running = Running::Done;
             seen.detail = "The program that runs user data has ended before it was through".to_owned();
@@ -310,6 +330,21 @@ mod tests {
             "status: error\nextended_status: error - done\nboot_status_code: enabled-by-generator\nlast_update: Thu, 01 Jan 1970 00:00:02 +0000\ndetail: DataSourceKiln [x]\nerrors:\n\t- a b\nrecoverable_errors: {}\n"
         );
         assert_eq!((&done.json()["datasource"], &done.json()["init"]["start"]), (&json!("kiln"), &json!(1.5)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_not_a_beginning() {
+        let machine = Box::given(None, false);
+        let file = machine.0.path().join("run/cloud-init/status.json");
+        for (text, why) in [("", "is damaged: EOF"), ("{\"v1\": {\"stage", "is damaged: EOF"), ("[]", "it has no v1")] {
+            std::fs::write(&file, text).expect("written");
+            let seen = machine.seen();
+            assert_eq!((seen.words().0, seen.words().1.as_str(), seen.exit()), ("error", "error - done", 1), "{text}");
+            assert!(seen.detail.contains(why) && seen.errors == [seen.detail.clone()], "{seen:?}");
+        }
+        std::fs::remove_file(&file).expect("removed");
+        std::fs::create_dir(&file).expect("made");
+        assert!(machine.seen().detail.starts_with("cannot read "));
     }
 
     #[test]
