@@ -23,6 +23,7 @@ pub mod managed;
 mod operator;
 mod pattern;
 mod principal;
+mod types;
 
 #[cfg(test)]
 mod tests;
@@ -31,3 +32,4 @@ pub use context::{Keys, Principal, Request};
 pub use decision::{Decision, Place, PolicyKind, Verdict};
 pub use document::{Document, DocumentKind, Effect, MalformedPolicy, Statement};
 pub use evaluate::{Policies, Policy, ResourcePolicies, evaluate};
+pub use types::check_type;

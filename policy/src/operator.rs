@@ -141,11 +141,11 @@ impl Wanted {
     }
 }
 
-fn number(text: &str) -> Option<f64> {
+pub(crate) fn number(text: &str) -> Option<f64> {
     text.trim().parse::<f64>().ok().filter(|number| number.is_finite())
 }
 
-fn boolean(text: &str) -> Option<bool> {
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text {
         _ if text.eq_ignore_ascii_case("true") => Some(true),
         _ if text.eq_ignore_ascii_case("false") => Some(false),
@@ -155,7 +155,7 @@ fn boolean(text: &str) -> Option<bool> {
 
 /// The W3C's profile of ISO 8601 with all that AWS takes besides (a year alone, hours alone, any
 /// year), or seconds since 1970. What lies beyond the calendar is its end.
-fn date(text: &str) -> Option<OffsetDateTime> {
+pub(crate) fn date(text: &str) -> Option<OffsetDateTime> {
     let lower = text.to_ascii_lowercase();
     if !lower.contains('t') && !lower.contains('-') && lower.len() != 4 {
         let seconds = lower.parse::<i64>().ok().filter(|seconds| *seconds >= 0)?;
@@ -232,7 +232,7 @@ fn clock(text: &str) -> Option<(Time, Duration)> {
     Some((Time::from_hms_nano(hour, minute, second, nanos).ok()?, ahead))
 }
 
-fn network(text: &str) -> Option<(IpAddr, u32)> {
+pub(crate) fn network(text: &str) -> Option<(IpAddr, u32)> {
     let (base, bits) = match text.split_once('/') {
         Some((base, bits)) => (base.parse::<IpAddr>().ok()?, Some(bits.parse::<u32>().ok()?)),
         None => (text.parse::<IpAddr>().ok()?, None),

@@ -190,6 +190,15 @@ async fn actions_and_conditions_are_shown_in_full() {
     let found = world.cx.call(groups).await.expect("listed").target_groups.remove(0);
     assert_eq!((found.target_group_arn, found.load_balancer_arns), (Some(group.clone()), vec![lb]));
     assert_eq!(found.health_check_port.as_deref(), Some("traffic-port"));
+    for what in ["AnomalyDetection", "All"] {
+        let asked = DescribeTargetHealthRequest {
+            target_group_arn: group.clone(),
+            include: vec![what.into()],
+            ..Default::default()
+        };
+        let told = refusal(&world, asked).await;
+        assert!(told.contains("DescribeTargetHealth with Include"), "{told}");
+    }
     let not_there = DescribeTargetHealthRequest {
         target_group_arn: group.clone(),
         targets: vec![TargetDescription { id: "10.0.0.9".into(), port: Some(9), ..Default::default() }],

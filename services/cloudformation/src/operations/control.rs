@@ -132,6 +132,10 @@ async fn cancel_update_stack(cx: &Cx, request: CancelUpdateStackRequest) -> Resu
         }
         if let Some(operation) = &mut stack.operation {
             operation.failed = Some("User Initiated".to_owned());
+            // The events of the way back are those of this call; without a token of its own they stay the update's.
+            if request.client_request_token.is_some() {
+                operation.token = request.client_request_token;
+            }
         }
         // Cancelling means going back, also where a failure would not.
         stack.on_failure = crate::records::stack::OnFailure::Rollback;

@@ -143,9 +143,23 @@ async fn an_update_can_be_cancelled() {
     given.until("s", "Gateway CREATE_IN_PROGRESS (Resource creation Initiated)").await;
     let busy = given.cx.call(update("s", &body("10.0.0.0/16", 82, ""))).await;
     assert!(code(busy).1.ends_with("is in UPDATE_IN_PROGRESS state and can not be updated."));
-    given.cx.call(CancelUpdateStackRequest { stack_name: "s".into(), ..Default::default() }).await.unwrap();
+    let cancel = CancelUpdateStackRequest { stack_name: "s".into(), client_request_token: Some("no-more".into()) };
+    given.cx.call(cancel).await.unwrap();
     assert_eq!(given.settled("s").await, "UPDATE_ROLLBACK_COMPLETE");
     assert_eq!(given.world.shown(), before);
+    let events = DescribeStackEventsRequest { stack_name: "s".into(), ..Default::default() };
+    let events = given.cx.call(events).await.unwrap().stack_events;
+    let token = |status: &str| {
+        let event = events.iter().find(|event| {
+            event.resource_status.as_deref() == Some(status)
+                && event.resource_type.as_deref() == Some("AWS::CloudFormation::Stack")
+        });
+        event.unwrap_or_else(|| panic!("no {status}")).client_request_token.as_deref()
+    };
+    for status in ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"] {
+        assert_eq!(token(status), Some("no-more"), "{status}");
+    }
+    assert_eq!(token("UPDATE_IN_PROGRESS"), None, "what came before is the update's");
 }
 
 #[tokio::test(start_paused = true)]

@@ -121,9 +121,22 @@ fn principal(cx: &Cx, parsed: &Parsed, arn: &str) -> Result<(Principal, Rights),
     }
 }
 
+/// Values must be of the type that they are said to have; conditions then read them as they read
+/// any. AWS's documents give `InvalidInput` for values of parameters, and no words for this one.
+fn check_context(entries: &[ContextEntry]) -> Result<(), Error> {
+    for entry in entries {
+        let Some(kind) = &entry.context_key_type else { continue };
+        let name = entry.context_key_name.as_deref().unwrap_or("without a name");
+        kiln_policy::check_type(kind, &entry.context_key_values)
+            .map_err(|why| errors::invalid_input(format!("Context key {name}: {why}.")))?;
+    }
+    Ok(())
+}
+
 /// One result for each action on each resource. Without a principal, policies are looked at for
 /// nobody in particular, and what they ask about the caller is a missing key like any other.
 fn decide(principal: Option<&Principal>, rights: &Rights, question: Question) -> Results {
+    check_context(&question.context)?;
     let everything = vec!["*".to_owned()];
     let resources = if question.resources.is_empty() { &everything } else { &question.resources };
     let asked_for = rights.context_keys();

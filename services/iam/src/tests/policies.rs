@@ -233,6 +233,59 @@ async fn a_simulation_names_the_keys_it_was_not_given() {
     assert_eq!(specific.missing_context_values.len(), 0);
 }
 
+/// AWS's documents have the types and `InvalidInput`, not its words.
+#[tokio::test]
+async fn the_values_of_a_simulation_are_of_the_type_they_are_said_to_have() {
+    let platform = platform().await;
+    let cx = root(&platform);
+    let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*",
+        "Condition":{"NumericLessThan":{"s3:max-keys":"10"}}}]}"#;
+    let ask = async |kind: &str, values: &[&str]| {
+        let entry = ContextEntry {
+            context_key_name: Some("s3:max-keys".to_owned()),
+            context_key_type: Some(kind.to_owned()),
+            context_key_values: values.iter().map(|value| (*value).to_owned()).collect(),
+        };
+        let request = SimulateCustomPolicyRequest {
+            policy_input_list: vec![text.to_owned()],
+            action_names: vec!["s3:ListBucket".to_owned()],
+            context_entries: vec![entry],
+            ..Default::default()
+        };
+        cx.call(request).await
+    };
+    let decided = async |kind: &str, values: &[&str]| {
+        ask(kind, values).await.expect("simulated").evaluation_results.remove(0).eval_decision.expect("a decision")
+    };
+    assert_eq!(decided("numeric", &["5"]).await, "allowed");
+    assert_eq!(decided("string", &["many"]).await, "implicitDeny");
+    for (kind, values) in [
+        ("stringList", &["a", "b"][..]),
+        ("numericList", &["5", "1.5"]),
+        ("boolean", &["true"]),
+        ("ip", &["10.0.0.1"]),
+        ("ipList", &["10.0.0.0/8", "::1"]),
+        ("binary", &["aGk="]),
+        ("date", &["2019-04-25T11:00:00Z"]),
+        ("dateList", &["1556190000"]),
+    ] {
+        ask(kind, values).await.expect(kind);
+    }
+    for (kind, values, why) in [
+        ("numeric", &["many"][..], "\"many\" is not of type numeric"),
+        ("numericList", &["5", "x"], "\"x\" is not of type numericList"),
+        ("numeric", &["5", "6"], "2 values are not one of type numeric"),
+        ("boolean", &["1"], "\"1\" is not of type boolean"),
+        ("ip", &["10.0.0"], "\"10.0.0\" is not of type ip"),
+        ("binary", &["?"], "\"?\" is not of type binary"),
+        ("date", &["today"], "\"today\" is not of type date"),
+    ] {
+        let told = ("InvalidInput".to_owned(), format!("Context key s3:max-keys: {why}."));
+        assert_eq!(refused(ask(kind, values).await), told);
+    }
+    assert_eq!(code(ask("number", &["5"]).await), "ValidationError");
+}
+
 #[tokio::test]
 async fn the_summary_has_all_that_aws_tells_and_its_quotas_hold() {
     let platform = platform().await;
