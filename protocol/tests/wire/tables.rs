@@ -61,7 +61,7 @@ fn shown(json: &Json) -> String {
 }
 
 #[test]
-fn every_pattern_of_the_models_is_checked_or_listed() {
+fn every_pattern_of_the_models_is_checked() {
     let mut patterns = BTreeSet::new();
     let mut seen = BTreeSet::new();
     for (_, operations) in services() {
@@ -71,14 +71,11 @@ fn every_pattern_of_the_models_is_checked_or_listed() {
         }
     }
     assert!(patterns.len() > 30, "only {} patterns found", patterns.len());
-    let unchecked: Vec<_> =
-        patterns.iter().filter_map(|p| kiln_protocol::pattern::compile(p).err().map(|e| (p, e.to_string()))).collect();
-    for (pattern, why) in &unchecked {
-        let why = why.lines().last().unwrap_or_default();
-        println!("not checked: {pattern}\n  {why}");
-        assert!(why.contains("look-around"), "{pattern} should have been translated: {why}");
+    for pattern in patterns {
+        if let Err(error) = kiln_protocol::pattern::compile(pattern) {
+            panic!("{pattern} cannot be checked: {error}");
+        }
     }
-    println!("{} patterns, {} of them not checked", patterns.len(), unchecked.len());
 }
 
 fn collect(shape: &'static StructShape, patterns: &mut BTreeSet<&'static str>, seen: &mut BTreeSet<usize>) {
