@@ -89,7 +89,7 @@ async fn a_machine_sees_neither_the_host_nor_more_than_its_share() {
     assert_ne!(given.sh("i-1", greedy).await.code, 0);
     assert!(given.get(None, "10.0.1.10:80").await.is_ok());
     let stats = given.driver.stats(&"i-1".into()).await.unwrap();
-    assert!(stats.cpu_ns > 0 && stats.memory_bytes > 0 && stats.net_rx_bytes > 0, "{stats:?}");
+    assert!(stats.cpu_ns > Some(0) && stats.memory_bytes > Some(0) && stats.net_rx_bytes > Some(0), "{stats:?}");
     let slow = ExecRequest { timeout: Duration::from_millis(100), ..ExecRequest::new(["/bin/sleep", "100"]) };
     let done = given.driver.exec(&"i-1".into(), slow).await.unwrap();
     assert!(done.timed_out);

@@ -189,29 +189,30 @@ pub enum MachineEvent {
     },
 }
 
-/// What a machine used since it was booted, and holds now.
+/// What a machine used since it was booted, and holds now. A counter that cannot be read is not there:
+/// it is never 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineStats {
     /// Processor time.
-    pub cpu_ns: u64,
+    pub cpu_ns: Option<u64>,
     /// Memory in use, without pages the kernel can drop.
-    pub memory_bytes: u64,
+    pub memory_bytes: Option<u64>,
     /// Read from the disk.
-    pub disk_read_bytes: u64,
+    pub disk_read_bytes: Option<u64>,
     /// Written to the disk.
-    pub disk_write_bytes: u64,
+    pub disk_write_bytes: Option<u64>,
     /// Reads from the disk.
-    pub disk_read_ops: u64,
+    pub disk_read_ops: Option<u64>,
     /// Writes to the disk.
-    pub disk_write_ops: u64,
+    pub disk_write_ops: Option<u64>,
     /// Received by the machine.
-    pub net_rx_bytes: u64,
+    pub net_rx_bytes: Option<u64>,
     /// Sent by the machine.
-    pub net_tx_bytes: u64,
+    pub net_tx_bytes: Option<u64>,
     /// Received by the machine.
-    pub net_rx_packets: u64,
+    pub net_rx_packets: Option<u64>,
     /// Sent by the machine.
-    pub net_tx_packets: u64,
+    pub net_tx_packets: Option<u64>,
 }
 
 /// A command to run inside a machine.

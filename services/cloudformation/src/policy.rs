@@ -28,8 +28,21 @@ pub fn denies_action(stack: &Stack, logical_id: &str, resource_type: &str, actio
     stack.current.as_ref()?;
     let during = stack.operation.as_ref().and_then(|operation| operation.policy.as_ref());
     let text = during.or(stack.policy.as_ref())?;
-    // Checked when it was set.
-    let policy: Json = serde_json::from_str(text).ok()?;
+    judge(text, logical_id, resource_type, action)
+}
+
+/// What a policy says of an action.
+fn judge(text: &str, logical_id: &str, resource_type: &str, action: &str) -> Option<String> {
+    // It was checked when it was set. One that cannot be read any more protects what it protected.
+    let policy: Json = match serde_json::from_str(text) {
+        Ok(policy) => policy,
+        Err(error) => {
+            return Some(format!(
+                "Action denied by stack policy: the policy cannot be read ({error}), so nothing is known to allow \
+                 [{action}] for resource [{logical_id}]; set another one"
+            ));
+        }
+    };
     let statements = statements(&policy);
     let mut allowed = false;
     for (index, statement) in statements.iter().enumerate() {
@@ -164,6 +177,18 @@ fn like(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_policy_that_cannot_be_read_allows_nothing() {
+        let judged = |text: &str| judge(text, "Web", "AWS::EC2::VPC", "Update:Modify");
+        let damaged = judged("{\"Statement\": [").expect("denied");
+        assert!(
+            damaged.contains("cannot be read") && damaged.contains("[Update:Modify] for resource [Web]"),
+            "{damaged}"
+        );
+        let all = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"}}"#;
+        assert_eq!(judged(all), None);
+    }
 
     #[test]
     fn stars_and_conditions() {

@@ -255,9 +255,9 @@ fn wildcards(condition: &RuleCondition) -> usize {
     }
 }
 
-/// For the balancer. The conditions were checked when they were kept.
-pub fn compile(conditions: &[RuleCondition]) -> Vec<lb::Condition> {
-    conditions.iter().filter_map(compile_one).collect()
+/// For the balancer. The conditions were checked when they were kept; none if one of them is of a kind that the balancer does not know: without it the rule would hold for more.
+pub fn compile(conditions: &[RuleCondition]) -> Option<Vec<lb::Condition>> {
+    conditions.iter().map(compile_one).collect()
 }
 
 fn compile_one(c: &RuleCondition) -> Option<lb::Condition> {
@@ -277,7 +277,7 @@ fn compile_one(c: &RuleCondition) -> Option<lb::Condition> {
         "http-request-method" => lb::Condition::RequestMethod(c.http_request_method_config.as_ref()?.values.clone()),
         "query-string" => {
             let pairs = c.query_string_config.as_ref()?.values.iter();
-            lb::Condition::QueryString(pairs.filter_map(|p| Some((p.key.clone(), p.value.clone()?))).collect())
+            lb::Condition::QueryString(pairs.map(|p| Some((p.key.clone(), p.value.clone()?))).collect::<Option<_>>()?)
         }
         "source-ip" => lb::Condition::SourceIp(c.source_ip_config.as_ref()?.values.clone()),
         _ => return None,
@@ -301,7 +301,8 @@ mod tests {
     fn both_forms_are_kept_and_nonsense_is_refused() {
         let full = checked(&[simple("path-pattern", &["/img/*"])]).expect("good");
         assert_eq!(full[0].path_pattern_config.as_ref().map(|c| c.values.clone()), Some(vec!["/img/*".to_owned()]));
-        assert_eq!(compile(&full), [lb::Condition::PathPattern(vec!["/img/*".into()])]);
+        assert_eq!(compile(&full), Some(vec![lb::Condition::PathPattern(vec!["/img/*".into()])]));
+        assert_eq!(compile(&[full[0].clone(), simple("of-a-later-version", &["x"])]), None, "the rule is not widened");
         let code = |conditions: &[RuleCondition]| checked(conditions).expect_err("bad").code.to_string();
         assert_eq!(code(&[]), "ValidationError");
         assert_eq!(code(&[simple("path-pattern", &[])]), "ValidationError");
@@ -386,7 +387,7 @@ mod tests {
     fn regular_expressions_are_awss() {
         let full = checked(&[path(&[], &["^/[a-z]{2}/", "x$"])]).expect("good");
         assert_eq!(full[0].regex_values, ["^/[a-z]{2}/", "x$"], "told in both forms");
-        assert_eq!(compile(&full), [lb::Condition::PathRegex(vec!["^/[a-z]{2}/".into(), "x$".into()])]);
+        assert_eq!(compile(&full), Some(vec![lb::Condition::PathRegex(vec!["^/[a-z]{2}/".into(), "x$".into()])]));
         let legacy = RuleCondition { regex_values: vec!["^a:80$".into()], ..simple("host-header", &[]) };
         let full = checked(&[legacy]).expect("good");
         assert_eq!(full[0].host_header_config.as_ref().map(|c| c.regex_values.clone()), Some(vec!["^a:80$".into()]));

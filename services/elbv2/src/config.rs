@@ -36,7 +36,7 @@ impl Parts {
             client_keep_alive: LOAD_BALANCER.seconds(&record.attributes, "client_keep_alive.seconds"),
             http2: LOAD_BALANCER.is_on(&record.attributes, "routing.http2.enabled"),
             request_headers: request_headers(record),
-            listeners: self.listeners.iter().filter_map(|listener| self.listener(listener)).collect(),
+            listeners: self.listeners.iter().map(|listener| self.listener(listener)).collect(),
             target_groups: self.target_groups.iter().map(|group| target_group(group)).collect(),
         }
     }
@@ -46,21 +46,36 @@ impl Parts {
         lb::ZoneConfig { name: zone.to_owned(), source_ip: interface.map(|i| IpAddr::V4(i.ip)) }
     }
 
-    fn listener(&self, listener: &Listener) -> Option<lb::ListenerConfig> {
-        let rules = self.rules.iter().filter(|rule| rule.listener == listener.arn).filter_map(|rule| {
-            Some(lb::RuleConfig {
-                priority: rule.priority,
-                conditions: conditions::compile(&rule.conditions),
-                action: actions::compile(&rule.actions)?,
-            })
-        });
-        Some(lb::ListenerConfig {
+    fn listener(&self, listener: &Listener) -> lb::ListenerConfig {
+        let rules = self.rules.iter().filter(|rule| rule.listener == listener.arn).map(|rule| rule_config(rule));
+        lb::ListenerConfig {
             port: listener.port,
             clients: Some(admitted(&self.security_groups, listener.port)),
-            default_action: actions::compile(&listener.actions)?,
+            default_action: actions::compile(&listener.actions).unwrap_or_else(|| unusable(&listener.arn)),
             rules: rules.collect(),
-        })
+        }
     }
+}
+
+fn rule_config(rule: &Rule) -> lb::RuleConfig {
+    let priority = rule.priority;
+    match (conditions::compile(&rule.conditions), actions::compile(&rule.actions)) {
+        (Some(conditions), Some(action)) => lb::RuleConfig { priority, conditions, action },
+        // What it would have kept from the rules after it must not get there.
+        (conditions, _) => {
+            lb::RuleConfig { priority, conditions: conditions.unwrap_or_default(), action: unusable(&rule.arn) }
+        }
+    }
+}
+
+/// What a rule or listener does that is kept in a form this version does not understand: requests are
+/// refused, none goes where it was not meant to go.
+fn unusable(arn: &str) -> lb::Action {
+    tracing::error!(
+        arn,
+        "the rule or listener is kept in a form that cannot be used: its requests are answered by 500"
+    );
+    lb::Action::FixedResponse(lb::FixedResponse { status: 500, content_type: None, body: String::new() })
 }
 
 /// The target groups that listeners and rules name, each once.
@@ -122,5 +137,45 @@ fn target_group(group: &TargetGroup) -> lb::TargetGroupConfig {
             false => lb::Algorithm::LeastOutstandingRequests,
         },
         healthy_at_least: lb::AtLeast { count: at_least("count"), percent: at_least("percentage") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kiln_elbv2_shapes::{Action, FixedResponseActionConfig, RuleCondition};
+
+    #[test]
+    fn a_rule_that_cannot_be_used_lets_nothing_through() {
+        let condition = |field: &str| RuleCondition {
+            field: Some(field.into()),
+            values: vec!["/admin".into()],
+            ..RuleCondition::default()
+        };
+        let action = |kind: &str| Action {
+            r#type: kind.into(),
+            fixed_response_config: Some(FixedResponseActionConfig { status_code: "403".into(), ..Default::default() }),
+            ..Action::default()
+        };
+        let rule = |field: &str, kind: &str| {
+            rule_config(&Rule {
+                arn: "rule".into(),
+                listener: "listener".into(),
+                priority: 7,
+                conditions: vec![condition(field)],
+                actions: vec![action(kind)],
+                tags: vec![],
+            })
+        };
+        let status = |rule: &lb::RuleConfig| match &rule.action {
+            lb::Action::FixedResponse(fixed) => fixed.status,
+            other => panic!("{other:?}"),
+        };
+        let usable = rule("path-pattern", "fixed-response");
+        assert_eq!((status(&usable), usable.conditions.len()), (403, 1));
+        let action_of_later = rule("path-pattern", "authenticate-jwt");
+        assert_eq!((status(&action_of_later), action_of_later.conditions.len()), (500, 1));
+        let condition_of_later = rule("weather", "fixed-response");
+        assert_eq!((status(&condition_of_later), condition_of_later.conditions.len()), (500, 0));
     }
 }

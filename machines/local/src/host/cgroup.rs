@@ -305,40 +305,26 @@ impl Group {
     /// What the machine used: all but the network.
     pub fn stats(&self) -> MachineStats {
         let mut stats = MachineStats::default();
+        let without_idle = |used: Option<u64>, idle: Option<u64>| Some(used?.saturating_sub(idle?));
         if self.trees.is_hybrid() {
-            let number = |controller, file| {
-                let path = self.v1(controller).map(|g: PathBuf| g.join(file));
-                path.and_then(|p| number(&p)).unwrap_or(0)
-            };
-            stats.cpu_ns = number("cpuacct", "cpuacct.usage");
-            let used = number("memory", "memory.usage_in_bytes");
-            let stat = self.v1("memory").map(|g| g.join("memory.stat"));
-            let idle = stat.and_then(|p| field(&p, "total_inactive_file"));
-            stats.memory_bytes = used.saturating_sub(idle.unwrap_or(0));
-            if let Some(group) = self.v1("blkio") {
-                let bytes = v1_io(&group.join("blkio.throttle.io_service_bytes"));
-                let ops = v1_io(&group.join("blkio.throttle.io_serviced"));
-                (stats.disk_read_bytes, stats.disk_write_bytes) = bytes;
-                (stats.disk_read_ops, stats.disk_write_ops) = ops;
-            }
+            let file = |controller, name: &str| self.v1(controller).map(|group: PathBuf| group.join(name));
+            stats.cpu_ns = file("cpuacct", "cpuacct.usage").and_then(|path| number(&path));
+            let used = file("memory", "memory.usage_in_bytes").and_then(|path| number(&path));
+            let idle = file("memory", "memory.stat").and_then(|path| field(&path, "total_inactive_file"));
+            stats.memory_bytes = without_idle(used, idle);
+            let counts = |name| file("blkio", name).and_then(|path| v1_io(&path)).unzip();
+            (stats.disk_read_bytes, stats.disk_write_bytes) = counts("blkio.throttle.io_service_bytes");
+            (stats.disk_read_ops, stats.disk_write_ops) = counts("blkio.throttle.io_serviced");
             return stats;
         }
         let v2 = self.v2();
-        stats.cpu_ns = field(&v2.join("cpu.stat"), "usage_usec").unwrap_or(0) * 1_000;
-        let used = number(&v2.join("memory.current")).unwrap_or(0);
-        let idle = field(&v2.join("memory.stat"), "inactive_file").unwrap_or(0);
-        stats.memory_bytes = used.saturating_sub(idle);
-        let text = fs::read_to_string(v2.join("io.stat")).unwrap_or_else(|_| String::new());
-        for pair in text.split_whitespace().filter_map(|w| w.split_once('=')) {
-            let value: u64 = pair.1.parse().unwrap_or(0);
-            match pair.0 {
-                "rbytes" => stats.disk_read_bytes += value,
-                "wbytes" => stats.disk_write_bytes += value,
-                "rios" => stats.disk_read_ops += value,
-                "wios" => stats.disk_write_ops += value,
-                _ => {}
-            }
-        }
+        stats.cpu_ns = field(&v2.join("cpu.stat"), "usage_usec").map(|us| us * 1_000);
+        let idle = field(&v2.join("memory.stat"), "inactive_file");
+        stats.memory_bytes = without_idle(number(&v2.join("memory.current")), idle);
+        let text = fs::read_to_string(v2.join("io.stat")).ok();
+        let sum = |name: &str| text.as_deref().and_then(|text| v2_io(text, name));
+        (stats.disk_read_bytes, stats.disk_write_bytes) = (sum("rbytes"), sum("wbytes"));
+        (stats.disk_read_ops, stats.disk_write_ops) = (sum("rios"), sum("wios"));
         stats
     }
 }
@@ -371,25 +357,41 @@ fn field(file: &Path, name: &str) -> Option<u64> {
     pairs.find(|(key, _)| *key == name)?.1.trim().parse().ok()
 }
 
+/// Sum over the devices of one of `MAJ:MIN rbytes=N wbytes=N …`; 0 if nothing was read or written yet.
+fn v2_io(text: &str, name: &str) -> Option<u64> {
+    let pairs = text.split_whitespace().filter_map(|word| word.split_once('='));
+    pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.parse::<u64>().ok()).sum()
+}
+
 /// Sums of `MAJ:MIN Read N` and `MAJ:MIN Write N`.
-fn v1_io(file: &Path) -> (u64, u64) {
-    let text = fs::read_to_string(file).unwrap_or_else(|_| String::new());
-    let sum = |kind: &str| -> u64 {
-        let mut total = 0;
-        for line in text.lines() {
-            let mut words = line.split_whitespace().skip(1);
-            if words.next() == Some(kind) {
-                total += words.next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
-            }
-        }
-        total
+fn v1_io(file: &Path) -> Option<(u64, u64)> {
+    let text = fs::read_to_string(file).ok()?;
+    let sum = |kind: &str| -> Option<u64> {
+        let words = text.lines().map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>());
+        let of_kind = words.filter(|words| words.first() == Some(&kind));
+        of_kind.map(|words| words.get(1).and_then(|n| n.parse::<u64>().ok())).sum()
     };
-    (sum("Read"), sum("Write"))
+    Some((sum("Read")?, sum("Write")?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_counter_that_cannot_be_read_is_not_there() {
+        let v2 = "8:0 rbytes=10 wbytes=1 rios=2\n8:16 rbytes=5 wbytes=x";
+        assert_eq!(v2_io(v2, "rbytes"), Some(15));
+        assert_eq!(v2_io(v2, "wbytes"), None);
+        assert_eq!(v2_io("", "rios"), Some(0));
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("blkio");
+        assert_eq!(v1_io(&file), None);
+        fs::write(&file, "8:0 Read 10\n8:0 Write 3\n8:16 Read 1\nTotal 14").unwrap();
+        assert_eq!(v1_io(&file), Some((11, 3)));
+        fs::write(&file, "8:0 Read ten").unwrap();
+        assert_eq!(v1_io(&file), None);
+    }
 
     #[test]
     fn both_layouts_are_read_from_the_mount_table() {

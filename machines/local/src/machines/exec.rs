@@ -130,10 +130,14 @@ pub fn stats(host: &Host, id: &MachineId) -> DriverResult<MachineStats> {
     let spec = machine.record.lock().spec.clone();
     for interface in std::iter::once(&first(&spec)).chain(&spec.interfaces) {
         let net = host.router(&interface.vpc)?.counters(interface.ip)?;
-        stats.net_rx_bytes += net.rx_bytes;
-        stats.net_tx_bytes += net.tx_bytes;
-        stats.net_rx_packets += net.rx_packets;
-        stats.net_tx_packets += net.tx_packets;
+        for (sum, more) in [
+            (&mut stats.net_rx_bytes, net.rx_bytes),
+            (&mut stats.net_tx_bytes, net.tx_bytes),
+            (&mut stats.net_rx_packets, net.rx_packets),
+            (&mut stats.net_tx_packets, net.tx_packets),
+        ] {
+            *sum = Some(sum.unwrap_or(0) + more);
+        }
     }
     Ok(stats)
 }
