@@ -21,12 +21,13 @@ static NAMELESS: ServiceModel = ServiceModel {
     api_version: "",
     xml_namespace: "http://webservices.amazon.com/AWSFault/2005-15-09",
     protocol: Protocol::Query,
+    protocols: &[Protocol::Query],
     global: false,
     operations: &[],
 };
 
 /// A successful answer.
-pub fn success(call: &Call<'_>, operation: &Operation, value: &Value, request_id: &str) -> Response<Body> {
+pub fn success(call: &Call, operation: &Operation, value: &Value, request_id: &str) -> Response<Body> {
     let mut encoded =
         kiln_protocol::encode_response(call.protocol, call.model, operation.name, operation.output, value, request_id);
     if encoded.status == 200 && matches!(call.protocol, Protocol::RestJson | Protocol::RestXml) {

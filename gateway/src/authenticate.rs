@@ -28,15 +28,9 @@ impl Authenticator {
     }
 
     /// Names the caller, or refuses in the words of the service's family.
-    pub fn authenticate(
-        &self,
-        platform: &Platform,
-        call: &Call<'_>,
-        head: &Parts,
-        body: Body<'_>,
-    ) -> Result<Who, Error> {
+    pub fn authenticate(&self, platform: &Platform, call: &Call, head: &Parts, body: Body<'_>) -> Result<Who, Error> {
         let request = parts(head, body);
-        let family = family(call.protocol);
+        let family = family(call);
         let refuse = |error: SigError| refusal(error, family);
         if platform.is_open() {
             pages::refuse(head, &call.operation)?;
@@ -61,7 +55,7 @@ impl Authenticator {
     pub fn authenticate_url(
         &self,
         platform: &Platform,
-        call: &Call<'_>,
+        call: &Call,
         head: &Parts,
         resource: &str,
     ) -> Option<Result<Who, Error>> {
@@ -148,20 +142,22 @@ fn open(platform: &Platform, service: &str, claim: Option<(String, String)>) -> 
     Ok(Who { caller, region, chunks: None })
 }
 
-fn family(protocol: Protocol) -> Family {
-    match protocol {
+fn family(call: &Call) -> Family {
+    match call.protocol {
         Protocol::Query => Family::Query,
         Protocol::Ec2 => Family::Ec2,
         Protocol::Json10 | Protocol::Json11 | Protocol::Cbor => Family::Json,
         Protocol::RestJson => Family::RestJson,
-        Protocol::RestXml => Family::S3,
+        Protocol::RestXml if call.model.name == "s3" => Family::S3,
+        // Route 53 and CloudFront: the codes and the frame of query services.
+        Protocol::RestXml => Family::Query,
     }
 }
 
 /// A signature for a region that AWS does not have. S3 says it in its own words, with the right one.
-pub fn no_such_region(region: &str, protocol: Protocol) -> Error {
+pub fn no_such_region(region: &str, call: &Call) -> Error {
     let text = format!("Credential should be scoped to a valid region, not '{region}'.");
-    refusal(SigError::WrongScope(text), family(protocol))
+    refusal(SigError::WrongScope(text), family(call))
 }
 
 fn refusal(error: SigError, family: Family) -> Error {

@@ -1,20 +1,28 @@
 //! From the request's bytes to the operation's input value, by walking its shape table.
 
+use crate::header_text;
 use crate::name::Call;
 use http::request::Parts;
+use kiln_protocol::rest::RestRequest;
 use kiln_protocol::{Error, Protocol, Value};
 use kiln_service_kit::Operation;
 use std::borrow::Cow;
 
 /// Decodes the input of `operation`.
-pub fn decode(call: &Call<'_>, operation: &Operation, head: &Parts, body: &[u8]) -> Result<Value, Error> {
+pub fn decode(call: &Call, operation: &Operation, head: &Parts, body: &[u8]) -> Result<Value, Error> {
     let form = || form(head, body);
     match call.protocol {
         Protocol::Json10 | Protocol::Json11 => kiln_protocol::json::decode(body, operation.input),
         Protocol::Query => kiln_protocol::query::decode(&form(), operation.input),
         Protocol::Ec2 => kiln_protocol::ec2::decode(&form(), operation.input),
-        Protocol::RestJson | Protocol::RestXml | Protocol::Cbor => {
-            Err(Error::not_built(format!("the {:?} protocol", call.protocol)))
+        Protocol::Cbor => kiln_protocol::cbor::decode(body, operation.input),
+        Protocol::RestJson | Protocol::RestXml => {
+            let text = |name: &http::HeaderName, value| header_text::read(name.as_str(), value);
+            let headers: Vec<_> = head.headers.iter().map(|(name, value)| (name.as_str(), text(name, value))).collect();
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let (path, query) = (head.uri.path(), head.uri.query().unwrap_or(""));
+            let request = RestRequest { path, query, headers: &headers, body };
+            kiln_protocol::rest::decode(call.protocol, &request, &call.labels, operation.input)
         }
     }
 }

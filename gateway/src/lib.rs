@@ -8,7 +8,8 @@
 //!                                            (load balancers, wait conditions)
 //! ```
 //!
-//! REST calls, whose bodies may be too large to take, go their own way (`rest`).
+//! Services and operations are found in a [`Directory`] that is built at start. S3's calls, whose bodies may
+//! be too large to take and whose buckets stand in host names, go their own way (`rest`).
 //!
 //! In open mode web pages are kept out (`pages`).
 //!
@@ -20,6 +21,7 @@ mod body;
 mod chunked;
 mod client;
 mod decode;
+mod directory;
 mod finish;
 mod header_text;
 mod listen;
@@ -29,4 +31,5 @@ mod rest;
 
 pub use answer::Body;
 pub use client::{Client, host_of};
+pub use directory::{Directory, DirectoryError};
 pub use listen::{Gateway, HostHandler, Limits};

@@ -4,6 +4,7 @@ use crate::answer::{self, Body};
 use crate::authenticate::{self, Authenticator};
 use crate::body::{Bodies, Taken};
 use crate::client::{Client, host_of};
+use crate::directory::{Directory, DirectoryError};
 use crate::finish::called;
 use crate::rest::{self, RestCall};
 use crate::{decode, name};
@@ -104,6 +105,7 @@ const MOST_STREAMS: u32 = 16;
 
 struct Shared {
     platform: Arc<Platform>,
+    directory: Directory,
     authenticator: Authenticator,
     limits: Limits,
     bodies: Bodies,
@@ -111,10 +113,18 @@ struct Shared {
 
 impl Gateway {
     /// The host's door; `hosts` answer there too.
-    pub fn new(platform: Arc<Platform>, hosts: Vec<Arc<dyn HostHandler>>, limits: Limits) -> Self {
+    ///
+    /// # Errors
+    /// Services or operations that no request could tell apart.
+    pub fn new(
+        platform: Arc<Platform>,
+        hosts: Vec<Arc<dyn HostHandler>>,
+        limits: Limits,
+    ) -> Result<Self, DirectoryError> {
+        let directory = Directory::new(platform.services())?;
         let (authenticator, bodies) = (Authenticator::new(), Bodies::new(limits));
-        let shared = Arc::new(Shared { authenticator, platform, limits, bodies });
-        Self { shared, hosts: hosts.into(), vpc: None, door: Arc::new(Door::new(&API, "")) }
+        let shared = Arc::new(Shared { authenticator, platform, directory, limits, bodies });
+        Ok(Self { shared, hosts: hosts.into(), vpc: None, door: Arc::new(Door::new(&API, "")) })
     }
 
     /// A door in the network `vpc`. Who answers at the host's door does not answer there, only `hosts`.
@@ -125,6 +135,9 @@ impl Gateway {
 
     pub(crate) fn platform(&self) -> &Arc<Platform> {
         &self.shared.platform
+    }
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.shared.directory
     }
     pub(crate) fn authenticator(&self) -> &Authenticator {
         &self.shared.authenticator
@@ -226,7 +239,7 @@ impl Gateway {
         let host = host_of(request.uri(), request.headers());
         let (head, body) = request.into_parts();
         let request_id = self.shared.platform.ids().uuid();
-        if let Some(service) = rest::service(&self.shared.platform, &head, &host) {
+        if let Some(service) = rest::service(self.platform(), self.directory(), &head, &host) {
             let rest = RestCall { service, head, host: &host, client: &client, request_id: &request_id };
             let call = AssertUnwindSafe(self.rest(rest, body));
             return call.catch_unwind().await.unwrap_or_else(|_| {
@@ -259,12 +272,13 @@ impl Gateway {
         request_id: &str,
     ) -> Response<Body> {
         let platform = &self.shared.platform;
-        let call = match name::name(platform, &head, &body, host) {
+        let call = match name::name(self.directory(), &head, &body, host) {
             Ok(call) => call,
             Err(refusal) => return answer::error(refusal.protocol, None, &refusal.error, request_id),
         };
         let refuse = |error: &Error| answer::error(call.protocol, Some(call.model), error, request_id);
-        if !matches!(head.method, Method::GET | Method::POST) {
+        let by_path = matches!(call.protocol, Protocol::RestJson | Protocol::RestXml);
+        if !by_path && !matches!(head.method, Method::GET | Method::POST) {
             return refuse(&wrong_method(&head.method));
         }
         let who = match self.shared.authenticator.authenticate(platform, &call, &head, SignedBody::Bytes(&body)) {
@@ -281,7 +295,7 @@ impl Gateway {
             }
         };
         if regions::region(&who.region).is_none() {
-            return refuse(&authenticate::no_such_region(&who.region, call.protocol));
+            return refuse(&authenticate::no_such_region(&who.region, &call));
         }
         let Some(operation) = platform.operation(call.model.name, &call.operation) else {
             return refuse(&not_served(&call));
@@ -294,7 +308,8 @@ impl Gateway {
             Err(error) => return refuse(&error),
         };
         let scope = Scope::new(who.caller.account.as_str(), who.region.as_str());
-        let cx = client.tell(Cx::new(platform.clone(), scope, who.caller, request_id)).via_host(host);
+        let cx = Cx::new(platform.clone(), scope, who.caller, request_id).in_protocol(call.protocol);
+        let cx = client.tell(cx).via_host(host);
         match called(cx, operation, value).await {
             Ok(value) => answer::success(&call, operation, &value, request_id),
             Err(error) => {
@@ -318,7 +333,7 @@ fn wrong_method(method: &Method) -> Error {
 }
 
 /// Whether AWS has the operation and Kiln does not.
-fn is_unserved(platform: &Platform, call: &name::Call<'_>) -> bool {
+fn is_unserved(platform: &Platform, call: &name::Call) -> bool {
     call.model.operations.contains(&call.operation.as_str())
         && platform.operation(call.model.name, &call.operation).is_none()
 }
@@ -328,7 +343,7 @@ fn no_such_operation(operation: &str, version: &str) -> Error {
 }
 
 /// An operation AWS has and Kiln does not, or one nobody has: told apart by the model's list.
-pub(crate) fn not_served(call: &name::Call<'_>) -> Error {
+pub(crate) fn not_served(call: &name::Call) -> Error {
     let full = format!("{}:{}", call.model.signing_name, call.operation);
     if call.model.operations.contains(&call.operation.as_str()) {
         return Error::not_built(full);

@@ -1,23 +1,28 @@
 //! Which operation of which service a request means, and in which protocol.
 //!
-//! JSON services say it in `X-Amz-Target`; query and ec2 services by `Action` in form or query
-//! string, with the service in the signature's credential scope, else in the host name, else by
-//! the `Version` that only one service has.
+//! JSON calls say it in `X-Amz-Target`, CBOR calls in their path (`/service/X/operation/Y`); query and ec2
+//! calls by `Action` in form or query string, REST calls by method, path and query, both with the service in
+//! the signature's credential scope, else in the host name, else by the `Version` that only one service has.
+//! A service may speak several protocols: the call says which.
 
+use crate::directory::{Directory, speaks_forms};
+use http::Method;
 use http::request::Parts;
-use kiln_protocol::{Error, Protocol, ServiceModel};
-use kiln_service_kit::{Platform, one_line};
+use kiln_protocol::{Error, Labels, Protocol, ServiceModel};
+use kiln_service_kit::one_line;
 
 /// A call that has a name.
-pub struct Call<'p> {
-    pub model: &'p ServiceModel,
+pub struct Call {
+    pub model: &'static ServiceModel,
     pub operation: String,
     pub protocol: Protocol,
+    /// The labels of a REST call's path.
+    pub labels: Labels,
     /// The API version that a query or ec2 request asks for.
     pub version: Option<String>,
 }
 
-impl Call<'_> {
+impl Call {
     /// The version asked for, where the service does not have it. EC2 takes any, as old clients of it
     /// ask for old ones and use what has not changed since.
     pub fn other_version(&self) -> Option<&str> {
@@ -62,31 +67,33 @@ pub fn protocol_guess(head: &Parts) -> Protocol {
 }
 
 /// Names the call.
-pub fn name<'p>(platform: &'p Platform, head: &Parts, body: &[u8], host: &str) -> Result<Call<'p>, Refusal> {
+pub fn name(directory: &Directory, head: &Parts, body: &[u8], host: &str) -> Result<Call, Refusal> {
     let protocol = protocol_guess(head);
-    let refuse = |error| Err(Refusal { protocol, error });
-    if let Some(target) = head.headers.get("x-amz-target") {
-        let target = target.to_str().unwrap_or("");
-        let Some((prefix, operation)) = target.rsplit_once('.') else {
-            return refuse(Error::sender("UnknownOperationException", "The X-Amz-Target header names no operation."));
-        };
-        return match platform.services().iter().find(|s| s.model.target_prefix == prefix) {
-            Some(service) => Ok(Call { model: service.model, operation: named(operation), protocol, version: None }),
-            None => {
-                let service = scope_service(head).unwrap_or_else(|| format!("the service {}", named(prefix)));
-                refuse(Error::not_built(format!("{service}:{}", named(operation))))
-            }
-        };
+    if protocol == Protocol::Cbor {
+        return name_cbor(directory, head);
     }
+    if let Some(target) = head.headers.get("x-amz-target") {
+        return name_json(directory, head, protocol, target.to_str().unwrap_or(""));
+    }
+    let refuse = |error| Err(Refusal { protocol, error });
     let scope = scope_service(head);
+    let which = scope.as_deref().or(host_service(host));
     let (action, version) = action(head, body);
-    let found = platform.services().iter().map(|s| s.model).find(|model| match (&scope, host_service(host)) {
-        (Some(service), _) => model.signing_name == service && same_api(model, &version),
-        (None, Some(label)) => model.endpoint_prefix == label && same_api(model, &version),
-        (None, None) => version.as_deref() == Some(model.api_version),
-    });
-    let Some(model) = found else {
-        let which = scope.or_else(|| host_service(host).map(str::to_owned));
+    let forms = |models: &[&'static ServiceModel]| {
+        models.iter().copied().find(|model| speaks_forms(model) && same_api(model, &version))
+    };
+    let models = match (&scope, host_service(host)) {
+        (Some(service), _) => directory.by_signing_name(service),
+        (None, Some(label)) => directory.by_endpoint(label),
+        (None, None) => version.as_deref().map_or(&[][..], |version| directory.by_version(version)),
+    };
+    let with_action = action.as_ref().and_then(|_| forms(models));
+    if with_action.is_none()
+        && let Some(rest) = models.iter().copied().find(|model| rest_protocol(model).is_some())
+    {
+        return name_rest(directory, head, rest);
+    }
+    let Some(model) = with_action.or_else(|| forms(models)).or_else(|| models.first().copied()) else {
         return match which {
             Some(service) => refuse(Error::not_built(match action {
                 Some(action) => format!("{service}:{action}"),
@@ -98,14 +105,96 @@ pub fn name<'p>(platform: &'p Platform, head: &Parts, body: &[u8], host: &str) -
             )),
         };
     };
-    let protocol = model.protocol;
-    match action {
-        Some(operation) => Ok(Call { model, operation, protocol, version }),
-        None => Err(Refusal {
-            protocol,
+    let form = model.protocols.iter().copied().find(|p| matches!(p, Protocol::Query | Protocol::Ec2));
+    match (action, form) {
+        (Some(operation), Some(protocol)) => Ok(Call { model, operation, protocol, labels: vec![], version }),
+        // A service that takes no forms is asked by a form.
+        (Some(operation), None) => {
+            let error = unknown(format!("{} is no call of this service: it takes no Action.", named(&operation)));
+            Err(Refusal { protocol: model.protocol, error })
+        }
+        (None, form) => Err(Refusal {
+            protocol: form.unwrap_or(model.protocol),
             error: Error::sender("MissingAction", "The request must contain the parameter Action."),
         }),
     }
+}
+
+/// `X-Amz-Target: Prefix.Operation`.
+fn name_json(directory: &Directory, head: &Parts, protocol: Protocol, target: &str) -> Result<Call, Refusal> {
+    let refuse = |error| Err(Refusal { protocol, error });
+    let Some((prefix, operation)) = target.rsplit_once('.') else {
+        return refuse(Error::sender("UnknownOperationException", "The X-Amz-Target header names no operation."));
+    };
+    let operation = named(operation);
+    match directory.by_target(prefix) {
+        Some(model) if model.protocols.iter().any(|p| matches!(p, Protocol::Json10 | Protocol::Json11)) => {
+            Ok(Call { model, operation, protocol, labels: vec![], version: None })
+        }
+        Some(model) => refuse(Error::not_built(format!("JSON for {}:{operation}", model.signing_name))),
+        None => {
+            let service = scope_service(head).unwrap_or_else(|| format!("the service {}", named(prefix)));
+            refuse(Error::not_built(format!("{service}:{operation}")))
+        }
+    }
+}
+
+/// `POST …/service/X/operation/Y`, whatever stands before (Smithy RPC v2 CBOR: "Requests"). X is what JSON
+/// calls name in their target.
+fn name_cbor(directory: &Directory, head: &Parts) -> Result<Call, Refusal> {
+    let protocol = Protocol::Cbor;
+    let refuse = |error| Err(Refusal { protocol, error });
+    let mut parts = head.uri.path().rsplit('/');
+    let last = [parts.next(), parts.next(), parts.next(), parts.next()];
+    let [Some(operation), Some("operation"), Some(service), Some("service")] = last else {
+        let text = "The path names no operation: it is not /service/NAME/operation/NAME.";
+        return refuse(unknown(text));
+    };
+    if head.method != Method::POST {
+        return refuse(unknown(format!("{} is not a method of these calls: use POST.", head.method)));
+    }
+    let operation = named(operation);
+    match directory.by_target(service) {
+        Some(model) if model.protocols.contains(&protocol) => {
+            Ok(Call { model, operation, protocol, labels: vec![], version: None })
+        }
+        Some(model) => refuse(unknown(format!("The service {} does not speak rpc-v2-cbor.", model.signing_name))),
+        None => {
+            let service = scope_service(head).unwrap_or_else(|| format!("the service {}", named(service)));
+            refuse(Error::not_built(format!("{service}:{operation}")))
+        }
+    }
+}
+
+/// By the router of all REST services that sign as this one does.
+fn name_rest(directory: &Directory, head: &Parts, model: &'static ServiceModel) -> Result<Call, Refusal> {
+    let (path, query) = (head.uri.path(), head.uri.query().unwrap_or(""));
+    let router = directory.router(model.signing_name);
+    let found = router.and_then(|r| r.find(head.method.as_str(), path, query, |name| head.headers.contains_key(name)));
+    let named = found.and_then(|found| {
+        let model = directory.by_name(found.service)?;
+        let (operation, labels) = (found.route.operation.to_owned(), found.labels);
+        Some(Call { model, operation, protocol: rest_protocol(model)?, labels, version: None })
+    });
+    named.ok_or_else(|| Refusal {
+        protocol: rest_protocol(model).unwrap_or(model.protocol),
+        error: unknown(format!(
+            "{} {} is no operation of {}.",
+            head.method,
+            one_line(path, LONGEST_NAME),
+            model.signing_name
+        )),
+    })
+}
+
+fn rest_protocol(model: &ServiceModel) -> Option<Protocol> {
+    model.protocols.iter().copied().find(|p| matches!(p, Protocol::RestJson | Protocol::RestXml))
+}
+
+/// What a path that no operation has is told, in the REST protocols and in CBOR (Smithy: "the service MUST
+/// respond with 404").
+fn unknown(text: impl Into<String>) -> Error {
+    Error::sender("UnknownOperationException", text).with_status(404)
 }
 
 /// Two APIs can share a signing name (elasticloadbalancing); the version tells them apart.
@@ -116,9 +205,10 @@ fn same_api(model: &ServiceModel, version: &Option<String>) -> bool {
 /// A name that a caller gives, of a length that any of AWS's has: it goes into answers and logs before anybody
 /// knows who asks.
 fn named(text: &str) -> String {
-    const LONGEST: usize = 128;
-    one_line(text, LONGEST).into_owned()
+    one_line(text, LONGEST_NAME).into_owned()
 }
+
+const LONGEST_NAME: usize = 128;
 
 /// The service in the credential scope, header or presigned.
 pub(crate) fn scope_service(head: &Parts) -> Option<String> {

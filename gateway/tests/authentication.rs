@@ -24,6 +24,7 @@ static MODEL: ServiceModel = ServiceModel {
     api_version: "2026-01-01",
     xml_namespace: "",
     protocol: Protocol::Query,
+    protocols: &[Protocol::Query],
     global: false,
     operations: &["Ping"],
 };
@@ -78,7 +79,7 @@ async fn given() -> Given {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = watch::channel(false);
-    let gateway = Gateway::new(platform, vec![], Limits::default());
+    let gateway = Gateway::new(platform, vec![], Limits::default()).expect("no two services are alike");
     tokio::spawn(async move { gateway.serve(listener, stopped).await });
     Given { address, clock, keys, _stop: stop }
 }

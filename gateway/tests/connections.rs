@@ -26,7 +26,7 @@ async fn given(limits: Limits) -> Given {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = watch::channel(false);
-    let gateway = Gateway::new(platform, vec![], limits);
+    let gateway = Gateway::new(platform, vec![], limits).expect("no two services are alike");
     tokio::spawn(async move { gateway.serve(listener, stopped).await });
     Given { address, _stop: stop, _state: state }
 }

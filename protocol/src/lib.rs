@@ -21,6 +21,7 @@ pub mod pattern;
 pub mod query;
 pub mod rest;
 mod route;
+mod router;
 mod scalar;
 mod shape;
 pub mod stored;
@@ -33,7 +34,8 @@ mod xml;
 pub use error::{Error, Fault};
 pub use json::redact;
 pub use model::{Http, OperationShapes, Protocol, Request, Route, ServiceModel};
-pub use route::{other_part, route};
+pub use route::other_part;
+pub use router::{Demands, Found, Labels, RouteError, Router};
 pub use shape::{Kind, Limits, Location, Member, StructShape, TimeFormat, member};
 #[doc(hidden)]
 pub use typed::wrong;

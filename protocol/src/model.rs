@@ -27,8 +27,10 @@ pub struct ServiceModel {
     /// e.g. `2016-11-15`.
     pub api_version: &'static str,
     pub xml_namespace: &'static str,
-    /// The protocol of answers when the request leaves a choice.
+    /// The protocol of answers when the request leaves a choice; one of `protocols`.
     pub protocol: Protocol,
+    /// All that it speaks. Each call is answered in the one it came in.
+    pub protocols: &'static [Protocol],
     /// Whether ARNs and requests have no region (iam).
     pub global: bool,
     /// Every operation of AWS's model, served by Kiln or not, sorted.

@@ -93,7 +93,8 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
         stop,
     };
     tokio::spawn(admin::serve(socket, Arc::new(control)));
-    let gateway = Gateway::new(platform.clone(), hosts::handlers(&platform)?, Limits::default());
+    let gateway = Gateway::new(platform.clone(), hosts::handlers(&platform)?, Limits::default())
+        .map_err(|e| format!("failed to open the API: {e}"))?;
     if arguments.machines == kiln_cli::Machines::Local {
         tokio::spawn(inside::serve(platform.clone(), driver.clone(), gateway.clone(), closed.clone()));
     }

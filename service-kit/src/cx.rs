@@ -2,7 +2,7 @@
 
 use crate::{Caller, Error, Grant, IdSource, Platform, Request, ResourcePolicy, Scope, Store, Streams, operation};
 use kiln_clock::Timestamp;
-use kiln_protocol::{Protocol, Shape};
+use kiln_protocol::{Protocol, ServiceModel, Shape};
 use std::sync::Arc;
 
 /// The context of one call or one controller pass. Cheap to clone.
@@ -16,6 +16,8 @@ pub struct Cx {
     source_vpc: Option<Arc<str>>,
     request_host: Option<Arc<str>>,
     streams: Option<Arc<Streams>>,
+    /// That the call from outside came in.
+    protocol: Option<Protocol>,
     /// Instead of the platform's, in a dry run.
     rehearsal: Option<Store>,
 }
@@ -33,6 +35,7 @@ impl Cx {
             source_vpc: None,
             request_host: None,
             streams: None,
+            protocol: None,
             rehearsal: None,
         }
     }
@@ -59,6 +62,12 @@ impl Cx {
     /// With the Host header of the request, for answers that contain a URL.
     pub fn via_host(mut self, host: &str) -> Self {
         self.request_host = Some(host.into());
+        self
+    }
+
+    /// With the protocol that the caller speaks.
+    pub fn in_protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = Some(protocol);
         self
     }
 
@@ -126,6 +135,11 @@ impl Cx {
     }
     pub fn request_host(&self) -> Option<&str> {
         self.request_host.as_deref()
+    }
+    /// The protocol whose codes and words a refusal of that service's has: the caller's, where the service speaks
+    /// it, else the service's first.
+    pub fn protocol_of(&self, service: &ServiceModel) -> Protocol {
+        self.protocol.filter(|protocol| service.protocols.contains(protocol)).unwrap_or(service.protocol)
     }
     /// The pipes of a call from outside whose body is not held in memory.
     pub fn streams(&self) -> Option<&Arc<Streams>> {

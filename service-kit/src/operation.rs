@@ -41,7 +41,7 @@ pub async fn invoke(cx: &Cx, operation: &Operation, value: Value) -> Result<Valu
 const KEPT: usize = 1_000;
 
 async fn checked(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
-    kiln_protocol::validate(&value, operation.input, operation.model.protocol)?;
+    kiln_protocol::validate(&value, operation.input, cx.protocol_of(operation.model))?;
     let dry_run = match (&value, operation.input.find("DryRun")) {
         (Value::Struct(members), Some((at, _))) => matches!(members.get(at), Some(Value::Bool(true))),
         _ => false,

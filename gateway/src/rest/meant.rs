@@ -3,6 +3,7 @@
 //! whoever forgot to sign, signs as clients once did, or sends a browser's form is told so by S3.
 
 use super::address::{has_s3_host, website_of};
+use crate::directory::Directory;
 use crate::name;
 use http::Method;
 use http::request::Parts;
@@ -14,8 +15,8 @@ use std::borrow::Cow;
 const OTHERS_BODIES: [&str; 3] = ["application/x-amz-", "application/json", "application/cbor"];
 
 /// The service of a request that belongs here.
-pub fn service<'p>(platform: &'p Platform, head: &Parts, host: &str) -> Option<&'p Service> {
-    let s3 = platform.services().iter().find(|service| service.model.name == "s3" && !service.routes.is_empty())?;
+pub fn service<'p>(platform: &'p Platform, directory: &Directory, head: &Parts, host: &str) -> Option<&'p Service> {
+    let s3 = platform.services().get(directory.with_rules()?)?;
     if head.headers.contains_key("x-amz-target") || head.headers.contains_key("smithy-protocol") {
         return None;
     }

@@ -32,7 +32,7 @@ use http::request::Parts;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
 use kiln_protocol::rest::RestRequest;
-use kiln_protocol::{Error, Kind, Location};
+use kiln_protocol::{Error, Found, Kind, Location};
 use kiln_service_kit::{ByteStream, Cx, Operation, Scope, Service, Streams};
 use kiln_signing::{Body as SignedBody, SigError};
 use refusal::{in_s3s_words, no_route, no_website, not_allowed};
@@ -114,10 +114,12 @@ impl Gateway {
         let query = head.uri.query().unwrap_or("");
         let has_header = |name: &str| head.headers.contains_key(name);
         let method = head.method.as_str();
-        let Some((route, labels)) = kiln_protocol::route(service.routes, method, &path, query, has_header) else {
+        let found = self.directory().rules_router().find(method, &path, query, has_header);
+        let Some(Found { route, labels, .. }) = found else {
             return Err(no_route(service.routes, method, &path, has_header));
         };
-        let call = Call { model, operation: route.operation.to_owned(), protocol: model.protocol, version: None };
+        let operation = route.operation.to_owned();
+        let call = Call { model, operation, protocol: model.protocol, labels: vec![], version: None };
         let who = match self.authenticator().authenticate_url(platform, &call, head, &resource(head, host)) {
             Some(who) => who,
             None => self.authenticator().authenticate(platform, &call, head, SignedBody::NotRead),

@@ -35,6 +35,7 @@ pub const MODEL: ServiceModel = ServiceModel {
     api_version: "2020-01-01",
     xml_namespace: "https://example.test/doc",
     protocol: Protocol::Query,
+    protocols: &[Protocol::Query],
     global: false,
     operations: &["DescribeGroup"],
 };

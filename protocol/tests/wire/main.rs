@@ -4,6 +4,7 @@ mod example;
 mod forms;
 mod json;
 mod rest;
+mod routes;
 mod tables;
 mod validation;
 mod xml;

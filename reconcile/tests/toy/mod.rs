@@ -83,6 +83,7 @@ static MODEL: ServiceModel = ServiceModel {
     api_version: "2026-01-01",
     xml_namespace: "",
     protocol: Protocol::Query,
+    protocols: &[Protocol::Query],
     global: false,
     operations: &[],
 };

@@ -212,7 +212,8 @@ fn circumstances(cx: &Cx, principal: Principal, grant: &Grant<'_>) -> Result<Req
 /// The refusal in the form of the service asked.
 fn denied(cx: &Cx, action: &str, message: &str) -> Error {
     let prefix = action.split(':').next().unwrap_or(action);
-    let protocol = cx.platform().services().iter().find(|s| s.model.signing_name == prefix).map(|s| s.model.protocol);
+    let service = cx.platform().services().iter().find(|s| s.model.signing_name == prefix);
+    let protocol = service.map(|service| cx.protocol_of(service.model));
     match protocol {
         Some(Protocol::Ec2) => {
             let text = format!("You are not authorized to perform this operation. {message}");

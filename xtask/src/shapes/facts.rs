@@ -85,6 +85,9 @@ pub struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_name: Option<String>,
     pub protocol: String,
+    /// All that it speaks, `protocol` among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protocols: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,7 @@ mod quirks;
 #[cfg(test)]
 mod tests;
 
-use crate::{Result, SERVICES};
+use crate::{MODELS, Result, SERVICES};
 use facts::Model;
 use quirks::Quirks;
 use serde::Deserialize;
@@ -24,14 +24,17 @@ use std::process::{Command, Stdio};
 
 /// Writes, or with `check` compares, the shapes of the services named (all, if none).
 pub fn run(root: &Path, only: &[&str], check: bool) -> Result<()> {
-    if let Some(unknown) = only.iter().find(|n| !SERVICES.iter().any(|(folder, _)| folder == *n)) {
+    let services = SERVICES.iter().map(|(folder, botocore)| (*folder, *botocore, format!("services/{folder}/shapes")));
+    let models = MODELS.iter().map(|(name, botocore)| (*name, *botocore, format!("protocol/tests/models/{name}")));
+    let all: Vec<_> = services.chain(models).collect();
+    if let Some(unknown) = only.iter().find(|n| !all.iter().any(|(folder, ..)| folder == *n)) {
         return Err(format!("no service {unknown}; xtask/src/main.rs lists them"));
     }
-    let services: Vec<_> = SERVICES.iter().filter(|(folder, _)| only.is_empty() || only.contains(folder)).collect();
-    let mut installed = read_installed(services.iter().map(|(_, botocore)| *botocore))?;
+    let chosen: Vec<_> = all.into_iter().filter(|(folder, ..)| only.is_empty() || only.contains(folder)).collect();
+    let mut installed = read_installed(chosen.iter().map(|(_, botocore, _)| *botocore))?;
     let mut differing = vec![];
-    for (folder, botocore) in services {
-        let dir = root.join("services").join(folder).join("shapes");
+    for (folder, botocore, dir) in chosen {
+        let dir = root.join(dir);
         let in_service = |e: String| format!("{folder}: {e}");
         if check {
             same_release(&dir, &installed.botocore).map_err(in_service)?;
@@ -41,7 +44,7 @@ pub fn run(root: &Path, only: &[&str], check: bool) -> Result<()> {
         if !served.is_sorted() {
             return Err(format!("{folder}: operations.txt is not sorted"));
         }
-        let full = installed.models.remove(*botocore).ok_or_else(|| format!("botocore gave no model of {botocore}"))?;
+        let full = installed.models.remove(botocore).ok_or_else(|| format!("botocore gave no model of {botocore}"))?;
         let model = full.keep(&installed.botocore, &served).map_err(in_service)?;
         let quirks = Quirks::parse(&read(&dir.join("quirks.json"))?).map_err(in_service)?;
         let generate::Generated { mut files, notes } =

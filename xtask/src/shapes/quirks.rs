@@ -40,6 +40,9 @@ pub struct Quirk {
     /// Of a whole structure (`"ListObjectsV2Response"`): the root element of its XML, which botocore's
     /// models do not have.
     pub root: Option<String>,
+    /// Of an operation: it is asked at hosts of its own, where no path leads to it here.
+    #[serde(default)]
+    pub no_route: bool,
     /// The proof.
     pub why: String,
 }
@@ -81,6 +84,15 @@ impl Quirks {
         let status = self.by_member.get(response)?.status?;
         self.used.borrow_mut().insert(response.to_owned());
         Some(status)
+    }
+
+    /// Whether a path leads to the operation.
+    pub fn has_route(&self, operation: &str) -> bool {
+        let without = self.by_member.get(operation).is_some_and(|quirk| quirk.no_route);
+        if without {
+            self.used.borrow_mut().insert(operation.to_owned());
+        }
+        !without
     }
 
     /// Fails for corrections of members that do not exist.

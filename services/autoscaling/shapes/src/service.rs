@@ -12,6 +12,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     api_version: "2011-01-01",
     xml_namespace: "http://autoscaling.amazonaws.com/doc/2011-01-01/",
     protocol: Protocol::Query,
+    protocols: &[Protocol::Query],
     global: false,
     operations: &[
         "AttachInstances",

@@ -12,6 +12,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     api_version: "2010-05-15",
     xml_namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/",
     protocol: Protocol::Query,
+    protocols: &[Protocol::Query],
     global: false,
     operations: &[
         "ActivateOrganizationsAccess",

@@ -12,6 +12,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     api_version: "2016-11-15",
     xml_namespace: "http://ec2.amazonaws.com/doc/2016-11-15",
     protocol: Protocol::Ec2,
+    protocols: &[Protocol::Ec2],
     global: false,
     operations: &[
         "AcceptAddressTransfer",

@@ -12,6 +12,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     api_version: "2015-12-01",
     xml_namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
     protocol: Protocol::Query,
+    protocols: &[Protocol::Query],
     global: false,
     operations: &[
         "AddListenerCertificates",

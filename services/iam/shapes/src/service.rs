@@ -12,6 +12,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     api_version: "2010-05-08",
     xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
     protocol: Protocol::Query,
+    protocols: &[Protocol::Query],
     global: true,
     operations: &[
         "AcceptDelegationRequest",

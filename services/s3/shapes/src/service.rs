@@ -12,6 +12,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     api_version: "2006-03-01",
     xml_namespace: "",
     protocol: Protocol::RestXml,
+    protocols: &[Protocol::RestXml],
     global: false,
     operations: &[
         "AbortMultipartUpload",
@@ -605,7 +606,6 @@ pub static ROUTES: &[kiln_protocol::Route] = &[
         headers: &[],
     },
     kiln_protocol::Route { operation: "ListBuckets", method: "GET", uri: "/", query: &[], headers: &[] },
-    kiln_protocol::Route { operation: "ListDirectoryBuckets", method: "GET", uri: "/", query: &[], headers: &[] },
     kiln_protocol::Route {
         operation: "ListMultipartUploads",
         method: "GET",

@@ -12,6 +12,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     api_version: "2014-11-06",
     xml_namespace: "",
     protocol: Protocol::Json11,
+    protocols: &[Protocol::Json11],
     global: false,
     operations: &[
         "AddTagsToResource",

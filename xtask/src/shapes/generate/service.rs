@@ -8,20 +8,33 @@ use std::collections::BTreeMap;
 /// Services whose requests and ARNs have no region.
 const GLOBAL: &[&str] = &["iam"];
 
+/// Kiln's name of a protocol.
+fn protocol(name: &str, json_version: Option<&str>) -> Result<&'static str> {
+    Ok(match (name, json_version) {
+        ("query", _) => "Query",
+        ("ec2", _) => "Ec2",
+        ("json", Some("1.0")) => "Json10",
+        ("json", Some("1.1") | None) => "Json11",
+        ("rest-json", _) => "RestJson",
+        ("rest-xml", _) => "RestXml",
+        ("smithy-rpc-v2-cbor", _) => "Cbor",
+        (other, _) => return Err(format!("unknown protocol {other}")),
+    })
+}
+
 impl Generator<'_> {
     /// The text of `service.rs`.
     pub fn service_file(&self, folder: &str) -> Result<String> {
         let meta = &self.model.metadata;
-        let protocol = match (meta.protocol.as_str(), meta.json_version.as_deref()) {
-            ("query", _) => "Query",
-            ("ec2", _) => "Ec2",
-            ("json", Some("1.0")) => "Json10",
-            ("json", Some("1.1") | None) => "Json11",
-            ("rest-json", _) => "RestJson",
-            ("rest-xml", _) => "RestXml",
-            ("smithy-rpc-v2-cbor", _) => "Cbor",
-            (other, _) => return Err(format!("unknown protocol {other}")),
-        };
+        let protocol = protocol(&meta.protocol, meta.json_version.as_deref())?;
+        let mut protocols = vec![protocol];
+        for other in &meta.protocols {
+            let other = self::protocol(other, meta.json_version.as_deref())?;
+            if !protocols.contains(&other) {
+                protocols.push(other);
+            }
+        }
+        let protocols: Vec<String> = protocols.iter().map(|name| format!("Protocol::{name}")).collect();
         let signing = meta.signing_name.as_deref().unwrap_or(&meta.endpoint_prefix);
         let operations: Vec<String> = self.model.all_operations.iter().map(|o| format!("{o:?}")).collect();
         let mut text = format!(
@@ -29,12 +42,13 @@ impl Generator<'_> {
              /// Facts of the service's model.\n\
              pub static SERVICE: ServiceModel = ServiceModel {{\n\
              name: {folder:?}, signing_name: {signing:?}, endpoint_prefix: {:?}, target_prefix: {:?}, api_version: {:?},\n\
-             xml_namespace: {:?}, protocol: Protocol::{protocol}, global: {}, operations: &[{}],\n}};\n\n\
+             xml_namespace: {:?}, protocol: Protocol::{protocol}, protocols: &[{}], global: {}, operations: &[{}],\n}};\n\n\
              operations! {{\n    SERVICE;\n",
             meta.endpoint_prefix,
             meta.target_prefix.as_deref().unwrap_or(""),
             meta.api_version,
             meta.xml_namespace.as_deref().unwrap_or(""),
+            protocols.join(", "),
             GLOBAL.contains(&folder),
             operations.join(", "),
         );
@@ -59,7 +73,7 @@ impl Generator<'_> {
         if !self.model.routes.is_empty() {
             text.push_str("\n/// What a request must have to mean an operation, of all the model's operations.\n");
             text.push_str("pub static ROUTES: &[kiln_protocol::Route] = &[\n");
-            for route in &self.model.routes {
+            for route in self.model.routes.iter().filter(|route| self.quirks.has_route(&route.operation)) {
                 let Route { operation, method, uri, query, headers } = route;
                 text.push_str(&format!(
                     "    kiln_protocol::Route {{ operation: {operation:?}, method: {method:?}, uri: {uri:?}, query: &{query:?}, headers: &{headers:?} }},\n"
