@@ -4,8 +4,11 @@
 //! store feed ----\
 //! Platform::wake --> queue of names (each once) --> pass --> acted? look again at once
 //! timers --------/                                     \--> waiting until T? timer
-//! full pass every minute                                \-> failed? back off 0.2 s … 30 s
+//! a round each minute, spread                           \-> failed? back off 0.2 s … 30 s
 //! ```
+//!
+//! Passes of one controller run in its own slots: what takes long (a build, a capture) delays no
+//! other controller's.
 //!
 //! One name of one controller is never passed twice at the same time; different names run side by
 //! side. What a wake was about is not handed on: a pass reads everything again, so a lost or
@@ -14,7 +17,12 @@
 //! and the runner takes time only from tokio, so a simulation with a paused clock repeats exactly.
 
 mod backoff;
+mod feed;
+mod figures;
 mod queue;
+mod rounds;
+
+pub use figures::{ControllerFigures, Figures};
 
 use backoff::{failure_delay, progress_delay};
 use kiln_service_kit::{AnyController, Chaos, Cx, Name, Pass, Platform};
@@ -22,14 +30,9 @@ use parking_lot::Mutex;
 use queue::{Queue, Task, Woken};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, broadcast::error::RecvError, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
-
-/// Every thing is looked at this often even when nothing woke its controller.
-const FULL_PASS: Duration = Duration::from_secs(60);
-
-/// How many passes may run at the same time; each holds at most a few file descriptors.
-const CONCURRENT_PASSES: usize = 64;
+use tracing::Instrument;
 
 /// Told of each finished pass: the simulation writes its story from it.
 pub type OnPass = Arc<dyn Fn(&'static str, &Name, &Pass) + Send + Sync>;
@@ -54,7 +57,12 @@ struct Shared {
     platform: Arc<Platform>,
     controllers: Vec<Arc<dyn AnyController>>,
     queue: Mutex<Queue>,
-    slots: Semaphore,
+    /// Of each controller, by its index.
+    slots: Vec<Semaphore>,
+    watchers: feed::Watchers,
+    /// Changes of which it is not known yet whom they concern.
+    unjudged: Mutex<feed::Unjudged>,
+    figures: Arc<Figures>,
     hooks: Hooks,
     stopped: watch::Receiver<bool>,
 }
@@ -63,28 +71,47 @@ impl Runner {
     /// Starts all controllers of all services with a look at every thing there is.
     pub fn start(platform: Arc<Platform>, hooks: Hooks) -> Runner {
         let (stop, stopped) = watch::channel(false);
+        let controllers = platform.controllers();
         let shared = Arc::new(Shared {
-            controllers: platform.controllers(),
+            slots: controllers.iter().map(|controller| Semaphore::new(controller.slots())).collect(),
+            watchers: feed::Watchers::new(&controllers),
+            unjudged: Mutex::default(),
+            figures: Arc::new(Figures::new(controllers.iter().map(|c| (c.name(), c.slots())))),
+            controllers,
             platform: platform.clone(),
             queue: Mutex::new(Queue::default()),
-            slots: Semaphore::new(CONCURRENT_PASSES),
             hooks,
             stopped,
         });
-        // Subscribed before the first full pass: no change can fall between the two.
+        // Subscribed before the first look at all: no change can fall between the two.
         let feed = platform.store().feed();
-        shared.full_pass();
-        tokio::spawn(follow_feed(shared.clone(), feed));
+        let last = platform.store().sequence();
+        for index in 0..shared.controllers.len() {
+            shared.all(index).into_iter().for_each(|name| shared.wake(index, name));
+        }
+        tokio::spawn(feed::follow(shared.clone(), feed, last));
         tokio::spawn(follow_wakes(shared.clone()));
-        tokio::spawn(full_passes(shared.clone()));
+        for index in 0..shared.controllers.len() {
+            tokio::spawn(rounds::go(shared.clone(), index));
+        }
         Runner { stop, shared }
     }
 
     /// Begins no pass any more and waits until those in hand are done; whether they were in time.
     pub async fn finish(&self, patience: Duration) -> bool {
         self.stop.send_replace(true);
-        let all = self.shared.slots.acquire_many(CONCURRENT_PASSES as u32);
+        let all = async {
+            for (slots, controller) in self.shared.slots.iter().zip(&self.shared.controllers) {
+                // Given back at once: nobody begins any more. Slots are never closed.
+                let _ = slots.acquire_many(controller.slots() as u32).await;
+            }
+        };
         tokio::time::timeout(patience, all).await.is_ok()
+    }
+
+    /// What the controllers have done and have before them.
+    pub fn figures(&self) -> Arc<Figures> {
+        self.shared.figures.clone()
     }
 
     /// Whether no pass runs or is queued (timers may still wait).
@@ -112,37 +139,14 @@ impl Shared {
         }
     }
 
-    fn full_pass(self: &Arc<Self>) {
-        for (index, controller) in self.controllers.iter().enumerate() {
-            match controller.all(self.platform.store()) {
-                Ok(names) => names.into_iter().for_each(|name| self.wake(index, name)),
-                Err(error) => tracing::error!(controller = controller.name(), %error, "cannot list what to look at"),
-            }
-        }
-    }
-}
-
-async fn follow_feed(shared: Arc<Shared>, mut feed: tokio::sync::broadcast::Receiver<Arc<kiln_store::Commit>>) {
-    let mut stopped = shared.stopped.clone();
-    loop {
-        let commit = tokio::select! {
-            commit = feed.recv() => commit,
-            _ = stopped.changed() => return,
-        };
-        match commit {
-            Ok(commit) => {
-                for change in &commit.changes {
-                    for (index, controller) in shared.controllers.iter().enumerate() {
-                        for name in controller.wakes(shared.platform.store(), change) {
-                            shared.wake(index, name);
-                        }
-                    }
-                }
-            }
-            // Too many changes at once to tell them apart: look at everything.
-            Err(RecvError::Lagged(_)) => shared.full_pass(),
-            Err(RecvError::Closed) => return,
-        }
+    /// What there is; what cannot be listed is told and left to the next round.
+    fn all(&self, index: usize) -> Vec<Name> {
+        let controller = &self.controllers[index];
+        controller.all(self.platform.store()).unwrap_or_else(|error| {
+            self.figures.of(index).unjudged();
+            tracing::error!(controller = controller.name(), %error, "cannot list what to look at");
+            vec![]
+        })
     }
 }
 
@@ -162,16 +166,6 @@ async fn follow_wakes(shared: Arc<Shared>) {
     }
 }
 
-async fn full_passes(shared: Arc<Shared>) {
-    let mut stopped = shared.stopped.clone();
-    loop {
-        tokio::select! {
-            _ = tokio::time::sleep(FULL_PASS) => shared.full_pass(),
-            _ = stopped.changed() => return,
-        }
-    }
-}
-
 /// Passes one name until it rests, fails or is gone; then leaves a timer behind if one is due.
 async fn run(shared: Arc<Shared>, task: Task) {
     let controller = shared.controllers[task.0].clone();
@@ -179,7 +173,11 @@ async fn run(shared: Arc<Shared>, task: Task) {
         if *shared.stopped.borrow() {
             return;
         }
-        let Ok(slot) = shared.slots.acquire().await else { return };
+        let figures = shared.figures.of(task.0);
+        figures.queued();
+        let slot = shared.slots[task.0].acquire().await;
+        figures.left_queue();
+        let Ok(slot) = slot else { return };
         // It may have waited for its slot while the runner was stopped.
         if *shared.stopped.borrow() {
             return;
@@ -190,7 +188,11 @@ async fn run(shared: Arc<Shared>, task: Task) {
             Some(chaos) => chaos(controller.name(), &task.1, step),
             None => Chaos::None,
         };
-        let pass = controller.pass(&cx, &task.1, &chaos).await;
+        figures.began();
+        let began = Instant::now();
+        let span = tracing::debug_span!("pass", controller = controller.name(), id = %task.1.id);
+        let pass = controller.pass(&cx, &task.1, &chaos).instrument(span).await;
+        figures.ended(began.elapsed(), pass.error.as_ref().map(|_| cx.now()));
         drop(slot);
         shared.platform.set_report(controller.name(), &task.1, pass.report.clone());
         if let Some(on_pass) = &shared.hooks.on_pass {

@@ -144,6 +144,11 @@ impl Queue {
         self.slots.get(task).is_some_and(|slot| slot.ticket == ticket)
     }
 
+    /// The things of a controller that are not known to be gone.
+    pub fn known(&self, controller: usize) -> impl Iterator<Item = Name> {
+        self.slots.keys().filter(move |(of, _)| *of == controller).map(|(_, name)| name.clone())
+    }
+
     pub fn is_idle(&self) -> bool {
         self.running == 0
     }

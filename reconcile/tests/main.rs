@@ -161,6 +161,99 @@ fn more_changes_than_the_feed_holds_lose_nothing() {
 }
 
 #[test]
+fn a_reader_that_lagged_reads_on_and_looks_at_nothing_else() {
+    let toy = Toy::new(Manner::KnowsChangesOnly);
+    simulate(async {
+        let kit = toy.platform().start().await;
+        put(&kit, "tea", 1).await;
+        kit.advance(SECOND).await;
+        let before = toy.passes("tea");
+        // More than the live feed holds (4,096), and more than one piece of the history.
+        for number in 0..6000 {
+            put(&kit, &format!("pot-{number}"), 1).await;
+        }
+        kit.advance(10 * SECOND).await;
+        assert!((0..6000).all(|number| cups(&kit, &format!("pot-{number}")) == 1), "a change was missed");
+        assert_eq!(toy.passes("tea"), before, "nothing happened to tea");
+    });
+}
+
+#[test]
+fn what_was_lost_for_good_is_found_by_a_spread_look_at_all() {
+    let toy = Toy::new(at_once());
+    simulate(async {
+        let kit = toy.platform().start().await;
+        put(&kit, "tea", 1).await;
+        kit.advance(SECOND).await;
+        // More commits than the history keeps (100,000): the first of them are lost.
+        for number in 0..1000 {
+            put(&kit, &format!("pot-{number}"), 1).await;
+        }
+        for _ in 0..100_000 {
+            put(&kit, "tea", 1).await;
+        }
+        kit.advance(11 * SECOND).await;
+        assert!((0..1000).all(|number| cups(&kit, &format!("pot-{number}")) == 1), "found before the round is over");
+        let passes = toy.seen.passes.lock().unwrap().clone();
+        let mut by_time = std::collections::BTreeMap::<_, usize>::new();
+        for (at, _) in passes.iter().filter(|(_, id)| id.starts_with("pot-")) {
+            *by_time.entry(*at).or_default() += 1;
+        }
+        assert!(*by_time.values().max().unwrap() < 100, "spread over ten seconds: {by_time:?}");
+    });
+}
+
+#[test]
+fn whom_a_change_wakes_is_asked_again_after_an_error() {
+    let times = Arc::new(std::sync::atomic::AtomicU32::new(5));
+    let toy = Toy::new(Manner::CannotJudge(times.clone()));
+    simulate(async {
+        let kit = toy.platform().start().await;
+        put(&kit, "tea", 1).await;
+        put(&kit, "tea", 2).await;
+        kit.advance(10 * SECOND).await;
+        assert_eq!(times.load(Ordering::Relaxed), 0);
+        assert_eq!(cups(&kit, "tea"), 2);
+    });
+}
+
+#[test]
+fn passes_that_never_end_delay_no_other_controller() {
+    let toy = Toy::new(at_once());
+    simulate(async {
+        let kit = toy.platform_with_stuck().start().await;
+        // Far more than there are slots.
+        for number in 0..500 {
+            put(&kit, &format!("pot-{number}"), 1).await;
+        }
+        kit.advance(SECOND).await;
+        assert!((0..500).all(|number| cups(&kit, &format!("pot-{number}")) == 1));
+    });
+}
+
+#[test]
+fn the_regular_look_at_ten_thousand_things_is_spread_over_its_minute() {
+    let toy = Toy::new(at_once());
+    simulate(async {
+        let kit = toy.platform().start().await;
+        for number in 0..10_000 {
+            put(&kit, &format!("pot-{number}"), 0).await;
+        }
+        // The second round knows them all.
+        kit.advance(60 * SECOND).await;
+        toy.seen.passes.lock().unwrap().clear();
+        kit.advance(60 * SECOND).await;
+        let passes = std::mem::take(&mut *toy.seen.passes.lock().unwrap());
+        assert_eq!(passes.len(), 10_000, "each once a minute");
+        let mut by_time = std::collections::BTreeMap::<_, usize>::new();
+        for (at, _) in &passes {
+            *by_time.entry(*at).or_default() += 1;
+        }
+        assert!(*by_time.values().max().unwrap() <= 17, "10,000 / 600 ticks: {:?}", by_time.values().max());
+    });
+}
+
+#[test]
 fn what_is_gone_is_forgotten_and_a_stopped_runner_does_nothing() {
     let toy = Toy::new(at_once());
     simulate(async {

@@ -27,7 +27,7 @@ use hyper::body::Incoming;
 use kiln_cloudformation_shapes::{
     DescribeStackResourceRequest, DescribeStackResourcesRequest, SignalResourceRequest, StackResource,
 };
-use kiln_ec2_shapes::{DescribeTagsRequest, Filter};
+use kiln_ec2_shapes::{DescribeTagsRequest, Filter, kinds::NETWORK_STATUS};
 use kiln_gateway::{Body, Client, Gateway, HostHandler, host_of};
 use kiln_machines_spec::{MachineDriver, MachineState, MachineStatus, VpcId};
 use kiln_service_kit::{Cx, Error, Fault, Platform, Scope};
@@ -48,8 +48,6 @@ const RETRY: Duration = Duration::from_secs(1);
 const MOST_BYTES: usize = 64 << 10;
 /// Time to send it.
 const BODY_TIME: Duration = Duration::from_secs(30);
-/// Records of this kind change when a network came, changed or went.
-const NETWORK_STATUS: &str = "ec2/network-status";
 
 /// Keeps one listener in each network that is on the host, until `stop` turns true.
 pub async fn serve(

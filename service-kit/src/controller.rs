@@ -69,6 +69,9 @@ impl<S: Debug> Plan<S> {
     }
 }
 
+/// A kind of record, as the change feed names it: `service/thing`.
+pub type RecordKind = &'static str;
+
 /// One controller of a service. See the module's head.
 #[async_trait]
 pub trait Controller: Send + Sync + 'static {
@@ -79,9 +82,18 @@ pub trait Controller: Send + Sync + 'static {
     type Seen: Send + Sync;
     type Step: Debug + Send + Sync;
 
-    /// The things to look at after a change of the store (of any service's records; match
-    /// `change.kind`). Called for every change: must be quick.
-    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name>;
+    /// The kinds of records whose changes concern it: its own records' `KIND`s, and of other services
+    /// the constants in the `kinds` of their shapes.
+    const WATCHES: &'static [RecordKind];
+    /// How many of its passes may run at the same time. They are its own: however long they take,
+    /// no other controller waits for them.
+    const SLOTS: usize = 16;
+
+    /// The things to look at after a change of a record of one of [`Controller::WATCHES`]: by its id, by
+    /// what is there now, by what was there before ([`Change::before`]; a reader that lagged is not told
+    /// that, so without it take in all that may be meant). Called for every such change: must be quick.
+    /// After an error it is asked again, ever later, until it can say.
+    fn wakes(&self, store: &Store, change: &Change) -> Result<Vec<Name>, Error>;
     /// Every thing, for the pass at start and the periodic full pass.
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error>;
     /// Reads all that the decision needs; `None` when the thing is gone.
@@ -125,7 +137,9 @@ pub struct Pass {
 pub trait AnyController: Send + Sync {
     fn name(&self) -> &'static str;
     fn acts_as(&self) -> &'static str;
-    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name>;
+    fn watches(&self) -> &'static [RecordKind];
+    fn slots(&self) -> usize;
+    fn wakes(&self, store: &Store, change: &Change) -> Result<Vec<Name>, Error>;
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error>;
     /// Observe, plan, act once. `chaos` is asked before each step.
     async fn pass(&self, cx: &Cx, name: &Name, chaos: &AskChaos<'_>) -> Pass;
@@ -139,7 +153,13 @@ impl<C: Controller> AnyController for C {
     fn acts_as(&self) -> &'static str {
         C::ACTS_AS
     }
-    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name> {
+    fn watches(&self) -> &'static [RecordKind] {
+        C::WATCHES
+    }
+    fn slots(&self) -> usize {
+        C::SLOTS
+    }
+    fn wakes(&self, store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
         Controller::wakes(self, store, change)
     }
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {

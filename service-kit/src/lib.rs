@@ -26,7 +26,7 @@ mod target;
 
 pub use access::{Access, Caller, CallerKind, Credential, Grant, ResourcePolicy, RootCredential};
 pub use async_trait::async_trait;
-pub use controller::{AnyController, AskChaos, Chaos, Controller, Name, Pass, Plan, Report, Waiting};
+pub use controller::{AnyController, AskChaos, Chaos, Controller, Name, Pass, Plan, RecordKind, Report, Waiting};
 pub use cx::Cx;
 #[doc(no_inline)]
 pub use futures_util::future::BoxFuture;
@@ -34,7 +34,7 @@ pub use idempotency::{Remembered, request_hash};
 pub use kiln_clock::{Clock, Timestamp};
 pub use kiln_ids::{Arn, IdSource, regions};
 pub use kiln_protocol::{Blob, Error, Fault, Kind, Location, Map, Member, Request, Route};
-pub use kiln_store::{Change, Commit, Op, Record, Scope, Store, StoreError, Tx};
+pub use kiln_store::{Before, Change, Commit, Op, Record, Scope, Store, StoreError, Tx};
 pub use one_line::one_line;
 pub use operation::{Operation, invoke};
 pub use paging::{Page, paginate};

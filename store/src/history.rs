@@ -4,7 +4,7 @@
 //! is the `feed` table; a simulation keeps it in memory.
 
 use crate::disk::Disk;
-use crate::{Commit, StoreError};
+use crate::{Change, Commit, StoreError};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,8 +25,9 @@ impl History {
     /// Adds a commit to a history in memory; one on disk got it with the commit itself.
     pub fn push(&self, commit: &Arc<Commit>) {
         if let History::Memory(kept) = self {
+            let changes = commit.changes.iter().map(Change::without_old).collect();
             let mut kept = kept.lock();
-            kept.push_back(commit.clone());
+            kept.push_back(Arc::new(Commit { sequence: commit.sequence, at: commit.at, changes }));
             if kept.len() as u64 > KEPT {
                 kept.pop_front();
             }
@@ -39,7 +40,9 @@ impl History {
             return Ok(Vec::new());
         }
         let commits: Vec<_> = match self {
-            History::Memory(kept) => kept.lock().iter().filter(|c| c.sequence > sequence).cloned().collect(),
+            History::Memory(kept) => {
+                kept.lock().iter().filter(|c| c.sequence > sequence && c.sequence <= last).cloned().collect()
+            }
             History::Disk(disk) => disk.lock().changes_since(sequence, last)?,
         };
         match commits.first() {

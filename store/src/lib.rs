@@ -33,7 +33,7 @@ mod tests;
 
 pub use entry::{Record, Rows, ScopedRows};
 pub use error::StoreError;
-pub use feed::{Change, Commit, Op};
+pub use feed::{Before, Change, Commit, Op};
 pub use scope::Scope;
 pub use store::{Figures, Store};
 pub use tx::Tx;

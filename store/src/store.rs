@@ -171,6 +171,11 @@ impl Store {
         self.shared().history.since(sequence, self.sequence())
     }
 
+    /// As [`Store::changes_since`], at most `limit` commits: a long way is read piece by piece.
+    pub fn changes_after(&self, sequence: u64, limit: u64) -> Result<Vec<Arc<Commit>>, StoreError> {
+        self.shared().history.since(sequence, self.sequence().min(sequence.saturating_add(limit)))
+    }
+
     /// The sequence of the last durable commit; 0 before the first.
     pub fn sequence(&self) -> u64 {
         self.shared().sequence.load(Ordering::Acquire)

@@ -4,7 +4,7 @@
 //! disk, what is durable. Its writes go to the first layer only, so giving up is dropping it.
 
 use crate::entry::{Entry, Record, Rows, ScopedRows, encode};
-use crate::feed::{Change, Op};
+use crate::feed::{Change, Old, Op};
 use crate::store::Shared;
 use crate::table::Table;
 use crate::writer::{Queued, Value};
@@ -124,10 +124,12 @@ impl<'a> Tx<'a> {
         for (kind, scope, id) in std::mem::take(&mut self.order) {
             let value = self.own.remove(&kind, &scope, &id).expect("every ordered key has a value");
             let op = if value.is_some() { Op::Put } else { Op::Delete };
-            if op == Op::Delete && self.entry(&kind, &scope, &id).is_none() {
+            let before = self.beneath(&kind, &scope, &id);
+            if op == Op::Delete && before.is_none() {
                 continue;
             }
-            changes.push(Change { kind, scope, id, op });
+            let old = before.map_or(Old::Nothing, Old::Record);
+            changes.push(Change { kind, scope, id, op, old });
             values.push(value);
         }
         (changes, values)
@@ -138,6 +140,14 @@ impl<'a> Tx<'a> {
         let id: Arc<str> = id.into();
         if self.own.insert(&kind, scope, &id, value).is_none() {
             self.order.push((kind, scope.clone(), id));
+        }
+    }
+
+    /// A record as it was before this transaction.
+    fn beneath(&self, kind: &str, scope: &Scope, id: &str) -> Option<Arc<Entry>> {
+        match self.queued.get(kind, scope, id) {
+            Some(queued) => queued.entry.clone(),
+            None => self.shared.memory.read().get(kind, scope, id).cloned(),
         }
     }
 

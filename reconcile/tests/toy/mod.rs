@@ -2,7 +2,8 @@
 
 use kiln_protocol::{Protocol, ServiceModel};
 use kiln_service_kit::{
-    Change, Controller, Cx, Error, Name, Plan, Record, Report, Service, Store, Timestamp, Waiting, async_trait,
+    Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Report, Service, Store, Timestamp, Waiting,
+    async_trait,
 };
 use kiln_testkit::{Builder, Testkit};
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,10 @@ pub enum Manner {
     Waits(Duration),
     /// Fills the pot when the flag is up, which nobody tells it.
     Watches(Arc<AtomicBool>),
+    /// Lists nothing: what no change tells of is never looked at.
+    KnowsChangesOnly,
+    /// Cannot say whom a change wakes, that many times, and lists nothing.
+    CannotJudge(Arc<AtomicU32>),
 }
 
 /// What the controller did, for the test to read.
@@ -61,6 +66,14 @@ pub struct Toy {
 impl Toy {
     pub fn new(manner: Manner) -> Self {
         Self { manner, seen: Arc::default() }
+    }
+
+    /// Beside the other controller, whose every pass takes for ever.
+    pub fn platform_with_stuck(&self) -> Builder {
+        let mut service = Service::new(&MODEL, &[]);
+        service.controllers.push(Arc::new(Stuck));
+        service.controllers.push(Arc::new(self.clone()));
+        Testkit::new(1).service(service)
     }
 
     pub fn platform(&self) -> Builder {
@@ -109,14 +122,23 @@ pub enum Step {
 impl Controller for Toy {
     const NAME: &'static str = "toy/fill";
     const ACTS_AS: &'static str = "toy.example";
+    const WATCHES: &'static [RecordKind] = &[Pot::KIND];
     type Seen = Pot;
     type Step = Step;
 
-    fn wakes(&self, _: &Store, change: &Change) -> Vec<Name> {
-        if change.is::<Pot>() { vec![Name::new(&change.scope, change.id.clone())] } else { vec![] }
+    fn wakes(&self, _: &Store, change: &Change) -> Result<Vec<Name>, Error> {
+        if let Manner::CannotJudge(times) = &self.manner
+            && times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+        {
+            return Err(Error::internal("the store is away"));
+        }
+        Ok(vec![Name::new(&change.scope, change.id.clone())])
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
+        if matches!(self.manner, Manner::KnowsChangesOnly | Manner::CannotJudge(_)) {
+            return Ok(vec![]);
+        }
         let pots = store.list_everywhere::<Pot>()?;
         Ok(pots.into_iter().map(|(scope, id, _)| Name::new(&scope, id)).collect())
     }
@@ -185,5 +207,37 @@ impl Toy {
             Manner::FailsAndWrites => Err(Error::internal("still no water")),
             _ => Ok(()),
         }
+    }
+}
+
+/// A controller of pots whose passes never end.
+struct Stuck;
+
+#[async_trait]
+impl Controller for Stuck {
+    const NAME: &'static str = "toy/stuck";
+    const ACTS_AS: &'static str = "toy.example";
+    const WATCHES: &'static [RecordKind] = &[Pot::KIND];
+    type Seen = ();
+    type Step = ();
+
+    fn wakes(&self, _: &Store, change: &Change) -> Result<Vec<Name>, Error> {
+        Ok(vec![Name::new(&change.scope, change.id.clone())])
+    }
+
+    fn all(&self, _: &Store) -> Result<Vec<Name>, Error> {
+        Ok(vec![])
+    }
+
+    async fn observe(&self, _: &Cx, _: &Name) -> Result<Option<()>, Error> {
+        std::future::pending().await
+    }
+
+    fn plan(&self, (): &(), _: Timestamp) -> Plan<()> {
+        Plan::rest(Report::default())
+    }
+
+    async fn act(&self, _: &Cx, _: &Name, (): &()) -> Result<(), Error> {
+        Ok(())
     }
 }

@@ -186,12 +186,12 @@ pub struct TargetHealth {
 }
 
 impl TargetHealth {
-    /// `TARGET-GROUP-ARN|TARGET|PORT`.
+    /// The record's id, see [`TargetHealthId`](kiln_elbv2_shapes::kinds::TargetHealthId).
     pub fn id(target_group: &str, target: &str, port: u16) -> String {
-        format!("{target_group}|{target}|{port}")
+        kiln_elbv2_shapes::kinds::TargetHealthId { target_group, target, port }.to_string()
     }
 }
 
 impl Record for TargetHealth {
-    const KIND: &'static str = "elbv2/target-health";
+    const KIND: &'static str = kiln_elbv2_shapes::kinds::TARGET_HEALTH;
 }

@@ -20,14 +20,14 @@ pub struct StandIn {
     pub ip: String,
 }
 impl Record for StandIn {
-    const KIND: &'static str = "ec2/instance";
+    const KIND: &'static str = kiln_ec2_shapes::kinds::INSTANCE;
 }
 
 /// The blocks that may reach port 1–65535.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rules(pub Vec<String>);
 impl Record for Rules {
-    const KIND: &'static str = "ec2/security-group";
+    const KIND: &'static str = kiln_ec2_shapes::kinds::SECURITY_GROUP;
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub struct Interface {
     ip: String,
 }
 impl Record for Interface {
-    const KIND: &'static str = "ec2/network-interface";
+    const KIND: &'static str = kiln_ec2_shapes::kinds::NETWORK_INTERFACE;
 }
 
 const OPERATIONS: &[Operation] = &[

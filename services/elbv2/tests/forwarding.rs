@@ -123,7 +123,11 @@ async fn a_dead_instance_is_unused_at_once_and_a_terminated_one_is_forgotten() {
     until("gone", || async { world.health(&group).await.is_empty() }).await;
     let mut told = 0;
     while let Ok(commit) = feed.try_recv() {
-        told += commit.changes.iter().filter(|c| &*c.kind == "elbv2/target-health" && c.id.contains(id)).count();
+        told += commit
+            .changes
+            .iter()
+            .filter(|c| &*c.kind == kiln_elbv2_shapes::kinds::TARGET_HEALTH && c.id.contains(id))
+            .count();
     }
     assert!(told >= 4, "the change feed told of {told} changes of health");
 }

@@ -1,7 +1,7 @@
 //! What a transaction sees, writes, and leaves behind; the feed's order; sharing an `fsync`.
 
 use super::*;
-use crate::Op;
+use crate::{Before, Op};
 use std::sync::Arc;
 
 fn names(list: Vec<(Arc<str>, Arc<Machine>)>) -> Vec<String> {
@@ -222,4 +222,30 @@ async fn a_function_that_panics_writes_nothing_and_the_next_one_works() {
     assert!(task.await.unwrap_err().is_panic());
     assert_eq!(store.get::<Machine>(&home(), "i-1").unwrap(), None);
     put(&store, "i-1", machine("one")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_tells_what_was_there_before_and_the_history_does_not() {
+    for (store, _dir) in both() {
+        let mut feed = store.feed();
+        put(&store, "i-1", machine("one")).await.unwrap();
+        store
+            .write::<_, StoreError>(|tx| {
+                tx.put(&home(), "i-1", machine("never seen"))?;
+                tx.put(&home(), "i-1", machine("two"))
+            })
+            .await
+            .unwrap();
+        store.write::<_, StoreError>(|tx| Ok(tx.delete::<Machine>(&home(), "i-1"))).await.unwrap();
+        let mut told = vec![];
+        for _ in 0..3 {
+            told.push(feed.recv().await.unwrap().changes[0].before::<Machine>().unwrap());
+        }
+        let was = |name: &str| Before::Was(Arc::new(machine(name)));
+        assert_eq!(told, [Before::Nothing, was("one"), was("two")]);
+        let kept = store.changes_since(0).unwrap();
+        assert!(kept.iter().all(|commit| commit.changes[0].before::<Machine>().unwrap() == Before::Untold));
+        let some = store.changes_after(1, 1).unwrap();
+        assert_eq!(some.iter().map(|commit| commit.sequence).collect::<Vec<_>>(), [2], "piece by piece");
+    }
 }

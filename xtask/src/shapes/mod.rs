@@ -49,6 +49,11 @@ pub fn run(root: &Path, only: &[&str], check: bool) -> Result<()> {
         let quirks = Quirks::parse(&read(&dir.join("quirks.json"))?).map_err(in_service)?;
         let generate::Generated { mut files, notes } =
             generate::service(folder, &model, &quirks).map_err(in_service)?;
+        // What others may watch is written by hand, beside what is generated.
+        if dir.join("kinds.rs").exists() {
+            let index = files.get_mut(Path::new("src/lib.rs")).expect("every service has an index");
+            index.push_str("\n#[path = \"../kinds.rs\"]\npub mod kinds;\n");
+        }
         for text in files.values_mut() {
             *text = rustfmt(root, text).map_err(in_service)?;
         }

@@ -7,7 +7,9 @@
 use super::plan::{Seen, Step, plan};
 use super::{act, observe};
 use crate::records::{Group, Member};
-use kiln_service_kit::{Change, Controller, Cx, Error, Name, Plan, Record, Store, Timestamp, async_trait};
+use kiln_ec2_shapes::kinds::INSTANCE;
+use kiln_elbv2_shapes::kinds::{TARGET_HEALTH, TargetHealthId};
+use kiln_service_kit::{Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Store, Timestamp, async_trait};
 
 pub struct GroupController;
 
@@ -15,28 +17,29 @@ pub struct GroupController;
 impl Controller for GroupController {
     const NAME: &'static str = "autoscaling/group";
     const ACTS_AS: &'static str = "autoscaling.amazonaws.com";
+    const WATCHES: &'static [RecordKind] = &[Group::KIND, Member::KIND, INSTANCE, TARGET_HEALTH];
+    const SLOTS: usize = 32;
     type Seen = Seen;
     type Step = Step;
 
-    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name> {
+    fn wakes(&self, store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
         let instance = match &*change.kind {
-            Group::KIND => return vec![Name::new(&change.scope, change.id.clone())],
-            Member::KIND | "ec2/instance" => &*change.id,
-            // target group's ARN | target's id | port
-            "elbv2/target-health" => match change.id.split('|').nth(1) {
-                Some(instance) => instance,
-                None => return vec![],
+            Group::KIND => return Ok(vec![Name::new(&change.scope, change.id.clone())]),
+            TARGET_HEALTH => match TargetHealthId::parse(&change.id) {
+                Some(id) => id.target,
+                None => return Err(Error::internal(format!("{} is no target health's id", change.id))),
             },
-            _ => return vec![],
+            _ => &*change.id,
         };
-        match store.get::<Member>(&change.scope, instance) {
-            Ok(Some(member)) => vec![Name::new(&change.scope, member.group.as_str())],
-            Ok(None) => vec![],
-            Err(error) => {
-                tracing::error!(%error, instance, "cannot read which group an instance belongs to");
-                vec![]
-            }
-        }
+        let was = match change.is::<Member>() {
+            true => change.before::<Member>()?.record(),
+            false => None,
+        };
+        let members = [store.get::<Member>(&change.scope, instance)?, was];
+        let mut groups: Vec<Name> =
+            members.iter().flatten().map(|member| Name::new(&change.scope, member.group.as_str())).collect();
+        groups.dedup();
+        Ok(groups)
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {

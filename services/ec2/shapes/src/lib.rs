@@ -11,3 +11,6 @@ pub use requests::*;
 pub use responses::*;
 pub use service::*;
 pub use structures::*;
+
+#[path = "../kinds.rs"]
+pub mod kinds;

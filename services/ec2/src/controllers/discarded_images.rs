@@ -4,7 +4,7 @@ use super::instances::{driver, failed};
 use crate::records::{DiscardedImage, Instance, Snapshot};
 use kiln_machines_spec::ImageId;
 use kiln_service_kit::{
-    Change, Controller, Cx, Error, Name, Plan, Record, Report, Store, Timestamp, Waiting, async_trait,
+    Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Report, Store, Timestamp, Waiting, async_trait,
 };
 
 /// The controller; it has no state.
@@ -29,15 +29,16 @@ pub enum Step {
 impl Controller for DiscardedImages {
     const NAME: &'static str = "ec2/discarded-image";
     const ACTS_AS: &'static str = "ec2.amazonaws.com";
+    const WATCHES: &'static [RecordKind] = &[DiscardedImage::KIND, Instance::KIND];
+    const SLOTS: usize = 4;
     type Seen = Seen;
     type Step = Step;
 
-    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name> {
-        match &*change.kind {
-            DiscardedImage::KIND => vec![Name::new(&change.scope, change.id.clone())],
+    fn wakes(&self, store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
+        match change.is::<DiscardedImage>() {
+            true => Ok(vec![Name::new(&change.scope, change.id.clone())]),
             // An instance that is gone may have been the last one of a discarded image.
-            Instance::KIND => self.all(store).unwrap_or_default(),
-            _ => vec![],
+            false => self.all(store),
         }
     }
 

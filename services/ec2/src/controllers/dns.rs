@@ -7,7 +7,9 @@ use super::instances::{driver, failed};
 use crate::dns;
 use crate::records::NetworkStatus;
 use kiln_machines_spec::{DriverError, VpcId};
-use kiln_service_kit::{Change, Controller, Cx, Error, Name, Plan, Report, Store, Timestamp, Waiting, async_trait};
+use kiln_service_kit::{
+    Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Report, Store, Timestamp, Waiting, async_trait,
+};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -39,14 +41,12 @@ pub enum Step {
 impl Controller for Dns {
     const NAME: &'static str = "ec2/dns";
     const ACTS_AS: &'static str = "ec2.amazonaws.com";
+    const WATCHES: &'static [RecordKind] = &[NetworkStatus::KIND];
     type Seen = Seen;
     type Step = Step;
 
-    fn wakes(&self, _: &Store, change: &Change) -> Vec<Name> {
-        match change.is::<NetworkStatus>() {
-            true => vec![Name::new(&change.scope, change.id.clone())],
-            false => vec![],
-        }
+    fn wakes(&self, _: &Store, change: &Change) -> Result<Vec<Name>, Error> {
+        Ok(vec![Name::new(&change.scope, change.id.clone())])
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {

@@ -15,7 +15,9 @@ use crate::operations::images::failed as image_failed;
 use crate::provided::architecture;
 use crate::records::{Image, ImageOrigin, ImageState, Instance, Snapshot, SnapshotState};
 use kiln_machines_spec::{MachineId, MachineStatus};
-use kiln_service_kit::{Change, Controller, Cx, Error, Name, Plan, Report, Store, Timestamp, Tx, async_trait};
+use kiln_service_kit::{
+    Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Report, Store, Timestamp, Tx, async_trait,
+};
 use std::time::Duration;
 
 /// A machine has this long to shut down before its image is taken.
@@ -47,14 +49,13 @@ pub enum Step {
 impl Controller for Images {
     const NAME: &'static str = "ec2/image";
     const ACTS_AS: &'static str = "ec2.amazonaws.com";
+    const WATCHES: &'static [RecordKind] = &[Image::KIND];
+    const SLOTS: usize = 4;
     type Seen = Seen;
     type Step = Step;
 
-    fn wakes(&self, _: &Store, change: &Change) -> Vec<Name> {
-        match change.is::<Image>() {
-            true => vec![Name::new(&change.scope, change.id.clone())],
-            false => vec![],
-        }
+    fn wakes(&self, _: &Store, change: &Change) -> Result<Vec<Name>, Error> {
+        Ok(vec![Name::new(&change.scope, change.id.clone())])
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {

@@ -15,6 +15,7 @@ use kiln_machines_spec::{self as host, ExtraInterface, MachineStatus};
 use kiln_service_kit::{Change, Error, Name, Scope, Store, Tx};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 /// What a pass sees of an instance's interfaces.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -109,11 +110,14 @@ pub fn record(tx: &mut Tx, scope: &Scope, instance: &str, settled: &Settled) -> 
     Ok(())
 }
 
-/// The instance whose interface changed.
-pub fn holder(store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
-    let interface = store.get::<NetworkInterface>(&change.scope, &change.id)?;
-    let attachment = interface.as_ref().and_then(|interface| interface.attachment.as_ref());
-    Ok(attachment.map(|attachment| Name::new(&change.scope, attachment.instance.as_str())).into_iter().collect())
+/// The instances whose interface it was and is.
+pub fn holders(store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
+    let versions = [store.get(&change.scope, &change.id)?, change.before()?.record()];
+    let holds = |interface: &Arc<NetworkInterface>| {
+        interface.attachment.as_ref().map(|attachment| Name::new(&change.scope, attachment.instance.as_str()))
+    };
+    let names: BTreeSet<Name> = versions.iter().flatten().filter_map(holds).collect();
+    Ok(names.into_iter().collect())
 }
 
 /// The instances that wait for this network to have an interface of theirs.

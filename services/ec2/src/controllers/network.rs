@@ -14,7 +14,8 @@ use crate::records::*;
 use kiln_machines_spec as host;
 use kiln_machines_spec::{MachineDriver, VpcSpec};
 use kiln_service_kit::{
-    Change, Controller, Cx, Error, Name, Plan, Record, Report, Store, Timestamp, Waiting, async_trait,
+    Before, Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Report, Store, Timestamp, Waiting,
+    async_trait,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -65,35 +66,31 @@ impl std::fmt::Debug for Step {
 impl Controller for Network {
     const NAME: &'static str = "ec2/network";
     const ACTS_AS: &'static str = "ec2.amazonaws.com";
+    const WATCHES: &'static [RecordKind] = &[
+        Vpc::KIND,
+        Subnet::KIND,
+        RouteTable::KIND,
+        SecurityGroup::KIND,
+        NetworkInterface::KIND,
+        NetworkAcl::KIND,
+        NatGateway::KIND,
+        InternetGateway::KIND,
+    ];
     type Seen = Seen;
     type Step = Step;
 
-    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name> {
-        let name = |vpc: &str| vec![Name::new(&change.scope, vpc)];
-        let (scope, id) = (&change.scope, &*change.id);
-        // A record that cannot be read is reported by the pass that needs it.
-        let vpc = match &*change.kind {
-            Vpc::KIND => return name(id),
-            Subnet::KIND => store.get::<Subnet>(scope, id).ok().flatten().map(|r| r.vpc.to_string()),
-            RouteTable::KIND => store.get::<RouteTable>(scope, id).ok().flatten().map(|r| r.vpc.to_string()),
-            SecurityGroup::KIND => store.get::<SecurityGroup>(scope, id).ok().flatten().map(|r| r.vpc.to_string()),
-            NetworkInterface::KIND => {
-                store.get::<NetworkInterface>(scope, id).ok().flatten().map(|r| r.vpc.to_string())
-            }
-            NetworkAcl::KIND => store.get::<NetworkAcl>(scope, id).ok().flatten().map(|r| r.vpc.to_string()),
-            NatGateway::KIND => store.get::<NatGateway>(scope, id).ok().flatten().map(|r| r.vpc.to_string()),
-            // A gateway may have left one VPC and joined another.
-            InternetGateway::KIND => None,
-            _ => return vec![],
-        };
-        match vpc {
-            Some(vpc) => name(&vpc),
-            // Gone, so nobody knows whose it was: look at every VPC of the scope that is on the host.
-            None => {
-                let noted = store.list::<NetworkStatus>(scope).unwrap_or_default();
-                noted.into_iter().map(|(id, _)| Name::new(scope, id)).collect()
-            }
-        }
+    fn wakes(&self, store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
+        let vpcs = match &*change.kind {
+            Subnet::KIND => vpcs(store, change, |r: &Subnet| Some(r.vpc.to_string())),
+            RouteTable::KIND => vpcs(store, change, |r: &RouteTable| Some(r.vpc.to_string())),
+            SecurityGroup::KIND => vpcs(store, change, |r: &SecurityGroup| Some(r.vpc.to_string())),
+            NetworkInterface::KIND => vpcs(store, change, |r: &NetworkInterface| Some(r.vpc.to_string())),
+            NetworkAcl::KIND => vpcs(store, change, |r: &NetworkAcl| Some(r.vpc.to_string())),
+            NatGateway::KIND => vpcs(store, change, |r: &NatGateway| Some(r.vpc.to_string())),
+            InternetGateway::KIND => vpcs(store, change, |r: &InternetGateway| r.vpc.as_ref().map(|v| v.to_string())),
+            _ => Ok(BTreeSet::from([change.id.to_string()])),
+        }?;
+        Ok(vpcs.into_iter().map(|vpc| Name::new(&change.scope, vpc)).collect())
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
@@ -193,6 +190,24 @@ fn plan(seen: &Seen) -> Plan<Step> {
 fn describe(spec: &VpcSpec) -> String {
     let (subnets, groups) = (spec.subnets.len(), spec.groups.len());
     format!("{} interfaces, {groups} security groups, {subnets} subnets", spec.interfaces.len())
+}
+
+/// The VPCs that a changed record was and is of.
+fn vpcs<R: Record>(
+    store: &Store,
+    change: &Change,
+    of: impl Fn(&R) -> Option<String>,
+) -> Result<BTreeSet<String>, Error> {
+    let before = change.before::<R>()?;
+    if matches!(before, Before::Untold) {
+        // Nobody knows whose it was: every VPC of the scope, also one that is only on the host.
+        let mut all: BTreeSet<String> = BTreeSet::new();
+        all.extend(store.list::<Vpc>(&change.scope)?.into_iter().map(|(id, _)| id.to_string()));
+        all.extend(store.list::<NetworkStatus>(&change.scope)?.into_iter().map(|(id, _)| id.to_string()));
+        return Ok(all);
+    }
+    let versions = [store.get::<R>(&change.scope, &change.id)?, before.record()];
+    Ok(versions.iter().flatten().filter_map(|record| of(record)).collect())
 }
 
 fn read(store: &Store, scope: &kiln_service_kit::Scope, vpc: &str) -> Result<VpcRecords, Error> {

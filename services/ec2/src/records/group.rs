@@ -61,7 +61,7 @@ pub enum RulePeer {
 }
 
 impl Record for SecurityGroup {
-    const KIND: &'static str = "ec2/security-group";
+    const KIND: &'static str = kiln_ec2_shapes::kinds::SECURITY_GROUP;
 }
 
 impl Tagged for SecurityGroup {

@@ -236,7 +236,7 @@ pub fn private_domain(region: &str) -> String {
 }
 
 impl Record for Instance {
-    const KIND: &'static str = "ec2/instance";
+    const KIND: &'static str = kiln_ec2_shapes::kinds::INSTANCE;
 }
 
 impl Tagged for Instance {

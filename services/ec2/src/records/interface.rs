@@ -108,7 +108,7 @@ impl NetworkInterface {
 }
 
 impl Record for NetworkInterface {
-    const KIND: &'static str = "ec2/network-interface";
+    const KIND: &'static str = kiln_ec2_shapes::kinds::NETWORK_INTERFACE;
 }
 
 impl Tagged for NetworkInterface {

@@ -15,5 +15,5 @@ pub struct NetworkStatus {
 }
 
 impl Record for NetworkStatus {
-    const KIND: &'static str = "ec2/network-status";
+    const KIND: &'static str = kiln_ec2_shapes::kinds::NETWORK_STATUS;
 }

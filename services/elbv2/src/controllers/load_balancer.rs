@@ -13,8 +13,9 @@ use crate::network::{self, Interface};
 use crate::records::{Listener, LoadBalancer, Rule, Standing, State, TargetGroup};
 use crate::{PRINCIPAL, actions, arns};
 use kiln_balancer::{ApplyError, LoadBalancerConfig};
+use kiln_ec2_shapes::kinds::{NETWORK_INTERFACE, NETWORK_STATUS, SECURITY_GROUP};
 use kiln_service_kit::{
-    Change, Controller, Cx, Error, Name, Plan, Record, Report, Store, Timestamp, Waiting, async_trait,
+    Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Report, Store, Timestamp, Waiting, async_trait,
 };
 use std::collections::BTreeSet;
 use std::fmt;
@@ -96,33 +97,41 @@ fn description(arn: &str) -> String {
 impl Controller for LoadBalancers {
     const NAME: &'static str = "elbv2/load-balancer";
     const ACTS_AS: &'static str = PRINCIPAL;
+    const WATCHES: &'static [RecordKind] = &[
+        LoadBalancer::KIND,
+        Standing::KIND,
+        Listener::KIND,
+        Rule::KIND,
+        TargetGroup::KIND,
+        SECURITY_GROUP,
+        NETWORK_STATUS,
+        NETWORK_INTERFACE,
+    ];
     type Seen = Seen;
     type Step = Step;
 
-    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name> {
+    fn wakes(&self, store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
         let scope = &change.scope;
-        let one = |arn: String| vec![Name::new(scope, arn)];
+        let standings = |which: &dyn Fn(&Standing) -> bool| -> Result<Vec<Name>, Error> {
+            let all = store.list::<Standing>(scope)?.into_iter().filter(|(_, standing)| which(standing));
+            Ok(all.map(|(arn, _)| Name::new(scope, arn)).collect())
+        };
         match &*change.kind {
-            LoadBalancer::KIND | Standing::KIND => vec![Name::new(scope, change.id.clone())],
-            Listener::KIND | Rule::KIND => arns::load_balancer_of(&change.id).map(one).unwrap_or_default(),
-            TargetGroup::KIND => users(store, change).into_iter().map(|arn| Name::new(scope, arn)).collect(),
-            "ec2/security-group" => {
-                let all = store.list::<LoadBalancer>(scope).unwrap_or_default();
+            Listener::KIND | Rule::KIND => {
+                Ok(arns::load_balancer_of(&change.id).map(|arn| Name::new(scope, arn)).into_iter().collect())
+            }
+            TargetGroup::KIND => Ok(users(store, change)?.into_iter().map(|arn| Name::new(scope, arn)).collect()),
+            SECURITY_GROUP => {
+                let all = store.list::<LoadBalancer>(scope)?;
                 let has = |lb: &LoadBalancer| lb.security_groups.iter().any(|g| **g == *change.id);
-                all.into_iter().filter(|(_, lb)| has(lb)).map(|(arn, _)| Name::new(scope, arn)).collect()
+                Ok(all.into_iter().filter(|(_, lb)| has(lb)).map(|(arn, _)| Name::new(scope, arn)).collect())
             }
             // The network of a VPC was applied: who waits for it goes on.
-            "ec2/network-status" => {
-                let all = store.list::<Standing>(scope).unwrap_or_default();
-                let waits = all.into_iter().filter(|(_, s)| s.state == State::Provisioning);
-                waits.map(|(arn, _)| Name::new(scope, arn)).collect()
+            NETWORK_STATUS => standings(&|s| s.state == State::Provisioning),
+            NETWORK_INTERFACE => {
+                standings(&|s| s.state != State::Active || s.interfaces.iter().any(|i| **i == *change.id))
             }
-            "ec2/network-interface" => {
-                let all = store.list::<Standing>(scope).unwrap_or_default();
-                let has = |s: &Standing| s.state != State::Active || s.interfaces.iter().any(|i| **i == *change.id);
-                all.into_iter().filter(|(_, s)| has(s)).map(|(arn, _)| Name::new(scope, arn)).collect()
-            }
-            _ => vec![],
+            _ => Ok(vec![Name::new(scope, change.id.clone())]),
         }
     }
 
@@ -250,20 +259,20 @@ impl Controller for LoadBalancers {
 }
 
 /// The load balancers whose listeners or rules name a target group.
-fn users(store: &Store, change: &Change) -> BTreeSet<String> {
+fn users(store: &Store, change: &Change) -> Result<BTreeSet<String>, Error> {
     let mut users = BTreeSet::new();
     let mut look = |arn: &str, actions: &[kiln_elbv2_shapes::Action]| {
         if actions::groups(actions).any(|group| *group == *change.id) {
             users.extend(arns::load_balancer_of(arn));
         }
     };
-    for (arn, listener) in store.list::<Listener>(&change.scope).unwrap_or_default() {
+    for (arn, listener) in store.list::<Listener>(&change.scope)? {
         look(&arn, &listener.actions);
     }
-    for (arn, rule) in store.list::<Rule>(&change.scope).unwrap_or_default() {
+    for (arn, rule) in store.list::<Rule>(&change.scope)? {
         look(&arn, &rule.actions);
     }
-    users
+    Ok(users)
 }
 
 fn deleted(held: bool, interfaces: &[Interface]) -> Plan<Step> {

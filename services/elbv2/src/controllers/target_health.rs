@@ -8,8 +8,10 @@ use crate::operations::target_groups::Uses;
 use crate::records::{Target, TargetGroup, TargetHealth, TargetType};
 use crate::{PRINCIPAL, arns, health};
 use kiln_balancer as lb;
+use kiln_ec2_shapes::kinds::INSTANCE;
 use kiln_service_kit::{
-    Change, Controller, Cx, Error, Name, Plan, Platform, Record, Report, Store, Timestamp, Waiting, async_trait,
+    Change, Controller, Cx, Error, Name, Plan, Platform, Record, RecordKind, Report, Store, Timestamp, Waiting,
+    async_trait,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -74,19 +76,17 @@ impl fmt::Debug for Step {
 impl Controller for Health {
     const NAME: &'static str = "elbv2/target-health";
     const ACTS_AS: &'static str = PRINCIPAL;
+    const WATCHES: &'static [RecordKind] = &[TargetGroup::KIND, INSTANCE];
     type Seen = Seen;
     type Step = Step;
 
-    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name> {
-        match &*change.kind {
-            TargetGroup::KIND => vec![Name::new(&change.scope, change.id.clone())],
-            "ec2/instance" => {
-                let all = store.list::<TargetGroup>(&change.scope).unwrap_or_default();
-                let has = |g: &TargetGroup| g.targets.iter().any(|t| *t.id == *change.id);
-                all.into_iter().filter(|(_, g)| has(g)).map(|(arn, _)| Name::new(&change.scope, arn)).collect()
-            }
-            _ => vec![],
+    fn wakes(&self, store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
+        if change.is::<TargetGroup>() {
+            return Ok(vec![Name::new(&change.scope, change.id.clone())]);
         }
+        let all = store.list::<TargetGroup>(&change.scope)?;
+        let has = |g: &TargetGroup| g.targets.iter().any(|t| *t.id == *change.id);
+        Ok(all.into_iter().filter(|(_, g)| has(g)).map(|(arn, _)| Name::new(&change.scope, arn)).collect())
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {

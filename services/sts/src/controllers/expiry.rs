@@ -3,7 +3,7 @@
 
 use crate::records::{Session, everywhere};
 use kiln_service_kit::{
-    Change, Controller, Cx, Error, Name, Plan, Record, Report, Store, Timestamp, Waiting, async_trait,
+    Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Report, Store, Timestamp, Waiting, async_trait,
 };
 use std::time::Duration;
 
@@ -21,11 +21,13 @@ pub enum Step {
 impl Controller for Expiry {
     const NAME: &'static str = "sts/expiry";
     const ACTS_AS: &'static str = "sts.amazonaws.com";
+    const WATCHES: &'static [RecordKind] = &[Session::KIND];
+    const SLOTS: usize = 4;
     type Seen = Timestamp;
     type Step = Step;
 
-    fn wakes(&self, _: &Store, change: &Change) -> Vec<Name> {
-        if &*change.kind == Session::KIND { vec![Name::new(&change.scope, &*change.id)] } else { vec![] }
+    fn wakes(&self, _: &Store, change: &Change) -> Result<Vec<Name>, Error> {
+        Ok(vec![Name::new(&change.scope, &*change.id)])
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {

@@ -29,7 +29,8 @@ use crate::errors;
 use crate::records::family;
 use crate::records::{Live, Resource, Stack, Status, Version, Work, log, resource};
 use kiln_service_kit::{
-    Change, Controller, Cx, Error, Name, Plan, ResourceRequest, ResourceType, Scope, Store, Timestamp, Tx, async_trait,
+    Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, ResourceRequest, ResourceType, Scope, Store,
+    Timestamp, Tx, async_trait,
 };
 use kiln_template::{Answer, Fact, Template};
 use memory::Memory;
@@ -61,21 +62,21 @@ pub struct Seen {
 impl Controller for StackController {
     const NAME: &'static str = "cloudformation/stack";
     const ACTS_AS: &'static str = "cloudformation.amazonaws.com";
+    const WATCHES: &'static [RecordKind] = &[Stack::KIND, Resource::KIND];
+    const SLOTS: usize = 32;
     type Seen = Seen;
     type Step = Step;
 
-    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name> {
+    fn wakes(&self, store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
         if change.is::<Stack>() {
-            let (names, parent) = relatives(store, &change.scope, &change.id);
+            let (names, parent) = relatives(store, change)?;
             if let Some(parent) = parent {
                 self.memory.look_at_once(&parent);
             }
-            return names;
+            return Ok(names);
         }
-        match change.id.split_once('#') {
-            Some((stack, _)) if change.is::<Resource>() => vec![Name::new(&change.scope, stack)],
-            _ => vec![],
-        }
+        // Its own kind of record, whose ids begin with the stack's.
+        Ok(change.id.split_once('#').map(|(stack, _)| Name::new(&change.scope, stack)).into_iter().collect())
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
@@ -121,14 +122,19 @@ impl Controller for StackController {
 }
 
 /// The stack and those of its family that may wait for it; and the one that it is part of.
-fn relatives(store: &Store, scope: &Scope, id: &str) -> (Vec<Name>, Option<String>) {
+fn relatives(store: &Store, change: &Change) -> Result<(Vec<Name>, Option<String>), Error> {
+    let (scope, id) = (&change.scope, &*change.id);
     let mut names = vec![Name::new(scope, id)];
-    let Ok(Some(stack)) = store.get::<Stack>(scope, id) else { return (names, None) };
+    let stack = match store.get::<Stack>(scope, id)? {
+        Some(stack) => Some(stack),
+        // It is gone: who waited for its end knows it as it was.
+        None => change.before::<Stack>()?.record(),
+    };
+    let Some(stack) = stack else { return Ok((names, None)) };
     let waits = |other: &Stack| other.id != id && other.status.in_progress() && other.root_id() == stack.root_id();
-    if let Ok(all) = store.list::<Stack>(scope) {
-        names.extend(all.iter().filter(|(_, other)| waits(other)).map(|(id, _)| Name::new(scope, id.clone())));
-    }
-    (names, stack.parent.as_ref().map(|parent| parent.stack_id.clone()))
+    let all = store.list::<Stack>(scope)?;
+    names.extend(all.iter().filter(|(_, other)| waits(other)).map(|(id, _)| Name::new(scope, id.clone())));
+    Ok((names, stack.parent.as_ref().map(|parent| parent.stack_id.clone())))
 }
 
 /// The stack's nested stacks that have not finished their part of the clean-up.

@@ -22,7 +22,9 @@ use crate::records::{
     ConsoleOutput, Impaired, Instance, InstanceState, NetworkInterface, NetworkStatus, Reason, Wanted,
 };
 use kiln_machines_spec::{DriverError, ExitInfo, ExtraInterface, MachineDriver, MachineId, MachineStatus};
-use kiln_service_kit::{Change, Controller, Cx, Error, Name, Plan, Record, Store, Timestamp, Tx, async_trait};
+use kiln_service_kit::{
+    Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Store, Timestamp, Tx, async_trait,
+};
 use record::{change, enter};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -72,15 +74,16 @@ pub enum Step {
 impl Controller for Instances {
     const NAME: &'static str = "ec2/instance";
     const ACTS_AS: &'static str = "ec2.amazonaws.com";
+    const WATCHES: &'static [RecordKind] = &[Instance::KIND, NetworkStatus::KIND, NetworkInterface::KIND];
+    const SLOTS: usize = 64;
     type Seen = Seen;
     type Step = Step;
 
-    fn wakes(&self, store: &Store, change: &Change) -> Vec<Name> {
+    fn wakes(&self, store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
         match &*change.kind {
-            Instance::KIND => vec![Name::new(&change.scope, change.id.clone())],
-            NetworkStatus::KIND => known(instance_interfaces::waiting_for(store, change)),
-            NetworkInterface::KIND => known(instance_interfaces::holder(store, change)),
-            _ => vec![],
+            NetworkStatus::KIND => instance_interfaces::waiting_for(store, change),
+            NetworkInterface::KIND => instance_interfaces::holders(store, change),
+            _ => Ok(vec![Name::new(&change.scope, change.id.clone())]),
         }
     }
 
@@ -180,14 +183,6 @@ impl Controller for Instances {
             }
         }
     }
-}
-
-/// What could be seen; what could not is logged, and a later look finds it.
-fn known(names: Result<Vec<Name>, Error>) -> Vec<Name> {
-    names.unwrap_or_else(|error| {
-        tracing::error!(%error, "cannot see which instances a change of a network touches");
-        vec![]
-    })
 }
 
 /// The machine driver.
