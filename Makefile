@@ -3,8 +3,9 @@
 SHELL := /bin/bash
 export CARGO_TERM_COLOR ?= auto
 KILN := target/release/kiln
+export PREFIX DESTDIR
 
-.PHONY: help demo test test-service check build bench setup down clean
+.PHONY: help demo test test-service check build install package bench setup down clean
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -20,8 +21,15 @@ test-service: setup ## Run one service's tests: make test-service S=ec2
 check: ## Formatting, lints, layers, shapes, coverage tables
 	cargo xtask check
 
-build: ## Build the release binary
+build: ## Build the release binary, with its debug lines in a file beside it
 	cargo build --release -p kiln-server
+	@scripts/split-debug.sh $(KILN)
+
+install: ## Install the built kiln, manual, completions and systemd unit (PREFIX, DESTDIR)
+	@scripts/install.sh $(KILN)
+
+package: build ## Make a Debian package in target/package
+	@scripts/package.sh $(KILN) target/package
 
 bench: setup build ## Measure against named peers; writes bench/results.md
 	@scripts/bench.sh

@@ -27,7 +27,7 @@ need=(
     slirp4netns:slirp4netns conntrack:conntrack newuidmap:uidmap modprobe:kmod zstd:zstd xz:xz-utils
     ssh-keygen:openssh-client ssh:openssh-client
     # building
-    gcc:gcc /usr/include/stdio.h:libc6-dev make:make git:git
+    gcc:gcc objcopy:binutils /usr/include/stdio.h:libc6-dev make:make git:git
     # AWS's clients, tests and the demo
     python3:python3 curl:curl /etc/ssl/certs/ca-certificates.crt:ca-certificates
     busybox:busybox-static openssl:openssl packer:packer

@@ -119,6 +119,21 @@ pub enum Command {
         #[command(subcommand)]
         image: Image,
     },
+    /// Print what a shell needs to complete kiln's commands.
+    #[command(
+        after_help = "Examples:\n  eval \"$(kiln completion bash)\"\n  kiln completion zsh > ~/.zfunc/_kiln\n  kiln completion fish > ~/.config/fish/completions/kiln.fish"
+    )]
+    Completion {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write kiln's manual pages into a directory.
+    #[command(hide = true)]
+    Man {
+        /// The directory; it is made if it is not there.
+        directory: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

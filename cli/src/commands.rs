@@ -4,7 +4,7 @@ use crate::arguments::{Cli, Command, Fault, Image};
 use crate::control::{ask, cannot_connect, connect, encode, is_absence};
 use crate::output::print;
 use crate::progress::Line;
-use crate::{State, text};
+use crate::{State, manual, text};
 use serde_json::Value as Json;
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
@@ -47,6 +47,8 @@ pub async fn run(cli: Cli) -> Result<(), String> {
             print_line(answer["text"].as_str().unwrap_or("killed"))
         }
         Command::Image { image } => images(dir, image).await,
+        Command::Completion { shell } => print(&manual::completion(shell)?),
+        Command::Man { directory } => manual::write_pages(&directory),
     }
 }
 

@@ -8,6 +8,7 @@ mod arguments;
 mod commands;
 mod control;
 mod detach;
+mod manual;
 mod output;
 mod progress;
 mod shell;
