@@ -212,6 +212,8 @@ impl Like {
                 )),
                 name,
                 owner: self.owner.to_owned(),
+                // Also Canonical's and the other verified publishers': their answers on AWS have this alias
+                // and `amazon/…` as place, beside an owner of their own. (AWS's documents only list aliases.)
                 owner_alias: Some("amazon".to_owned()),
                 root_device: self.root_device.to_owned(),
                 origin: ImageOrigin::StandIn { image: image.id.clone(), like: self.word.to_owned() },

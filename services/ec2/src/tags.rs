@@ -100,14 +100,14 @@ pub fn is_reserved(key: &str) -> bool {
 
 /// The keys that an instance may have while its tags can be read in its metadata, where they are
 /// parts of a path. Source: Amazon EC2 User Guide, "View tags for your EC2 instances using instance
-/// metadata".
+/// metadata". The words, with both backslashes, are those that callers report.
 pub fn check_metadata_keys(tags: &Tags) -> Result<(), Error> {
     let letter = |c: char| c.is_ascii_alphanumeric() || "-_+=,.@:".contains(c);
     let good = |key: &str| !matches!(key, "." | ".." | "_index") && key.len() <= 255 && key.chars().all(letter);
     match tags.keys().find(|key| !good(key)) {
         None => Ok(()),
         Some(key) => Err(invalid_value(format!(
-            r"'{key}' is not a valid tag key. Tag keys must match pattern ([0-9a-zA-Z\-_+=,.@:]{{1,255}}), and must not be a reserved name ('.', '..', '_index')"
+            r"'{key}' is not a valid tag key. Tag keys must match pattern ([0-9a-zA-Z\\-_+=,.@:]{{1,255}}), and must not be a reserved name ('.', '..', '_index')"
         ))),
     }
 }

@@ -33,6 +33,7 @@ pub struct Stack {
     pub timeout_minutes: Option<i32>,
     pub termination_protection: bool,
     pub policy: Option<String>,
+    /// The change set that was carried out last. A plain update leaves it: AWS's documents are silent on that.
     pub change_set_id: Option<String>,
     pub retain_except_on_create: bool,
     /// What it is part of, if it is a nested stack.

@@ -23,13 +23,13 @@ pub fn check_mappings(operation: &str, mappings: &[BlockDeviceMapping]) -> Resul
     for mapping in mappings {
         // Nothing is made of a device that is left out, whatever else is said of it.
         if let (Some(ebs), None) = (&mapping.ebs, &mapping.no_device) {
-            check_ebs(operation, ebs)?;
+            check_ebs(operation, mapping.device_name.as_deref().unwrap_or_default(), ebs)?;
         }
     }
     Ok(())
 }
 
-fn check_ebs(operation: &str, ebs: &EbsBlockDevice) -> Result<(), Error> {
+fn check_ebs(operation: &str, device: &str, ebs: &EbsBlockDevice) -> Result<(), Error> {
     let kind = ebs.volume_type.as_deref();
     refuse(
         operation,
@@ -47,6 +47,11 @@ fn check_ebs(operation: &str, ebs: &EbsBlockDevice) -> Result<(), Error> {
             ("DeleteOnTermination false for the root disk", ebs.delete_on_termination == Some(false)),
         ],
     )?;
+    // AWS's documents have the rule, not its words; these are what callers report.
+    if ebs.throughput.is_some() && matches!(kind, Some("gp2" | "standard")) {
+        let text = format!("throughput cannot be specified with the volumeType of device '{device}'");
+        return Err(Error::sender("InvalidBlockDeviceMapping", text));
+    }
     // Of gp3 both can be chosen; what is chosen must be what it has anyway.
     for (name, given, base) in [("Iops", ebs.iops, BASE_IOPS), ("Throughput", ebs.throughput, BASE_THROUGHPUT)] {
         match (given, kind) {
