@@ -98,8 +98,9 @@ class Shop:
     def __init__(self, dns_name):
         endpoint = urlsplit(os.environ["AWS_ENDPOINT_URL"])
         self.port = endpoint.port or 80
-        # Names below .localhost are this machine by definition (RFC 6761); not
-        # every resolver knows it.
+        # The name as it is meant on this host: browsers and curl know by themselves that names
+        # below .localhost are this machine (RFC 6761); not every resolver does.
+        dns_name = dns_name.removesuffix(".localdomain")
         self.address = "127.0.0.1" if dns_name.endswith(".localhost") else dns_name
         self.host = f"{dns_name}:{self.port}"
         self.url = f"http://{self.host}/"

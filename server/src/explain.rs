@@ -111,7 +111,7 @@ fn load_balancer(control: &Control, what: &str) -> Result<Option<Found>, Error> 
             let prefix = place.arn.replacen(":loadbalancer/", &format!(":{kind}/"), 1) + "/";
             what.starts_with(&prefix)
         };
-        let fact = if place.dns_name.eq_ignore_ascii_case(host) {
+        let fact = if place.host_name == kiln_elbv2::names::at_host(&host.to_ascii_lowercase()) {
             format!("{host} is the load balancer {}", place.name)
         } else if of_it("listener") || of_it("listener-rule") {
             format!("{what} belongs to the load balancer {}", place.name)

@@ -1,7 +1,7 @@
 //! What listens beside the AWS API: load balancers, on the main port by host name.
 //!
-//! `http://NAME.REGION.elb.localhost:PORT/` is answered by the load balancer's listener on port
-//! 80, or else by the one on its lowest port: the main port stands for one listener only. Each load
+//! `http://NAME.REGION.elb.localhost:PORT/`, or the name that the API gives
+//! (`NAME.REGION.elb.localhost.localdomain`), is answered by the load balancer's listener on port 80, or else by the one on its lowest port: the main port stands for one listener only. Each load
 //! balancer also has a loopback address of its own, with every listener at its own port.
 //!
 //! Only at the host's door, where an address is the host's or one from outside: security groups are
@@ -19,9 +19,6 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
-
-/// Where load balancers' names end.
-const SUFFIX: &str = ".elb.localhost";
 
 /// Installs the load balancer data plane.
 pub fn install(builder: PlatformBuilder, driver: &Arc<dyn MachineDriver>) -> Result<PlatformBuilder, String> {
@@ -42,7 +39,7 @@ struct LoadBalancers {
     names: Arc<Names>,
 }
 
-/// Names of load balancers, read again when the store has changed.
+/// Names of load balancers as the host has them, read again when the store has changed.
 struct Names {
     platform: Arc<Platform>,
     known: Mutex<(u64, HashMap<String, Arc<Place>>)>,
@@ -55,15 +52,15 @@ impl Names {
         let mut known = self.known.lock();
         if known.0 != sequence {
             let all = places(self.platform.store())?;
-            *known = (sequence, all.into_iter().map(|p| (p.dns_name.clone(), Arc::new(p))).collect());
+            *known = (sequence, all.into_iter().map(|p| (p.host_name.clone(), Arc::new(p))).collect());
         }
-        Ok(known.1.get(host).cloned())
+        Ok(known.1.get(&kiln_elbv2::names::at_host(host)).cloned())
     }
 }
 
 impl HostHandler for LoadBalancers {
     fn takes(&self, host: &str, _: &str) -> bool {
-        host.ends_with(SUFFIX)
+        kiln_elbv2::names::is_name(host)
     }
 
     fn handle(
@@ -123,7 +120,7 @@ pub async fn status(platform: &Arc<Platform>, endpoint: &str) -> Vec<serde_json:
     let main = endpoint.rsplit(':').next().unwrap_or("");
     all.iter()
         .map(|place| {
-            let by_name = format!("http://{}:{main}/", place.dns_name);
+            let by_name = format!("http://{}:{main}/", place.host_name);
             let by_address = place.ports.iter().map(|port| format!("http://{}:{port}/", place.address));
             let urls: Vec<String> = std::iter::once(by_name).chain(by_address).collect();
             serde_json::json!({

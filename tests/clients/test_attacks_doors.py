@@ -129,7 +129,9 @@ class Door:
         elb.get_waiter("load_balancer_available").wait(Names=["theirs"], WaiterConfig={"Delay": 1})
         name = made["DNSName"]
         self.assertTrue(name.startswith("internal-"), name)
-        attacks = {f"Host: {host}": f"-H 'Host: {host}' {INSIDE}/" for host in (name, f"{name}:80", f"{name}:4566", f"{name}.", f"{name}.:4566", name.upper())}
+        short = name.removesuffix(".localdomain")
+        self.assertNotEqual(short, name)
+        attacks = {f"Host: {host}": f"-H 'Host: {host}' {INSIDE}/" for host in (name, short, f"{short}.:4566", f"{name}:80", f"{name}:4566", f"{name}.", f"{name}.:4566", name.upper())}
         attacks |= {
             "a form": f"-H 'Host: {name}' -d x=y {INSIDE}/",
             "a signature": f"-H 'Host: {name}' -H {shlex.quote('Authorization: ' + SIGNED)} {INSIDE}/",
@@ -147,7 +149,7 @@ class Door:
         # From the host it is there, by all these spellings.
         import http.client
 
-        for host in (name, f"{name}.", name.upper(), f"{name}:{self.kiln.port}"):
+        for host in (name, short, f"{name}.", name.upper(), f"{name}:{self.kiln.port}"):
             link = http.client.HTTPConnection("127.0.0.1", self.kiln.port, timeout=20)
             link.request("GET", "/", headers={"Host": host})
             self.assertEqual(link.getresponse().read(), b"their page", host)

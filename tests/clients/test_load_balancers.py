@@ -61,7 +61,7 @@ class LoadBalancers(unittest.TestCase):
 
         balancer = elb.create_load_balancer(Name="web", Subnets=self.subnets, SecurityGroups=[front])["LoadBalancers"][0]
         arn, name = balancer["LoadBalancerArn"], balancer["DNSName"]
-        self.assertRegex(name, r"^web-\d+\.us-east-1\.elb\.localhost$")
+        self.assertRegex(name, r"^web-\d+\.us-east-1\.elb\.localhost\.localdomain$")
         targets = elb.create_target_group(
             Name="web", Protocol="HTTP", Port=8080, VpcId=self.vpc, HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2
         )["TargetGroups"][0]["TargetGroupArn"]
@@ -82,12 +82,13 @@ class LoadBalancers(unittest.TestCase):
 
         # From the host: on the main port by name, and on an address of its own.
         shown = next(l for l in kiln.status()["load_balancers"] if l["name"] == "web")
-        self.assertEqual(shown["urls"][0], f"http://{name}:{kiln.port}/")
+        self.assertEqual(shown["urls"][0], f"http://{name.removesuffix('.localdomain')}:{kiln.port}/")
         own = shown["urls"][1].removeprefix("http://").removesuffix("/").split(":")[0]
         self.assertTrue(own.startswith("127.") and own != "127.0.0.1", own)
         self.assertEqual(ask("127.0.0.1", kiln.port, name), (200, "ok\n"))
         self.assertEqual(ask(own, 80), (200, "ok\n"))
-        self.assertEqual(ask("127.0.0.1", kiln.port, "none.us-east-1.elb.localhost")[0], 404)
+        for none in ("none.us-east-1.elb.localhost", "none.us-east-1.elb.localhost.localdomain"):
+            self.assertEqual(ask("127.0.0.1", kiln.port, none)[0], 404)
 
         # Its own security group is enforced, and rules act at once.
         ec2.revoke_security_group_ingress(GroupId=front, IpPermissions=everyone)

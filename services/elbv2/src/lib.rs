@@ -18,6 +18,7 @@ mod controllers;
 mod data_plane;
 mod errors;
 mod health;
+pub mod names;
 mod network;
 mod operations;
 mod places;

@@ -9,7 +9,10 @@ use std::net::Ipv4Addr;
 pub struct Place {
     pub arn: String,
     pub name: String,
+    /// As the API gives it.
     pub dns_name: String,
+    /// The same for use on the host, see [`crate::names`].
+    pub host_name: String,
     /// Its own loopback address.
     pub address: Ipv4Addr,
     /// Its listeners' ports, lowest first.
@@ -40,6 +43,7 @@ pub fn places(store: &Store) -> Result<Vec<Place>, Error> {
                 arn: lb.arn.clone(),
                 name: lb.name.clone(),
                 dns_name: lb.dns_name.clone(),
+                host_name: crate::names::at_host(&lb.dns_name),
                 address: lb.address,
                 ports,
                 state: standing.as_ref().map_or("provisioning", |s| s.state.as_str()),

@@ -26,7 +26,7 @@ async fn load_balancers_have_awss_names_and_are_made_once() {
     let world = World::new().await;
     let lb = world.load_balancer("Shop").await;
     let dns = lb.dns_name.clone().expect("a name");
-    assert!(dns.starts_with("shop-") && dns.ends_with(".us-east-1.elb.localhost"), "{dns}");
+    assert!(dns.starts_with("shop-") && dns.ends_with(".us-east-1.elb.localhost.localdomain"), "{dns}");
     let arn = lb.load_balancer_arn.clone().expect("an ARN");
     assert!(arn.starts_with("arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/Shop/"), "{arn}");
     assert_eq!(lb.state.and_then(|s| s.code).as_deref(), Some("provisioning"));

@@ -49,7 +49,7 @@ async fn a_stacks_load_balancer_is_made_once_changed_and_deleted() {
     until("ready", || async { lbs.stability(&world.cx, &lb, &lb_request).await.expect("known") == Stability::Ready })
         .await;
     let attributes = lbs.attributes(&world.cx, &lb, &lb_request).await.expect("attributes");
-    assert!(attributes["DNSName"].as_str().expect("a text").ends_with(".elb.localhost"));
+    assert!(attributes["DNSName"].as_str().expect("a text").ends_with(".elb.localhost.localdomain"));
     assert!(attributes["LoadBalancerFullName"].as_str().expect("a text").starts_with("app/shop-LoadBalancer-"));
 
     let group_request = request(

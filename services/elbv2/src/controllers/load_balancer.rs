@@ -424,7 +424,7 @@ mod tests {
                 load_balancer: Arc::new(LoadBalancer {
                     arn: arn.into(),
                     name: "shop".into(),
-                    dns_name: "shop-1.us-east-1.elb.localhost".into(),
+                    dns_name: "shop-1.us-east-1.elb.localhost.localdomain".into(),
                     scheme: "internal".into(),
                     vpc: "vpc-1".into(),
                     zones: ["a", "b"].map(|z| Zone { zone: z.into(), subnet: format!("subnet-{z}") }).to_vec(),

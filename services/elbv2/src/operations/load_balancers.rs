@@ -4,6 +4,7 @@
 use super::{about, check_name, page};
 use crate::arns::{self, Kind};
 use crate::attributes::LOAD_BALANCER;
+use crate::names;
 use crate::network::{self, Subnet};
 use crate::records::{Listener, LoadBalancer, Rule, Standing, State, Zone};
 use crate::{errors, tags};
@@ -58,7 +59,7 @@ async fn create_load_balancer(
     // AWS's form: NAME-NUMBER.REGION.elb…; an internal one says so.
     let number = cx.ids().of(b"123456789", 1) + &cx.ids().of(b"0123456789", 9);
     let prefix = if scheme == "internal" { "internal-" } else { "" };
-    let dns_name = format!("{prefix}{}-{number}.{}.elb.localhost", request.name, cx.region()).to_ascii_lowercase();
+    let dns_name = format!("{prefix}{}-{number}.{}{}", request.name, cx.region(), names::GIVEN).to_ascii_lowercase();
     let chosen: Vec<Ipv4Addr> = (0..16).map(|_| loopback(cx)).collect();
     let made = cx
         .store()
