@@ -7,6 +7,7 @@ import unittest
 import botocore.session
 from botocore.exceptions import ClientError
 
+import services
 from kiln import BINARY, Kiln, wait_for
 
 PARTITIONS = {"us-east-1": ("aws", "amazonaws.com"), "cn-north-1": ("aws-cn", "amazonaws.com.cn"), "us-gov-west-1": ("aws-us-gov", "amazonaws.com")}
@@ -22,16 +23,19 @@ class Regions(unittest.TestCase):
         return self.kiln.client(service, region_name=region)
 
     def test_a_region_that_is_none_is_no_empty_world(self):
+        calls = [
+            ("ec2", "describe_vpcs", "AuthFailure"),
+            ("iam", "list_users", "SignatureDoesNotMatch"),
+            ("sts", "get_caller_identity", "SignatureDoesNotMatch"),
+            ("cloudformation", "describe_stacks", "SignatureDoesNotMatch"),
+            ("autoscaling", "describe_auto_scaling_groups", "SignatureDoesNotMatch"),
+            ("elbv2", "describe_load_balancers", "SignatureDoesNotMatch"),
+            ("ssm", "describe_parameters", "InvalidSignatureException"),
+            ("s3", "list_buckets", "AuthorizationHeaderMalformed"),
+        ]
+        self.assertEqual(sorted(service for service, _, _ in calls), sorted(services.botocore_names()), "a call of each service")
         for region in ("mars-1", "us-east-9", "US", "us-east-1a"):
-            for service, call, code in [
-                ("ec2", "describe_vpcs", "AuthFailure"),
-                ("sts", "get_caller_identity", "SignatureDoesNotMatch"),
-                ("cloudformation", "describe_stacks", "SignatureDoesNotMatch"),
-                ("autoscaling", "describe_auto_scaling_groups", "SignatureDoesNotMatch"),
-                ("elbv2", "describe_load_balancers", "SignatureDoesNotMatch"),
-                ("ssm", "describe_parameters", "InvalidSignatureException"),
-                ("s3", "list_buckets", "AuthorizationHeaderMalformed"),
-            ]:
+            for service, call, code in calls:
                 with self.subTest(region=region, service=service), self.assertRaises(ClientError) as raised:
                     getattr(self.at(region, service), call)()
                 self.assertEqual(raised.exception.response["Error"]["Code"], code)

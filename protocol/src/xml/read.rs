@@ -6,7 +6,7 @@
 use crate::bounds::{Budget, MAX_DEPTH};
 use crate::{Error, Kind, Map, Member, StructShape, Value, scalar};
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesStart, Event};
 
 /// The structure under the root element, whatever that is called.
 pub(crate) fn decode(body: &[u8], shape: &'static StructShape) -> Result<Value, Error> {
@@ -22,15 +22,29 @@ fn malformed(what: impl std::fmt::Display) -> Error {
 #[derive(Default)]
 struct Element {
     name: String,
+    /// Of attributes with a prefix (`xsi:type`), the name behind it and the value.
+    attributes: Vec<(String, String)>,
     text: String,
     children: Vec<Element>,
 }
 
-fn element(name: &[u8], budget: &Budget) -> Result<Element, Error> {
+fn element(start: &BytesStart, budget: &Budget) -> Result<Element, Error> {
+    let take = |values| budget.take(values).map_err(|_| malformed("it holds too many elements"));
     // An element holds about as much as three values.
-    budget.take(3).map_err(|_| malformed("it holds too many elements"))?;
-    let name = std::str::from_utf8(name).map_err(malformed)?;
-    Ok(Element { name: name.to_owned(), ..Element::default() })
+    take(3)?;
+    let mut attributes = vec![];
+    for attribute in start.attributes() {
+        let attribute = attribute.map_err(malformed)?;
+        // What has no prefix, and the names of namespaces, is no member of anything.
+        if attribute.key.as_namespace_binding().is_some() || attribute.key.prefix().is_none() {
+            continue;
+        }
+        take(1)?;
+        let name = std::str::from_utf8(attribute.key.local_name().into_inner()).map_err(malformed)?.to_owned();
+        attributes.push((name, attribute.unescape_value().map_err(malformed)?.into_owned()));
+    }
+    let name = std::str::from_utf8(start.local_name().into_inner()).map_err(malformed)?.to_owned();
+    Ok(Element { name, attributes, ..Element::default() })
 }
 
 fn tree(body: &[u8], budget: &Budget) -> Result<Element, Error> {
@@ -42,9 +56,9 @@ fn tree(body: &[u8], budget: &Budget) -> Result<Element, Error> {
             Event::Start(start) if open.len() as u32 > MAX_DEPTH => {
                 return Err(malformed(format!("{:?} is nested too deeply", start.local_name())));
             }
-            Event::Start(start) => open.push(element(start.local_name().as_ref(), budget)?),
+            Event::Start(start) => open.push(element(&start, budget)?),
             Event::Empty(start) => {
-                let element = element(start.local_name().as_ref(), budget)?;
+                let element = element(&start, budget)?;
                 if let Some(up) = open.last_mut() {
                     up.children.push(element);
                 }
@@ -87,6 +101,13 @@ fn add(open: &mut [Element], text: &str) {
 fn structure(element: &Element, shape: &'static StructShape, budget: &Budget) -> Result<Value, Error> {
     budget.take(shape.members.len()).map_err(|_| malformed("it holds too many values"))?;
     let mut members = vec![Value::Absent; shape.members.len()];
+    for (name, text) in &element.attributes {
+        let named = |member: &Member| super::attribute(member).is_some_and(|own| own == name);
+        if let Some(at) = shape.members.iter().position(named) {
+            let kind = (shape.members[at].kind)();
+            members[at] = scalar::read(text, &kind).map_err(|_| malformed(format!("{name} has a wrong value")))?;
+        }
+    }
     for child in &element.children {
         let Some(at) = shape.members.iter().position(|m| m.element == child.name) else { continue };
         let member = &shape.members[at];

@@ -3,6 +3,7 @@
 //! Written by hand rather than with quick-xml's writer: five functions, no event objects, and the
 //! escaping has to drop what XML 1.0 cannot hold anyway.
 
+use super::attribute;
 use crate::{Kind, Member, StructShape, TimeFormat, Value, scalar};
 use std::fmt::Write as _;
 
@@ -75,7 +76,7 @@ impl Writer {
     pub(crate) fn structure(&mut self, value: &Value, shape: &'static StructShape) {
         if let Value::Struct(values) = value {
             for (value, member) in values.iter().zip(shape.members) {
-                if !is_attribute(member) {
+                if attribute(member).is_none() {
                     self.member(value, member);
                 }
             }
@@ -136,8 +137,8 @@ impl Writer {
     fn element(&mut self, name: &str, value: &Value, kind: Kind, member: &Member) {
         match (value, &kind) {
             (Value::Struct(values), Kind::Struct(shape)) => {
-                let attribute = shape.members.iter().zip(values).find(|(member, _)| is_attribute(member));
-                match attribute {
+                let typed = shape.members.iter().zip(values).find(|(member, _)| attribute(member).is_some());
+                match typed {
                     Some((member, Value::Text(text))) => self.open_typed(name, member.element, text),
                     _ => self.open(name),
                 }
@@ -177,11 +178,6 @@ impl Writer {
             Value::Absent | Value::List(_) | Value::Map(_) | Value::Struct(_) => {}
         }
     }
-}
-
-/// Whether a member is no element of its own but an attribute of its structure's.
-fn is_attribute(member: &Member) -> bool {
-    member.element.starts_with("xsi:")
 }
 
 /// Text as XML holds it. Characters that XML 1.0 cannot hold in any form are dropped: one stray

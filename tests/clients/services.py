@@ -1,0 +1,17 @@
+"""The services of this kiln and what they serve, from services/*/service.toml: nothing here lists them."""
+import tomllib
+
+from kiln import ROOT
+
+FOLDERS = sorted(path.parent for path in (ROOT / "services").glob("*/service.toml"))
+
+
+def botocore_names():
+    """What botocore calls each service that has a folder."""
+    return [tomllib.loads((folder / "service.toml").read_text())["botocore"] for folder in FOLDERS]
+
+
+def served(botocore_name):
+    """The operations of a service whose requests are read."""
+    folder = FOLDERS[botocore_names().index(botocore_name)]
+    return (folder / "shapes" / "operations.txt").read_text().split()
