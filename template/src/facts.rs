@@ -2,21 +2,13 @@
 //!
 //! `facts/*.json` are generated and committed (`tools/resource_facts.py`); a service takes the types it serves.
 
+mod files;
+
 use std::collections::BTreeMap;
 
-use crate::schema::ResourceSchema;
+pub use files::FILES;
 
-/// The facts files: service and text.
-pub const FILES: [(&str, &str); 8] = [
-    ("autoscaling", include_str!("../facts/autoscaling.json")),
-    ("cdk", include_str!("../facts/cdk.json")),
-    ("cloudformation", include_str!("../facts/cloudformation.json")),
-    ("ec2", include_str!("../facts/ec2.json")),
-    ("elasticloadbalancingv2", include_str!("../facts/elasticloadbalancingv2.json")),
-    ("iam", include_str!("../facts/iam.json")),
-    ("s3", include_str!("../facts/s3.json")),
-    ("ssm", include_str!("../facts/ssm.json")),
-];
+use crate::schema::ResourceSchema;
 
 /// The schemas of one facts text (a service's own file, say).
 pub fn load(text: &str) -> Result<BTreeMap<String, ResourceSchema>, String> {

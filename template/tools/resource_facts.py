@@ -13,30 +13,20 @@ import argparse
 import json
 import pathlib
 import sys
+import tomllib
 
-TYPES = {
-    "ec2": """VPC Subnet InternetGateway VPCGatewayAttachment RouteTable Route SubnetRouteTableAssociation
-        SecurityGroup SecurityGroupIngress SecurityGroupEgress KeyPair LaunchTemplate Instance EIP EIPAssociation
-        NetworkInterface NetworkInterfaceAttachment NatGateway NetworkAcl NetworkAclEntry SubnetNetworkAclAssociation Volume VolumeAttachment VPCCidrBlock""",
-    "autoscaling": "AutoScalingGroup LaunchConfiguration ScalingPolicy LifecycleHook ScheduledAction",
-    "elasticloadbalancingv2": "LoadBalancer TargetGroup Listener ListenerRule",
-    "s3": "Bucket",
-    "iam": """Role InstanceProfile Policy ManagedPolicy User Group AccessKey UserToGroupAddition RolePolicy
-        UserPolicy GroupPolicy ServiceLinkedRole""",
-    "ssm": "Parameter",
-    "cloudformation": "WaitConditionHandle WaitCondition Stack",
-    "cdk": "Metadata",
-}
-NAMESPACES = {
-    "ec2": "EC2",
-    "autoscaling": "AutoScaling",
-    "elasticloadbalancingv2": "ElasticLoadBalancingV2",
-    "iam": "IAM",
-    "s3": "S3",
-    "ssm": "SSM",
-    "cloudformation": "CloudFormation",
-    "cdk": "CDK",
-}
+SERVICES = pathlib.Path(__file__).resolve().parents[2] / "services"
+
+
+def types():
+    """By facts file, which is a namespace in small letters: the types that services/*/service.toml name."""
+    found = {}
+    for path in sorted(SERVICES.glob("*/service.toml")):
+        for namespace, names in tomllib.loads(path.read_text()).get("types", {}).items():
+            found[namespace.lower()] = [f"AWS::{namespace}::{name}" for name in names]
+    return found
+
+
 # Facts of cfn-lint's schemas that are wrong, each with its proof.
 CORRECTIONS = {
     # Without properties there; the AWS CDK writes this one (its MetadataResource).
@@ -166,8 +156,8 @@ def main():
     folder = pathlib.Path(__file__).resolve().parent.parent / "facts"
     stale = []
     files = {
-        f"{service}.json": text(manager, [f"AWS::{NAMESPACES[service]}::{name}" for name in names.split()])
-        for service, names in TYPES.items()
+        f"{namespace}.json": text(manager, names)
+        for namespace, names in types().items()
     }
     files["aws_types.txt"] = type_names(manager)
     for name, wanted in files.items():

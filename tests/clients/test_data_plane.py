@@ -8,7 +8,6 @@ import http.client
 import json
 import os
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
@@ -132,7 +131,6 @@ class DataPlane(unittest.TestCase):
                     link.sendall(bytes([0x81, 0x80 | len(text)]) + bytes(4) + text)
                     self.assertEqual(stream.read(2 + len(text)), bytes([0x81, len(text)]) + text)
 
-    @unittest.skipUnless(shutil.which("curl"), "needs curl")
     def test_http2_with_prior_knowledge(self):
         for at, host in self.ways():
             asked = ["curl", "-sS", "-m", "10", "--http2-prior-knowledge", "-H", f"Host: {host}", "-w", "\n%{http_version} %{http_code}", f"http://{at[0]}:{at[1]}/x"]

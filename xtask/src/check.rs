@@ -1,12 +1,13 @@
 //! `cargo xtask check`: everything that must hold before a change lands, cheapest first.
 
-use crate::{Result, coverage, layers, members, promises, shapes};
+use crate::{Result, coverage, layers, members, promises, services, shapes};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
 /// Runs all checks; stops at the first that fails.
 pub fn run(root: &Path) -> Result<()> {
+    step("services", || services::run(root, true))?;
     step("layers", || layers::run(root))?;
     step("promises", || promises::run(root))?;
     step("format", || cargo(root, &["fmt", "--all", "--check"]))?;

@@ -5,9 +5,9 @@
 //! type's name in its `src/resources/`. Read from the source, so nobody has to remember to tick a box;
 //! a test of the simulation, which holds all services, compares the types with what is registered.
 
-use crate::{Result, SERVICES};
+use crate::{Result, services};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 #[derive(Deserialize)]
@@ -32,8 +32,8 @@ pub fn run(root: &Path, check: bool) -> Result<()> {
 
 fn page(root: &Path) -> Result<String> {
     let (mut summary, mut details) = (String::new(), String::new());
-    let (mut types, mut types_served) = (String::new(), 0);
-    for (folder, _) in SERVICES {
+    let (mut types_page, mut types_served) = (String::new(), 0);
+    for services::Service { folder, types, .. } in services::all()? {
         let service = root.join("services").join(folder);
         let model = service.join("shapes/model.json");
         let facts: Facts =
@@ -41,9 +41,10 @@ fn page(root: &Path) -> Result<String> {
         let served = served(&service.join("src"))?;
         let resources = sources(vec![service.join("src/resources")])?;
         let resources: BTreeSet<String> = resources.iter().flat_map(|source| type_names(source)).collect();
+        without_facts(folder, types, &resources)?;
         types_served += resources.len();
         if !resources.is_empty() {
-            types.push_str(&format!("| {folder} | {} |\n", list(&resources.iter().collect::<Vec<_>>())));
+            types_page.push_str(&format!("| {folder} | {} |\n", list(&resources.iter().collect::<Vec<_>>())));
         }
         if let Some(unknown) = served.iter().find(|name| !facts.all_operations.contains(name)) {
             return Err(format!("{folder} has a row for {unknown}, which AWS's model does not have"));
@@ -67,8 +68,24 @@ fn page(root: &Path) -> Result<String> {
          | service | served | in AWS's model |\n|---|---|---|\n{summary}\n\
          ## CloudFormation resource types\n\n\
          {types_served} of the {all_types} that AWS has. A template with another one is refused before anything is made.\n\n\
-         | service | types |\n|---|---|\n{types}{details}"
+         | service | types |\n|---|---|\n{types_page}{details}"
     ))
+}
+
+/// Each type that a service serves has its property facts.
+fn without_facts(folder: &str, types: &BTreeMap<String, Vec<String>>, served: &BTreeSet<String>) -> Result<()> {
+    let known = |name: &str| {
+        let (namespace, thing) =
+            name.strip_prefix("AWS::").and_then(|rest| rest.split_once("::")).unwrap_or(("", name));
+        types.get(namespace).is_some_and(|names| names.iter().any(|known| known == thing))
+    };
+    match served.iter().find(|name| !known(name)) {
+        Some(name) => Err(format!(
+            "{name} is served and has no facts: add it to [types] of services/{folder}/service.toml, run \
+             `cargo xtask services` and template/tools/resource_facts.py"
+        )),
+        None => Ok(()),
+    }
 }
 
 fn list(names: &[&String]) -> String {

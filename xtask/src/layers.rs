@@ -39,7 +39,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "services",
-        holds: |c| crate::SERVICES.iter().any(|(folder, _)| *folder == c),
+        holds: crate::services::is_one,
         may_use: &["pure", "shapes", "store", "machines/spec", "doors", "balancer", "kit"],
     },
     Layer { name: "gateway", holds: |c| c == "gateway", may_use: &["pure", "store", "doors", "kit"] },
@@ -91,6 +91,7 @@ struct Dependency {
 
 /// Prints the layers; fails naming every forbidden dependency.
 pub fn run(root: &Path) -> Result<()> {
+    crate::services::all()?;
     let packages = packages(root)?;
     for layer in LAYERS.iter().rev() {
         let crates: Vec<&str> = packages.iter().map(|p| short(&p.name)).filter(|c| (layer.holds)(c)).collect();

@@ -8,6 +8,7 @@ mod coverage;
 mod layers;
 mod members;
 mod promises;
+mod services;
 mod shapes;
 mod sim;
 
@@ -16,29 +17,18 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: cargo xtask CHORE
+  services [--check]            write every list of services from services/*/service.toml
   shapes [--check] [SERVICE…]   write services/*/shapes from the installed botocore's models
   coverage [--check]            write docs/coverage.md: operations served, of all that AWS has
   members                       fail if no code reads a member of a served operation
   promises                      fail if SPECIFICATION.md names a test that is not there
   layers                        print who may depend on whom; fail on a forbidden dependency
   sim [--update] [FILE…]        play scripts with simulated machines; compare their stories
-  check                         layers, promises, format, shapes, coverage, members, facts and clippy in one
+  check                         services, layers, promises, format, shapes, coverage, members, facts and clippy in one
 ";
 
 /// What went wrong, for the person at the terminal.
 type Result<T> = std::result::Result<T, String>;
-
-/// The services with a folder, and what botocore calls each of them.
-const SERVICES: &[(&str, &str)] = &[
-    ("autoscaling", "autoscaling"),
-    ("cloudformation", "cloudformation"),
-    ("ec2", "ec2"),
-    ("elbv2", "elbv2"),
-    ("iam", "iam"),
-    ("s3", "s3"),
-    ("ssm", "ssm"),
-    ("sts", "sts"),
-];
 
 /// Models that no service has yet, for the tests of the protocols that they speak: rest-json and rpc-v2-cbor.
 const MODELS: &[(&str, &str)] = &[("cloudwatch", "cloudwatch"), ("efs", "efs"), ("lambda", "lambda"), ("xray", "xray")];
@@ -49,6 +39,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).filter(|a| *a != "--check").collect();
     let outcome = match words.as_slice() {
         ["shapes", services @ ..] => shapes::run(&root(), services, check),
+        ["services"] => services::run(&root(), check),
         ["coverage"] => coverage::run(&root(), check),
         ["sim", arguments @ ..] => sim::run(&root(), arguments),
         ["layers"] => layers::run(&root()),

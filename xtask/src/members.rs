@@ -14,7 +14,7 @@ mod reach;
 
 use crate::shapes::facts::{Model, Ref, Shape};
 use crate::shapes::names;
-use crate::{Result, SERVICES};
+use crate::{Result, services};
 use reach::Sources;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub fn run(root: &Path) -> Result<()> {
     let allowed = allowed.collect::<Result<Vec<_>>>()?;
     let mut used = BTreeSet::new();
     let mut unread = vec![];
-    for (service, _) in SERVICES {
+    for services::Service { folder: service, .. } in services::all()? {
         for (operation, member) in find(root, service)? {
             let reasons: Vec<usize> =
                 (0..allowed.len()).filter(|at| allowed[*at].covers(service, &operation, &member)).collect();

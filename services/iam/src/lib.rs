@@ -6,6 +6,7 @@ mod documents;
 mod errors;
 mod holders;
 mod last_used;
+mod linked_roles;
 mod listing;
 mod managed;
 mod names;

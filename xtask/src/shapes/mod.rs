@@ -13,7 +13,7 @@ mod quirks;
 #[cfg(test)]
 mod tests;
 
-use crate::{MODELS, Result, SERVICES};
+use crate::{MODELS, Result, services};
 use facts::Model;
 use quirks::Quirks;
 use serde::Deserialize;
@@ -24,11 +24,13 @@ use std::process::{Command, Stdio};
 
 /// Writes, or with `check` compares, the shapes of the services named (all, if none).
 pub fn run(root: &Path, only: &[&str], check: bool) -> Result<()> {
-    let services = SERVICES.iter().map(|(folder, botocore)| (*folder, *botocore, format!("services/{folder}/shapes")));
+    let own = services::all()?
+        .iter()
+        .map(|s| (s.folder.as_str(), s.botocore.as_str(), format!("services/{}/shapes", s.folder)));
     let models = MODELS.iter().map(|(name, botocore)| (*name, *botocore, format!("protocol/tests/models/{name}")));
-    let all: Vec<_> = services.chain(models).collect();
+    let all: Vec<_> = own.chain(models).collect();
     if let Some(unknown) = only.iter().find(|n| !all.iter().any(|(folder, ..)| folder == *n)) {
-        return Err(format!("no service {unknown}; xtask/src/main.rs lists them"));
+        return Err(format!("no service {unknown}: there is no services/{unknown}/service.toml"));
     }
     let chosen: Vec<_> = all.into_iter().filter(|(folder, ..)| only.is_empty() || only.contains(folder)).collect();
     let mut installed = read_installed(chosen.iter().map(|(_, botocore, _)| *botocore))?;

@@ -5,6 +5,7 @@
 use super::named::named;
 use super::roles::shown;
 use crate::holders::find;
+use crate::linked_roles::ROLES;
 use crate::records::{DeletionTask, LastUsed, Role, everywhere, key};
 use crate::{errors, names};
 use kiln_iam_shapes::{
@@ -18,18 +19,6 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(CreateServiceLinkedRole: create(CreateServiceLinkedRoleRequest), on below_service, given service_name),
     operation!(DeleteServiceLinkedRole: delete(DeleteServiceLinkedRoleRequest), on named),
     operation!(GetServiceLinkedRoleDeletionStatus: deletion_status(GetServiceLinkedRoleDeletionStatusRequest)),
-];
-
-/// The service, the name of its role, and whether a suffix may be added.
-const ROLES: &[(&str, &str, bool)] = &[
-    ("autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling", true),
-    ("elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing", false),
-    ("ec2.amazonaws.com", "AWSServiceRoleForEC2", false),
-    ("spot.amazonaws.com", "AWSServiceRoleForEC2Spot", false),
-    ("ssm.amazonaws.com", "AWSServiceRoleForAmazonSSM", false),
-    ("config.amazonaws.com", "AWSServiceRoleForConfig", false),
-    ("rds.amazonaws.com", "AWSServiceRoleForRDS", false),
-    ("ecs.amazonaws.com", "AWSServiceRoleForECS", false),
 ];
 
 fn below_service(cx: &Cx, input: &CreateServiceLinkedRoleRequest) -> Vec<String> {
