@@ -20,18 +20,23 @@ use crate::parameter;
 use crate::sections;
 use crate::template::Template;
 
-/// The sections that such references may stand in.
-const SECTIONS: [&str; 2] = ["Resources", "Outputs"];
-/// The sections that they are worked out from.
-const KNOWN: [&str; 3] = ["Parameters", "Mappings", "Conditions"];
+/// The sections that such references may stand in, and those that they are worked out from, in order.
+const STEPS: [(&[&str], &[&str]); 2] = [
+    (&["Conditions"], &["Parameters", "Mappings"]),
+    (&["Resources", "Outputs"], &["Parameters", "Mappings", "Conditions"]),
+];
 
 /// The same tree with names in place of the functions. `given` are the texts of parameters and of pseudo parameters.
 pub fn resolve(root: Node, given: &BTreeMap<String, String>) -> Result<Node> {
+    STEPS.iter().try_fold(root, |root, (within, from)| resolve_in(root, within, from, given))
+}
+
+fn resolve_in(root: Node, within: &[&str], from: &[&str], given: &BTreeMap<String, String>) -> Result<Node> {
     let NodeKind::Map(sections) = &root.kind else { return Ok(root) };
-    if !sections.iter().any(|(key, node)| SECTIONS.contains(&key.name.as_str()) && wants(node)) {
+    if !sections.iter().any(|(key, node)| within.contains(&key.name.as_str()) && wants(node)) {
         return Ok(root);
     }
-    let (template, pseudo) = (known(sections)?, pseudo(given));
+    let (template, pseudo) = (known(sections, from)?, pseudo(given));
     let own = given.iter().filter(|(name, _)| !name.starts_with("AWS::"));
     let own = own.map(|(name, text)| (name.clone(), text.clone())).collect();
     let world = Prefetched::default();
@@ -40,7 +45,7 @@ pub fn resolve(root: Node, given: &BTreeMap<String, String>) -> Result<Node> {
     let at = At::root();
     let resolved = sections.iter().map(|(key, section)| {
         let at = at.key(&key.name, section.mark);
-        let section = match SECTIONS.contains(&key.name.as_str()) {
+        let section = match within.contains(&key.name.as_str()) {
             true => node(section, &at, &evaluator)?,
             false => section.clone(),
         };
@@ -71,7 +76,7 @@ fn inner(entries: &[(Key, Node)]) -> Option<&Node> {
 }
 
 /// What is known before the resources are.
-fn known(sections: &[(Key, Node)]) -> Result<Template> {
+fn known(sections: &[(Key, Node)], from: &[&str]) -> Result<Template> {
     let mark = Mark::default();
     let text = |text: &str| Node { kind: NodeKind::String(text.to_owned()), mark };
     let map = |key: &str, node: Node| {
@@ -79,7 +84,7 @@ fn known(sections: &[(Key, Node)]) -> Result<Template> {
         Node { kind: NodeKind::Map(vec![(key, node)]), mark }
     };
     let mut head: Vec<(Key, Node)> =
-        sections.iter().filter(|(key, _)| KNOWN.contains(&key.name.as_str())).cloned().collect();
+        sections.iter().filter(|(key, _)| from.contains(&key.name.as_str())).cloned().collect();
     // A template has at least one resource.
     let resource = map("Any", map("Type", text("AWS::CloudFormation::WaitConditionHandle")));
     head.push((Key { name: "Resources".to_owned(), mark }, resource));

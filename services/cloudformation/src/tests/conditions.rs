@@ -66,8 +66,8 @@ async fn references_and_policies_by_function() {
     let body = r#"
 Transform: AWS::LanguageExtensions
 Parameters: {Colour: {Type: String, Default: Blue}, Stage: {Type: String, Default: prod}}
-Mappings: {Which: {prod: {Net: Wide}, test: {Net: Narrow}}}
-Conditions: {Keep: !Equals [!Ref Stage, prod]}
+Mappings: {Which: {prod: {Net: Wide, Asks: Stage}, test: {Net: Narrow, Asks: Stage}}}
+Conditions: {Keep: !Equals [{Ref: {"Fn::FindInMap": [Which, !Ref Stage, Asks]}}, prod]}
 Resources:
   Wide: {Type: AWS::EC2::VPC, DeletionPolicy: !If [Keep, Retain, Delete], Properties: {CidrBlock: 10.0.0.0/16}}
   Narrow: {Type: AWS::EC2::VPC, DeletionPolicy: !If [Keep, !Ref AWS::NoValue, Retain], Properties: {CidrBlock: 10.1.0.0/24}}
@@ -113,10 +113,12 @@ Outputs:
     for (attribute, told) in [
         ("DeletionPolicy: !If [C, Retain, Delete]", "Every DeletionPolicy member must be a string."),
         ("Properties: {CidrBlock: {Ref: {Ref: P}}}", "every Ref object must have a single String value."),
+        ("Condition: D", "every Ref object must have a single String value."),
     ] {
         let plain = format!(
-            "Parameters: {{P: {{Type: String, Default: a}}}}\nConditions: {{C: !Equals [a, a]}}\nResources: {{V: {{Type: \
-             AWS::EC2::VPC, {attribute}}}}}"
+            "Parameters: {{P: {{Type: String, Default: a}}}}\nConditions: {{C: !Equals [a, a]{}}}\nResources: {{V: {{Type: \
+             AWS::EC2::VPC, {attribute}}}}}",
+            if attribute == "Condition: D" { ", D: !Equals [{Ref: {Ref: P}}, a]" } else { "" }
         );
         let refused = code(given.create("s", &plain).await).1;
         assert!(refused.starts_with(&format!("Template format error: {told}")), "{refused}");
