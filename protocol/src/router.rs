@@ -250,11 +250,11 @@ impl Node {
             taken.truncate(before);
         }
         let greedy = self.greedy.as_deref()?;
-        // All of it, unless something follows.
+        // What follows it in a route goes before a route that it ends.
         let least = if greedy.is_last() { segments.len() } else { 1 };
-        for count in (least..=segments.len()).rev() {
+        for count in (least..segments.len()).rev().chain([segments.len()]) {
             if count == 1 && first.is_empty() {
-                break;
+                continue;
             }
             // Joined only where the rest fits: a long path is not copied for each try.
             taken.push(String::new());
