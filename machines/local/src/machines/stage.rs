@@ -194,10 +194,10 @@ fn proc_of(pids: &File) -> io::Result<OwnedFd> {
 fn disks() -> io::Result<BTreeSet<PathBuf>> {
     let mut folders = BTreeSet::new();
     for entry in fs::read_dir("/sys/block")? {
-        // A device may go while we look.
-        let Ok(device) = entry?.path().canonicalize() else { continue };
-        let above = device.parent().and_then(|dir| dir.strip_prefix("/").ok());
-        folders.extend(above.filter(|dir| dir.starts_with("sys/devices")).map(Path::to_owned));
+        // `../devices/virtual/block/loop0`. A device may go while we look.
+        let Ok(device) = fs::read_link(entry?.path()) else { continue };
+        let above = device.strip_prefix("..").ok().and_then(Path::parent);
+        folders.extend(above.filter(|dir| dir.starts_with("devices")).map(|dir| Path::new("sys").join(dir)));
     }
     Ok(folders)
 }
