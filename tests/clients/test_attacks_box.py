@@ -350,7 +350,8 @@ class Box(unittest.TestCase):
         self.assertNotIn("unreachable", open_files)
 
     def test_a_terminal_works_as_one(self):
-        first = b"stty size; tty; echo cat-$((40 + 2)); sleep 100\n"
+        # Whoever says cat-42 is the one in the foreground: what is typed then is for it.
+        first = b"stty size; tty; sh -c 'echo cat-$((40 + 2)); exec sleep 100'\n"
         shown, code = self.on_terminal(self.shell(), (b"#", first), (b"cat-42", b"\x03"), (b"^C", b"echo woken-$((1 + 1)); exit 7\n"))
         self.assertEqual(code, 7, shown)
         self.assertIn("33 77", shown)
