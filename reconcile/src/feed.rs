@@ -107,24 +107,14 @@ fn judge(shared: &Arc<Shared>, index: usize, change: &Change) {
             shared.figures.of(index).unjudged();
             tracing::error!(controller = controller.name(), kind = %change.kind, id = %change.id, %error, "cannot see whom a change concerns; asked again");
             let key = (index, change.kind.clone(), change.scope.clone(), change.id.clone());
-            if keep(shared, &key, change) {
-                tokio::spawn(judge_again(shared.clone(), key));
+            match shared.unjudged.lock().entry(key.clone()) {
+                Entry::Vacant(place) => {
+                    place.insert(change.clone());
+                    tokio::spawn(judge_again(shared.clone(), key));
+                }
+                // Two changes in one: what was there before either of them is no longer told.
+                Entry::Occupied(mut known) => drop(known.insert(change.without_old())),
             }
-        }
-    }
-}
-
-/// Keeps a change to be judged later; whether it is the first of its record that is kept.
-fn keep(shared: &Shared, key: &Key, change: &Change) -> bool {
-    match shared.unjudged.lock().entry(key.clone()) {
-        Entry::Vacant(place) => {
-            place.insert(change.clone());
-            true
-        }
-        Entry::Occupied(mut known) => {
-            // Two changes in one: what was there before either of them is no longer told.
-            known.insert(change.without_old());
-            false
         }
     }
 }
@@ -145,8 +135,15 @@ async fn judge_again(shared: Arc<Shared>, key: Key) {
             }
             Err(_) => {
                 shared.figures.of(key.0).unjudged();
-                if !keep(&shared, &key, &change) {
-                    return;
+                match shared.unjudged.lock().entry(key.clone()) {
+                    // What was there before may itself be what cannot be read: from now on without.
+                    Entry::Vacant(place) => drop(place.insert(change.without_old())),
+                    // A later change is kept, with somebody who asks again; this one is part of it.
+                    Entry::Occupied(mut later) => {
+                        let both = later.get().without_old();
+                        later.insert(both);
+                        return;
+                    }
                 }
             }
         }

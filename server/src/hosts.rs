@@ -1,7 +1,8 @@
 //! What listens beside the AWS API: load balancers, on the main port by host name.
 //!
 //! `http://NAME.REGION.elb.localhost:PORT/`, or the name that the API gives
-//! (`NAME.REGION.elb.localhost.localdomain`), is answered by the load balancer's listener on port 80, or else by the one on its lowest port: the main port stands for one listener only. Each load
+//! (`NAME.REGION.elb.localhost.localdomain`), is answered by the load balancer's listener on port
+//! 80, or else by the one on its lowest port: the main port stands for one listener only. Each load
 //! balancer also has a loopback address of its own, with every listener at its own port.
 //!
 //! Only at the host's door, where an address is the host's or one from outside: security groups are
