@@ -218,6 +218,20 @@ fn whom_a_change_wakes_is_asked_again_after_an_error() {
 }
 
 #[test]
+fn an_old_record_that_cannot_be_read_keeps_no_change_from_being_seen() {
+    let toy = Toy::new(Manner::CannotReadBefore);
+    simulate(async {
+        let kit = toy.platform().start().await;
+        // Nothing to do yet, so that the next change is the only one that is not judged.
+        put(&kit, "tea", 0).await;
+        kit.advance(SECOND).await;
+        put(&kit, "tea", 3).await;
+        kit.advance(10 * SECOND).await;
+        assert_eq!(cups(&kit, "tea"), 3);
+    });
+}
+
+#[test]
 fn passes_that_never_end_delay_no_other_controller() {
     let toy = Toy::new(at_once());
     simulate(async {

@@ -24,6 +24,16 @@ impl Record for Pot {
     const KIND: &'static str = "toy/pot";
 }
 
+/// What a pot is taken for that cannot be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Lid {
+    of: String,
+}
+
+impl Record for Lid {
+    const KIND: &'static str = Pot::KIND;
+}
+
 /// How the controller behaves.
 #[derive(Clone)]
 pub enum Manner {
@@ -45,6 +55,8 @@ pub enum Manner {
     KnowsChangesOnly,
     /// Cannot say whom a change wakes, that many times, and lists nothing.
     CannotJudge(Arc<AtomicU32>),
+    /// Cannot read what was there before a change, and lists nothing.
+    CannotReadBefore,
 }
 
 /// What the controller did, for the test to read.
@@ -132,11 +144,14 @@ impl Controller for Toy {
         {
             return Err(Error::internal("the store is away"));
         }
+        if matches!(self.manner, Manner::CannotReadBefore) {
+            change.before::<Lid>()?;
+        }
         Ok(vec![Name::new(&change.scope, change.id.clone())])
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
-        if matches!(self.manner, Manner::KnowsChangesOnly | Manner::CannotJudge(_)) {
+        if matches!(self.manner, Manner::KnowsChangesOnly | Manner::CannotJudge(_) | Manner::CannotReadBefore) {
             return Ok(vec![]);
         }
         let pots = store.list_everywhere::<Pot>()?;
