@@ -8,7 +8,7 @@
 
 use crate::records::{NetworkInterface, Vpc, private_domain};
 use kiln_doors::{DNS, Door};
-use kiln_elbv2_shapes::DescribeLoadBalancersRequest;
+use kiln_elbv2_shapes::{DescribeLoadBalancersRequest, LoadBalancer, names};
 use kiln_machines_spec::{MachineDriver, VpcId};
 use kiln_service_kit::{Cx, Error, regions};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -237,8 +237,8 @@ async fn own_name(cx: &Cx, vpc: &str, question: &Question) -> Result<Option<Vec<
     if let Some(ip) = public_address(cx.region(), &question.name) {
         return holder(cx, vpc, ip);
     }
-    if let Some(name) = balancer_name(&question.name) {
-        return balancer(cx, name, of_vpc).await.map(Some);
+    if names::is_name(&question.name) {
+        return balancer(cx, &names::at_host(&question.name), of_vpc).await.map(Some);
     }
     Ok(None)
 }
@@ -276,17 +276,11 @@ fn holder(cx: &Cx, vpc: &str, ip: Ipv4Addr) -> Result<Option<Vec<Ipv4Addr>>, Err
     Ok(named.then(|| if *holder.vpc == *vpc { vec![private] } else { vec![] }))
 }
 
-/// What a load balancer's two names have in common: those that end in `.localdomain` ask DNS
-/// everywhere, the others only where a program does not take them for its own machine.
-fn balancer_name(name: &str) -> Option<&str> {
-    name.strip_suffix(".localdomain").unwrap_or(name).strip_suffix(".elb.localhost")
-}
-
-/// The addresses in this VPC of the load balancer with that name, see [`balancer_name`].
+/// The addresses in this VPC of the load balancer with that name, as the host has it ([`names`]).
 async fn balancer(cx: &Cx, name: &str, of_vpc: impl Fn(&NetworkInterface) -> bool) -> Result<Vec<Ipv4Addr>, Error> {
     let request = DescribeLoadBalancersRequest::default();
     let all = cx.as_service("ec2.amazonaws.com").call(request).await?.load_balancers;
-    let named = |lb: &kiln_elbv2_shapes::LoadBalancer| lb.dns_name.as_deref().and_then(balancer_name) == Some(name);
+    let named = |lb: &LoadBalancer| lb.dns_name.as_deref().is_some_and(|its| names::at_host(its) == name);
     let Some(found) = all.into_iter().find(named) else { return Ok(vec![]) };
     let arn = found.load_balancer_arn.unwrap_or_default();
     let Some((_, full_name)) = arn.split_once(":loadbalancer/") else { return Ok(vec![]) };
@@ -417,16 +411,6 @@ mod tests {
         assert_eq!(asked(&w.cx, &home, &private_name).await, (REFUSED, vec![]));
         let shown = w.call(DescribeNetworkInterfacesRequest::default()).await.network_interfaces.remove(0);
         assert_eq!(shown.association.and_then(|a| a.public_dns_name).as_deref(), Some(""));
-    }
-
-    #[test]
-    fn a_load_balancer_is_found_by_both_names() {
-        for name in ["web-1.us-east-1.elb.localhost", "web-1.us-east-1.elb.localhost.localdomain"] {
-            assert_eq!(balancer_name(name), Some("web-1.us-east-1"));
-        }
-        for other in ["localhost", "elb.localhost", "web.localdomain", "web.elb.localhost.test"] {
-            assert_eq!(balancer_name(other), None, "{other}");
-        }
     }
 
     #[test]

@@ -18,7 +18,6 @@ mod controllers;
 mod data_plane;
 mod errors;
 mod health;
-pub mod names;
 mod network;
 mod operations;
 mod places;
@@ -30,6 +29,7 @@ mod targets;
 
 pub use data_plane::{DataPlane, DriverDialer};
 pub use kiln_balancer::{Body, Dialer, HostDialer, Options, Stream};
+pub use kiln_elbv2_shapes::names;
 pub use places::{Place, places};
 
 use kiln_service_kit::Service;

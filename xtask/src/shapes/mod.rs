@@ -22,6 +22,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// What other services must know of one beside its shapes, written by hand beside what is generated: the kinds
+/// of records that they may watch, and forms of names.
+const BY_HAND: [&str; 2] = ["kinds", "names"];
+
 /// Writes, or with `check` compares, the shapes of the services named (all, if none).
 pub fn run(root: &Path, only: &[&str], check: bool) -> Result<()> {
     let own = services::all()?
@@ -51,10 +55,9 @@ pub fn run(root: &Path, only: &[&str], check: bool) -> Result<()> {
         let quirks = Quirks::parse(&read(&dir.join("quirks.json"))?).map_err(in_service)?;
         let generate::Generated { mut files, notes } =
             generate::service(folder, &model, &quirks).map_err(in_service)?;
-        // What others may watch is written by hand, beside what is generated.
-        if dir.join("kinds.rs").exists() {
+        for module in BY_HAND.iter().filter(|module| dir.join(format!("{module}.rs")).exists()) {
             let index = files.get_mut(Path::new("src/lib.rs")).expect("every service has an index");
-            index.push_str("\n#[path = \"../kinds.rs\"]\npub mod kinds;\n");
+            index.push_str(&format!("\n#[path = \"../{module}.rs\"]\npub mod {module};\n"));
         }
         for text in files.values_mut() {
             *text = rustfmt(root, text).map_err(in_service)?;

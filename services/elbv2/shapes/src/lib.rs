@@ -14,3 +14,6 @@ pub use structures::*;
 
 #[path = "../kinds.rs"]
 pub mod kinds;
+
+#[path = "../names.rs"]
+pub mod names;
