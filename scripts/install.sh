@@ -4,6 +4,7 @@
 set -euo pipefail
 binary=${1:?the binary}
 cd "$(dirname "$0")/.."
+[ -x "$binary" ] || { echo "install: there is no $binary. Make it first: make build" >&2; exit 1; }
 binary=$(realpath "$binary")
 prefix=${PREFIX:-/usr/local} root=${DESTDIR:-}
 share=$root$prefix/share

@@ -4,7 +4,9 @@
 # and perf follow the link: beside the binary, in .debug/, in /usr/lib/debug). Does nothing if it is done.
 set -euo pipefail
 file=$1
-! readelf --section-headers --wide "$file" | grep -qw '\.gnu_debuglink' || exit 0
+# Read whole before it is searched: a pipe that is closed early would count as "not done".
+sections=$(readelf --section-headers --wide "$file")
+[[ $sections != *.gnu_debuglink* ]] || exit 0
 objcopy --only-keep-debug "$file" "$file.debug.part"
 chmod 644 "$file.debug.part"
 mv "$file.debug.part" "$file.debug"
