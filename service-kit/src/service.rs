@@ -11,7 +11,7 @@ pub type Start = fn(Arc<Platform>) -> BoxFuture<'static, Result<(), Error>>;
 /// What `pub fn service()` of each service folder returns.
 pub struct Service {
     pub model: &'static ServiceModel,
-    pub operations: &'static [&'static [Operation]],
+    pub operations: Vec<&'static [Operation]>,
     pub controllers: Vec<Arc<dyn AnyController>>,
     pub resources: Vec<Arc<dyn ResourceType>>,
     pub start: Vec<Start>,
@@ -25,10 +25,10 @@ pub struct Service {
 
 impl Service {
     /// A service with operations only; push the rest.
-    pub fn new(model: &'static ServiceModel, operations: &'static [&'static [Operation]]) -> Self {
+    pub fn new(model: &'static ServiceModel, operations: &[&'static [Operation]]) -> Self {
         Self {
             model,
-            operations,
+            operations: operations.to_vec(),
             controllers: vec![],
             resources: vec![],
             start: vec![],

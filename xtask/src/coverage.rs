@@ -2,7 +2,7 @@
 //! serves of all that AWS has.
 //!
 //! Served means that a row `operation!(Name: …)` stands in the service's `src/operations/`, and a
-//! type's name in its `src/resources/`. Read from the source, so nobody has to remember to tick a box;
+//! type's name in its `src/resources/` (where a service has rooms, in theirs). Read from the source, so nobody has to remember to tick a box;
 //! a test of the simulation, which holds all services, compares the types with what is registered.
 
 use crate::{Result, services};
@@ -39,7 +39,7 @@ fn page(root: &Path) -> Result<String> {
         let facts: Facts =
             serde_json::from_str(&read(&model)?).map_err(|e| format!("failed to parse {}: {e}", model.display()))?;
         let served = served(&service.join("src"))?;
-        let resources = sources(vec![service.join("src/resources")])?;
+        let resources = sources(&service.join("src"), "resources")?;
         let resources: BTreeSet<String> = resources.iter().flat_map(|source| type_names(source)).collect();
         without_facts(folder, types, &resources)?;
         types_served += resources.len();
@@ -95,23 +95,26 @@ fn list(names: &[&String]) -> String {
     names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(" ")
 }
 
-/// Names in the rows of `src/operations/` (a folder, or one file `operations.rs`).
+/// Names in the rows of `src/operations/`.
 fn served(src: &Path) -> Result<BTreeSet<String>> {
-    let sources = sources(vec![src.join("operations"), src.join("operations.rs")])?;
+    let sources = sources(src, "operations")?;
     Ok(sources.iter().flat_map(|source| rows(source)).collect())
 }
 
-/// The texts of these files, and of all Rust files in these folders, as far as they are there.
-fn sources(mut open: Vec<PathBuf>) -> Result<Vec<String>> {
+/// The texts of all Rust files that are named `part` (`part.rs`) or lie in a folder of that name, in
+/// `src` and in its rooms.
+fn sources(src: &Path, part: &str) -> Result<Vec<String>> {
     let mut texts = vec![];
-    open.retain(|path| path.exists());
-    while let Some(path) = open.pop() {
+    let mut open: Vec<(PathBuf, bool)> = vec![(src.to_owned(), false)];
+    while let Some((path, within)) = open.pop() {
+        let within = within || path.file_stem().is_some_and(|stem| stem == part);
         if path.is_dir() {
             let entries = std::fs::read_dir(&path).map_err(|e| format!("failed to list {}: {e}", path.display()))?;
             for entry in entries {
-                open.push(entry.map_err(|e| format!("failed to list {}: {e}", path.display()))?.path());
+                let entry = entry.map_err(|e| format!("failed to list {}: {e}", path.display()))?;
+                open.push((entry.path(), within));
             }
-        } else if path.extension().is_some_and(|e| e == "rs") {
+        } else if within && path.extension().is_some_and(|e| e == "rs") {
             texts.push(read(&path)?);
         }
     }

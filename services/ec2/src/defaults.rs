@@ -4,7 +4,12 @@
 //! [`new_vpc`] is also what CreateVpc does: no VPC is without a main route table, a default
 //! security group and a default network ACL.
 
-use crate::records::*;
+use crate::firewall::records::{GroupRule, NetworkAcl, RulePeer, SecurityGroup, Traffic, open_entries};
+use crate::instances::records::private_domain;
+use crate::networks::records::{
+    Destination, DhcpOptions, InternetGateway, Route, RouteAssociation, RouteTable, RouteTarget, RouteUser, Subnet,
+    Vpc, VpcCidr,
+};
 use crate::tags::Tags;
 use crate::zones;
 use kiln_ids::*;

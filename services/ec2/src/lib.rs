@@ -6,50 +6,63 @@
 //! machine driver: `ec2/network` (one per VPC) and the instance controller, which waits for the
 //! network of its machine.
 
-mod controllers;
 mod defaults;
-mod disk_size;
-mod dns;
 mod errors;
 mod filters;
-mod image_lookup;
-mod instance_filters;
-mod instance_shown;
+mod firewall;
+mod images;
 mod instance_types;
-#[cfg(test)]
-mod interface_stories;
+mod instances;
 mod interfaces;
+mod keys;
 mod kinds;
-mod launch;
 mod lookup;
-#[cfg(test)]
-mod machine_stories;
 mod metadata;
-mod network_spec;
-mod operations;
+mod modelled;
+mod networks;
 mod prefix_lists;
-mod provided;
-mod public_keys;
-mod records;
-mod resources;
-mod rules;
-pub mod stand_ins;
+mod properties;
+mod tagging;
 mod tags;
 mod targets;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod zones;
 
-use kiln_service_kit::Service;
-pub use provided::{register_base, register_import};
+pub use images::provided::{register_base, register_import};
+pub use images::stand_ins;
+use kiln_service_kit::{Operation, Service};
+
+/// The rows of every room.
+fn rows() -> Vec<&'static [Operation]> {
+    [
+        firewall::operations::ROWS,
+        images::operations::ROWS,
+        instances::operations::ROWS,
+        interfaces::operations::ROWS,
+        &[keys::operations::OPERATIONS],
+        networks::operations::ROWS,
+        &[tagging::operations::OPERATIONS],
+        templates::operations::ROWS,
+    ]
+    .concat()
+}
 
 /// The service on one screen.
 pub fn service() -> Service {
-    let mut service = Service::new(&kiln_ec2_shapes::SERVICE, operations::ROWS);
-    service.controllers = controllers::all();
-    service.resources = resources::all();
+    let mut service = Service::new(&kiln_ec2_shapes::SERVICE, &rows());
+    service.controllers.extend(networks::controllers::all());
+    service.controllers.extend(instances::controllers::all());
+    service.controllers.extend(images::controllers::all());
+    service.resources.extend(firewall::resources::all());
+    service.resources.extend(instances::resources::all());
+    service.resources.extend(interfaces::resources::all());
+    service.resources.extend(keys::resources::all());
+    service.resources.extend(networks::resources::all());
+    service.resources.extend(templates::resources::all());
     service.targets = Some(targets::of);
-    service.start.push(controllers::forward_machine_events);
+    service.start.push(instances::controllers::forward_machine_events);
     service.start.push(metadata::start);
     service
 }

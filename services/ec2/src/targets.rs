@@ -4,12 +4,17 @@
 //!
 //! Calls that list things have no resource there and are not in the table.
 
-use crate::image_lookup;
+use crate::firewall::records::{NetworkAcl, SecurityGroup};
+use crate::images::image_lookup;
+use crate::images::records::Snapshot;
+use crate::instances::launch;
+use crate::instances::records::{Instance, Volume};
+use crate::interfaces::records::{Address, NetworkInterface};
+use crate::keys::records::KeyPair;
 use crate::kinds::{self, Kind};
-use crate::launch;
-use crate::operations::launch_templates;
-use crate::records::*;
+use crate::networks::records::{DhcpOptions, InternetGateway, NatGateway, RouteTable, Subnet, Vpc};
 use crate::tags::{Tagged, Tags, is_reserved};
+use crate::templates::operations::launch_templates;
 use kiln_ec2_shapes::RunInstancesRequest;
 use kiln_iam_shapes::GetInstanceProfileRequest;
 use kiln_protocol::stored;
@@ -394,7 +399,7 @@ mod tests {
         let elsewhere = ["CreateDefaultSubnet", "CreateDefaultVpc", "CreateTags", "DeleteTags", "RunInstances"];
         let rows: BTreeSet<&str> = ROWS.iter().map(|row| row.operation).collect();
         assert_eq!(rows.len(), ROWS.len(), "an operation has two rows");
-        for operation in crate::operations::ROWS.iter().flat_map(|rows| rows.iter()) {
+        for operation in crate::rows().into_iter().flatten() {
             let is_listing = operation.name.starts_with("Describe");
             let known = rows.contains(operation.name) || elsewhere.contains(&operation.name);
             assert!(is_listing || known, "what does {} touch?", operation.name);

@@ -41,7 +41,7 @@ impl Sources {
         let mut file = 0;
         while let Some(path) = open.pop() {
             let name = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
-            if name == "tests" || name.ends_with("_stories") {
+            if name == "tests" {
                 continue;
             }
             let failed = |e: &dyn std::fmt::Display| format!("failed to read {}: {e}", path.display());

@@ -9,7 +9,7 @@ use super::group;
 use super::role::{self, Sessions};
 use super::tokens::{Presented, TOKEN_HEADER, TTL_HEADER, Tokens};
 use super::world::World;
-use crate::records::NetworkStatus;
+use crate::networks::records::NetworkStatus;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, SERVER};

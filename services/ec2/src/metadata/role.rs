@@ -2,7 +2,7 @@
 //! `ec2.amazonaws.com` with the instance's id as session name.
 
 use super::world::World;
-use crate::records::ProfileAssociation;
+use crate::instances::records::ProfileAssociation;
 use kiln_iam_shapes::{GetInstanceProfileRequest, Role};
 use kiln_service_kit::{Cx, Error, Platform, Timestamp};
 use kiln_sts_shapes::{AssumeRoleRequest, Credentials};

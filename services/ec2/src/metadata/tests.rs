@@ -3,7 +3,10 @@
 use super::answer::{Answer, Asked, answer};
 use super::tokens::{Presented, Tokens};
 use super::world::{Interface, World};
-use crate::records::*;
+use crate::instances::records::{
+    Instance, InstanceOptions, InstanceState, MetadataOptions, ProfileAssociation, Wanted,
+};
+use crate::interfaces::records::{Attachment, NetworkInterface, PublicAddress};
 use crate::tags::Tags;
 use kiln_ids::*;
 use kiln_machines_spec::MacAddr;

@@ -71,7 +71,7 @@ pub fn leaves(world: &World) -> Leaves {
         let device = record.attachment.as_ref().map_or(0, |attachment| attachment.device_index);
         of("device-number", device.to_string());
         of("interface-id", record.id.to_string());
-        of("local-hostname", crate::instance_shown::private_name(region, instance, record, record.ip));
+        of("local-hostname", crate::instances::shown::private_name(region, instance, record, record.ip));
         let addresses: Vec<String> = record.addresses().map(|(ip, _)| ip.to_string()).collect();
         of("local-ipv4s", lines(addresses.iter()));
         of("mac", record.mac.to_string());

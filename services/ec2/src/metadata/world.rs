@@ -1,8 +1,11 @@
 //! What an answer looks at: the instance that calls and what stands around it.
 
-use crate::dns::public_dns_name;
-use crate::instance_shown::Around;
-use crate::records::{Instance, NetworkInterface, SecurityGroup, Subnet, Vpc};
+use crate::firewall::records::SecurityGroup;
+use crate::instances::records::Instance;
+use crate::instances::shown::Around;
+use crate::interfaces::records::NetworkInterface;
+use crate::networks::dns::public_dns_name;
+use crate::networks::records::{Subnet, Vpc};
 use kiln_service_kit::{Cx, Error, Platform, Scope};
 use std::net::Ipv4Addr;
 use std::sync::Arc;

@@ -1,0 +1,11 @@
+//! Machines: their launch, life, attributes and root disks.
+
+pub mod controllers;
+pub mod instance_filters;
+pub mod launch;
+pub mod operations;
+pub mod records;
+pub mod resources;
+pub mod shown;
+#[cfg(test)]
+mod tests;

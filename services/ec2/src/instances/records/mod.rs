@@ -1,0 +1,7 @@
+//! What is kept, one file per kind of thing.
+
+mod instance;
+mod volume;
+
+pub use instance::*;
+pub use volume::*;

@@ -1,0 +1,8 @@
+//! Network interfaces, and the private and public addresses that they hold.
+
+pub mod allocation;
+pub mod operations;
+pub mod records;
+pub mod resources;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,365 @@
+//! Elastic IP addresses. They are names inside Kiln: the address is taken from blocks that never
+//! reach the internet, and no packet is sent to it.
+
+use crate::defaults::ensure_defaults;
+use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
+use crate::filters::{Filters, maybe, one};
+use crate::instances::records::{Instance, InstanceState};
+use crate::interfaces::allocation::{InterfaceAllocator, of_instance, renew_public, several};
+use crate::interfaces::operations::network_interfaces::address;
+use crate::interfaces::records::{Address, NetworkInterface, PublicAddress};
+use crate::kinds;
+use crate::lookup::{need, page};
+use crate::networks::records::{InternetGateway, Vpc};
+use crate::tags;
+use kiln_ec2_shapes as shapes;
+use kiln_ec2_shapes::{
+    AddressAttribute, AllocateAddressRequest, AllocateAddressResponse, AssociateAddressRequest,
+    AssociateAddressResponse, DescribeAddressesAttributeRequest, DescribeAddressesAttributeResponse,
+    DescribeAddressesRequest, DescribeAddressesResponse, DisassociateAddressRequest, DisassociateAddressResponse,
+    ReleaseAddressRequest, ReleaseAddressResponse,
+};
+use kiln_ids::{AllocationId, AssociationId};
+use kiln_service_kit::{Cx, Error, Operation, Scope, Tx, operation};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+pub const OPERATIONS: &[Operation] = &[
+    operation!(AllocateAddress: allocate_address(AllocateAddressRequest)),
+    operation!(AssociateAddress: associate_address(AssociateAddressRequest)),
+    operation!(DescribeAddresses: describe_addresses(DescribeAddressesRequest)),
+    operation!(DescribeAddressesAttribute: describe_addresses_attribute(DescribeAddressesAttributeRequest)),
+    operation!(DisassociateAddress: disassociate_address(DisassociateAddressRequest)),
+    operation!(ReleaseAddress: release_address(ReleaseAddressRequest)),
+];
+
+async fn allocate_address(cx: &Cx, request: AllocateAddressRequest) -> Result<AllocateAddressResponse, Error> {
+    refuse(
+        "AllocateAddress",
+        &[
+            ("Domain standard", request.domain.as_deref() == Some("standard")),
+            ("Address", request.address.is_some()),
+            ("PublicIpv4Pool", request.public_ipv4_pool.as_deref().is_some_and(|pool| pool != "amazon")),
+            ("CustomerOwnedIpv4Pool", request.customer_owned_ipv4_pool.is_some()),
+            ("IpamPoolId", request.ipam_pool_id.is_some()),
+        ],
+    )?;
+    check_border_group(cx, request.network_border_group.as_deref())?;
+    let tags = tags::specified(cx, &request.tag_specifications, &kinds::ADDRESS)?;
+    let made = cx
+        .store()
+        .write(|tx| -> Result<_, Error> {
+            let id = AllocationId::new(cx.ids());
+            let ip = InterfaceAllocator::new(tx, cx.scope())?.public_ip(tx, &id)?;
+            let made = Address { id, ip, association: None, tags };
+            tx.put(cx.scope(), &made.id, made.clone())?;
+            Ok(made)
+        })
+        .await?;
+    Ok(AllocateAddressResponse {
+        allocation_id: Some(made.id.to_string()),
+        public_ipv4_pool: Some("amazon".to_owned()),
+        network_border_group: Some(cx.region().to_owned()),
+        domain: Some("vpc".to_owned()),
+        public_ip: Some(made.ip.to_string()),
+        ..Default::default()
+    })
+}
+
+/// The address that a call names by allocation or by itself.
+fn named(tx: &Tx, cx: &Cx, allocation: Option<&str>, ip: Option<&str>) -> Result<Arc<Address>, Error> {
+    match (allocation, ip) {
+        (Some(_), Some(_)) => {
+            Err(invalid_combination("You may specify public IP or allocation id, but not both in the same call"))
+        }
+        (Some(id), None) => need::<Address>(tx, cx.scope(), id),
+        (None, Some(text)) => {
+            let wanted = address(text)?;
+            let all = tx.list::<Address>(cx.scope())?;
+            all.into_iter().map(|(_, a)| a).find(|a| a.ip == wanted).ok_or_else(|| no_address(text))
+        }
+        (None, None) => Err(missing_parameter("AllocationId")),
+    }
+}
+
+fn no_address(ip: &str) -> Error {
+    Error::sender("InvalidAddress.NotFound", format!("Address '{ip}' not found."))
+}
+
+/// There is one border group: the region.
+fn check_border_group(cx: &Cx, given: Option<&str>) -> Result<(), Error> {
+    match given.filter(|group| *group != cx.region()) {
+        None => Ok(()),
+        Some(group) => Err(invalid_value(format!("Value ({group}) for parameter networkBorderGroup is invalid."))),
+    }
+}
+
+async fn release_address(cx: &Cx, request: ReleaseAddressRequest) -> Result<ReleaseAddressResponse, Error> {
+    check_border_group(cx, request.network_border_group.as_deref())?;
+    cx.store()
+        .write(|tx| {
+            let found = named(tx, cx, request.allocation_id.as_deref(), request.public_ip.as_deref())?;
+            if let Some((_, holder)) = &found.association {
+                let interface = tx.get::<NetworkInterface>(cx.scope(), holder)?;
+                let interface = interface.filter(|interface| interface.interface_type != "nat_gateway");
+                let vpc = match &interface {
+                    Some(interface) => tx.get::<Vpc>(cx.scope(), &interface.vpc)?,
+                    None => None,
+                };
+                // In the default VPC AWS takes the address from its holder by itself.
+                if !vpc.is_some_and(|vpc| vpc.is_default) {
+                    return Err(Error::sender("InvalidIPAddress.InUse", format!("Address {} is in use.", found.ip)));
+                }
+                disassociate(tx, cx.scope(), &found)?;
+            }
+            tx.delete::<Address>(cx.scope(), &found.id);
+            Ok(())
+        })
+        .await?;
+    Ok(ReleaseAddressResponse::default())
+}
+
+async fn associate_address(cx: &Cx, request: AssociateAddressRequest) -> Result<AssociateAddressResponse, Error> {
+    let id = cx
+        .store()
+        .write(|tx| -> Result<_, Error> {
+            let found = named(tx, cx, request.allocation_id.as_deref(), request.public_ip.as_deref())?;
+            let interface = match (&request.network_interface_id, &request.instance_id) {
+                (Some(id), None) => need::<NetworkInterface>(tx, cx.scope(), id)?,
+                (None, Some(id)) => {
+                    let instance = need::<Instance>(tx, cx.scope(), id)?;
+                    let interfaces = of_instance(tx, cx.scope(), &instance)?;
+                    let usable = matches!(
+                        instance.state,
+                        InstanceState::Pending
+                            | InstanceState::Running
+                            | InstanceState::Stopped
+                            | InstanceState::Stopping
+                    );
+                    if interfaces.len() > 1 {
+                        return Err(several(&instance.id));
+                    }
+                    interfaces.into_iter().next().filter(|_| usable).ok_or_else(|| {
+                        Error::sender(
+                            "InvalidInstanceID",
+                            format!("The instance '{id}' is not in a valid state for this operation."),
+                        )
+                    })?
+                }
+                _ => {
+                    return Err(invalid_combination(
+                        "You must specify either an instance ID or a network interface ID, but not both",
+                    ));
+                }
+            };
+            let private = request.private_ip_address.as_deref().map(address).transpose()?.unwrap_or(interface.ip);
+            if !interface.has(private) {
+                return Err(invalid_value(format!(
+                    "The private IP address {private} is not assigned to the network interface '{}'",
+                    interface.id
+                )));
+            }
+            let has_gateway = |(_, gateway): &(_, Arc<InternetGateway>)| gateway.vpc.as_ref() == Some(&interface.vpc);
+            if !tx.list::<InternetGateway>(cx.scope())?.iter().any(has_gateway) {
+                return Err(Error::sender(
+                    "Gateway.NotAttached",
+                    format!("Network {} is not attached to any internet gateway", interface.vpc),
+                ));
+            }
+            associate(tx, cx, &found, &interface, private, request.allow_reassociation != Some(false))
+        })
+        .await?;
+    Ok(AssociateAddressResponse { association_id: Some(id.to_string()) })
+}
+
+/// Gives an address to a private address of an interface. That loses the one it had: an address of
+/// its own goes back to the pool, as AWS does it, an Elastic IP stays allocated.
+pub fn associate(
+    tx: &mut Tx,
+    cx: &Cx,
+    address: &Address,
+    interface: &NetworkInterface,
+    private: Ipv4Addr,
+    may_move: bool,
+) -> Result<AssociationId, Error> {
+    if let Some((association, holder)) = &address.association {
+        if *holder == interface.id && interface.behind(&address.id) == Some(private) {
+            return Ok(association.clone());
+        }
+        if !may_move {
+            return Err(already(&address.id, association));
+        }
+        disassociate(tx, cx.scope(), address)?;
+    }
+    let public = interface.addresses().find(|(ip, _)| *ip == private).and_then(|(_, public)| public);
+    if let Some((other, association)) = public.and_then(|public| public.elastic.clone()) {
+        if !may_move {
+            return Err(already(&interface.id, &association));
+        }
+        let other = need::<Address>(tx, cx.scope(), &other)?;
+        disassociate(tx, cx.scope(), &other)?;
+    }
+    let association = AssociationId::new(cx.ids());
+    let mut interface = NetworkInterface::clone(&*need::<NetworkInterface>(tx, cx.scope(), &interface.id)?);
+    let public = PublicAddress { ip: address.ip, elastic: Some((address.id.clone(), association.clone())) };
+    let Some(place) = interface.public_of(private) else {
+        return Err(Error::internal(format!("{} has no address {private}", interface.id)));
+    };
+    *place = Some(public);
+    let mut address = address.clone();
+    address.association = Some((association.clone(), interface.id.clone()));
+    tx.put(cx.scope(), &interface.id.clone(), interface)?;
+    tx.put(cx.scope(), &address.id.clone(), address)?;
+    Ok(association)
+}
+
+fn already(resource: &str, association: &AssociationId) -> Error {
+    Error::sender(
+        "Resource.AlreadyAssociated",
+        format!("resource {resource} is already associated with associate-id {association}"),
+    )
+}
+
+/// Takes an address from its interface, on both sides. The interface of a live instance that had a
+/// public address of its own gets a new one.
+pub fn disassociate(tx: &mut Tx, scope: &Scope, address: &Address) -> Result<(), Error> {
+    let Some((_, holder)) = &address.association else { return Ok(()) };
+    if let Some(interface) = tx.get::<NetworkInterface>(scope, holder)? {
+        let private = interface.behind(&address.id);
+        let mut interface = NetworkInterface::clone(&interface);
+        if let Some(place) = private.and_then(|ip| interface.public_of(ip)) {
+            *place = None;
+        }
+        tx.put(scope, holder, interface)?;
+    }
+    let mut free = address.clone();
+    free.association = None;
+    tx.put(scope, &address.id, free)?;
+    match tx.get::<NetworkInterface>(scope, holder)? {
+        Some(interface) if is_live(tx, scope, &interface)? => renew_public(tx, scope, holder),
+        _ => Ok(()),
+    }
+}
+
+fn is_live(tx: &Tx, scope: &Scope, interface: &NetworkInterface) -> Result<bool, Error> {
+    let Some(attachment) = &interface.attachment else { return Ok(false) };
+    let instance = tx.get::<Instance>(scope, &attachment.instance)?;
+    Ok(instance.is_some_and(|i| matches!(i.state, InstanceState::Pending | InstanceState::Running)))
+}
+
+async fn disassociate_address(
+    cx: &Cx,
+    request: DisassociateAddressRequest,
+) -> Result<DisassociateAddressResponse, Error> {
+    cx.store()
+        .write(|tx| {
+            let found = match &request.association_id {
+                Some(id) => {
+                    kinds::ADDRESS_ASSOCIATION.check(id)?;
+                    let all = tx.list::<Address>(cx.scope())?;
+                    let has = |a: &Address| a.association.as_ref().is_some_and(|(association, _)| *association == **id);
+                    all.into_iter()
+                        .map(|(_, a)| a)
+                        .find(|a| has(a))
+                        .ok_or_else(|| kinds::ADDRESS_ASSOCIATION.none(id))?
+                }
+                None => named(tx, cx, None, request.public_ip.as_deref())?,
+            };
+            if let Some((_, holder)) = &found.association
+                && let Some(interface) = tx.get::<NetworkInterface>(cx.scope(), holder)?
+                && interface.interface_type == "nat_gateway"
+            {
+                let message = "You do not have permission to access the specified resource.";
+                return Err(Error::sender("AuthFailure", message));
+            }
+            disassociate(tx, cx.scope(), &found)
+        })
+        .await?;
+    Ok(DisassociateAddressResponse::default())
+}
+
+const FILTERS: &[&str] = &[
+    "allocation-id",
+    "association-id",
+    "domain",
+    "instance-id",
+    "network-border-group",
+    "network-interface-id",
+    "network-interface-owner-id",
+    "private-ip-address",
+    "public-ip",
+];
+
+async fn describe_addresses(cx: &Cx, request: DescribeAddressesRequest) -> Result<DescribeAddressesResponse, Error> {
+    ensure_defaults(cx).await?;
+    let filters = Filters::read(&request.filters, FILTERS)?;
+    let mut found = crate::lookup::selected::<Address>(cx, &request.allocation_ids)?;
+    for ip in &request.public_ips {
+        let wanted = address(ip)?;
+        if !found.iter().any(|(_, a)| a.ip == wanted) {
+            return Err(no_address(ip));
+        }
+    }
+    let wanted = |ip: String| request.public_ips.is_empty() || request.public_ips.contains(&ip);
+    found.retain(|(_, a)| wanted(a.ip.to_string()));
+    let mut addresses = vec![];
+    for (_, one_address) in found {
+        let shown = shown(cx, &one_address)?;
+        let passes = filters.accept(&one_address.tags, |name| match name {
+            "allocation-id" => maybe(shown.allocation_id.as_ref()),
+            "association-id" => maybe(shown.association_id.as_ref()),
+            "domain" => one("vpc"),
+            "instance-id" => maybe(shown.instance_id.as_ref()),
+            "network-border-group" => one(cx.region()),
+            "network-interface-id" => maybe(shown.network_interface_id.as_ref()),
+            "network-interface-owner-id" => maybe(shown.network_interface_owner_id.as_ref()),
+            "private-ip-address" => maybe(shown.private_ip_address.as_ref()),
+            "public-ip" => maybe(shown.public_ip.as_ref()),
+            _ => vec![],
+        });
+        if passes {
+            addresses.push(shown);
+        }
+    }
+    Ok(DescribeAddressesResponse { addresses })
+}
+
+fn shown(cx: &Cx, address: &Address) -> Result<shapes::Address, Error> {
+    let interface = match &address.association {
+        Some((_, id)) => cx.store().get::<NetworkInterface>(cx.scope(), id)?,
+        None => None,
+    };
+    Ok(shapes::Address {
+        allocation_id: Some(address.id.to_string()),
+        association_id: address.association.as_ref().map(|(id, _)| id.to_string()),
+        domain: Some("vpc".to_owned()),
+        network_interface_id: interface.as_ref().map(|i| i.id.to_string()),
+        network_interface_owner_id: interface.as_ref().map(|_| cx.account().to_owned()),
+        private_ip_address: interface.as_ref().and_then(|i| i.behind(&address.id)).map(|ip| ip.to_string()),
+        tags: tags::shown(&address.tags),
+        public_ipv4_pool: Some("amazon".to_owned()),
+        network_border_group: Some(cx.region().to_owned()),
+        instance_id: interface.as_ref().and_then(|i| i.attachment.as_ref()).map(|a| a.instance.to_string()),
+        public_ip: Some(address.ip.to_string()),
+        ..Default::default()
+    })
+}
+
+/// Reverse DNS names: none can be set, so none is shown.
+async fn describe_addresses_attribute(
+    cx: &Cx,
+    request: DescribeAddressesAttributeRequest,
+) -> Result<DescribeAddressesAttributeResponse, Error> {
+    let found = crate::lookup::selected::<Address>(cx, &request.allocation_ids)?;
+    let page = page(found, request.next_token.as_deref(), request.max_results)?;
+    let shown = |address: &Arc<Address>| AddressAttribute {
+        public_ip: Some(address.ip.to_string()),
+        allocation_id: Some(address.id.to_string()),
+        ptr_record: None,
+        ptr_record_update: None,
+    };
+    Ok(DescribeAddressesAttributeResponse {
+        addresses: page.items.iter().map(shown).collect(),
+        next_token: page.next_token,
+    })
+}

@@ -1,0 +1,16 @@
+//! Operations, one file per kind of thing, one line per file here.
+
+pub mod addresses;
+pub mod interface_attachments;
+pub mod network_interfaces;
+pub mod private_addresses;
+
+use kiln_service_kit::Operation;
+
+/// The rows of every file.
+pub const ROWS: &[&[Operation]] = &[
+    addresses::OPERATIONS,
+    interface_attachments::OPERATIONS,
+    network_interfaces::OPERATIONS,
+    private_addresses::OPERATIONS,
+];

@@ -1,0 +1,443 @@
+//! Network interfaces. One made by a service (a load balancer's) is that service's own: the host
+//! gives its address to Kiln itself, and nobody else may change or delete it.
+
+use crate::defaults::ensure_defaults;
+use crate::errors::{invalid_value, missing_parameter, refuse};
+use crate::filters::{Filters, flag, maybe, one};
+use crate::firewall::records::SecurityGroup;
+use crate::instances::records::{ip_host, private_domain};
+use crate::interfaces::allocation::{NewInterface, allocate_interface, groups_for, release_interface};
+use crate::interfaces::records::{NetworkInterface, PublicAddress};
+use crate::kinds;
+use crate::lookup::{need, page, selected};
+use crate::networks::dns::public_dns_name;
+use crate::networks::records::{NetworkStatus, Subnet, Vpc};
+use crate::{tags, zones};
+use kiln_ec2_shapes as shapes;
+use kiln_ec2_shapes::{
+    AttributeBooleanValue, AttributeValue, CreateNetworkInterfaceRequest, CreateNetworkInterfaceResponse,
+    DeleteNetworkInterfaceRequest, DeleteNetworkInterfaceResponse, DescribeNetworkInterfaceAttributeRequest,
+    DescribeNetworkInterfaceAttributeResponse, DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResponse,
+    GroupIdentifier, ModifyNetworkInterfaceAttributeRequest, ModifyNetworkInterfaceAttributeResponse,
+    NetworkInterfaceAssociation, NetworkInterfaceAttachment, NetworkInterfacePrivateIpAddress,
+    ResetNetworkInterfaceAttributeRequest, ResetNetworkInterfaceAttributeResponse,
+};
+use kiln_service_kit::{CallerKind, Cx, Error, Operation, Remembered, operation, request_hash};
+use std::net::Ipv4Addr;
+
+pub const OPERATIONS: &[Operation] = &[
+    operation!(CreateNetworkInterface: create_network_interface(CreateNetworkInterfaceRequest)),
+    operation!(DeleteNetworkInterface: delete_network_interface(DeleteNetworkInterfaceRequest)),
+    operation!(DescribeNetworkInterfaceAttribute:
+        describe_network_interface_attribute(DescribeNetworkInterfaceAttributeRequest)),
+    operation!(DescribeNetworkInterfaces: describe_network_interfaces(DescribeNetworkInterfacesRequest)),
+    operation!(ModifyNetworkInterfaceAttribute:
+        modify_network_interface_attribute(ModifyNetworkInterfaceAttributeRequest)),
+    operation!(ResetNetworkInterfaceAttribute:
+        reset_network_interface_attribute(ResetNetworkInterfaceAttributeRequest)),
+];
+
+/// The service that calls, if it is one.
+fn calling_service(cx: &Cx) -> Option<String> {
+    match &cx.caller().kind {
+        CallerKind::Service { name } => Some(name.clone()),
+        _ => None,
+    }
+}
+
+async fn create_network_interface(
+    cx: &Cx,
+    request: CreateNetworkInterfaceRequest,
+) -> Result<CreateNetworkInterfaceResponse, Error> {
+    refuse(
+        "CreateNetworkInterface",
+        &[
+            ("Ipv4Prefixes", !request.ipv4_prefixes.is_empty() || request.ipv4_prefix_count.is_some_and(|n| n > 0)),
+            ("Ipv6Prefixes", !request.ipv6_prefixes.is_empty() || request.ipv6_prefix_count.is_some_and(|n| n > 0)),
+            ("Ipv6Addresses", !request.ipv6_addresses.is_empty() || request.ipv6_address_count.is_some_and(|n| n > 0)),
+            ("EnablePrimaryIpv6", request.enable_primary_ipv6 == Some(true)),
+            ("InterfaceType", request.interface_type.as_deref().is_some_and(|t| t != "interface")),
+            ("ConnectionTrackingSpecification", request.connection_tracking_specification.is_some()),
+            ("Operator", request.operator.is_some()),
+        ],
+    )?;
+    ensure_defaults(cx).await?;
+    let addresses = crate::interfaces::operations::private_addresses::wanted(
+        request.private_ip_address.as_deref(),
+        &request.private_ip_addresses,
+        request.secondary_private_ip_address_count,
+    )?;
+    let tags = tags::specified(cx, &request.tag_specifications, &kinds::NETWORK_INTERFACE)?;
+    let token = request.client_token.clone();
+    let hash = request_hash(&CreateNetworkInterfaceRequest { client_token: None, ..request.clone() });
+    let interface = cx
+        .store()
+        .write(|tx| -> Result<_, Error> {
+            if let Some(token) = &token
+                && let Some(id) = Remembered::find(tx, cx, "CreateNetworkInterface", token, &hash)?
+                && let Some(made) = tx.get::<NetworkInterface>(cx.scope(), &id)?
+            {
+                return Ok(NetworkInterface::clone(&made));
+            }
+            let subnet = need::<Subnet>(tx, cx.scope(), &request.subnet_id)?;
+            let groups = groups_for(tx, cx.scope(), &subnet, &request.groups)?;
+            let new = NewInterface {
+                addresses: addresses.clone(),
+                description: request.description.clone().unwrap_or_default(),
+                managed_by: calling_service(cx),
+                tags,
+                ..NewInterface::of(&subnet, groups)
+            };
+            let made = allocate_interface(tx, cx, new)?;
+            if let Some(token) = &token {
+                Remembered::keep(tx, cx, "CreateNetworkInterface", token, &hash, &made.id)?;
+            }
+            Ok(made)
+        })
+        .await?;
+    let around = around(cx, &interface)?;
+    let names = group_names(cx)?;
+    Ok(CreateNetworkInterfaceResponse {
+        network_interface: Some(shown(cx, &interface, &names, &around)),
+        client_token: token,
+    })
+}
+
+/// Reads an IPv4 address of a request.
+pub fn address(text: &str) -> Result<Ipv4Addr, Error> {
+    text.parse().map_err(|_| invalid_value(format!("invalid value for parameter address: {text}")))
+}
+
+/// A service's interface belongs to that service.
+pub fn check_owner(cx: &Cx, interface: &NetworkInterface) -> Result<(), Error> {
+    if interface.managed_by.is_some() && interface.managed_by != calling_service(cx) {
+        return Err(Error::sender(
+            "OperationNotPermitted",
+            format!("You are not allowed to manage the network interface {}: it belongs to a service.", interface.id),
+        ));
+    }
+    Ok(())
+}
+
+async fn delete_network_interface(
+    cx: &Cx,
+    request: DeleteNetworkInterfaceRequest,
+) -> Result<DeleteNetworkInterfaceResponse, Error> {
+    cx.store()
+        .write(|tx| {
+            let interface = need::<NetworkInterface>(tx, cx.scope(), &request.network_interface_id)?;
+            let others = interface.managed_by.is_some() && interface.managed_by != calling_service(cx);
+            if interface.attachment.is_some() || others {
+                return Err(invalid_value(format!("Network interface '{}' is currently in use.", interface.id)));
+            }
+            release_interface(tx, cx.scope(), &interface.id)
+        })
+        .await?;
+    Ok(DeleteNetworkInterfaceResponse::default())
+}
+
+async fn modify_network_interface_attribute(
+    cx: &Cx,
+    request: ModifyNetworkInterfaceAttributeRequest,
+) -> Result<ModifyNetworkInterfaceAttributeResponse, Error> {
+    refuse(
+        "ModifyNetworkInterfaceAttribute",
+        &[
+            ("EnaSrdSpecification", request.ena_srd_specification.is_some()),
+            ("EnablePrimaryIpv6", request.enable_primary_ipv6 == Some(true)),
+            ("ConnectionTrackingSpecification", request.connection_tracking_specification.is_some()),
+            ("AssociatePublicIpAddress", request.associate_public_ip_address.is_some()),
+            ("AssociatedSubnetIds", !request.associated_subnet_ids.is_empty()),
+            (
+                "Attachment.DefaultEnaQueueCount",
+                request.attachment.as_ref().is_some_and(|attachment| attachment.default_ena_queue_count.is_some()),
+            ),
+        ],
+    )?;
+    cx.store()
+        .write(|tx| -> Result<_, Error> {
+            let found = need::<NetworkInterface>(tx, cx.scope(), &request.network_interface_id)?;
+            check_owner(cx, &found)?;
+            let mut interface = NetworkInterface::clone(&found);
+            if let Some(text) = request.description.as_ref().and_then(|d| d.value.clone()) {
+                interface.description = text;
+            }
+            if let Some(check) = request.source_dest_check.as_ref().and_then(|c| c.value) {
+                interface.source_dest_check = check;
+            }
+            if !request.groups.is_empty() {
+                let subnet = need::<Subnet>(tx, cx.scope(), &interface.subnet)?;
+                interface.groups = groups_for(tx, cx.scope(), &subnet, &request.groups)?;
+            }
+            if let Some(changes) = &request.attachment {
+                let id = changes.attachment_id.as_deref().ok_or_else(|| missing_parameter("attachmentId"))?;
+                match interface.attachment.as_mut().filter(|attachment| attachment.id == *id) {
+                    Some(attachment) => {
+                        if let Some(delete) = changes.delete_on_termination {
+                            attachment.delete_on_termination = delete;
+                        }
+                    }
+                    None => return Err(crate::interfaces::operations::interface_attachments::no_attachment(id)),
+                }
+            }
+            Ok(tx.put_if_changed(cx.scope(), &request.network_interface_id, interface)?)
+        })
+        .await?;
+    Ok(ModifyNetworkInterfaceAttributeResponse::default())
+}
+
+/// The one attribute that has a default to go back to.
+async fn reset_network_interface_attribute(
+    cx: &Cx,
+    request: ResetNetworkInterfaceAttributeRequest,
+) -> Result<ResetNetworkInterfaceAttributeResponse, Error> {
+    // The only attribute there is, by its name, or by the value it gets.
+    let known = ["sourceDestCheck", "true"];
+    if let Some(other) = request.source_dest_check.as_deref().filter(|text| !known.contains(text)) {
+        return Err(invalid_value(format!("Value ({other}) for parameter sourceDestCheck is invalid.")));
+    }
+    cx.store()
+        .write(|tx| -> Result<_, Error> {
+            let found = need::<NetworkInterface>(tx, cx.scope(), &request.network_interface_id)?;
+            check_owner(cx, &found)?;
+            let reset = NetworkInterface { source_dest_check: true, ..NetworkInterface::clone(&found) };
+            Ok(tx.put_if_changed(cx.scope(), &found.id, reset)?)
+        })
+        .await?;
+    Ok(ResetNetworkInterfaceAttributeResponse::default())
+}
+
+async fn describe_network_interface_attribute(
+    cx: &Cx,
+    request: DescribeNetworkInterfaceAttributeRequest,
+) -> Result<DescribeNetworkInterfaceAttributeResponse, Error> {
+    let found = selected::<NetworkInterface>(cx, std::slice::from_ref(&request.network_interface_id))?.remove(0).1;
+    let shown = shown(cx, &found, &group_names(cx)?, &around(cx, &found)?);
+    let mut answer = DescribeNetworkInterfaceAttributeResponse {
+        network_interface_id: shown.network_interface_id,
+        ..Default::default()
+    };
+    match request.attribute.as_deref() {
+        Some("description") => answer.description = Some(AttributeValue { value: shown.description }),
+        Some("groupSet") => answer.groups = shown.groups,
+        Some("sourceDestCheck") => {
+            answer.source_dest_check = Some(AttributeBooleanValue { value: shown.source_dest_check })
+        }
+        Some("attachment") => answer.attachment = shown.attachment,
+        Some("associatePublicIpAddress") => {
+            answer.associate_public_ip_address = Some(found.public.as_ref().is_some_and(|p| p.elastic.is_none()))
+        }
+        Some(other) => return Err(invalid_value(format!("Value ({other}) for parameter attribute is invalid."))),
+        None => return Err(missing_parameter("attribute")),
+    }
+    Ok(answer)
+}
+
+const FILTERS: &[&str] = &[
+    "addresses.association.owner-id",
+    "addresses.association.public-ip",
+    "addresses.primary",
+    "addresses.private-ip-address",
+    "association.allocation-id",
+    "association.association-id",
+    "association.ip-owner-id",
+    "association.public-dns-name",
+    "association.public-ip",
+    "attachment.attach-time",
+    "attachment.attachment-id",
+    "attachment.delete-on-termination",
+    "attachment.device-index",
+    "attachment.instance-id",
+    "attachment.instance-owner-id",
+    "attachment.status",
+    "availability-zone",
+    "availability-zone-id",
+    "description",
+    "group-id",
+    "group-name",
+    "interface-type",
+    "ipv6-addresses.ipv6-address",
+    "mac-address",
+    "network-interface-id",
+    "operator.managed",
+    "operator.principal",
+    "owner-id",
+    "private-dns-name",
+    "private-ip-address",
+    "requester-id",
+    "requester-managed",
+    "source-dest-check",
+    "status",
+    "subnet-id",
+    "vpc-id",
+];
+
+async fn describe_network_interfaces(
+    cx: &Cx,
+    request: DescribeNetworkInterfacesRequest,
+) -> Result<DescribeNetworkInterfacesResponse, Error> {
+    ensure_defaults(cx).await?;
+    let filters = Filters::read(&request.filters, FILTERS)?;
+    let names = group_names(cx)?;
+    let mut shown_all = vec![];
+    for (id, interface) in selected::<NetworkInterface>(cx, &request.network_interface_ids)? {
+        let shown = shown(cx, &interface, &names, &around(cx, &interface)?);
+        if filters.accept(&interface.tags, |name| filter_value(&shown, name)) {
+            shown_all.push((id, shown));
+        }
+    }
+    let page = page(shown_all, request.next_token.as_deref(), request.max_results)?;
+    Ok(DescribeNetworkInterfacesResponse { next_token: page.next_token, network_interfaces: page.items })
+}
+
+fn filter_value(i: &shapes::NetworkInterface, name: &str) -> Vec<String> {
+    let association = i.association.as_ref();
+    let attachment = i.attachment.as_ref();
+    let addresses = &i.private_ip_addresses;
+    let associations = || addresses.iter().filter_map(|a| a.association.as_ref());
+    match name {
+        "addresses.association.owner-id" => associations().filter_map(|a| a.ip_owner_id.clone()).collect(),
+        "addresses.association.public-ip" => associations().filter_map(|a| a.public_ip.clone()).collect(),
+        "addresses.primary" => addresses.iter().flat_map(|a| flag(a.primary == Some(true))).collect(),
+        "addresses.private-ip-address" => addresses.iter().filter_map(|a| a.private_ip_address.clone()).collect(),
+        "association.ip-owner-id" => maybe(association.and_then(|a| a.ip_owner_id.as_ref())),
+        "association.public-ip" => maybe(association.and_then(|a| a.public_ip.as_ref())),
+        "private-ip-address" => maybe(i.private_ip_address.as_ref()),
+        "association.allocation-id" => maybe(association.and_then(|a| a.allocation_id.as_ref())),
+        "association.association-id" => maybe(association.and_then(|a| a.association_id.as_ref())),
+        "attachment.attach-time" => maybe(attachment.and_then(|a| a.attach_time).map(|t| t.iso8601_millis())),
+        "attachment.attachment-id" => maybe(attachment.and_then(|a| a.attachment_id.as_ref())),
+        "attachment.delete-on-termination" => maybe(attachment.and_then(|a| a.delete_on_termination)),
+        "attachment.device-index" => maybe(attachment.and_then(|a| a.device_index)),
+        "attachment.instance-id" => maybe(attachment.and_then(|a| a.instance_id.as_ref())),
+        "attachment.instance-owner-id" => maybe(attachment.and_then(|a| a.instance_owner_id.as_ref())),
+        "attachment.status" => maybe(attachment.and_then(|a| a.status.as_ref())),
+        "association.public-dns-name" => maybe(i.association.as_ref().and_then(|a| a.public_dns_name.as_ref())),
+        "availability-zone" => maybe(i.availability_zone.as_ref()),
+        "availability-zone-id" => maybe(i.availability_zone_id.as_ref()),
+        "description" => maybe(i.description.as_ref()),
+        "group-id" => i.groups.iter().filter_map(|g| g.group_id.clone()).collect(),
+        "group-name" => i.groups.iter().filter_map(|g| g.group_name.clone()).collect(),
+        "interface-type" => maybe(i.interface_type.as_ref()),
+        "mac-address" => maybe(i.mac_address.as_ref()),
+        "network-interface-id" => maybe(i.network_interface_id.as_ref()),
+        "owner-id" => maybe(i.owner_id.as_ref()),
+        "private-dns-name" => maybe(i.private_dns_name.as_ref()),
+        "requester-id" => maybe(i.requester_id.as_ref()),
+        "requester-managed" => maybe(i.requester_managed),
+        "source-dest-check" => maybe(i.source_dest_check),
+        "status" => maybe(i.status.as_ref()),
+        "subnet-id" => maybe(i.subnet_id.as_ref()),
+        "vpc-id" => one(i.vpc_id.as_deref().unwrap_or("")),
+        _ => vec![],
+    }
+}
+
+/// Ids and names of the scope's groups.
+pub fn group_names(cx: &Cx) -> Result<Vec<(String, String)>, Error> {
+    let groups = cx.store().list::<SecurityGroup>(cx.scope())?;
+    Ok(groups.into_iter().map(|(id, group)| (id.to_string(), group.name.clone())).collect())
+}
+
+/// Groups as interfaces and instances show them.
+pub fn shown_groups(ids: &[kiln_ids::SecurityGroupId], names: &[(String, String)]) -> Vec<GroupIdentifier> {
+    let name = |id: &str| names.iter().find(|(known, _)| known == id).map(|(_, name)| name.clone());
+    ids.iter().map(|id| GroupIdentifier { group_id: Some(id.to_string()), group_name: name(id) }).collect()
+}
+
+/// What of its VPC an interface shows.
+struct Around {
+    /// Whether packets reach it: the network controller has seen it on the host.
+    applied: bool,
+    /// Whether its public address has a name.
+    named: bool,
+}
+
+fn around(cx: &Cx, interface: &NetworkInterface) -> Result<Around, Error> {
+    let status = cx.store().get::<NetworkStatus>(cx.scope(), &interface.vpc)?;
+    let vpc = cx.store().get::<Vpc>(cx.scope(), &interface.vpc)?;
+    Ok(Around {
+        applied: status.is_some_and(|status| status.interfaces.contains(interface.id.as_str())),
+        named: vpc.is_some_and(|vpc| vpc.gives_public_names()),
+    })
+}
+
+/// The public address of an interface as answers show it.
+fn shown_association(cx: &Cx, public: &PublicAddress, named: bool) -> NetworkInterfaceAssociation {
+    NetworkInterfaceAssociation {
+        allocation_id: public.elastic.as_ref().map(|(allocation, _)| allocation.to_string()),
+        association_id: public.elastic.as_ref().map(|(_, association)| association.to_string()),
+        ip_owner_id: Some(match public.elastic {
+            Some(_) => cx.account().to_owned(),
+            None => "amazon".to_owned(),
+        }),
+        public_dns_name: Some(if named { public_dns_name(cx.region(), public.ip) } else { String::new() }),
+        public_ip: Some(public.ip.to_string()),
+        ..Default::default()
+    }
+}
+
+fn shown(cx: &Cx, i: &NetworkInterface, names: &[(String, String)], around: &Around) -> shapes::NetworkInterface {
+    let (plugged, detaching) = i.attachment.as_ref().map_or((true, false), |a| (a.plugged, a.detaching));
+    let status = match (detaching, plugged && around.applied) {
+        (true, _) => "detaching",
+        (false, true) => "attached",
+        (false, false) => "attaching",
+    };
+    let status = Some(status.to_owned());
+    let attachment = match (&i.attachment, &i.managed_by) {
+        (Some(attachment), _) => Some(NetworkInterfaceAttachment {
+            attach_time: Some(attachment.at),
+            attachment_id: Some(attachment.id.to_string()),
+            delete_on_termination: Some(attachment.delete_on_termination),
+            device_index: Some(attachment.device_index),
+            network_card_index: Some(0),
+            instance_id: Some(attachment.instance.to_string()),
+            instance_owner_id: Some(cx.account().to_owned()),
+            status,
+            ..Default::default()
+        }),
+        (None, Some(service)) => Some(NetworkInterfaceAttachment {
+            attach_time: Some(i.created),
+            delete_on_termination: Some(false),
+            device_index: Some(1),
+            instance_owner_id: Some(service.clone()),
+            status,
+            ..Default::default()
+        }),
+        (None, None) => None,
+    };
+    let dns = |ip| format!("{}.{}", ip_host(ip), private_domain(cx.region()));
+    let association = |public: &PublicAddress| shown_association(cx, public, around.named);
+    shapes::NetworkInterface {
+        association: i.public.as_ref().map(association),
+        attachment,
+        availability_zone: Some(i.zone.clone()),
+        availability_zone_id: zones::zone_id(cx.region(), &i.zone),
+        description: Some(i.description.clone()),
+        groups: shown_groups(&i.groups, names),
+        interface_type: Some(i.interface_type.clone()),
+        mac_address: Some(i.mac.to_string()),
+        network_interface_id: Some(i.id.to_string()),
+        owner_id: Some(cx.account().to_owned()),
+        private_dns_name: Some(dns(i.ip)),
+        private_ip_address: Some(i.ip.to_string()),
+        private_ip_addresses: i
+            .addresses()
+            .map(|(ip, public)| NetworkInterfacePrivateIpAddress {
+                association: public.map(association),
+                primary: Some(ip == i.ip),
+                private_dns_name: Some(dns(ip)),
+                private_ip_address: Some(ip.to_string()),
+            })
+            .collect(),
+        requester_id: i.managed_by.clone(),
+        requester_managed: Some(i.managed_by.is_some()),
+        source_dest_check: Some(i.source_dest_check),
+        status: Some(if i.in_use() { "in-use" } else { "available" }.to_owned()),
+        subnet_id: Some(i.subnet.to_string()),
+        tag_set: tags::shown(&i.tags),
+        vpc_id: Some(i.vpc.to_string()),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,6 @@
+//! Key pairs.
+
+pub mod operations;
+pub mod public_keys;
+pub mod records;
+pub mod resources;

@@ -1,0 +1,105 @@
+//! `AWS::EC2::VPC`. Ref: its id.
+
+use crate::kinds;
+use crate::properties::*;
+use kiln_ec2_shapes::*;
+use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+pub struct VpcType;
+
+const NAME: &str = "AWS::EC2::VPC";
+const SERVED: &[&str] = &["CidrBlock", "EnableDnsHostnames", "EnableDnsSupport", "InstanceTenancy", "Tags"];
+
+async fn set_attributes(cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+    let value = |value| Some(AttributeBooleanValue { value: Some(value) });
+    let vpc_id = || id.to_owned();
+    // AWS's defaults of a VPC that is not the default one, for a property that was taken away.
+    let support = request.boolean("EnableDnsSupport").unwrap_or(true);
+    cx.call(ModifyVpcAttributeRequest { vpc_id: vpc_id(), enable_dns_support: value(support), ..Default::default() })
+        .await?;
+    let names = request.boolean("EnableDnsHostnames").unwrap_or(false);
+    cx.call(ModifyVpcAttributeRequest { vpc_id: vpc_id(), enable_dns_hostnames: value(names), ..Default::default() })
+        .await?;
+    Ok(())
+}
+
+async fn dns_attribute(cx: &Cx, id: &str, attribute: &str) -> Result<Option<bool>, Error> {
+    let (vpc_id, attribute) = (id.to_owned(), attribute.to_owned());
+    let found = cx.call(DescribeVpcAttributeRequest { vpc_id, attribute, ..Default::default() }).await?;
+    Ok(found.enable_dns_support.or(found.enable_dns_hostnames).and_then(|flag| flag.value))
+}
+
+#[async_trait]
+impl ResourceType for VpcType {
+    fn type_name(&self) -> &'static str {
+        NAME
+    }
+
+    fn serves(&self, property: &str) -> bool {
+        SERVED.contains(&property)
+    }
+
+    async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
+        only(NAME, request, SERVED)?;
+        let before = cx.call(DescribeVpcsRequest { filters: made_before(request), ..Default::default() }).await?;
+        let vpc = match before.vpcs.into_iter().next() {
+            Some(vpc) => Some(vpc),
+            None => {
+                let new = CreateVpcRequest {
+                    cidr_block: request.text("CidrBlock"),
+                    instance_tenancy: request.text("InstanceTenancy"),
+                    tag_specifications: tagged(request, &kinds::VPC),
+                    ..Default::default()
+                };
+                cx.call(new).await?.vpc
+            }
+        };
+        vpc.and_then(|vpc| vpc.vpc_id).ok_or_else(|| lacks("VpcId"))
+    }
+
+    async fn complete(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+        set_attributes(cx, id, request).await
+    }
+
+    async fn update(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> {
+        if request.changed("InstanceTenancy") && request.text("InstanceTenancy").is_some_and(|t| t != "default") {
+            return Err(Error::not_built("InstanceTenancy other than default of AWS::EC2::VPC"));
+        }
+        set_attributes(cx, id, request).await?;
+        retag(cx, id, request).await
+    }
+
+    async fn delete(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
+        deleted(cx.call(DeleteVpcRequest { vpc_id: id.to_owned(), ..Default::default() }).await)
+    }
+
+    async fn attributes(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
+        let found = cx.call(DescribeVpcsRequest { vpc_ids: vec![id.to_owned()], ..Default::default() }).await?;
+        let vpc = found.vpcs.into_iter().next().ok_or_else(|| lacks("the VPC"))?;
+        let of_vpc = filter("vpc-id", id);
+        let groups = cx
+            .call(DescribeSecurityGroupsRequest {
+                filters: [of_vpc.clone(), filter("group-name", "default")].concat(),
+                ..Default::default()
+            })
+            .await?;
+        let acls = cx.call(DescribeNetworkAclsRequest { filters: of_vpc, ..Default::default() }).await?;
+        let blocks: Vec<_> = vpc.cidr_block_association_set.iter().filter_map(|a| a.association_id.clone()).collect();
+        Ok(BTreeMap::from([
+            ("VpcId".to_owned(), json!(id)),
+            ("CidrBlock".to_owned(), json!(vpc.cidr_block)),
+            ("CidrBlockAssociations".to_owned(), json!(blocks)),
+            ("EnableDnsHostnames".to_owned(), json!(dns_attribute(cx, id, "enableDnsHostnames").await?)),
+            ("EnableDnsSupport".to_owned(), json!(dns_attribute(cx, id, "enableDnsSupport").await?)),
+            ("InstanceTenancy".to_owned(), json!(vpc.instance_tenancy)),
+            ("Ipv6CidrBlocks".to_owned(), json!([])),
+            ("DefaultSecurityGroup".to_owned(), json!(groups.security_groups.first().and_then(|g| g.group_id.clone()))),
+            (
+                "DefaultNetworkAcl".to_owned(),
+                json!(acls.network_acls.first().and_then(|acl| acl.network_acl_id.clone())),
+            ),
+        ]))
+    }
+}

@@ -1,0 +1,4 @@
+//! Stories of networks, told through public operations.
+
+mod network;
+mod resources;

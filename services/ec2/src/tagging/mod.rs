@@ -1,0 +1,3 @@
+//! Tags of anything, by calls of their own. How a record keeps its tags stands in [`crate::tags`].
+
+pub mod operations;

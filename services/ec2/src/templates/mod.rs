@@ -1,0 +1,5 @@
+//! Launch templates and their versions.
+
+pub mod operations;
+pub mod records;
+pub mod resources;

@@ -1,0 +1,8 @@
+//! Operations, one file per kind of thing, one line per file here.
+
+pub mod launch_templates;
+
+use kiln_service_kit::Operation;
+
+/// The rows of every file.
+pub const ROWS: &[&[Operation]] = &[launch_templates::OPERATIONS];
