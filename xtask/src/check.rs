@@ -1,6 +1,6 @@
 //! `cargo xtask check`: everything that must hold before a change lands, cheapest first.
 
-use crate::{Result, coverage, layers, members, promises, services, shapes};
+use crate::{Result, coverage, kinds, layers, members, promises, services, shapes};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
@@ -9,6 +9,7 @@ use std::process::Command;
 pub fn run(root: &Path) -> Result<()> {
     step("services", || services::run(root, true))?;
     step("layers", || layers::run(root))?;
+    step("kinds", || kinds::run(root))?;
     step("promises", || promises::run(root))?;
     step("format", || cargo(root, &["fmt", "--all", "--check"]))?;
     step("shapes", || shapes::run(root, &[], true))?;

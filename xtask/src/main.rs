@@ -5,6 +5,7 @@
 
 mod check;
 mod coverage;
+mod kinds;
 mod layers;
 mod members;
 mod promises;
@@ -22,9 +23,10 @@ usage: cargo xtask CHORE
   coverage [--check]            write docs/coverage.md: operations served, of all that AWS has
   members                       fail if no code reads a member of a served operation
   promises                      fail if SPECIFICATION.md names a test that is not there
+  kinds                         fail on a published kind that no record has, and on another service's written out
   layers                        print who may depend on whom; fail on a forbidden dependency
   sim [--update] [FILE…]        play scripts with simulated machines; compare their stories
-  check                         services, layers, promises, format, shapes, coverage, members, facts and clippy in one
+  check                         services, layers, kinds, promises, format, shapes, coverage, members, facts and clippy in one
 ";
 
 /// What went wrong, for the person at the terminal.
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["services"] => services::run(&root(), check),
         ["coverage"] => coverage::run(&root(), check),
         ["sim", arguments @ ..] => sim::run(&root(), arguments),
+        ["kinds"] => kinds::run(&root()),
         ["layers"] => layers::run(&root()),
         ["members"] => members::run(&root()),
         ["promises"] => promises::run(&root()),
