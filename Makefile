@@ -5,7 +5,7 @@ export CARGO_TERM_COLOR ?= auto
 KILN := target/release/kiln
 export PREFIX DESTDIR
 
-.PHONY: help demo test test-service check build install package bench setup down clean
+.PHONY: help demo test test-service test-package check build install package bench setup down clean
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -30,6 +30,9 @@ install: ## Install the built kiln, manual, completions and systemd unit (PREFIX
 
 package: build ## Make a Debian package in target/package
 	@scripts/package.sh $(KILN) target/package
+
+test-package: package ## Install that package on a bare Debian, run kiln there, purge it (as root, some minutes)
+	@scripts/test-package.sh "$$(ls -t target/package/kiln_*.deb | head -n 1)"
 
 bench: setup build ## Measure against named peers; writes bench/results.md
 	@scripts/bench.sh
