@@ -23,6 +23,9 @@ pub fn status(s: &Json) -> String {
         word(&s["auth"]),
         s["uptime_seconds"]
     );
+    if let Some(why) = s["store"]["stopped"].as_str() {
+        let _ = writeln!(out, "NOTHING IS WRITTEN: {why}");
+    }
     let base = &s["base_image"];
     if !base.is_null() {
         let _ = writeln!(out, "base image: {} {}", word(&base["state"]), base["text"].as_str().unwrap_or(""));
@@ -131,6 +134,8 @@ mod tests {
         assert!(busy.contains("does: apply") && busy.contains("failing: no nft"), "{text}");
         assert!(busy.contains("cannot be listed: no crun"), "{text}");
         assert_eq!(as_wanted, "1 ec2/instance\n");
+        let text = status(&json!({"version": "1", "store": {"stopped": "the store at kiln.db takes no writes: …"}}));
+        assert_eq!(text.lines().nth(1), Some("NOTHING IS WRITTEN: the store at kiln.db takes no writes: …"), "{text}");
         let text = explain(&json!({"reports": [rest], "facts": ["ami-1 is an image"]}));
         assert_eq!(
             text,

@@ -5,8 +5,8 @@ use crate::name::Call;
 use crate::pages;
 use http::request::Parts;
 use kiln_protocol::{Error, Protocol};
-use kiln_service_kit::{Caller, Credential, Platform};
-use kiln_signing::{Body, ChunkSignatures, Family, Payload, RequestParts, SigError, UrlClaim, Verifier};
+use kiln_service_kit::{Caller, CallerKind, Credential, Platform};
+use kiln_signing::{Body, ChunkSignatures, Claim, Family, Payload, RequestParts, SigError, UrlClaim, Verifier};
 use time::OffsetDateTime;
 
 /// A caller and the region the request is for.
@@ -18,6 +18,7 @@ pub struct Who {
 }
 
 /// Verifies signatures; remembers derived keys.
+#[derive(Default)]
 pub struct Authenticator {
     verifier: Verifier,
 }
@@ -28,20 +29,21 @@ impl Authenticator {
     }
 
     /// Names the caller, or refuses in the words of the service's family.
-    pub fn authenticate(&self, platform: &Platform, call: &Call, head: &Parts, body: Body<'_>) -> Result<Who, Error> {
+    pub(crate) fn authenticate(
+        &self,
+        platform: &Platform,
+        call: &Call,
+        head: &Parts,
+        body: Body<'_>,
+    ) -> Result<Who, Error> {
         let request = parts(head, body);
         let family = family(call);
-        let refuse = |error: SigError| refusal(error, family);
         if platform.is_open() {
             pages::refuse(head, &call.operation)?;
             let claim = kiln_signing::parse(&request).ok().map(|claim| (claim.access_key_id, claim.region));
             return open(platform, call.model.signing_name, claim);
         }
-        let claim = kiln_signing::parse(&request).map_err(refuse)?;
-        claim.expect_scope(call.model.signing_name, None).map_err(refuse)?;
-        let credential = credential(platform, &claim.access_key_id, claim.session_token.as_deref(), family)?;
-        self.verifier.verify(&claim, &request, &credential.secret, time(platform)?).map_err(refuse)?;
-        check_end(platform, &credential, family)?;
+        let (claim, credential) = self.signer(platform, &request, call.model.signing_name, family)?;
         let streamed = matches!(claim.payload, Payload::Streaming(_));
         let chunks = streamed.then(|| self.verifier.chunk_signatures(&claim, &credential.secret));
         let mut caller = credential.caller;
@@ -50,9 +52,42 @@ impl Authenticator {
         Ok(Who { caller, region: claim.region, chunks })
     }
 
+    /// Lets in the root user of this kiln's own account, who has signed for a service named `name`: for what
+    /// is no call of AWS's. In open mode, where any keys do, nobody has proven to be that.
+    ///
+    /// # Errors
+    /// Why the caller is not taken for root.
+    pub fn require_root(&self, platform: &Platform, name: &str, head: &Parts) -> Result<(), Error> {
+        let denied = || Error::sender("AccessDenied", "Only the root user may ask for this.").with_status(403);
+        if platform.is_open() {
+            return Err(denied());
+        }
+        let (_, credential) = self.signer(platform, &parts(head, Body::Bytes(b"")), name, Family::Json)?;
+        let caller = credential.caller;
+        let is_root = caller.kind == CallerKind::Root && *caller.account == *platform.home().account;
+        if is_root { Ok(()) } else { Err(denied()) }
+    }
+
+    /// The claim of a request that was signed for the service `name`, and the credential that it was signed with.
+    fn signer(
+        &self,
+        platform: &Platform,
+        request: &RequestParts<'_>,
+        name: &str,
+        family: Family,
+    ) -> Result<(Claim, Credential), Error> {
+        let refuse = |error: SigError| refusal(error, family);
+        let claim = kiln_signing::parse(request).map_err(refuse)?;
+        claim.expect_scope(name, None).map_err(refuse)?;
+        let credential = credential(platform, &claim.access_key_id, claim.session_token.as_deref(), family)?;
+        self.verifier.verify(&claim, request, &credential.secret, time(platform)?).map_err(refuse)?;
+        check_end(platform, &credential, family)?;
+        Ok((claim, credential))
+    }
+
     /// Names the caller of a URL that was presigned with version 2 of the signature, which only S3 takes.
     /// `resource` is the path with the bucket in it. Such a URL names no region.
-    pub fn authenticate_url(
+    pub(crate) fn authenticate_url(
         &self,
         platform: &Platform,
         call: &Call,

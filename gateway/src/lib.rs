@@ -30,6 +30,7 @@ mod pages;
 mod rest;
 
 pub use answer::Body;
+pub use authenticate::Authenticator;
 pub use client::{Client, host_of};
 pub use directory::{Directory, DirectoryError};
 pub use listen::{Gateway, HostHandler, Limits};

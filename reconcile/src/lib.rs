@@ -190,7 +190,7 @@ async fn run(shared: Arc<Shared>, task: Task) {
         };
         figures.began();
         let began = Instant::now();
-        let span = tracing::debug_span!("pass", controller = controller.name(), id = %task.1.id);
+        let span = pass_span(controller.name(), &task.1);
         let pass = controller.pass(&cx, &task.1, &chaos).instrument(span).await;
         figures.ended(began.elapsed(), pass.error.as_ref().map(|_| cx.now()));
         drop(slot);
@@ -224,6 +224,12 @@ async fn run(shared: Arc<Shared>, task: Task) {
             }
         }
     }
+}
+
+/// What is logged during a pass carries whose pass it is.
+fn pass_span(controller: &'static str, name: &Name) -> tracing::Span {
+    let (account, region) = (&*name.scope.account, &*name.scope.region);
+    tracing::info_span!("pass", controller, account, region, id = &*name.id)
 }
 
 enum Next {

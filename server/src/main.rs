@@ -13,6 +13,7 @@ mod hosts;
 mod inside;
 mod logging;
 mod machines;
+mod metrics;
 mod services;
 mod ssh;
 mod status;

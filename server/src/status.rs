@@ -18,6 +18,7 @@ pub async fn status(control: &Control) -> Json {
         "endpoint": control.endpoint,
         "auth": if control.platform.is_open() { "open" } else { "enforced" },
         "uptime_seconds": control.started.elapsed().as_secs(),
+        "store": { "stopped": control.platform.store().stopped().map(|error| error.to_string()) },
         "base_image": control.base_image.json(),
         "machines": machines,
         "machines_error": trouble,

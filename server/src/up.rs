@@ -1,6 +1,7 @@
 //! `kiln up`: builds the parts in order, serves until told to stop, and ends in the reverse order.
 
 use crate::base_image::BaseImage;
+use crate::metrics::{Metrics, MetricsDoor};
 use crate::{admin, credentials, hosts, inside, logging, machines, services};
 use kiln_cli::{Auth, SOCKET, UpArguments};
 use kiln_clock::Clock;
@@ -93,8 +94,17 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
         stop,
     };
     tokio::spawn(admin::serve(socket, Arc::new(control)));
-    let gateway = Gateway::new(platform.clone(), hosts::handlers(&platform)?, Limits::default())
-        .map_err(|e| format!("failed to open the API: {e}"))?;
+    let metrics = Metrics {
+        platform: platform.clone(),
+        controllers: runner.figures(),
+        driver: driver.clone(),
+        balancers: platform.part().map_err(|e| e.to_string())?,
+        turn: Default::default(),
+    };
+    let mut hosts = hosts::handlers(&platform)?;
+    hosts.push(Arc::new(MetricsDoor::new(metrics)));
+    let gateway =
+        Gateway::new(platform.clone(), hosts, Limits::default()).map_err(|e| format!("failed to open the API: {e}"))?;
     if arguments.machines == kiln_cli::Machines::Local {
         tokio::spawn(inside::serve(platform.clone(), driver.clone(), gateway.clone(), closed.clone()));
     }

@@ -11,6 +11,8 @@
 //! service it asks for by that service's public operation ([`Cx::call`]).
 
 mod access;
+mod call_figures;
+mod calls;
 mod controller;
 mod cx;
 mod idempotency;
@@ -26,6 +28,8 @@ mod target;
 
 pub use access::{Access, Caller, CallerKind, Credential, Grant, ResourcePolicy, RootCredential};
 pub use async_trait::async_trait;
+pub use call_figures::CallFigures;
+pub use calls::{CallLog, CallRecord};
 pub use controller::{AnyController, AskChaos, Chaos, Controller, Name, Pass, Plan, RecordKind, Report, Waiting};
 pub use cx::Cx;
 #[doc(no_inline)]
@@ -38,7 +42,7 @@ pub use kiln_store::{Before, Change, Commit, Op, Record, Scope, Store, StoreErro
 pub use one_line::one_line;
 pub use operation::{Operation, invoke};
 pub use paging::{Page, paginate};
-pub use platform::{CallLog, CallRecord, Platform, PlatformBuilder};
+pub use platform::{Platform, PlatformBuilder};
 pub use resource::{ResourceRequest, ResourceType, Stability};
 pub use rest::RestRules;
 pub use service::{Service, Start};

@@ -1,9 +1,10 @@
 //! One row per operation, and the one path every call takes, from outside or from another service.
 
-use crate::platform::CallRecord;
+use crate::calls::CallRecord;
 use crate::{Cx, Error, one_line};
 use kiln_protocol::{Http, ServiceModel, StructShape, Value};
 use std::{future::Future, pin::Pin};
+use tracing::Instrument;
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send + 'a>>;
 
@@ -20,10 +21,22 @@ pub struct Operation {
 }
 
 /// Validates, authorizes, handles and logs one call. `value` has the shape of the operation's input.
+///
+/// What is logged meanwhile carries the call's span: its request's id, what was asked and in which account.
 pub async fn invoke(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
+    let (service, name) = (operation.model.name, operation.name);
+    let (request_id, account) = (cx.request_id(), cx.account());
+    let span = tracing::info_span!("call", request_id, service, operation = name, account);
+    recorded(cx, operation, value).instrument(span).await
+}
+
+async fn recorded(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
     let started = std::time::Instant::now();
     let answer = checked(cx, operation, value).await;
-    cx.platform().calls().push(CallRecord {
+    let took = started.elapsed();
+    let (calls, called) = (cx.platform().calls(), (operation.model.name, operation.name));
+    calls.figures().count(called, cx.caller(), answer.as_ref().err(), took);
+    calls.push(CallRecord {
         at: cx.now(),
         request_id: cx.request_id().to_owned(),
         service: operation.model.name,
@@ -32,7 +45,7 @@ pub async fn invoke(cx: &Cx, operation: &Operation, value: Value) -> Result<Valu
         region: cx.region().to_owned(),
         caller: cx.caller().arn.clone(),
         error: answer.as_ref().err().map(|e| (e.code.to_string(), one_line(&e.message, KEPT).into_owned())),
-        micros: started.elapsed().as_micros() as u64,
+        micros: took.as_micros() as u64,
     });
     answer
 }

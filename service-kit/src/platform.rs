@@ -1,5 +1,6 @@
 //! The whole platform as its services see it: state, time, names, each other, installed parts.
 
+use crate::calls::CallLog;
 use crate::controller::{Name, Report};
 use crate::{
     Access, AnyController, Caller, Cx, Error, Grant, IdSource, Operation, ResourceType, Scope, Service, Store, Targets,
@@ -8,54 +9,9 @@ use kiln_clock::{Clock, Timestamp};
 use kiln_ids::regions::{self, Partition};
 use parking_lot::{Mutex, RwLock};
 use std::any::{Any, TypeId, type_name};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::mpsc;
-
-/// How many calls [`CallLog`] remembers.
-const CALLS_KEPT: usize = 2_000;
-
-/// One finished call, as CloudTrail would tell it; holds no request members and so no secrets.
-#[derive(Debug, Clone)]
-pub struct CallRecord {
-    pub at: Timestamp,
-    pub request_id: String,
-    pub service: &'static str,
-    pub operation: &'static str,
-    pub account: String,
-    pub region: String,
-    pub caller: String,
-    /// Code and message of a refusal.
-    pub error: Option<(String, String)>,
-    pub micros: u64,
-}
-
-/// The latest calls, newest last.
-#[derive(Default)]
-pub struct CallLog(Mutex<VecDeque<CallRecord>>);
-
-impl CallLog {
-    pub(crate) fn push(&self, record: CallRecord) {
-        match &record.error {
-            None => {
-                tracing::debug!(target: "kiln::calls", service = record.service, operation = record.operation, caller = %record.caller, micros = record.micros)
-            }
-            Some((code, message)) => {
-                tracing::info!(target: "kiln::calls", service = record.service, operation = record.operation, caller = %record.caller, code, message)
-            }
-        }
-        let mut kept = self.0.lock();
-        if kept.len() == CALLS_KEPT {
-            kept.pop_front();
-        }
-        kept.push_back(record);
-    }
-
-    /// A copy of what is remembered.
-    pub fn recent(&self) -> Vec<CallRecord> {
-        self.0.lock().iter().cloned().collect()
-    }
-}
 
 /// What each controller last said of each thing, and when.
 type Reports = BTreeMap<(&'static str, Name), (Timestamp, Report)>;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{broadcast, oneshot};
 
 /// How many commits a slow reader of the live feed may fall behind before it is told that it
@@ -34,6 +35,10 @@ pub struct Figures {
     pub transactions: u64,
     /// Groups written to disk, each with one `fsync`. Always 0 in memory.
     pub disk_commits: u64,
+    /// Time that writing these groups took, `fsync` included.
+    pub disk_time: Duration,
+    /// Records handed out, to readers and to transactions.
+    pub records_read: u64,
 }
 
 /// Resolves when a transaction and what it read are on disk, or could not be put there.
@@ -58,6 +63,8 @@ pub(crate) struct Shared {
     /// The last durable sequence.
     pub sequence: AtomicU64,
     pub disk_commits: AtomicU64,
+    pub disk_nanoseconds: AtomicU64,
+    pub records_read: AtomicU64,
     transactions: AtomicU64,
     feed: broadcast::Sender<Arc<Commit>>,
     history: History,
@@ -108,6 +115,7 @@ impl Store {
     /// A record. One that does not read as `R` is an error that names it, never a default.
     pub fn get<R: Record>(&self, scope: &Scope, id: &str) -> Result<Option<Arc<R>>, StoreError> {
         let entry = self.shared().memory.read().get(R::KIND, scope, id).cloned();
+        self.shared().read(entry.iter().len());
         entry.map(|entry| entry.get(scope, id)).transpose()
     }
 
@@ -119,6 +127,7 @@ impl Store {
             let ids = memory.ids(R::KIND, scope);
             ids.into_iter().flatten().map(|(id, entry)| (id.clone(), entry.clone())).collect()
         };
+        self.shared().read(entries.len());
         entries.into_iter().map(|(id, entry)| entry.get(scope, &id).map(|record| (id, record))).collect()
     }
 
@@ -131,6 +140,7 @@ impl Store {
                 .flat_map(|(scope, ids)| ids.iter().map(|(id, entry)| (scope.clone(), id.clone(), entry.clone())));
             rows.collect()
         };
+        self.shared().read(entries.len());
         entries
             .into_iter()
             .map(|(scope, id, entry)| {
@@ -186,7 +196,20 @@ impl Store {
         Figures {
             transactions: self.shared().transactions.load(Ordering::Relaxed),
             disk_commits: self.shared().disk_commits.load(Ordering::Relaxed),
+            disk_time: Duration::from_nanos(self.shared().disk_nanoseconds.load(Ordering::Relaxed)),
+            records_read: self.shared().records_read.load(Ordering::Relaxed),
         }
+    }
+
+    /// How many records of each kind there are, by kind.
+    pub fn record_counts(&self) -> Vec<(Arc<str>, usize)> {
+        self.shared().memory.read().counts()
+    }
+
+    /// Why no more writes are taken, when that is so ([`StoreError::Stopped`]). It stays so until the
+    /// store is opened anew.
+    pub fn stopped(&self) -> Option<StoreError> {
+        self.shared().head.lock().stopped.clone()
     }
 
     fn shared(&self) -> &Shared {
@@ -255,6 +278,8 @@ impl Shared {
             wake: Condvar::new(),
             sequence: AtomicU64::new(sequence),
             disk_commits: AtomicU64::new(0),
+            disk_nanoseconds: AtomicU64::new(0),
+            records_read: AtomicU64::new(0),
             transactions: AtomicU64::new(0),
             feed: broadcast::channel(FEED_LENGTH).0,
             history,
@@ -278,6 +303,11 @@ impl Shared {
         self.transactions.fetch_add(1, Ordering::Relaxed);
         // Nobody listening is fine.
         let _ = self.feed.send(commit);
+    }
+
+    /// Counts records that are handed out.
+    pub(crate) fn read(&self, records: usize) {
+        self.records_read.fetch_add(records as u64, Ordering::Relaxed);
     }
 
     fn gone(&self) -> StoreError {

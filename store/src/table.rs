@@ -40,6 +40,11 @@ impl<V> Table<V> {
         self.kinds.get(kind).into_iter().flatten()
     }
 
+    /// How many values of each kind there are.
+    pub fn counts(&self) -> Vec<(Arc<str>, usize)> {
+        self.kinds.iter().map(|(kind, scopes)| (kind.clone(), scopes.values().map(Ids::len).sum())).collect()
+    }
+
     /// The kind's name as stored, or a new one.
     pub fn kind(&self, kind: &str) -> Arc<str> {
         match self.kinds.get_key_value(kind) {

@@ -48,7 +48,9 @@ impl<'a> Tx<'a> {
 
     /// A record, as this transaction has left it.
     pub fn get<R: Record>(&self, scope: &Scope, id: &str) -> Result<Option<Arc<R>>, StoreError> {
-        self.entry(R::KIND, scope, id).map(|entry| entry.get(scope, id)).transpose()
+        let entry = self.entry(R::KIND, scope, id);
+        self.shared.read(entry.iter().len());
+        entry.map(|entry| entry.get(scope, id)).transpose()
     }
 
     /// The records of a scope, ordered by id.
@@ -65,6 +67,7 @@ impl<'a> Tx<'a> {
         for (id, own) in self.own.ids(R::KIND, scope).into_iter().flatten() {
             overlay(&mut entries, id, own.as_ref().map(|v| &v.entry));
         }
+        self.shared.read(entries.len());
         entries.into_iter().map(|(id, entry)| entry.get(scope, &id).map(|record| (id, record))).collect()
     }
 

@@ -12,6 +12,7 @@ use crate::{Commit, StoreError};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// A record's new value: for the disk and for memory.
@@ -76,7 +77,10 @@ pub(crate) fn run(shared: Arc<Shared>, disk: Arc<Mutex<Disk>>) {
             match transactions.peek() {
                 Some(_) => {
                     shared.disk_commits.fetch_add(1, Ordering::Relaxed);
-                    disk.lock().commit(transactions)
+                    let began = Instant::now();
+                    let written = disk.lock().commit(transactions);
+                    shared.disk_nanoseconds.fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                    written
                 }
                 None => Ok(()),
             }

@@ -40,7 +40,7 @@ def wait_for(what, check, seconds=60, every=0.05):
 class Kiln:
     """One running kiln."""
 
-    def __init__(self, machines="sim", auth="enforced", state=None, environment=None):
+    def __init__(self, machines="sim", auth="enforced", state=None, environment=None, listen=None):
         self.own_state = state is None
         base = "/var/tmp" if os.access("/var/tmp", os.W_OK) else None
         self.state = pathlib.Path(state or tempfile.mkdtemp(prefix="kiln-test-", dir=base))
@@ -48,7 +48,7 @@ class Kiln:
             # run.py ends the kilns of a module that hangs.
             with open(notes, "a") as file:
                 file.write(f"{self.state}\n")
-        self.machines, self.auth = machines, auth
+        self.machines, self.auth, self.listen = machines, auth, listen
         self.environment = {**os.environ, **(environment or {})}
         self.process = None
         self.port = 0
@@ -72,6 +72,8 @@ class Kiln:
     def start(self):
         log = open(self.state / "kiln.log", "ab")
         arguments = [BINARY, "--state-dir", self.state, "up", "--port", str(self.port), "--machines", self.machines, "--auth", self.auth]
+        if self.listen:
+            arguments += ["--listen", self.listen]
         self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         log.close()
 

@@ -178,6 +178,49 @@ def disk_for_machines():
             subprocess.run(["umount", "-l", state], check=True)
 
 
+# fsync that fails for as long as a file is there.
+FSYNC = """
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static int broken(void) { errno = EIO; return access(getenv("BROKEN_DISK"), F_OK) == 0; }
+int fsync(int fd) { return broken() ? (errno = EIO, -1) : (int)syscall(SYS_fsync, fd); }
+int fdatasync(int fd) { return broken() ? (errno = EIO, -1) : (int)syscall(SYS_fdatasync, fd); }
+"""
+
+
+class BrokenDisk(unittest.TestCase):
+    def test_a_disk_that_does_not_confirm_a_write(self):
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as place:
+            broken, shim = pathlib.Path(place, "broken"), pathlib.Path(place, "fsync.so")
+            pathlib.Path(place, "fsync.c").write_text(FSYNC)
+            subprocess.run(["gcc", "-shared", "-fPIC", "-o", shim, f"{place}/fsync.c"], check=True, timeout=60)
+            with Kiln(machines="sim", environment={"LD_PRELOAD": str(shim), "BROKEN_DISK": str(broken)}) as kiln:
+                ssm = kiln.client("ssm")
+                put = lambda name: ssm.put_parameter(Name=name, Value="x", Type="String")  # noqa: E731
+                put("/before")
+                self.assertIsNone(kiln.status()["store"]["stopped"])
+                broken.touch()
+                with self.assertRaises(botocore.exceptions.ClientError):
+                    put("/lost")
+                broken.unlink()
+                # Also once the disk is well: what is on it is known only after a look.
+                with self.assertRaises(botocore.exceptions.ClientError):
+                    put("/later")
+                self.assertEqual(ssm.get_parameter(Name="/before")["Parameter"]["Value"], "x", "what is known is read")
+                self.assertIn("the disk did not confirm a write", kiln.status()["store"]["stopped"])
+                self.assertIn("NOTHING IS WRITTEN: ", kiln.cli("status").stdout)
+                self.assertIn("restart kiln", kiln.cli("status").stdout)
+                page = urllib.request.urlopen(f"http://localhost:{kiln.port}/_kiln/metrics", timeout=20).read().decode()
+                self.assertIn("\nkiln_store_stopped 1\n", page)
+                kiln.kill()
+                kiln.start()
+                self.assertIsNone(kiln.status()["store"]["stopped"])
+                put("/again")
+                self.assertEqual(ssm.get_parameter(Name="/before")["Parameter"]["Value"], "x")
+
+
 class FullDisk(unittest.TestCase):
     """A disk of a few MiB, filled while kiln runs: what cannot be kept is refused in one line, what
     was acknowledged stays, and all goes on when there is room again."""

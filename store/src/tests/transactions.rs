@@ -249,3 +249,26 @@ async fn a_change_tells_what_was_there_before_and_the_history_does_not() {
         assert_eq!(some.iter().map(|commit| commit.sequence).collect::<Vec<_>>(), [2], "piece by piece");
     }
 }
+
+#[tokio::test]
+async fn what_is_read_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for n in 0..3 {
+        put(&store, &format!("i-{n}"), machine("one")).await.unwrap();
+    }
+    let read = |before: u64| store.figures().records_read - before;
+    let before = store.figures().records_read;
+    store.get::<Machine>(&home(), "i-0").unwrap();
+    store.get::<Machine>(&home(), "nobody").unwrap();
+    assert_eq!(read(before), 1);
+    store.list::<Machine>(&home()).unwrap();
+    store.list_everywhere::<Machine>().unwrap();
+    assert_eq!(read(before), 7);
+    store.write(|tx| tx.list::<Machine>(&home()).map(|_| ())).await.unwrap();
+    assert_eq!(read(before), 10);
+    let counts: Vec<(String, usize)> = store.record_counts().into_iter().map(|(k, n)| (k.to_string(), n)).collect();
+    assert_eq!(counts, [(Machine::KIND.to_owned(), 3)]);
+    assert_eq!(store.stopped().map(|error| error.to_string()), None);
+    assert!(store.figures().disk_time > std::time::Duration::ZERO);
+}
