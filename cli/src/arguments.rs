@@ -119,6 +119,24 @@ pub enum Command {
         #[command(subcommand)]
         image: Image,
     },
+    /// Copy the state directory of a running kiln into one file, which must not be there yet.
+    ///
+    /// Everything acknowledged before it begins is in it. A running machine is held still while its disk is
+    /// copied. The file has the secrets of the state directory in it, and only its owner can read it.
+    #[command(
+        after_help = "Example:\n  kiln backup /srv/backups/kiln-$(date +%F).backup\n  kiln --state-dir /var/tmp/second restore /srv/backups/kiln-2026-01-31.backup"
+    )]
+    Backup {
+        /// The file to write.
+        file: PathBuf,
+    },
+    /// Put what `kiln backup` copied into an empty state directory.
+    ///
+    /// Nothing is started: `kiln up` does. Machines that ran are then as after a crash of their host.
+    Restore {
+        /// The file to read.
+        file: PathBuf,
+    },
     /// Print what a shell needs to complete kiln's commands.
     #[command(
         after_help = "Examples:\n  eval \"$(kiln completion bash)\"\n  kiln completion zsh > ~/.zfunc/_kiln\n  kiln completion fish > ~/.config/fish/completions/kiln.fish"

@@ -4,7 +4,7 @@ use crate::arguments::{Cli, Command, Fault, Image};
 use crate::control::{ask, cannot_connect, connect, encode, is_absence};
 use crate::output::print;
 use crate::progress::Line;
-use crate::{State, manual, text};
+use crate::{State, backup, manual, text};
 use serde_json::Value as Json;
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
@@ -47,12 +47,14 @@ pub async fn run(cli: Cli) -> Result<(), String> {
             print_line(answer["text"].as_str().unwrap_or("killed"))
         }
         Command::Image { image } => images(dir, image).await,
+        Command::Backup { file } => backup::back_up(dir, &file).await,
+        Command::Restore { file } => backup::restore(dir, &file),
         Command::Completion { shell } => print(&manual::completion(shell)?),
         Command::Man { directory } => manual::write_pages(&directory),
     }
 }
 
-fn print_line(line: &str) -> Result<(), String> {
+pub(crate) fn print_line(line: &str) -> Result<(), String> {
     print(&format!("{line}\n"))
 }
 
@@ -152,19 +154,7 @@ async fn import(dir: &Path, source: &Path, credentials: Option<&Path>, name: &st
         query.push_str(&format!("&credentials={}", encode(&whole(file)?.to_string_lossy())));
     }
     let line = Line::new("import");
-    let work = ask(dir, "POST", &query);
-    tokio::pin!(work);
-    let answer = loop {
-        tokio::select! {
-            answer = &mut work => break answer?,
-            () = tokio::time::sleep(Duration::from_millis(100)) => {
-                let progress = ask(dir, "GET", &format!("/image/progress?name={}", encode(name))).await?;
-                if let Some(text) = progress["text"].as_str() {
-                    line.show(text, progress["fraction"].as_f64());
-                }
-            }
-        }
-    };
+    let answer = line.follow(dir, &query, &format!("/image/progress?name={}", encode(name))).await?;
     line.done("done");
     print_line(answer["image"].as_str().ok_or("kiln did not say which image it made")?)
 }

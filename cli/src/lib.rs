@@ -5,6 +5,7 @@
 //! tools; these commands only start, stop, look and break.
 
 mod arguments;
+mod backup;
 mod commands;
 mod control;
 mod detach;

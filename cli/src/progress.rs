@@ -1,8 +1,15 @@
 //! Long work: a bar on a terminal, plain lines otherwise.
 
+use crate::control::ask;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value as Json;
 use std::cell::RefCell;
 use std::io::IsTerminal;
+use std::path::Path;
+use std::time::Duration;
+
+/// How often kiln is asked how far it is.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// One piece of long work.
 pub struct Line {
@@ -34,6 +41,23 @@ impl Line {
         } else if *self.last.borrow() != text {
             eprintln!("{}: {text}", self.name);
             *self.last.borrow_mut() = text.to_owned();
+        }
+    }
+
+    /// Asks kiln for long work, and meanwhile, now and then, how far it is; the work's answer.
+    pub async fn follow(&self, dir: &Path, work: &str, progress: &str) -> Result<Json, String> {
+        let work = ask(dir, "POST", work);
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                answer = &mut work => return answer,
+                () = tokio::time::sleep(LOOK) => {
+                    let progress = ask(dir, "GET", progress).await?;
+                    if let Some(text) = progress["text"].as_str() {
+                        self.show(text, progress["fraction"].as_f64());
+                    }
+                }
+            }
         }
     }
 

@@ -19,6 +19,12 @@ const BEFORE: [&str; 3] = ["kiln.log", "machines", "lost+found"];
 pub fn prepare(dir: &Path) -> Result<(), String> {
     let failed = |doing: &str, e: io::Error| format!("failed to {doing} {}: {e}", dir.display());
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| failed("make", e))?;
+    if kiln_backup::is_cut_off(dir) {
+        return Err(format!(
+            "a restore into {} was cut off: empty it, and restore the backup once more",
+            dir.display()
+        ));
+    }
     let meta = fs::metadata(dir).map_err(|e| failed("look at", e))?;
     if meta.mode() & 0o077 != 0 {
         if !is_ours(dir).map_err(|e| failed("look into", e))? {
@@ -85,6 +91,13 @@ mod tests {
         prepare(&old).expect("closed");
         assert_eq!(mode(&old), 0o700);
         assert!(["kiln.db", "kiln.log", "other"].iter().all(|name| mode(&old.join(name)) == 0o600));
+    }
+
+    #[test]
+    fn a_state_directory_that_was_restored_in_part_is_refused() {
+        let place = tempfile::tempdir().expect("a folder");
+        fs::create_dir(place.path().join(".restoring")).expect("made");
+        assert!(prepare(place.path()).expect_err("refused").contains("was cut off"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The control socket: what `kiln status`, `explain`, `logs`, `shell`, `fault` and `down` ask.
 //! Only the owner of the state directory can open it.
 
+use crate::backup::Backups;
 use crate::base_image::BaseImage;
 use crate::{explain, status};
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::net::UnixListener;
@@ -40,6 +42,8 @@ pub struct Control {
     /// Imports in progress, by the image's name.
     pub imports: Mutex<BTreeMap<String, Arc<BaseImage>>>,
     pub stop: watch::Sender<Stop>,
+    pub state_dir: PathBuf,
+    pub backups: Arc<Backups>,
 }
 
 /// Answers until the process ends.
@@ -140,6 +144,8 @@ async fn route(control: &Control, asked: &Mutex<Stop>, request: &Request<Incomin
             let name = given("name")?;
             Ok(control.imports.lock().get(&name).map_or(Json::Null, |import| import.json()))
         }
+        (&Method::POST, "/backup") => crate::backup::back_up(control, Path::new(&given("path")?)).await,
+        (&Method::GET, "/backup/progress") => Ok(control.backups.progress()),
         (&Method::POST, "/down") => {
             let stop = if query.get("machines").is_some_and(|m| m == "stop") {
                 Stop::WithMachines

@@ -6,6 +6,7 @@
 //! ```
 
 mod admin;
+mod backup;
 mod base_image;
 mod credentials;
 mod explain;

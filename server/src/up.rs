@@ -2,7 +2,7 @@
 
 use crate::base_image::BaseImage;
 use crate::metrics::{Metrics, MetricsDoor};
-use crate::{admin, credentials, hosts, inside, logging, machines, services};
+use crate::{admin, backup, credentials, hosts, inside, logging, machines, services};
 use kiln_cli::{Auth, SOCKET, UpArguments};
 use kiln_clock::Clock;
 use kiln_gateway::{Gateway, Limits};
@@ -53,6 +53,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
     let in_use = |error: &StoreError| matches!(error, StoreError::InUse { .. });
     let store = retried(patience, async || Store::open(&database, clock.clone()), in_use).await;
     let store = store.map_err(|e| e.to_string())?;
+    backup::clear(state_dir)?;
     let state = credentials::prepare(state_dir, &ids, &endpoint, &arguments.region, &arguments.account)?;
     let driver: Arc<dyn MachineDriver> = machines::open(arguments.machines, state_dir).await?;
     let adopted = driver.adopt().await.map_err(|e| format!("failed to adopt running machines: {}", e.chain()))?;
@@ -92,6 +93,8 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
         started: std::time::Instant::now(),
         imports: Default::default(),
         stop,
+        state_dir: state_dir.clone(),
+        backups: Arc::default(),
     };
     tokio::spawn(admin::serve(socket, Arc::new(control)));
     let metrics = Metrics {

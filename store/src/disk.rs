@@ -10,6 +10,7 @@ use crate::table::Table;
 use crate::writer::Prepared;
 use crate::{Change, Commit, Scope, StoreError};
 use kiln_clock::Timestamp;
+use rusqlite::backup::Backup;
 use rusqlite::{Connection, ErrorCode, ffi, params};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
@@ -89,6 +90,18 @@ impl Disk {
             write_transaction(&transaction, prepared)?;
         }
         transaction.commit()
+    }
+
+    /// Copies the database, as it is now, into the new file `to`.
+    pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
+        create_private(to)?;
+        let copied = || {
+            let mut copy = Connection::open(to)?;
+            // All pages in one step: nobody writes in between, since we have the only connection.
+            Backup::new(&self.conn, &mut copy)?.step(-1)?;
+            copy.close().map_err(|(_, error)| error)
+        };
+        copied().map_err(|e| classify(to, "copy the database to", e))
     }
 
     /// The commits after `sequence` up to `last`.

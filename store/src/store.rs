@@ -191,6 +191,22 @@ impl Store {
         self.shared().sequence.load(Ordering::Acquire)
     }
 
+    /// Copies the database into the new file `to`: everything that was acknowledged before, and of what is being
+    /// written whole transactions in their order. Writers wait meanwhile, readers do not. Blocks.
+    ///
+    /// # Errors
+    /// It cannot be written; and where the store is in memory.
+    pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
+        match &self.shared().history {
+            History::Disk(disk) => disk.lock().copy_to(to),
+            History::Memory(_) => Err(StoreError::File {
+                doing: "copy a store in memory to",
+                path: to.to_owned(),
+                source: Arc::new(std::io::ErrorKind::Unsupported.into()),
+            }),
+        }
+    }
+
     /// How busy the store has been.
     pub fn figures(&self) -> Figures {
         Figures {

@@ -2,7 +2,7 @@
 
 use crate::host::{loops, mounts};
 use crate::machines::adopt;
-use crate::machines::{Interfaces, capture, console, exec, interfaces, life};
+use crate::machines::{Interfaces, capture, console, copy, exec, interfaces, life};
 use crate::network::Router;
 use crate::state::{Host, LocalConfig};
 use async_trait::async_trait;
@@ -20,6 +20,7 @@ const CONSOLE_LOOK: Duration = Duration::from_secs(5);
 /// Machines on this host.
 pub struct LocalDriver {
     host: Arc<Host>,
+    holds: ImageHolds,
 }
 
 impl LocalDriver {
@@ -41,7 +42,7 @@ impl LocalDriver {
                 }
             }
         });
-        Ok(Self { host })
+        Ok(Self { host, holds: ImageHolds::default() })
     }
 
     async fn blocking<T: Send + 'static>(
@@ -146,6 +147,13 @@ impl MachineDriver for LocalDriver {
         self.blocking(move |host| console::read(host, &*host.machine(&id)?)).await
     }
 
+    async fn copy(&self, id: &MachineId, to: &Path) -> DriverResult<()> {
+        let machine = self.host.machine(id)?;
+        let _turn = machine.turn.lock().await;
+        let (m, to) = (machine.clone(), to.to_owned());
+        self.blocking(move |host| copy::copy(host, &m, &to)).await
+    }
+
     async fn stats(&self, id: &MachineId) -> DriverResult<MachineStats> {
         let id = id.clone();
         self.blocking(move |host| exec::stats(host, &id)).await
@@ -196,7 +204,12 @@ impl MachineDriver for LocalDriver {
         self.blocking(move |host| host.images.get(&id)).await
     }
 
+    fn hold_images(&self) -> ImageHold {
+        self.holds.hold()
+    }
+
     async fn delete_image(&self, id: &ImageId) -> DriverResult<()> {
+        self.holds.check(id)?;
         let id = id.clone();
         self.blocking(move |host| host.images.delete(&id, &host.layers_in_use())).await
     }

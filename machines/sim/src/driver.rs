@@ -39,11 +39,18 @@ pub struct SimDriver {
     clock: Clock,
     durations: Durations,
     events: broadcast::Sender<MachineEvent>,
+    holds: ImageHolds,
 }
 
 impl SimDriver {
     pub fn new(clock: Clock, durations: Durations) -> Self {
-        Self { world: Arc::default(), clock, durations, events: broadcast::channel(4096).0 }
+        Self {
+            world: Arc::default(),
+            clock,
+            durations,
+            events: broadcast::channel(4096).0,
+            holds: ImageHolds::default(),
+        }
     }
 
     /// Ends a machine's first process with SIGKILL, as the outside world might.
@@ -290,6 +297,10 @@ impl MachineDriver for SimDriver {
         Ok(self.world.lock().machine(id)?.console.clone().into_bytes())
     }
 
+    async fn copy(&self, id: &MachineId, _: &Path) -> DriverResult<()> {
+        self.observe(id).await.map(|_| ())
+    }
+
     async fn stats(&self, id: &MachineId) -> DriverResult<MachineStats> {
         self.world.lock().machine(id)?;
         Err(unsupported("use resources"))
@@ -341,7 +352,12 @@ impl MachineDriver for SimDriver {
         self.world.lock().images.get(id).cloned().ok_or_else(|| DriverError::not_found("image", id))
     }
 
+    fn hold_images(&self) -> ImageHold {
+        self.holds.hold()
+    }
+
     async fn delete_image(&self, id: &ImageId) -> DriverResult<()> {
+        self.holds.check(id)?;
         self.world.lock().images.remove(id);
         Ok(())
     }

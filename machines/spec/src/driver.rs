@@ -60,6 +60,10 @@ pub trait MachineDriver: Send + Sync + 'static {
     async fn shell_command(&self, id: &MachineId) -> DriverResult<Vec<String>>;
     /// The last 64 KiB the machine wrote to its console.
     async fn console(&self, id: &MachineId) -> DriverResult<Vec<u8>>;
+    /// Copies what the driver keeps of a machine into the folder `to`, which is made: as the crash of the host
+    /// at one moment would leave it. A running machine is held still for as long as the copy of its disk takes.
+    /// Fine, and nothing, for a driver that keeps nothing on a disk.
+    async fn copy(&self, id: &MachineId, to: &Path) -> DriverResult<()>;
     /// What it used.
     async fn stats(&self, id: &MachineId) -> DriverResult<MachineStats>;
 
@@ -83,6 +87,9 @@ pub trait MachineDriver: Send + Sync + 'static {
     /// The machine's image and, as one more layer, all it changed since. A
     /// running machine is held still for as long as the copy takes.
     async fn capture(&self, id: &MachineId, name: &str) -> DriverResult<ImageManifest>;
+    /// Keeps images and layers from being removed until the hold is dropped: removing one is a `Conflict`
+    /// meanwhile.
+    fn hold_images(&self) -> ImageHold;
     /// Every image.
     async fn images(&self) -> DriverResult<Vec<ImageManifest>>;
     /// One image.

@@ -18,6 +18,7 @@
 mod address;
 mod driver;
 mod error;
+mod hold;
 mod image;
 mod machine;
 mod names;
@@ -27,6 +28,7 @@ mod seed;
 pub use address::{Cidr, CidrError, MacAddr};
 pub use driver::{ExitEvents, Leftovers, MachineDriver};
 pub use error::{DriverError, DriverResult};
+pub use hold::{ImageHold, ImageHolds};
 pub use image::{BaseRecipe, Entry, ImageManifest, ImageSource, LayerRef, NoProgress, Program, Progress};
 pub use machine::{
     ExecOutput, ExecRequest, ExitCause, ExitInfo, ExtraInterface, InjectedFile, MachineEvent, MachineSpec,

@@ -18,6 +18,7 @@ use ctr::Ctr128BE;
 use futures_util::stream::{self, StreamExt};
 use hmac::{Hmac, Mac};
 use kiln_service_kit::{ByteStream, Error, IdSource};
+use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::io::{ErrorKind, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -39,6 +40,41 @@ struct Inner {
     staging: PathBuf,
     data: PathBuf,
     key: [u8; 32],
+    held: Mutex<Held>,
+}
+
+/// Files that no record names, which stay for as long as somebody holds them.
+#[derive(Default)]
+struct Held {
+    by: usize,
+    later: Vec<String>,
+}
+
+/// See [`ObjectFiles::hold`].
+pub struct Hold(Arc<Inner>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let later = {
+            let mut held = self.0.held.lock();
+            held.by -= 1;
+            if held.by > 0 {
+                return;
+            }
+            std::mem::take(&mut held.later)
+        };
+        for file in later {
+            self.0.remove(&file, std::fs::remove_file(self.0.data.join(&file)));
+        }
+    }
+}
+
+impl Inner {
+    fn remove(&self, file: &str, removed: std::io::Result<()>) {
+        if let Err(error) = removed {
+            tracing::warn!(%error, file, "cannot remove a file that no object has any more");
+        }
+    }
 }
 
 fn failed(what: &str, error: std::io::Error) -> Error {
@@ -75,7 +111,7 @@ impl ObjectFiles {
             }
             Err(error) => return Err(said(&path, error)),
         };
-        Ok(Self(Arc::new(Inner { staging, data, key })))
+        Ok(Self(Arc::new(Inner { staging, data, key, held: Mutex::default() })))
     }
 
     fn cipher(&self, file: &str) -> Ctr128BE<Aes256> {
@@ -140,10 +176,22 @@ impl ObjectFiles {
     /// Removes files that no record names any more. One that cannot be removed is left for the next start.
     pub async fn remove(&self, pieces: &[Piece]) {
         for piece in pieces {
-            if let Err(error) = tokio::fs::remove_file(self.0.data.join(&piece.file)).await {
-                tracing::warn!(%error, file = piece.file, "cannot remove a file that no object has any more");
+            {
+                let mut held = self.0.held.lock();
+                if held.by > 0 {
+                    held.later.push(piece.file.clone());
+                    continue;
+                }
             }
+            self.0.remove(&piece.file, tokio::fs::remove_file(self.0.data.join(&piece.file)).await);
         }
+    }
+
+    /// Keeps every file that a record names now, also when the record goes, until the hold is dropped: for
+    /// copying them. What a kiln that dies meanwhile did not remove, the next one does.
+    pub fn hold(&self) -> Hold {
+        self.0.held.lock().by += 1;
+        Hold(self.0.clone())
     }
 
     /// Removes what earlier kilns left behind: half-written files, and those that no record names.

@@ -273,3 +273,23 @@ async fn settings_that_are_not_built_are_refused_by_name() {
     assert_eq!(code(refused(public).await), "AccessControlListNotSupported");
     assert!(given.data().is_empty());
 }
+
+#[tokio::test]
+async fn files_that_somebody_holds_stay_until_the_last_hold_ends() {
+    let given = given().await;
+    let cx = &given.cx;
+    cx.call(put("a", b"first")).await.unwrap();
+    let first = given.data();
+    let (one, two) = (given.files.hold(), given.files.hold());
+    cx.call(put("a", b"second")).await.unwrap();
+    cx.call(put("b", b"other")).await.unwrap();
+    cx.call(DeleteObjectRequest { bucket: "docs".into(), key: "b".into(), ..Default::default() }).await.unwrap();
+    assert_eq!(body(cx, get("a")).await, b"second");
+    assert!(given.data().len() == 3 && given.data().contains(&first[0]));
+    drop(one);
+    assert_eq!(given.data().len(), 3);
+    drop(two);
+    let left = given.data();
+    assert!(left.len() == 1 && left != first, "what no record names is gone");
+    assert_eq!(body(cx, get("a")).await, b"second");
+}

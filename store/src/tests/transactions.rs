@@ -251,6 +251,28 @@ async fn a_change_tells_what_was_there_before_and_the_history_does_not() {
 }
 
 #[tokio::test]
+async fn a_copy_is_a_database_of_its_own_with_all_that_was_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for n in 0..20 {
+        put(&store, &format!("i-{n:02}"), machine("before")).await.unwrap();
+    }
+    let copy = dir.path().join("copy/kiln.db");
+    std::fs::create_dir(dir.path().join("copy")).unwrap();
+    store.copy_to(&copy).unwrap();
+    put(&store, "i-00", machine("after")).await.unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&copy).unwrap()) & 0o777, 0o600);
+    let copied = open(copy.parent().unwrap());
+    assert_eq!(copied.sequence(), 20);
+    assert_eq!(copied.list::<Machine>(&home()).unwrap().len(), 20);
+    assert_eq!(copied.get::<Machine>(&home(), "i-00").unwrap().unwrap().name, "before");
+    assert_eq!(copied.changes_since(15).unwrap().len(), 5, "the feed's past, too");
+    put(&copied, "i-99", machine("its own")).await.unwrap();
+    assert_eq!(store.get::<Machine>(&home(), "i-99").unwrap(), None);
+    assert!(Store::in_memory(Clock::system()).copy_to(&copy).is_err());
+}
+
+#[tokio::test]
 async fn what_is_read_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

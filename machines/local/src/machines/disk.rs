@@ -104,8 +104,8 @@ fn create(path: &Path, bytes: u64) -> io::Result<File> {
     Ok(file)
 }
 
-/// Copies a file with its holes.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a file with its holes; where the file system can, the copy shares what it holds.
+pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let from = File::open(from)?;
     let length = from.metadata()?.len();
     let to = create(to, length)?;

@@ -19,6 +19,7 @@ pub mod adopt;
 mod boot;
 pub mod capture;
 pub mod console;
+pub mod copy;
 pub mod disk;
 pub mod exec;
 mod inject;

@@ -1,0 +1,230 @@
+//! A backup is what was backed up, or it is refused with the name of what is wrong.
+
+use crate::*;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+fn about() -> About {
+    About { format: FORMAT, kiln: "0.1.0".into(), made: "2026-01-01T00:00:00Z".into() }
+}
+
+/// A place with a folder of files and the backup of it.
+struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self { dir: TempDir::new().expect("a folder") };
+        fs::create_dir_all(place.at("from/s3/data")).expect("made");
+        fs::write(place.at("from/ssm.key"), [7; 32]).expect("written");
+        fs::set_permissions(place.at("from/ssm.key"), fs::Permissions::from_mode(0o400)).expect("closed");
+        fs::write(place.at("from/s3/data/empty"), "").expect("written");
+        // Whole blocks, blocks of zeros, and a part of one.
+        let mut mixed = vec![1_u8; 200_000];
+        mixed[65_536..131_072].fill(0);
+        fs::write(place.at("from/s3/data/mixed"), mixed).expect("written");
+        let sparse = File::create(place.at("from/disk")).expect("made");
+        sparse.set_len(1 << 30).expect("holes");
+        sparse.write_all_at(b"near the end", (1 << 30) - 100_000).expect("written");
+        sparse.write_all_at(b"in the middle", 500_000_001).expect("written");
+        place
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn begin(&self) -> Writer {
+        Writer::begin(&self.at("backup"), &about()).expect("begun")
+    }
+
+    fn add(&self, writer: &mut Writer, name: &str) {
+        let from = self.at("from").join(name);
+        writer.file(&mut File::open(&from).expect("there"), &from, Path::new(name)).expect("added");
+    }
+
+    /// All of it; its size.
+    fn back_up(&self) -> u64 {
+        let mut writer = self.begin();
+        writer.folder(Path::new("s3/staging")).expect("added");
+        for name in ["ssm.key", "s3/data/empty", "s3/data/mixed", "disk"] {
+            self.add(&mut writer, name);
+        }
+        writer.finish().expect("written")
+    }
+
+    fn restore(&self) -> Result<Restored, String> {
+        restore(&self.at("backup"), &self.at("to"), &|_| {}).map_err(|error| error.to_string())
+    }
+}
+
+#[test]
+fn what_was_backed_up_is_restored_with_its_modes_and_holes() {
+    let place = Place::new();
+    let size = place.back_up();
+    assert!(size < 10_000, "{size} bytes for what a file of 1 GiB holds");
+    assert_eq!(fs::metadata(place.at("backup")).expect("there").mode() & 0o777, 0o600);
+    let restored = place.restore().expect("restored");
+    assert_eq!((restored.about, restored.files), (about(), 4));
+    for name in ["ssm.key", "s3/data/empty", "s3/data/mixed"] {
+        assert_eq!(fs::read(place.at("to").join(name)).ok(), fs::read(place.at("from").join(name)).ok(), "{name}");
+    }
+    assert_eq!(fs::metadata(place.at("to/ssm.key")).expect("there").mode() & 0o777, 0o400);
+    assert_eq!(fs::metadata(place.at("to")).expect("there").mode() & 0o777, 0o700);
+    assert!(place.at("to/s3/staging").is_dir());
+    let disk = fs::metadata(place.at("to/disk")).expect("there");
+    assert_eq!(disk.len(), 1 << 30);
+    assert!(disk.blocks() * 512 < 1 << 20, "its holes are holes again: {} blocks", disk.blocks());
+    let read = |at: u64| {
+        let mut bytes = [0; 13];
+        File::open(place.at("to/disk")).expect("there").read_exact_at(&mut bytes, at).expect("read");
+        bytes
+    };
+    assert_eq!(&read(500_000_001), b"in the middle");
+    assert_eq!(&read((1 << 30) - 100_000)[..12], b"near the end");
+    assert!(!is_cut_off(&place.at("to")));
+}
+
+#[test]
+fn any_damage_is_told_and_nothing_is_restored() {
+    let place = Place::new();
+    let size = place.back_up();
+    let whole = fs::read(place.at("backup")).expect("read");
+    for at in (0..size as usize).step_by(97) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        fs::write(place.at("backup"), &bytes).expect("written");
+        let told = place.restore().expect_err("refused");
+        assert!(told.contains("backup is damaged at ") || told.contains("is no backup"), "{at}: {told}");
+        assert!(!place.at("to").exists(), "{at}");
+    }
+    for length in (0..size as usize).step_by(89).chain([size as usize - 1]) {
+        fs::write(place.at("backup"), &whole[..length]).expect("written");
+        let told = place.restore().expect_err("refused");
+        assert!(told.contains("backup is damaged at ") || told.contains("is no backup"), "{length}: {told}");
+        assert!(!place.at("to").exists(), "{length}");
+    }
+}
+
+#[test]
+fn a_file_that_is_another_s_is_named() {
+    let place = Place::new();
+    place.back_up();
+    let tar = zstd::decode_all(File::open(place.at("backup")).expect("there")).expect("whole");
+    let rewritten = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = tar.clone();
+        change(&mut bytes);
+        fs::write(place.at("backup"), zstd::encode_all(&bytes[..], 1).expect("encoded")).expect("written");
+        place.restore().expect_err("refused")
+    };
+    let find = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).position(|w| w == what).expect("there");
+    let told = rewritten(&|bytes| {
+        let at = find(bytes, &[7; 32]);
+        bytes[at] = 8;
+    });
+    assert!(told.contains("damaged at ssm.key: its bytes are not those"), "{told}");
+    // Its end is a whole number of records: as if the rest had never been written.
+    let told = rewritten(&|bytes| bytes.truncate(find(bytes, b"contents.json")));
+    assert!(told.contains("before its list of contents"), "{told}");
+    assert!(!place.at("to").exists());
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_refused() {
+    let place = Place::new();
+    for (name, kind) in [
+        ("state/../../escaped", tar::EntryType::Regular),
+        ("/escaped", tar::EntryType::Regular),
+        ("elsewhere/file", tar::EntryType::Regular),
+        ("state/link", tar::EntryType::Symlink),
+        ("state/device", tar::EntryType::Block),
+    ] {
+        let mut archive = tar::Builder::new(vec![]);
+        let mut add = |name: &str, kind, bytes: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            header.as_gnu_mut().expect("gnu").name[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_entry_type(kind);
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o600);
+            header.set_cksum();
+            archive.append(&header, bytes).expect("added");
+        };
+        add("kiln-backup.json", tar::EntryType::Regular, &serde_json::to_vec(&about()).expect("json"));
+        add(name, kind, b"");
+        let bytes = archive.into_inner().expect("ended");
+        fs::write(place.at("backup"), zstd::encode_all(&bytes[..], 1).expect("encoded")).expect("written");
+        let told = place.restore().expect_err("refused");
+        assert!(told.contains("damaged at "), "{told}");
+        assert!(!place.at("escaped").exists() && !place.at("to").exists());
+    }
+}
+
+#[test]
+fn a_backup_of_a_later_kiln_says_so() {
+    let place = Place::new();
+    let later = About { format: FORMAT + 1, kiln: "9.0.0".into(), ..about() };
+    Writer::begin(&place.at("backup"), &later).and_then(Writer::finish).expect("written");
+    let told = place.restore().expect_err("refused");
+    assert!(told.contains(&format!("has format {} and was made by kiln 9.0.0", FORMAT + 1)), "{told}");
+}
+
+#[test]
+fn what_is_not_ended_leaves_nothing_that_looks_whole() {
+    let place = Place::new();
+    let mut writer = place.begin();
+    place.add(&mut writer, "s3/data/mixed");
+    assert!(!place.at("backup").exists());
+    let twice = Writer::begin(&place.at("backup"), &about()).err().expect("refused");
+    assert!(matches!(twice, BackupError::Busy(_)), "{twice}");
+    // As a kill leaves it.
+    let part = fs::read(place.at("backup.part")).expect("there");
+    drop(writer);
+    assert_eq!(fs::read_dir(place.dir.path()).expect("read").count(), 1, "only what is backed up");
+    fs::write(place.at("backup.part"), part).expect("written");
+    let told = restore(&place.at("backup.part"), &place.at("to"), &|_| {}).expect_err("refused").to_string();
+    assert!(told.contains("damaged") || told.contains("no backup"), "{told}");
+    // And the next one is not in its way.
+    place.back_up();
+    assert!(!place.at("backup.part").exists());
+    place.restore().expect("restored");
+}
+
+#[test]
+fn nothing_is_written_over() {
+    let place = Place::new();
+    fs::write(place.at("backup"), "somebody's").expect("written");
+    assert!(matches!(Writer::begin(&place.at("backup"), &about()), Err(BackupError::Exists(_))));
+    fs::remove_file(place.at("backup")).expect("removed");
+    let writer = place.begin();
+    fs::write(place.at("backup"), "somebody's").expect("written");
+    assert!(matches!(writer.finish(), Err(BackupError::Exists(_))), "also what came meanwhile");
+    assert_eq!(fs::read(place.at("backup")).expect("there"), b"somebody's");
+    fs::remove_file(place.at("backup")).expect("removed");
+    place.back_up();
+    fs::create_dir(place.at("to")).expect("made");
+    fs::write(place.at("to/kiln.db"), "in use").expect("written");
+    let told = place.restore().expect_err("refused");
+    assert!(told.contains("is not empty (kiln.db is in it)"), "{told}");
+    assert_eq!(fs::read(place.at("to/kiln.db")).expect("there"), b"in use");
+    fs::remove_file(place.at("to/kiln.db")).expect("removed");
+    place.restore().expect("an empty one is taken");
+}
+
+#[test]
+fn a_file_that_is_written_to_meanwhile_is_told() {
+    let place = Place::new();
+    let from = place.at("from/s3/data/mixed");
+    for change in [&b"more"[..], b""] {
+        let mut writer = place.begin();
+        let mut file = File::open(&from).expect("there");
+        let told = writer.read_twice(&mut file, &from, Path::new("mixed"), || match change {
+            b"" => File::options().write(true).open(&from).and_then(|f| f.set_len(1_000)).expect("cut"),
+            more => File::options().append(true).open(&from).and_then(|mut f| f.write_all(more)).expect("written"),
+        });
+        assert!(matches!(told, Err(BackupError::Changed(_))), "{told:?}");
+    }
+}

@@ -1,0 +1,272 @@
+//! `kiln backup`: the state directory as of one moment, in one file, while kiln goes on.
+//!
+//! ```text
+//! hold: objects' files and images stay ─► copy of the database (the moment) ─► files that never change
+//!   ─► machines, one after the other ─► the archive gets its name
+//! ```
+//!
+//! The database is copied first, so whatever it names must still be there when it is read: that is what the holds
+//! are for. What is made after that moment may be in the backup too; no record names it, and the kiln that is
+//! started from it clears it away. Machines are of a moment each, a little later than the database: a disk is
+//! copied while its machine holds still.
+//!
+//! A step is carried out by a thread for it; whoever asked and goes away ends the work, and nothing is left.
+
+use crate::admin::Control;
+use kiln_backup::{About, BackupError, FORMAT, Writer};
+use kiln_machines_spec::MachineId;
+use kiln_s3::ObjectFiles;
+use kiln_service_kit::Store;
+use parking_lot::Mutex;
+use serde_json::{Value as Json, json};
+use std::fs::{self, DirBuilder, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Copies on their way into the archive; removed after each, and by the next kiln.
+const STAGING: &str = "backup.tmp";
+
+/// What is not copied: what belongs to the process, what is made anew, and what others copy.
+const LEFT_OUT: [&str; 14] = [
+    "kiln.sock",
+    "kiln.log",
+    "kiln.log.1",
+    "kiln.db",
+    "kiln.db-wal",
+    "kiln.db-shm",
+    "kiln.db.lock",
+    "lost+found",
+    STAGING,
+    "s3/staging",
+    "machines/lock",
+    "machines/run",
+    // Empty disks and half-made layers.
+    "machines/disks",
+    "machines/images/work",
+];
+/// The driver copies what is in it.
+const MACHINES: &str = "machines/machines";
+
+/// The backup that is being made, if one is.
+#[derive(Default)]
+pub struct Backups {
+    turn: tokio::sync::Mutex<()>,
+    doing: Mutex<String>,
+    done: AtomicU64,
+    all: AtomicU64,
+}
+
+impl Backups {
+    /// What happens now, and how far it is.
+    pub fn progress(&self) -> Json {
+        let doing = self.doing.lock().clone();
+        let (done, all) = (self.done.load(Ordering::Relaxed), self.all.load(Ordering::Relaxed));
+        match doing.is_empty() {
+            true => Json::Null,
+            false => json!({"text": doing, "fraction": done as f64 / all.max(1) as f64}),
+        }
+    }
+
+    fn doing(&self, text: impl Into<String>) {
+        *self.doing.lock() = text.into();
+    }
+}
+
+/// Says that nothing happens any more, however that ended.
+struct Ends<'b>(&'b Backups);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.doing("");
+    }
+}
+
+/// Copies on their way, gone when this is dropped.
+struct Staging(PathBuf);
+
+impl Staging {
+    fn make(state_dir: &Path) -> Result<Self, String> {
+        clear(state_dir)?;
+        let at = state_dir.join(STAGING);
+        DirBuilder::new().mode(0o700).create(&at).map_err(|e| format!("failed to make {}: {e}", at.display()))?;
+        Ok(Self(at))
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, at = %self.0.display(), "copies of a backup are left; the next start removes them");
+        }
+    }
+}
+
+/// Removes what a kiln that was killed in the middle of a backup left.
+pub fn clear(state_dir: &Path) -> Result<(), String> {
+    let at = state_dir.join(STAGING);
+    match fs::remove_dir_all(&at) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(format!("failed to remove {}: {error}", at.display())),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a backup as the file `to`.
+pub async fn back_up(control: &Control, to: &Path) -> Result<Json, String> {
+    if !to.is_absolute() {
+        return Err(format!("{} is no absolute path", to.display()));
+    }
+    let Ok(_turn) = control.backups.turn.try_lock() else {
+        return Err("another backup is being made".to_owned());
+    };
+    let _ends = Ends(&control.backups);
+    control.backups.doing("the database");
+    let state_dir = control.state_dir.clone();
+    if to.starts_with(&state_dir) {
+        return Err(format!("{} is in the state directory: choose a place outside of it", to.display()));
+    }
+    let objects: ObjectFiles = control.platform.part().map_err(|e| e.to_string())?;
+    let _held = (objects.hold(), control.driver.hold_images());
+    // Before the moment: one that is made after it has no record.
+    let machines = control.driver.list().await.map_err(|e| e.chain())?;
+    let machines: Vec<MachineId> = machines.into_iter().map(|machine| machine.spec.id).collect();
+    let staging = Arc::new(Staging::make(&state_dir)?);
+
+    let store = control.platform.store().clone();
+    let (place, path) = (staging.clone(), to.to_owned());
+    let made = control.platform.clock().now().iso8601();
+    let begun = blocking(move || begin(&path, made, &store, &place.0)).await?;
+    let mut archive = Archive { writer: begun, backups: control.backups.clone() };
+
+    archive.backups.doing("files");
+    archive.backups.done.store(0, Ordering::Relaxed);
+    let files = blocking({
+        let (state_dir, backups) = (state_dir.clone(), archive.backups.clone());
+        move || {
+            let files = walk(&state_dir)?;
+            let disks = walk_into(&state_dir.join(MACHINES), Path::new(""), &[])?;
+            let all = files.iter().chain(&disks).map(|found| found.bytes).sum();
+            backups.all.store(all, Ordering::Relaxed);
+            Ok(files)
+        }
+    })
+    .await?;
+    archive = blocking(move || archive.add_all(&state_dir, Path::new(""), files)).await?;
+
+    let (mut copied, mut gone) = (0, 0);
+    for id in machines {
+        archive.backups.doing(format!("machine {id}"));
+        let at = staging.0.join(id.as_str());
+        match control.driver.copy(&id, &at).await {
+            Ok(()) => copied += 1,
+            // It was terminated since the moment; the kiln that is restored sees that it is not there.
+            Err(error) if error.is_not_found() => gone += 1,
+            Err(error) => return Err(error.chain()),
+        }
+        archive = blocking(move || {
+            if at.is_dir() {
+                let below = Path::new(MACHINES).join(id.as_str());
+                let files = walk_into(&at, Path::new(""), &[])?;
+                archive = archive.add_all(&at, &below, files)?;
+                fs::remove_dir_all(&at).map_err(|e| format!("failed to remove {}: {e}", at.display()))?;
+            }
+            Ok(archive)
+        })
+        .await?;
+    }
+    archive.backups.doing("its end");
+    let size = blocking(move || archive.writer.finish().map_err(|e| e.to_string())).await?;
+    tracing::info!(to = %to.display(), size, machines = copied, gone, "a backup was made");
+    Ok(json!({"file": to.display().to_string(), "bytes": size, "machines": copied}))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| format!("the backup broke off: {e}"))?
+}
+
+/// The archive with the database in it.
+fn begin(to: &Path, made: String, store: &Store, staging: &Path) -> Result<Writer, String> {
+    let about = About { format: FORMAT, kiln: env!("CARGO_PKG_VERSION").to_owned(), made };
+    let mut writer = Writer::begin(to, &about).map_err(|e| e.to_string())?;
+    let copy = staging.join("kiln.db");
+    store.copy_to(&copy).map_err(|e| e.to_string())?;
+    let opened = File::open(&copy).map_err(|e| format!("failed to read {}: {e}", copy.display()));
+    writer.file(&mut opened?, &copy, Path::new("kiln.db")).map_err(|e| e.to_string())?;
+    fs::remove_file(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
+    Ok(writer)
+}
+
+/// What lies somewhere below a folder.
+struct Found {
+    name: PathBuf,
+    folder: bool,
+    /// What it takes on the disk.
+    bytes: u64,
+}
+
+struct Archive {
+    writer: Writer,
+    backups: Arc<Backups>,
+}
+
+impl Archive {
+    /// Adds what was found in `dir` as what lies below `name`.
+    fn add_all(mut self, dir: &Path, name: &Path, files: Vec<Found>) -> Result<Self, String> {
+        for found in files {
+            let (from, name) = (dir.join(&found.name), name.join(&found.name));
+            let added = match found.folder {
+                true => self.writer.folder(&name).map(|()| 0),
+                false => match File::open(&from) {
+                    Ok(mut file) => self.writer.file(&mut file, &from, &name),
+                    // A file that was replaced by a later one, or whose thing is gone: no record names it.
+                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+                    Err(source) => Err(BackupError::Io { doing: "read", path: from, source }),
+                },
+            };
+            added.map_err(|e| e.to_string())?;
+            self.backups.done.fetch_add(found.bytes, Ordering::Relaxed);
+        }
+        Ok(self)
+    }
+}
+
+/// What of a state directory is copied as it lies there.
+fn walk(state_dir: &Path) -> Result<Vec<Found>, String> {
+    let left_out: Vec<&Path> = LEFT_OUT.iter().chain([&MACHINES]).map(Path::new).collect();
+    walk_into(state_dir, Path::new(""), &left_out)
+}
+
+fn walk_into(dir: &Path, below: &Path, left_out: &[&Path]) -> Result<Vec<Found>, String> {
+    let at = dir.join(below);
+    let failed = |e: std::io::Error| format!("failed to look into {}: {e}", at.display());
+    let entries = match fs::read_dir(&at) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
+        entries => entries.map_err(failed)?,
+    };
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.map(|e| e.file_name())).collect::<Result<_, _>>().map_err(failed)?;
+    names.sort();
+    let mut found = vec![];
+    for name in names {
+        let name = below.join(name);
+        if left_out.contains(&&*name) {
+            continue;
+        }
+        let meta = match fs::symlink_metadata(dir.join(&name)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            meta => meta.map_err(failed)?,
+        };
+        if meta.is_dir() {
+            found.push(Found { name: name.clone(), folder: true, bytes: 0 });
+            found.extend(walk_into(dir, &name, left_out)?);
+        } else if meta.is_file() {
+            found.push(Found { name, folder: false, bytes: meta.blocks() * 512 });
+        } else if !meta.file_type().is_socket() {
+            // Nothing of kiln's: what it means elsewhere is not known.
+            return Err(format!("{} is neither a file nor a folder; remove it first", dir.join(&name).display()));
+        }
+    }
+    Ok(found)
+}
