@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(calls, wanted, "{page}");
         let labels = "service=\"sts\",operation=\"GetCallerIdentity\"";
         assert!(page.contains(&format!("kiln_call_duration_seconds_count{{{labels}}} 6\n")), "{page}");
-        assert!(page.contains(&format!("kiln_call_duration_seconds_bucket{{le=\"0.0001\",{labels}}} 0\n")), "{page}");
-        assert!(page.contains(&format!("kiln_call_duration_seconds_bucket{{le=\"0.0003\",{labels}}} 6\n")), "{page}");
+        assert!(page.contains(&format!("kiln_call_duration_seconds_bucket{{{labels},le=\"0.0001\"}} 0\n")), "{page}");
+        assert!(page.contains(&format!("kiln_call_duration_seconds_bucket{{{labels},le=\"0.0003\"}} 6\n")), "{page}");
     }
 }

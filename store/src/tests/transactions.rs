@@ -257,12 +257,13 @@ async fn a_copy_is_a_database_of_its_own_with_all_that_was_acknowledged() {
     for n in 0..20 {
         put(&store, &format!("i-{n:02}"), machine("before")).await.unwrap();
     }
-    let copy = dir.path().join("copy/kiln.db");
-    std::fs::create_dir(dir.path().join("copy")).unwrap();
+    let place = dir.path().join("copy");
+    let copy = file(&place);
+    std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
     store.copy_to(&copy).unwrap();
     put(&store, "i-00", machine("after")).await.unwrap();
     assert_eq!(std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&copy).unwrap()) & 0o777, 0o600);
-    let copied = open(copy.parent().unwrap());
+    let copied = open(&place);
     assert_eq!(copied.sequence(), 20);
     assert_eq!(copied.list::<Machine>(&home()).unwrap().len(), 20);
     assert_eq!(copied.get::<Machine>(&home(), "i-00").unwrap().unwrap().name, "before");
