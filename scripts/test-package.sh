@@ -17,7 +17,7 @@ inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOM
     ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@" </dev/null; }
 finish() {
     if [ -x "$root/usr/bin/kiln" ]; then inside kiln down --stop-machines >/dev/null 2>&1 || true; fi
-    umount --lazy "$root"/{proc,sys,dev} 2>/dev/null || true
+    umount --lazy "$root"/{proc,sys,dev} "$root" 2>/dev/null || true
     if [ -n "${KEEP:-}" ]; then say "kept $root"; else rm -rf --one-file-system "$root"; fi
 }
 trap finish EXIT
@@ -33,6 +33,8 @@ cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 for certificates in /usr/local/share/ca-certificates; do
     if compgen -G "$certificates/*.crt" >/dev/null; then cp "$certificates"/*.crt "$root$certificates/"; inside update-ca-certificates >/dev/null 2>&1; fi
 done
+# A root that is a mount: programs that take namespaces of their own look for one.
+mount --bind "$root" "$root"
 for place in proc sys dev; do mount --rbind "/$place" "$root/$place"; mount --make-rslave "$root/$place"; done
 before=$(inside dpkg-query -W -f '${Package}\n' | sort)
 

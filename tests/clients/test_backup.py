@@ -63,8 +63,7 @@ class AtWork(Place):
         self.s3.put_object(Bucket="kept", Key="large", Body=b"x" * (3 << 20))
         self.kiln.client("iam").create_user(UserName="ada")
         vpcs = {vpc["VpcId"] for vpc in self.kiln.client("ec2").describe_vpcs()["Vpcs"]}
-        done = self.kiln.cli("backup", self.file)
-        self.assertIn("backup: done", done.stderr)
+        self.kiln.cli("backup", self.file)
         self.assertEqual(stat.S_IMODE(self.file.stat().st_mode), 0o600)
         self.assertIn("is there already", self.refused("backup", self.file, state=self.kiln.state))
         self.assertIn("outside", self.refused("backup", self.kiln.state / "inside", state=self.kiln.state))
@@ -190,7 +189,9 @@ class AtWork(Place):
         wait_for("copies on their way to go", lambda: not (self.kiln.state / "backup.tmp").exists())
         self.s3.delete_object(Bucket="much", Key="0")
         wait_for("its file to go", lambda: len(os.listdir(self.kiln.state / "s3/data")) == 5)
-        self.kiln.cli("backup", self.file)
+        done = self.kiln.cli("backup", self.file)
+        self.assertIn("backup: files", done.stderr, "how far it is")
+        self.assertIn("backup: done", done.stderr)
 
     def test_a_full_disk(self):
         self.s3.create_bucket(Bucket="much")
