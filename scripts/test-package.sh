@@ -73,7 +73,7 @@ call sts 'Action=GetCallerIdentity&Version=2011-06-15' | grep -q ':root</Arn>' |
 
 say "running a machine"
 image=$(call ec2 'Action=DescribeImages&Version=2016-11-15&Owner.1=amazon' | grep -o 'ami-[0-9a-f]*' | head -n 1)
-instance=$(call ec2 "Action=RunInstances&Version=2016-11-15&ImageId=$image&InstanceType=t3.micro&MinCount=1&MaxCount=1" | grep -o 'i-[0-9a-f]*' | head -n 1)
+instance=$(call ec2 "Action=RunInstances&Version=2016-11-15&ImageId=$image&InstanceType=t3.micro&MinCount=1&MaxCount=1" | sed -n 's/.*<instanceId>\(i-[0-9a-f]*\)<.*/\1/p' | head -n 1)
 for _ in $(seq 60); do
     if inside kiln shell "$instance" -- /bin/true 2>/dev/null; then ran=yes; break; fi
     sleep 1
