@@ -5,7 +5,7 @@
 //! security group and a default network ACL.
 
 use crate::firewall::records::{GroupRule, NetworkAcl, RulePeer, SecurityGroup, Traffic, open_entries};
-use crate::instances::records::private_domain;
+use crate::names::private_domain;
 use crate::networks::records::{
     Destination, DhcpOptions, InternetGateway, Route, RouteAssociation, RouteTable, RouteTarget, RouteUser, Subnet,
     Vpc, VpcCidr,

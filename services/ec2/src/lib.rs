@@ -7,6 +7,7 @@
 //! network of its machine.
 
 mod defaults;
+mod driver;
 mod errors;
 mod filters;
 mod firewall;
@@ -19,7 +20,9 @@ mod kinds;
 mod lookup;
 mod metadata;
 mod modelled;
+mod names;
 mod networks;
+mod passing;
 mod prefix_lists;
 mod properties;
 mod tagging;

@@ -7,14 +7,15 @@
 use crate::firewall::records::{NetworkAcl, SecurityGroup};
 use crate::images::image_lookup;
 use crate::images::records::Snapshot;
-use crate::instances::launch;
 use crate::instances::records::{Instance, Volume};
 use crate::interfaces::records::{Address, NetworkInterface};
 use crate::keys::records::KeyPair;
 use crate::kinds::{self, Kind};
 use crate::networks::records::{DhcpOptions, InternetGateway, NatGateway, RouteTable, Subnet, Vpc};
+use crate::passing;
 use crate::tags::{Tagged, Tags, is_reserved};
-use crate::templates::operations::launch_templates;
+use crate::templates::lookup as launch_templates;
+use crate::templates::merge::with_template;
 use kiln_ec2_shapes::RunInstancesRequest;
 use kiln_iam_shapes::GetInstanceProfileRequest;
 use kiln_protocol::stored;
@@ -318,7 +319,7 @@ fn first<R: Tagged>(cx: &Cx, is: impl Fn(&R) -> bool) -> Result<Option<std::sync
 async fn launching(cx: &Cx, request: &Json) -> Result<Vec<Target>, Error> {
     let typed: RunInstancesRequest = stored::from_json(request.clone())?;
     // A template that cannot be used is refused by the call itself.
-    let merged = launch::with_template(cx, typed).map_or_else(|_| request.clone(), |merged| stored::to_json(&merged));
+    let merged = with_template(cx, typed).map_or_else(|_| request.clone(), |merged| stored::to_json(&merged));
     let interfaces: Vec<&Json> = merged["NetworkInterfaces"].as_array().into_iter().flatten().collect();
 
     let mut targets = vec![];
@@ -381,7 +382,7 @@ async fn passed(cx: &Cx, profile: &Json) -> Result<Vec<Target>, Error> {
     let roles = found.map(|profile| profile.roles).unwrap_or_default().into_iter().filter_map(|role| role.arn);
     let target = |arn: String| Target {
         action: Some("iam:PassRole"),
-        keys: launch::passing_conditions(cx, "*").map(|(key, value)| (key.to_owned(), value)).into(),
+        keys: passing::conditions(cx, "*").map(|(key, value)| (key.to_owned(), value)).into(),
         ..Target::new(arn)
     };
     Ok(roles.map(target).collect())

@@ -3,6 +3,7 @@
 pub mod controllers;
 pub mod disk_size;
 pub mod image_lookup;
+pub mod mappings;
 pub mod operations;
 pub mod provided;
 pub mod records;

@@ -5,7 +5,7 @@ use crate::filters::{flag, maybe, one};
 use crate::instances::records::Instance;
 use crate::instances::shown::{Around, MONITORING, attachment_status, private_name};
 use crate::interfaces::records::{Attachment, NetworkInterface, PublicAddress};
-use crate::networks::dns::public_dns_name;
+use crate::names::public_dns_name;
 use kiln_service_kit::Cx;
 use std::net::Ipv4Addr;
 

@@ -5,9 +5,9 @@
 
 use crate::firewall::records::SecurityGroup;
 use crate::instance_types;
-use crate::instances::records::{Instance, InstanceState, MetadataOptions, ip_host, private_domain};
+use crate::instances::records::{Instance, InstanceState, MetadataOptions};
 use crate::interfaces::records::{Attachment, NetworkInterface, PublicAddress};
-use crate::networks::dns::public_dns_name;
+use crate::names::{ip_host, private_domain, public_dns_name};
 use crate::networks::records::Vpc;
 use crate::tags;
 use kiln_ec2_shapes::{

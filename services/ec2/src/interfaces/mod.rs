@@ -1,8 +1,13 @@
 //! Network interfaces, and the private and public addresses that they hold.
 
 pub mod allocation;
+pub mod asked;
+pub mod association;
+pub mod attaching;
 pub mod operations;
+mod owner;
 pub mod records;
 pub mod resources;
+mod shown;
 #[cfg(test)]
 mod tests;

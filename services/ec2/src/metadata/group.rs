@@ -1,13 +1,9 @@
 //! The state an instance's Auto Scaling group is bringing it to, asked of autoscaling.
 
-use super::role::ACTS_AS;
-use super::world::World;
+use super::world::{ACTS_AS, World};
 use kiln_autoscaling_shapes::DescribeAutoScalingInstancesRequest;
 use kiln_service_kit::{Cx, Error, Platform};
 use std::sync::Arc;
-
-/// The tag a group gives its instances. Nobody else may give one of this kind.
-pub const TAG: &str = "aws:autoscaling:groupName";
 
 /// The state, for an instance that is in a group.
 pub async fn target_state(platform: &Arc<Platform>, world: &World) -> Result<Option<&'static str>, Error> {

@@ -1,7 +1,7 @@
 //! The instance profile's role: its name from iam, its credentials from sts, as service
 //! `ec2.amazonaws.com` with the instance's id as session name.
 
-use super::world::World;
+use super::world::{ACTS_AS, World};
 use crate::instances::records::ProfileAssociation;
 use kiln_iam_shapes::{GetInstanceProfileRequest, Role};
 use kiln_service_kit::{Cx, Error, Platform, Timestamp};
@@ -10,9 +10,6 @@ use serde_json::{Value as Json, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// Who instances' roles trust.
-pub const ACTS_AS: &str = "ec2.amazonaws.com";
 
 /// New credentials are made when the old ones have this long to live. AWS promises at least five
 /// minutes; SDKs begin to ask again 15 minutes before the end.

@@ -4,11 +4,17 @@ use crate::firewall::records::SecurityGroup;
 use crate::instances::records::Instance;
 use crate::instances::shown::Around;
 use crate::interfaces::records::NetworkInterface;
-use crate::networks::dns::public_dns_name;
+use crate::names::public_dns_name;
 use crate::networks::records::{Subnet, Vpc};
 use kiln_service_kit::{Cx, Error, Platform, Scope};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+
+/// Who instances' roles trust.
+pub const ACTS_AS: &str = "ec2.amazonaws.com";
+
+/// The tag a group gives its instances. Nobody else may give one of this kind.
+pub const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
 /// The caller and its surroundings, as they are now.
 pub struct World {
@@ -66,14 +72,14 @@ impl World {
             let public_dns = public.map(|public| public_dns_name(&scope.region, public.ip));
             interfaces.push(Interface { record, subnet_cidr, public_dns, vpc_cidrs, groups });
         }
-        let cx = Cx::for_service(platform.clone(), scope.clone(), super::role::ACTS_AS);
+        let cx = Cx::for_service(platform.clone(), scope.clone(), ACTS_AS);
         let around = Around::of(&cx, &instance)?;
         Ok(Some(World {
             zone_id: crate::zones::zone_id(&scope.region, &instance.zone),
             public_ip: around.public_ip(),
             public_dns: around.public_dns(&scope.region),
             scope: scope.clone(),
-            in_a_group: instance.tags.contains_key(super::group::TAG),
+            in_a_group: instance.tags.contains_key(GROUP_TAG),
             instance,
             interfaces,
         }))

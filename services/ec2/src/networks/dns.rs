@@ -6,13 +6,14 @@
 //! machine that asks leads to the internet; else the answer is REFUSED. Only the question of a
 //! message is read here; RFC 1035 says how. A DNS library was turned down: this is all of it.
 
-use crate::instances::records::private_domain;
+use crate::instances::records::Instance;
 use crate::interfaces::records::NetworkInterface;
+use crate::names::{private_domain, public_domain};
 use crate::networks::records::Vpc;
 use kiln_doors::{DNS, Door};
-use kiln_elbv2_shapes::{DescribeLoadBalancersRequest, LoadBalancer, names};
+use kiln_elbv2_shapes::{DescribeLoadBalancersRequest, LoadBalancer, names as balancer_names};
 use kiln_machines_spec::{MachineDriver, VpcId};
-use kiln_service_kit::{Cx, Error, regions};
+use kiln_service_kit::{Cx, Error};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -228,8 +229,8 @@ async fn own_name(cx: &Cx, vpc: &str, question: &Question) -> Result<Option<Vec<
             let found = all.iter().filter(|(_, i)| of_vpc(i) && i.has(wanted)).map(|_| wanted);
             return Ok(Some(found.take(1).collect()));
         }
-        let instance = cx.store().get::<crate::instances::records::Instance>(cx.scope(), host)?;
-        let named = |i: &crate::instances::records::Instance| {
+        let instance = cx.store().get::<Instance>(cx.scope(), host)?;
+        let named = |i: &Instance| {
             !i.is_terminated()
                 && *i.vpc == *vpc
                 && (i.options.resource_name_dns_a || i.options.hostname_type == "resource-name")
@@ -239,23 +240,10 @@ async fn own_name(cx: &Cx, vpc: &str, question: &Question) -> Result<Option<Vec<
     if let Some(ip) = public_address(cx.region(), &question.name) {
         return holder(cx, vpc, ip);
     }
-    if names::is_name(&question.name) {
-        return balancer(cx, &names::at_host(&question.name), of_vpc).await.map(Some);
+    if balancer_names::is_name(&question.name) {
+        return balancer(cx, &balancer_names::at_host(&question.name), of_vpc).await.map(Some);
     }
     Ok(None)
-}
-
-/// The public name of a public address.
-pub fn public_dns_name(region: &str, ip: Ipv4Addr) -> String {
-    let [a, b, c, d] = ip.octets();
-    format!("ec2-{a}-{b}-{c}-{d}.{}", public_domain(region))
-}
-
-fn public_domain(region: &str) -> String {
-    match region {
-        "us-east-1" => "compute-1.amazonaws.com".to_owned(),
-        other => format!("{other}.compute.{}", regions::partition_of(other).dns_suffix),
-    }
 }
 
 /// The address that a public name of the region stands for.
@@ -278,11 +266,11 @@ fn holder(cx: &Cx, vpc: &str, ip: Ipv4Addr) -> Result<Option<Vec<Ipv4Addr>>, Err
     Ok(named.then(|| if *holder.vpc == *vpc { vec![private] } else { vec![] }))
 }
 
-/// The addresses in this VPC of the load balancer with that name, as the host has it ([`names`]).
+/// The addresses in this VPC of the load balancer with that name, as the host has it ([`balancer_names`]).
 async fn balancer(cx: &Cx, name: &str, of_vpc: impl Fn(&NetworkInterface) -> bool) -> Result<Vec<Ipv4Addr>, Error> {
     let request = DescribeLoadBalancersRequest::default();
     let all = cx.as_service("ec2.amazonaws.com").call(request).await?.load_balancers;
-    let named = |lb: &LoadBalancer| lb.dns_name.as_deref().is_some_and(|its| names::at_host(its) == name);
+    let named = |lb: &LoadBalancer| lb.dns_name.as_deref().is_some_and(|its| balancer_names::at_host(its) == name);
     let Some(found) = all.into_iter().find(named) else { return Ok(vec![]) };
     let arn = found.load_balancer_arn.unwrap_or_default();
     let Some((_, full_name)) = arn.split_once(":loadbalancer/") else { return Ok(vec![]) };
@@ -395,7 +383,7 @@ mod tests {
             ..Default::default()
         };
         w.call(give).await;
-        let name = public_dns_name("us-east-1", public);
+        let name = crate::names::public_dns_name("us-east-1", public);
         assert_eq!(name, format!("ec2-{}.compute-1.amazonaws.com", public.to_string().replace('.', "-")));
         assert_eq!(asked(&w.cx, &home, &name).await, (NO_ERROR, vec![private]));
         assert_eq!(asked(&w.cx, &other, &name).await, (NO_SUCH_NAME, vec![]));
@@ -409,7 +397,7 @@ mod tests {
         };
         w.call(off(&home)).await;
         assert_eq!(asked(&w.cx, &home, &name).await, (REFUSED, vec![]));
-        let private_name = format!("{}.ec2.internal", crate::instances::records::ip_host(private));
+        let private_name = format!("{}.ec2.internal", crate::names::ip_host(private));
         assert_eq!(asked(&w.cx, &home, &private_name).await, (REFUSED, vec![]));
         let shown = w.call(DescribeNetworkInterfacesRequest::default()).await.network_interfaces.remove(0);
         assert_eq!(shown.association.and_then(|a| a.public_dns_name).as_deref(), Some(""));

@@ -1,6 +1,6 @@
 //! From records to what the machine driver is asked for: one VPC, whole. Pure.
 
-use crate::firewall::records::{AclEntry, AclPeer, GroupRule, NetworkAcl, RulePeer, SecurityGroup, Traffic};
+use crate::firewall::records::{AclEntry, AclPeer, GroupRule, NetworkAcl, RulePeer, SecurityGroup, Traffic, acl_of};
 use crate::interfaces::records::{NetworkInterface, PublicAddress};
 use crate::networks::records::{Destination, InternetGateway, NatGateway, Route, RouteTable, RouteTarget, Subnet, Vpc};
 use crate::prefix_lists;
@@ -40,7 +40,9 @@ pub fn wanted(vpc: &Vpc, records: &VpcRecords) -> Option<VpcSpec> {
                 cidr: subnet.cidr,
                 zone: host::ZoneName::new(subnet.zone.as_str()),
                 internet: reaches_internet(vpc, subnet, records),
-                acl: acl_of(subnet, &records.acls).filter(|acl| !acl.is_open()).map(|acl| acl_spec(acl)),
+                acl: acl_of(&subnet.vpc, &subnet.id, &records.acls)
+                    .filter(|acl| !acl.is_open())
+                    .map(|acl| acl_spec(acl)),
             })
             .collect(),
         groups: groups(&interfaces, records),
@@ -58,12 +60,6 @@ pub fn digest(spec: &VpcSpec) -> String {
 pub fn table_of<'a>(subnet: &Subnet, tables: &'a [Arc<RouteTable>]) -> Option<&'a Arc<RouteTable>> {
     let mut of_vpc = tables.iter().filter(|table| table.vpc == subnet.vpc);
     of_vpc.clone().find(|table| table.serves(&subnet.id)).or_else(|| of_vpc.find(|table| table.is_main()))
-}
-
-/// The network ACL that a subnet follows: the one it was given, else the VPC's default one.
-pub fn acl_of<'a>(subnet: &Subnet, acls: &'a [Arc<NetworkAcl>]) -> Option<&'a Arc<NetworkAcl>> {
-    let mut of_vpc = acls.iter().filter(|acl| acl.vpc == subnet.vpc);
-    of_vpc.clone().find(|acl| acl.was_given(&subnet.id)).or_else(|| of_vpc.find(|acl| acl.is_default))
 }
 
 fn acl_spec(acl: &NetworkAcl) -> host::AclSpec {

@@ -3,7 +3,7 @@
 use crate::kinds;
 use crate::modelled::modelled;
 use crate::properties::*;
-use crate::templates::operations::launch_templates::given;
+use crate::templates::data::given;
 use kiln_ec2_shapes::*;
 use kiln_protocol::stored;
 use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};

@@ -5,11 +5,10 @@ use crate::defaults::ensure_defaults;
 use crate::errors::{dependency, invalid_value};
 use crate::filters::{Filters, flag, one};
 use crate::firewall::operations::network_acl_entries;
-use crate::firewall::records::{AclAssociation, NetworkAcl};
+use crate::firewall::records::{AclAssociation, NetworkAcl, acl_of};
 use crate::kinds;
 use crate::lookup::{need, page, selected};
 use crate::networks::records::{Subnet, Vpc};
-use crate::networks::spec::acl_of;
 use crate::tags;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
@@ -126,7 +125,7 @@ async fn replace_network_acl_association(
 fn associated(tx: &Tx, cx: &Cx, id: &str) -> Result<(Arc<Subnet>, Arc<NetworkAcl>), Error> {
     let acls: Vec<Arc<NetworkAcl>> = tx.list::<NetworkAcl>(cx.scope())?.into_iter().map(|(_, acl)| acl).collect();
     for (_, subnet) in tx.list::<Subnet>(cx.scope())? {
-        if let Some(acl) = acl_of(&subnet, &acls)
+        if let Some(acl) = acl_of(&subnet.vpc, &subnet.id, &acls)
             && association_id(acl, &subnet.id) == id
         {
             return Ok((subnet, acl.clone()));
@@ -176,7 +175,8 @@ async fn describe_network_acls(
         cx.store().list::<NetworkAcl>(cx.scope())?.into_iter().map(|(_, acl)| acl).collect();
     let mut found: Vec<(Arc<str>, shapes::NetworkAcl)> = vec![];
     for (id, acl) in selected::<NetworkAcl>(cx, &request.network_acl_ids)? {
-        let follows = |subnet: &Subnet| acl_of(subnet, &all).is_some_and(|followed| followed.id == acl.id);
+        let follows =
+            |subnet: &Subnet| acl_of(&subnet.vpc, &subnet.id, &all).is_some_and(|followed| followed.id == acl.id);
         let associations: Vec<NetworkAclAssociation> = subnets
             .iter()
             .filter(|(_, subnet)| follows(subnet))

@@ -8,6 +8,7 @@ use kiln_ids::{NetworkAclId, SubnetId, VpcId};
 use kiln_machines_spec::Cidr;
 use kiln_service_kit::Record;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A network ACL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,4 +113,10 @@ impl Tagged for NetworkAcl {
     fn tags_mut(&mut self) -> &mut Tags {
         &mut self.tags
     }
+}
+
+/// The network ACL that a subnet follows: the one it was given, else the VPC's default one.
+pub fn acl_of<'a>(vpc: &VpcId, subnet: &SubnetId, acls: &'a [Arc<NetworkAcl>]) -> Option<&'a Arc<NetworkAcl>> {
+    let mut of_vpc = acls.iter().filter(|acl| acl.vpc == *vpc);
+    of_vpc.clone().find(|acl| acl.was_given(subnet)).or_else(|| of_vpc.find(|acl| acl.is_default))
 }

@@ -1,7 +1,7 @@
 //! Removes the bytes of images whose last snapshot is gone: one pass per image of the driver.
 
+use crate::driver::{driver, failed};
 use crate::images::records::{DiscardedImage, Snapshot};
-use crate::instances::controllers::instances::{driver, failed};
 use crate::instances::records::Instance;
 use kiln_machines_spec::ImageId;
 use kiln_service_kit::{

@@ -10,10 +10,10 @@
 //! that says what became of the image. With NoReboot the driver holds the machine still while it
 //! copies.
 
+use crate::driver::{driver, failed};
 use crate::images::operations::images::failed as image_failed;
 use crate::images::provided::architecture;
 use crate::images::records::{Image, ImageOrigin, ImageState, Snapshot, SnapshotState};
-use crate::instances::controllers::instances::{driver, failed};
 use crate::instances::records::Instance;
 use kiln_machines_spec::{MachineId, MachineStatus};
 use kiln_service_kit::{

@@ -8,12 +8,11 @@
 //! ```
 //! A machine at rest is only told; it boots with what it is to have then.
 
-use crate::instances::controllers::instances::Step;
 use crate::instances::records::{Instance, InstanceState};
 use crate::interfaces::allocation::free;
 use crate::interfaces::records::NetworkInterface;
 use crate::networks::records::NetworkStatus;
-use kiln_machines_spec::{self as host, ExtraInterface, MachineStatus};
+use kiln_machines_spec::{self as host, ExtraInterface};
 use kiln_service_kit::{Change, Error, Name, Scope, Store, Tx};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -74,21 +73,6 @@ impl Interfaces {
         }
         seen.interfaces.sort_by_key(|interface| interface.device);
         Ok(seen)
-    }
-
-    /// What makes the machine have them, if it does not or if that is not recorded.
-    pub fn steps(&self, machine: Option<&MachineStatus>) -> Option<Vec<Step>> {
-        let has =
-            |m: &MachineStatus| m.spec.interfaces == self.interfaces && m.spec.secondary_ips == self.secondary_ips;
-        let mut steps = vec![];
-        if machine.is_some_and(|machine| !has(machine)) {
-            let (secondary_ips, interfaces) = (self.secondary_ips.clone(), self.interfaces.clone());
-            steps.push(Step::SetInterfaces { secondary_ips, interfaces });
-        }
-        if self.settled != Settled::default() {
-            steps.push(Step::RecordInterfaces(self.settled.clone()));
-        }
-        (!steps.is_empty()).then_some(steps)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What makes the records real, one line per controller.
 
 mod instance_interfaces;
-pub mod instances;
+mod instances;
 mod machine_events;
 
 pub use machine_events::forward_machine_events;

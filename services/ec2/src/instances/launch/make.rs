@@ -6,7 +6,7 @@ use crate::errors::invalid_combination;
 use crate::firewall::records::SecurityGroup;
 use crate::instances::records::{Instance, InstanceState, Volume, Wanted};
 use crate::interfaces::allocation::{InterfaceAllocator, NewInterface, groups_for};
-use crate::interfaces::operations::interface_attachments::{check_address_limit, check_interface_limit};
+use crate::interfaces::attaching::{check_address_limit, check_interface_limit};
 use crate::interfaces::records::{Attachment, NetworkInterface};
 use crate::kinds;
 use crate::lookup;

@@ -2,19 +2,19 @@
 //! the root disk. What must be consistent with the launch itself (addresses, groups) is left to
 //! the transaction in `make`.
 
-use super::check::check;
 use super::disk::{RootDisk, root_disk};
-use super::passing::{Profile, passed};
 use crate::errors::{invalid_value, missing_parameter};
 use crate::images::image_lookup;
 use crate::images::records::Image;
 use crate::instance_types::{self, InstanceType};
 use crate::instances::records::{InstanceOptions, MetadataOptions, ProfileAssociation};
 use crate::interfaces::allocation::WantedAddresses;
-use crate::interfaces::operations::private_addresses::wanted as addresses;
+use crate::interfaces::asked::wanted as addresses;
 use crate::keys::operations as key_pairs;
 use crate::kinds;
+use crate::passing::{Profile, passed};
 use crate::tags::{self, Tags};
+use crate::templates::check::{check, check_ena, not_ebs_optimized, user_data};
 use kiln_ec2_shapes::{IamInstanceProfileSpecification, RunInstancesRequest};
 use kiln_service_kit::{Cx, Error};
 use std::sync::Arc;
@@ -86,15 +86,15 @@ pub async fn resolve(cx: &Cx, request: &RunInstancesRequest) -> Result<Resolved,
         )));
     }
     if request.ebs_optimized == Some(true) && instance_type.ebs_optimized() == "unsupported" {
-        return Err(super::check::not_ebs_optimized());
+        return Err(not_ebs_optimized());
     }
-    super::check::check_ena(&instance_type, image.ena_support)?;
+    check_ena(&instance_type, image.ena_support)?;
     let ssh_keys = match request.key_name.as_deref() {
         None | Some("") => vec![],
         Some(name) => vec![key_pairs::by_name(cx, name)?.ok_or_else(|| key_pairs::none(name))?.public_key],
     };
     if let Some(text) = request.user_data.as_deref() {
-        super::user_data(text)?;
+        user_data(text)?;
     }
     let profile = match &request.iam_instance_profile {
         None => None,

@@ -3,7 +3,6 @@
 
 use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
 use crate::instance_types;
-use crate::instances::launch;
 use crate::instances::records::{Instance, InstanceState};
 use crate::instances::shown::{self as shown, Around};
 use crate::interfaces::allocation::{groups_for, several};
@@ -12,6 +11,7 @@ use crate::kinds;
 use crate::lookup;
 use crate::networks::records::Subnet;
 use crate::tags::Tagged;
+use crate::templates::check::{check_ena, check_hop_limit, not_ebs_optimized, user_data};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kiln_ec2_shapes::{
     AttributeBooleanValue, AttributeValue, DescribeInstanceAttributeRequest, DescribeInstanceAttributeResponse,
@@ -181,7 +181,7 @@ async fn modify_instance_attribute(
         _ => return Err(invalid_combination("Fields for multiple attribute types specified")),
     }
     if let Some(text) = &wanted.user_data {
-        launch::user_data(text)?;
+        user_data(text)?;
     }
     cx.store()
         .write(|tx| {
@@ -214,9 +214,9 @@ async fn modify_instance_attribute(
                     )));
                 }
                 if instance.options.ebs_optimized && kind.ebs_optimized() == "unsupported" {
-                    return Err(launch::not_ebs_optimized());
+                    return Err(not_ebs_optimized());
                 }
-                launch::check_ena(&kind, instance.options.ena_support)?;
+                check_ena(&kind, instance.options.ena_support)?;
                 instance.instance_type = name.clone();
             }
             if let Some(on) = wanted.ebs_optimized {
@@ -225,7 +225,7 @@ async fn modify_instance_attribute(
                 }
                 let kind = instance_types::find(&instance.instance_type);
                 if on && kind.is_some_and(|kind| kind.ebs_optimized() == "unsupported") {
-                    return Err(launch::not_ebs_optimized());
+                    return Err(not_ebs_optimized());
                 }
                 instance.options.ebs_optimized = on;
             }
@@ -234,7 +234,7 @@ async fn modify_instance_attribute(
                     return Err(not_stopped(&instance));
                 }
                 if let Some(kind) = instance_types::find(&instance.instance_type) {
-                    launch::check_ena(&kind, on)?;
+                    check_ena(&kind, on)?;
                 }
                 instance.options.ena_support = on;
             }
@@ -315,7 +315,7 @@ async fn modify_metadata_options(
     {
         return Err(invalid_combination("At least one metadata option must be given."));
     }
-    launch::check_hop_limit(request.http_put_response_hop_limit)?;
+    check_hop_limit(request.http_put_response_hop_limit)?;
     let options = cx
         .store()
         .write(|tx| {

@@ -12,6 +12,7 @@ use crate::interfaces::allocation::renew_public;
 use crate::kinds;
 use crate::lookup;
 use crate::tags;
+use crate::templates::merge::with_template;
 use kiln_ec2_shapes::{
     DescribeInstancesRequest, DescribeInstancesResponse, InstanceMonitoring, InstanceStateChange, Monitoring,
     RebootInstancesRequest, RebootInstancesResponse, Reservation, RunInstancesRequest, RunInstancesResponse,
@@ -46,7 +47,7 @@ async fn run_instances(cx: &Cx, request: RunInstancesRequest) -> Result<RunInsta
     for specification in &request.tag_specifications {
         tags::read(cx, &specification.tags)?;
     }
-    let merged = launch::with_template(cx, request)?;
+    let merged = with_template(cx, request)?;
     let launch = launch::resolve(cx, &merged).await?;
     let made = cx
         .store()

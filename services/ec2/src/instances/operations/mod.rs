@@ -6,6 +6,7 @@ mod instance_credits;
 mod instance_status;
 mod instance_types;
 mod instances;
+mod launch_template_data;
 mod profiles;
 mod volumes;
 
@@ -19,6 +20,7 @@ pub const ROWS: &[&[Operation]] = &[
     instance_status::OPERATIONS,
     instance_types::OPERATIONS,
     instances::OPERATIONS,
+    launch_template_data::OPERATIONS,
     profiles::OPERATIONS,
     volumes::OPERATIONS,
 ];

@@ -10,6 +10,7 @@
 //! (`pending`, `stopping`, `shutting-down`) or because the controller saw it happen.
 
 use crate::kinds::{self, Kind};
+use crate::names::{ip_host, private_domain};
 use crate::tags::{Tagged, Tags, check_metadata_keys};
 use kiln_ids::{ImageId, InstanceId, NetworkInterfaceId, ReservationId, SubnetId, VolumeId, VpcId};
 use kiln_machines_spec::MacAddr;
@@ -218,20 +219,6 @@ impl Instance {
 
     pub fn is_terminated(&self) -> bool {
         self.state == InstanceState::Terminated
-    }
-}
-
-/// `ip-10-0-0-5`
-pub fn ip_host(ip: Ipv4Addr) -> String {
-    let [a, b, c, d] = ip.octets();
-    format!("ip-{a}-{b}-{c}-{d}")
-}
-
-/// The domain of private names of a region.
-pub fn private_domain(region: &str) -> String {
-    match region {
-        "us-east-1" => "ec2.internal".to_owned(),
-        other => format!("{other}.compute.internal"),
     }
 }
 

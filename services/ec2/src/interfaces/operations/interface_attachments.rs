@@ -3,11 +3,11 @@
 //! it no longer.
 
 use crate::errors::{invalid_combination, invalid_value, refuse};
-use crate::instance_types::{self, InstanceType};
-use crate::instances::launch::check_device_index;
+use crate::instance_types;
 use crate::instances::records::{Instance, InstanceState};
 use crate::interfaces::allocation::of_instance;
-use crate::interfaces::operations::network_interfaces::check_owner;
+use crate::interfaces::attaching::{check_address_limit, check_device_index, check_interface_limit, no_attachment};
+use crate::interfaces::owner::check_owner;
 use crate::interfaces::records::{Attachment, NetworkInterface};
 use crate::kinds;
 use crate::lookup::need;
@@ -22,33 +22,6 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(AttachNetworkInterface: attach_network_interface(AttachNetworkInterfaceRequest)),
     operation!(DetachNetworkInterface: detach_network_interface(DetachNetworkInterfaceRequest)),
 ];
-
-/// That an instance of this type can have so many interfaces.
-pub fn check_interface_limit(kind: &InstanceType, count: usize) -> Result<(), Error> {
-    let (most, _) = kind.interface_limits();
-    match usize::try_from(most).is_ok_and(|most| count > most) {
-        false => Ok(()),
-        true => {
-            let message = format!("Interface count {count} exceeds the limit for {}", kind.name());
-            Err(Error::sender("AttachmentLimitExceeded", message))
-        }
-    }
-}
-
-/// That an interface of an instance of this type can have so many private addresses.
-pub fn check_address_limit(kind: &InstanceType, count: usize) -> Result<(), Error> {
-    let (_, most) = kind.interface_limits();
-    match usize::try_from(most).is_ok_and(|most| count > most) {
-        false => Ok(()),
-        true => Err(Error::sender("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.")),
-    }
-}
-
-/// There is no such attachment.
-pub fn no_attachment(id: &str) -> Error {
-    let message = format!("The networkInterface attachment ID '{id}' does not exist");
-    Error::sender(kinds::ATTACHMENT.not_found, message)
-}
 
 async fn attach_network_interface(
     cx: &Cx,

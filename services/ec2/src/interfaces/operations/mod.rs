@@ -1,9 +1,9 @@
 //! Operations, one file per kind of thing, one line per file here.
 
-pub mod addresses;
-pub mod interface_attachments;
-pub mod network_interfaces;
-pub mod private_addresses;
+mod addresses;
+mod interface_attachments;
+mod network_interfaces;
+mod private_addresses;
 
 use kiln_service_kit::Operation;
 

@@ -4,26 +4,25 @@
 use crate::defaults::ensure_defaults;
 use crate::errors::{invalid_value, missing_parameter, refuse};
 use crate::filters::{Filters, flag, maybe, one};
-use crate::firewall::records::SecurityGroup;
-use crate::instances::records::{ip_host, private_domain};
 use crate::interfaces::allocation::{NewInterface, allocate_interface, groups_for, release_interface};
-use crate::interfaces::records::{NetworkInterface, PublicAddress};
+use crate::interfaces::asked::wanted;
+use crate::interfaces::attaching::no_attachment;
+use crate::interfaces::owner::{calling_service, check_owner};
+use crate::interfaces::records::NetworkInterface;
+use crate::interfaces::shown::{around, group_names, shown};
 use crate::kinds;
 use crate::lookup::{need, page, selected};
-use crate::networks::dns::public_dns_name;
-use crate::networks::records::{NetworkStatus, Subnet, Vpc};
-use crate::{tags, zones};
+use crate::networks::records::Subnet;
+use crate::tags;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
     AttributeBooleanValue, AttributeValue, CreateNetworkInterfaceRequest, CreateNetworkInterfaceResponse,
     DeleteNetworkInterfaceRequest, DeleteNetworkInterfaceResponse, DescribeNetworkInterfaceAttributeRequest,
     DescribeNetworkInterfaceAttributeResponse, DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResponse,
-    GroupIdentifier, ModifyNetworkInterfaceAttributeRequest, ModifyNetworkInterfaceAttributeResponse,
-    NetworkInterfaceAssociation, NetworkInterfaceAttachment, NetworkInterfacePrivateIpAddress,
+    ModifyNetworkInterfaceAttributeRequest, ModifyNetworkInterfaceAttributeResponse,
     ResetNetworkInterfaceAttributeRequest, ResetNetworkInterfaceAttributeResponse,
 };
-use kiln_service_kit::{CallerKind, Cx, Error, Operation, Remembered, operation, request_hash};
-use std::net::Ipv4Addr;
+use kiln_service_kit::{Cx, Error, Operation, Remembered, operation, request_hash};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreateNetworkInterface: create_network_interface(CreateNetworkInterfaceRequest)),
@@ -36,14 +35,6 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(ResetNetworkInterfaceAttribute:
         reset_network_interface_attribute(ResetNetworkInterfaceAttributeRequest)),
 ];
-
-/// The service that calls, if it is one.
-fn calling_service(cx: &Cx) -> Option<String> {
-    match &cx.caller().kind {
-        CallerKind::Service { name } => Some(name.clone()),
-        _ => None,
-    }
-}
 
 async fn create_network_interface(
     cx: &Cx,
@@ -62,7 +53,7 @@ async fn create_network_interface(
         ],
     )?;
     ensure_defaults(cx).await?;
-    let addresses = crate::interfaces::operations::private_addresses::wanted(
+    let addresses = wanted(
         request.private_ip_address.as_deref(),
         &request.private_ip_addresses,
         request.secondary_private_ip_address_count,
@@ -101,22 +92,6 @@ async fn create_network_interface(
         network_interface: Some(shown(cx, &interface, &names, &around)),
         client_token: token,
     })
-}
-
-/// Reads an IPv4 address of a request.
-pub fn address(text: &str) -> Result<Ipv4Addr, Error> {
-    text.parse().map_err(|_| invalid_value(format!("invalid value for parameter address: {text}")))
-}
-
-/// A service's interface belongs to that service.
-pub fn check_owner(cx: &Cx, interface: &NetworkInterface) -> Result<(), Error> {
-    if interface.managed_by.is_some() && interface.managed_by != calling_service(cx) {
-        return Err(Error::sender(
-            "OperationNotPermitted",
-            format!("You are not allowed to manage the network interface {}: it belongs to a service.", interface.id),
-        ));
-    }
-    Ok(())
 }
 
 async fn delete_network_interface(
@@ -177,7 +152,7 @@ async fn modify_network_interface_attribute(
                             attachment.delete_on_termination = delete;
                         }
                     }
-                    None => return Err(crate::interfaces::operations::interface_attachments::no_attachment(id)),
+                    None => return Err(no_attachment(id)),
                 }
             }
             Ok(tx.put_if_changed(cx.scope(), &request.network_interface_id, interface)?)
@@ -330,114 +305,5 @@ fn filter_value(i: &shapes::NetworkInterface, name: &str) -> Vec<String> {
         "subnet-id" => maybe(i.subnet_id.as_ref()),
         "vpc-id" => one(i.vpc_id.as_deref().unwrap_or("")),
         _ => vec![],
-    }
-}
-
-/// Ids and names of the scope's groups.
-pub fn group_names(cx: &Cx) -> Result<Vec<(String, String)>, Error> {
-    let groups = cx.store().list::<SecurityGroup>(cx.scope())?;
-    Ok(groups.into_iter().map(|(id, group)| (id.to_string(), group.name.clone())).collect())
-}
-
-/// Groups as interfaces and instances show them.
-pub fn shown_groups(ids: &[kiln_ids::SecurityGroupId], names: &[(String, String)]) -> Vec<GroupIdentifier> {
-    let name = |id: &str| names.iter().find(|(known, _)| known == id).map(|(_, name)| name.clone());
-    ids.iter().map(|id| GroupIdentifier { group_id: Some(id.to_string()), group_name: name(id) }).collect()
-}
-
-/// What of its VPC an interface shows.
-struct Around {
-    /// Whether packets reach it: the network controller has seen it on the host.
-    applied: bool,
-    /// Whether its public address has a name.
-    named: bool,
-}
-
-fn around(cx: &Cx, interface: &NetworkInterface) -> Result<Around, Error> {
-    let status = cx.store().get::<NetworkStatus>(cx.scope(), &interface.vpc)?;
-    let vpc = cx.store().get::<Vpc>(cx.scope(), &interface.vpc)?;
-    Ok(Around {
-        applied: status.is_some_and(|status| status.interfaces.contains(interface.id.as_str())),
-        named: vpc.is_some_and(|vpc| vpc.gives_public_names()),
-    })
-}
-
-/// The public address of an interface as answers show it.
-fn shown_association(cx: &Cx, public: &PublicAddress, named: bool) -> NetworkInterfaceAssociation {
-    NetworkInterfaceAssociation {
-        allocation_id: public.elastic.as_ref().map(|(allocation, _)| allocation.to_string()),
-        association_id: public.elastic.as_ref().map(|(_, association)| association.to_string()),
-        ip_owner_id: Some(match public.elastic {
-            Some(_) => cx.account().to_owned(),
-            None => "amazon".to_owned(),
-        }),
-        public_dns_name: Some(if named { public_dns_name(cx.region(), public.ip) } else { String::new() }),
-        public_ip: Some(public.ip.to_string()),
-        ..Default::default()
-    }
-}
-
-fn shown(cx: &Cx, i: &NetworkInterface, names: &[(String, String)], around: &Around) -> shapes::NetworkInterface {
-    let (plugged, detaching) = i.attachment.as_ref().map_or((true, false), |a| (a.plugged, a.detaching));
-    let status = match (detaching, plugged && around.applied) {
-        (true, _) => "detaching",
-        (false, true) => "attached",
-        (false, false) => "attaching",
-    };
-    let status = Some(status.to_owned());
-    let attachment = match (&i.attachment, &i.managed_by) {
-        (Some(attachment), _) => Some(NetworkInterfaceAttachment {
-            attach_time: Some(attachment.at),
-            attachment_id: Some(attachment.id.to_string()),
-            delete_on_termination: Some(attachment.delete_on_termination),
-            device_index: Some(attachment.device_index),
-            network_card_index: Some(0),
-            instance_id: Some(attachment.instance.to_string()),
-            instance_owner_id: Some(cx.account().to_owned()),
-            status,
-            ..Default::default()
-        }),
-        (None, Some(service)) => Some(NetworkInterfaceAttachment {
-            attach_time: Some(i.created),
-            delete_on_termination: Some(false),
-            device_index: Some(1),
-            instance_owner_id: Some(service.clone()),
-            status,
-            ..Default::default()
-        }),
-        (None, None) => None,
-    };
-    let dns = |ip| format!("{}.{}", ip_host(ip), private_domain(cx.region()));
-    let association = |public: &PublicAddress| shown_association(cx, public, around.named);
-    shapes::NetworkInterface {
-        association: i.public.as_ref().map(association),
-        attachment,
-        availability_zone: Some(i.zone.clone()),
-        availability_zone_id: zones::zone_id(cx.region(), &i.zone),
-        description: Some(i.description.clone()),
-        groups: shown_groups(&i.groups, names),
-        interface_type: Some(i.interface_type.clone()),
-        mac_address: Some(i.mac.to_string()),
-        network_interface_id: Some(i.id.to_string()),
-        owner_id: Some(cx.account().to_owned()),
-        private_dns_name: Some(dns(i.ip)),
-        private_ip_address: Some(i.ip.to_string()),
-        private_ip_addresses: i
-            .addresses()
-            .map(|(ip, public)| NetworkInterfacePrivateIpAddress {
-                association: public.map(association),
-                primary: Some(ip == i.ip),
-                private_dns_name: Some(dns(ip)),
-                private_ip_address: Some(ip.to_string()),
-            })
-            .collect(),
-        requester_id: i.managed_by.clone(),
-        requester_managed: Some(i.managed_by.is_some()),
-        source_dest_check: Some(i.source_dest_check),
-        status: Some(if i.in_use() { "in-use" } else { "available" }.to_owned()),
-        subnet_id: Some(i.subnet.to_string()),
-        tag_set: tags::shown(&i.tags),
-        vpc_id: Some(i.vpc.to_string()),
-        ..Default::default()
     }
 }

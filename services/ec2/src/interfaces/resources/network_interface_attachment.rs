@@ -1,7 +1,7 @@
 //! `AWS::EC2::NetworkInterfaceAttachment`. Ref: the attachment's id. It is complete when the machine
 //! has the interface, and gone when it has it no longer.
 
-use crate::interfaces::operations::interface_attachments::no_attachment;
+use crate::interfaces::attaching::no_attachment;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
 use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};

@@ -3,7 +3,7 @@
 //! The sockets live in this process, so what runs is remembered here, not in the store: after a
 //! restart every VPC on the host gets its server anew.
 
-use crate::instances::controllers::instances::{driver, failed};
+use crate::driver::{driver, failed};
 use crate::networks::dns;
 use crate::networks::records::NetworkStatus;
 use kiln_machines_spec::{DriverError, VpcId};

@@ -5,7 +5,8 @@ use crate::defaults::ensure_defaults;
 use crate::errors::{invalid_combination, missing_parameter, refuse};
 use crate::filters::{Filters, one};
 use crate::interfaces::allocation::{NewInterface, WantedAddresses, allocate_interface, release_interface};
-use crate::interfaces::operations::{addresses, network_interfaces};
+use crate::interfaces::asked::address as ip_address;
+use crate::interfaces::association::associate;
 use crate::interfaces::records::Address;
 use crate::kinds;
 use crate::lookup::{need, page, selected};
@@ -40,7 +41,7 @@ async fn create_nat_gateway(cx: &Cx, request: CreateNatGatewayRequest) -> Result
     )?;
     let subnet_id = request.subnet_id.clone().ok_or_else(|| missing_parameter("SubnetId"))?;
     let allocation = request.allocation_id.clone().ok_or_else(|| missing_parameter("AllocationId"))?;
-    let private_ip = request.private_ip_address.as_deref().map(network_interfaces::address).transpose()?;
+    let private_ip = request.private_ip_address.as_deref().map(ip_address).transpose()?;
     let tags = tags::specified(cx, &request.tag_specifications, &kinds::NAT_GATEWAY)?;
     ensure_defaults(cx).await?;
     let token = request.client_token.clone();
@@ -77,7 +78,7 @@ async fn create_nat_gateway(cx: &Cx, request: CreateNatGatewayRequest) -> Result
                 ..NewInterface::of(&subnet, vec![])
             };
             let interface = allocate_interface(tx, cx, new)?;
-            addresses::associate(tx, cx, &address, &interface, interface.ip, false)?;
+            associate(tx, cx, &address, &interface, interface.ip, false)?;
             let nat = NatGateway {
                 id,
                 vpc: subnet.vpc.clone(),

@@ -1,10 +1,10 @@
 //! What an instance is on the host: its machine, started, stopped and ended.
 
-use super::failed;
+use crate::driver::failed;
 use crate::instance_types;
 use crate::instances::controllers::instance_interfaces::Interfaces;
-use crate::instances::launch;
 use crate::instances::records::{ConsoleOutput, Instance, Volume};
+use crate::templates::check::user_data;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kiln_machines_spec::{self as host, DriverError, MachineDriver, MachineId, MachineSpec};
 use kiln_service_kit::{Cx, Error};
@@ -101,7 +101,7 @@ pub async fn terminate(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId) -> R
 pub fn spec(cx: &Cx, i: &Instance) -> Result<MachineSpec, Error> {
     let kind = instance_types::find(&i.instance_type)
         .ok_or_else(|| Error::internal(format!("{} has the unknown type {}", i.id, i.instance_type)))?;
-    let user_data = i.user_data.as_deref().map(launch::user_data).transpose()?;
+    let user_data = i.user_data.as_deref().map(user_data).transpose()?;
     let network = Interfaces::of(cx.store(), cx.scope(), i)?;
     Ok(MachineSpec {
         id: MachineId::new(i.id.as_str()),
@@ -112,7 +112,7 @@ pub fn spec(cx: &Cx, i: &Instance) -> Result<MachineSpec, Error> {
         pids_max: kind.pids_max(),
         disk_bytes: disk_bytes(cx, i)?,
         hostname: i.host_name(),
-        domain: crate::instances::records::private_domain(cx.region()),
+        domain: crate::names::private_domain(cx.region()),
         vpc: host::VpcId::new(i.vpc.as_str()),
         subnet: host::SubnetId::new(i.subnet.as_str()),
         private_ip: i.ip,

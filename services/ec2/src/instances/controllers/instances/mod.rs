@@ -16,59 +16,22 @@
 mod host;
 mod plan;
 mod record;
+mod step;
 
-use crate::instances::controllers::instance_interfaces::{self, Interfaces, Settled};
+use crate::driver::{driver, failed};
+use crate::instances::controllers::instance_interfaces::{self, Interfaces};
 use crate::instances::records::{ConsoleOutput, Impaired, Instance, InstanceState, Reason, Wanted};
 use crate::interfaces::records::NetworkInterface;
 use crate::networks::records::NetworkStatus;
-use kiln_machines_spec::{DriverError, ExitInfo, ExtraInterface, MachineDriver, MachineId, MachineStatus};
+use kiln_machines_spec::MachineId;
 use kiln_service_kit::{
     Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Store, Timestamp, Tx, async_trait,
 };
 use record::{change, enter};
-use std::net::Ipv4Addr;
-use std::sync::Arc;
+use step::{Seen, Step};
 
 /// The controller; it has no state.
 pub struct Instances;
-
-/// What a pass looks at.
-pub struct Seen {
-    pub record: Instance,
-    pub machine: Option<MachineStatus>,
-    pub interfaces: Interfaces,
-}
-
-/// One thing to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    Launch,
-    Start,
-    Stop,
-    Reboot,
-    Terminate,
-    RecordRunning {
-        boots: u32,
-    },
-    /// With the boots of its machine, if it has one: it may have booted and been stopped before
-    /// anybody could say that it ran.
-    RecordStopped {
-        boots: Option<u32>,
-    },
-    /// The machine's further addresses and interfaces.
-    SetInterfaces {
-        secondary_ips: Vec<Ipv4Addr>,
-        interfaces: Vec<ExtraInterface>,
-    },
-    RecordInterfaces(Settled),
-    RecordRebooted,
-    RecordTerminated,
-    RecordExit(ExitInfo),
-    /// Its machine was made once and is not there any more.
-    RecordLost,
-    GiveUp,
-    Purge,
-}
 
 #[async_trait]
 impl Controller for Instances {
@@ -183,14 +146,4 @@ impl Controller for Instances {
             }
         }
     }
-}
-
-/// The machine driver.
-pub fn driver(cx: &Cx) -> Result<Arc<dyn MachineDriver>, Error> {
-    cx.part::<Arc<dyn MachineDriver>>()
-}
-
-/// For the log and the report: the whole chain of causes.
-pub fn failed(doing: &str, what: &str, error: &DriverError) -> Error {
-    Error::internal(format!("failed to {doing} {what}: {}", error.chain()))
 }

@@ -1,6 +1,7 @@
 //! Decides what is done next for one instance. Pure.
 
-use super::{Seen, Step};
+use super::step::{Seen, Step};
+use crate::instances::controllers::instance_interfaces::{Interfaces, Settled};
 use crate::instances::records::{InstanceState, Wanted};
 use kiln_machines_spec::{ExitCause, ExitInfo, MachineState, MachineStatus};
 use kiln_service_kit::{Plan, Report, Timestamp, Waiting};
@@ -65,7 +66,7 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
             let recorded = Step::RecordStopped { boots: machine.as_ref().map(|m| m.boots) };
             take(if running { vec![Step::Stop, recorded] } else { vec![recorded] })
         }
-        (Wanted::Stopped, machine) => match interfaces.steps(machine.as_ref()) {
+        (Wanted::Stopped, machine) => match interface_steps(interfaces, machine.as_ref()) {
             Some(steps) => take(steps),
             None => rest("a call to start or terminate it", None),
         },
@@ -78,7 +79,7 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
             if i.reboot_wanted {
                 return take(vec![Step::Reboot, Step::RecordRebooted]);
             }
-            match interfaces.steps(Some(m)) {
+            match interface_steps(interfaces, Some(m)) {
                 None => rest("its machine to end, or a call", None),
                 Some(steps) => match &interfaces.missing {
                     Some(missing) => wait(&format!("{missing} to be on the host"), None),
@@ -111,6 +112,21 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
             take(vec![if machine.is_some() { Step::Start } else { Step::Launch }])
         }
     }
+}
+
+/// What makes the machine have its interfaces, if it does not or if that is not recorded.
+fn interface_steps(wanted: &Interfaces, machine: Option<&MachineStatus>) -> Option<Vec<Step>> {
+    let has =
+        |m: &MachineStatus| m.spec.interfaces == wanted.interfaces && m.spec.secondary_ips == wanted.secondary_ips;
+    let mut steps = vec![];
+    if machine.is_some_and(|machine| !has(machine)) {
+        let (secondary_ips, interfaces) = (wanted.secondary_ips.clone(), wanted.interfaces.clone());
+        steps.push(Step::SetInterfaces { secondary_ips, interfaces });
+    }
+    if wanted.settled != Settled::default() {
+        steps.push(Step::RecordInterfaces(wanted.settled.clone()));
+    }
+    (!steps.is_empty()).then_some(steps)
 }
 
 /// What is known of a machine that was stopped without a call to this kiln.

@@ -1,5 +1,4 @@
 use super::*;
-use crate::instances::controllers::instance_interfaces::Interfaces;
 use crate::instances::records::{Instance, InstanceOptions, MetadataOptions};
 use kiln_machines_spec::{self as host, MacAddr, MachineId, MachineSpec};
 use std::collections::BTreeMap;

@@ -3,7 +3,8 @@
 //! The two structures have the same member names (two differ), so the merge works on their JSON.
 //! Tags are united, as AWS does; structures of options are merged one level deep.
 
-use crate::templates::operations::launch_templates;
+use crate::templates::data::given;
+use crate::templates::lookup::{find, version_of};
 use kiln_ec2_shapes::{RequestLaunchTemplateData, RunInstancesRequest};
 use kiln_protocol::stored;
 use kiln_service_kit::{Cx, Error};
@@ -19,13 +20,13 @@ const OPTIONS: &[&str] = &["MetadataOptions", "Placement", "PrivateDnsNameOption
 pub fn with_template(cx: &Cx, request: RunInstancesRequest) -> Result<RunInstancesRequest, Error> {
     let Some(spec) = request.launch_template.clone() else { return Ok(request) };
     let (id, name) = (spec.launch_template_id.as_deref(), spec.launch_template_name.as_deref());
-    let template = launch_templates::find(cx, id, name)?;
-    let number = launch_templates::version_of(&template, spec.version.as_deref())?;
+    let template = find(cx, id, name)?;
+    let number = version_of(&template, spec.version.as_deref())?;
     let data = &template.versions[&number].data;
     if data.instance_requirements.is_some() && request.instance_type.is_none() {
         return Err(Error::not_built("ec2:RunInstances with InstanceRequirements"));
     }
-    let mut merged = over(as_launch(data), launch_templates::given(stored::to_json(&request)));
+    let mut merged = over(as_launch(data), given(stored::to_json(&request)));
     add_tags(&mut merged, &template.id, number);
     let merged: RunInstancesRequest = stored::from_json(Json::Object(merged))?;
     Ok(RunInstancesRequest { client_token: request.client_token, ..merged })
@@ -33,7 +34,7 @@ pub fn with_template(cx: &Cx, request: RunInstancesRequest) -> Result<RunInstanc
 
 /// A template's data in the words of RunInstances.
 fn as_launch(data: &RequestLaunchTemplateData) -> Map<String, Json> {
-    let mut base = launch_templates::given(stored::to_json(data));
+    let mut base = given(stored::to_json(data));
     base.remove("InstanceRequirements");
     for (from, to) in RENAMED {
         if let Some(value) = base.remove(*from) {

@@ -1,18 +1,22 @@
-//! What a launch may ask for: members that Kiln does not serve but that would change what the
+//! What a launch, or a template of one, may ask for: members that Kiln does not serve but that would change what the
 //! instance is are refused by name; hints that change nothing here are let through.
 
-use super::disk::check_mappings;
 use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
+use crate::images::mappings::check_mappings;
 use crate::instance_types::InstanceType;
+use crate::interfaces::attaching::check_device_index;
+use crate::tags;
+use crate::templates::merge::as_request;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use kiln_ec2_shapes::{InstanceNetworkInterfaceSpecification, RequestLaunchTemplateData, RunInstancesRequest};
-use kiln_service_kit::Error;
+use kiln_service_kit::{Cx, Error};
 use std::collections::BTreeSet;
 
 /// Most instances that one call may ask for.
 const MOST: i32 = 1_000;
 
-/// The greatest device index.
-const MOST_DEVICES: i32 = 31;
+/// AWS's limit of user data, in bytes before base64.
+const MOST_USER_DATA: usize = 16 * 1024;
 
 /// Refuses what is not built, and what does not go together.
 pub fn check(request: &RunInstancesRequest) -> Result<(), Error> {
@@ -24,10 +28,37 @@ pub fn check(request: &RunInstancesRequest) -> Result<(), Error> {
 
 /// Refuses in a launch template what no launch of it could have. What AWS finds wrong with it is left
 /// to the launch, as AWS does.
-pub fn check_template(operation: &str, data: &RequestLaunchTemplateData) -> Result<(), Error> {
-    let request = super::merge::as_request(data)?;
+fn check_template(operation: &str, data: &RequestLaunchTemplateData) -> Result<(), Error> {
+    let request = as_request(data)?;
     check_built(operation, &request)?;
     check_mappings(operation, &request.block_device_mappings)
+}
+
+/// User data must be base64, tags must be the caller's to give (who launches may be a service), and
+/// what no launch could have is refused at once; the rest is checked when an instance is launched,
+/// as AWS does.
+pub fn check_data(cx: &Cx, operation: &str, data: &RequestLaunchTemplateData) -> Result<(), Error> {
+    check_template(operation, data)?;
+    for specification in &data.tag_specifications {
+        tags::read(cx, &specification.tags)?;
+    }
+    match data.user_data.as_deref() {
+        None => Ok(()),
+        Some(text) => user_data(text).map(|_| ()),
+    }
+}
+
+/// Decodes user data and checks its size.
+pub fn user_data(base64: &str) -> Result<Vec<u8>, Error> {
+    // Clients break lines as they like.
+    let text: String = base64.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let bytes = STANDARD
+        .decode(text)
+        .map_err(|_| Error::sender("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data."))?;
+    if bytes.len() > MOST_USER_DATA {
+        return Err(invalid_value("User data is limited to 16384 bytes"));
+    }
+    Ok(bytes)
 }
 
 fn check_built(operation: &str, request: &RunInstancesRequest) -> Result<(), Error> {
@@ -213,14 +244,6 @@ fn check_interfaces(request: &RunInstancesRequest) -> Result<(), Error> {
         ));
     }
     Ok(())
-}
-
-/// What can be a device's index at all.
-pub fn check_device_index(index: i32) -> Result<(), Error> {
-    match (0..=MOST_DEVICES).contains(&index) {
-        true => Ok(()),
-        false => Err(invalid_value(format!("Invalid device index: {index}. It must be between 0 and {MOST_DEVICES}."))),
-    }
 }
 
 fn check_counts(least: i32, most: i32) -> Result<(), Error> {
