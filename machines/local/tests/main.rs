@@ -1,5 +1,7 @@
 //! Real machines on this host. Root is needed: without it every test fails and says so.
 
+#[path = "../../spec/contract/mod.rs"]
+mod contract;
 mod crash;
 mod disk;
 mod given;
@@ -10,3 +12,8 @@ mod life;
 mod neighbours;
 mod public;
 mod systemd;
+
+contract::tests!(
+    #[tokio::test(flavor = "multi_thread")]
+    given::given()
+);

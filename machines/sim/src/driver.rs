@@ -171,6 +171,7 @@ fn unsupported(what: &str) -> DriverError {
 #[async_trait]
 impl MachineDriver for SimDriver {
     async fn launch(&self, spec: MachineSpec) -> DriverResult<MachineStatus> {
+        spec.check()?;
         let id = spec.id.clone();
         {
             let mut world = self.world.lock();
@@ -196,8 +197,10 @@ impl MachineDriver for SimDriver {
             }
             world.whole(&spec.image)?;
             let network = world.networks.get(&spec.vpc).ok_or_else(|| DriverError::not_found("network", &spec.vpc))?;
-            if network.subnet(&spec.subnet).is_none() {
-                return Err(DriverError::not_found("subnet", &spec.subnet));
+            let subnet = network.subnet(&spec.subnet).ok_or_else(|| DriverError::not_found("subnet", &spec.subnet))?;
+            if !subnet.cidr.contains(spec.private_ip) {
+                let (ip, subnet) = (spec.private_ip, &spec.subnet);
+                return Err(DriverError::Invalid(format!("the address {ip} is not in {subnet}")));
             }
             world.reachable(&spec.interfaces)?;
             let state = MachineState::Stopped { since_ms: self.now() };
@@ -268,7 +271,13 @@ impl MachineDriver for SimDriver {
     }
 
     async fn set_user_data(&self, id: &MachineId, user_data: Option<Vec<u8>>) -> DriverResult<()> {
-        self.world.lock().machine(id)?.spec.user_data = user_data;
+        let mut world = self.world.lock();
+        let machine = world.machine(id)?;
+        if machine.status().is_running() {
+            let problem = "is running: stop it first".to_owned();
+            return Err(DriverError::Conflict { kind: "machine", name: id.to_string(), problem });
+        }
+        machine.spec.user_data = user_data;
         Ok(())
     }
 
@@ -285,11 +294,13 @@ impl MachineDriver for SimDriver {
         Ok(())
     }
 
-    async fn exec(&self, _id: &MachineId, _request: ExecRequest) -> DriverResult<ExecOutput> {
+    async fn exec(&self, id: &MachineId, _request: ExecRequest) -> DriverResult<ExecOutput> {
+        self.world.lock().machine(id)?;
         Err(unsupported("run commands"))
     }
 
-    async fn shell_command(&self, _id: &MachineId) -> DriverResult<Vec<String>> {
+    async fn shell_command(&self, id: &MachineId) -> DriverResult<Vec<String>> {
+        self.world.lock().machine(id)?;
         Err(unsupported("open a shell"))
     }
 

@@ -32,7 +32,7 @@ pub use hold::{ImageHold, ImageHolds};
 pub use image::{BaseRecipe, Entry, ImageManifest, ImageSource, LayerRef, NoProgress, Program, Progress};
 pub use machine::{
     ExecOutput, ExecRequest, ExitCause, ExitInfo, ExtraInterface, InjectedFile, MachineEvent, MachineSpec,
-    MachineState, MachineStats, MachineStatus,
+    MachineState, MachineStats, MachineStatus, SMALLEST_DISK,
 };
 pub use names::{GroupId, ImageId, LayerDigest, MachineId, SubnetId, VpcId, ZoneName};
 pub use network::{

@@ -1,6 +1,6 @@
 //! Machines: what one is wanted to be, and what it is seen to be.
 
-use crate::{Entry, ImageId, MacAddr, MachineId, SubnetId, VpcId};
+use crate::{DriverError, DriverResult, Entry, ImageId, MacAddr, MachineId, SubnetId, VpcId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -62,7 +62,36 @@ pub struct MachineSpec {
     pub labels: BTreeMap<String, String>,
 }
 
+/// Bytes of the smallest disk that a file system fits on.
+pub const SMALLEST_DISK: u64 = 32 << 20;
+
 impl MachineSpec {
+    /// Whether it makes sense by itself, whatever image and network there are.
+    ///
+    /// # Errors
+    /// `Invalid` names the first thing that does not.
+    pub fn check(&self) -> DriverResult<()> {
+        let wrong = |text: String| Err(DriverError::Invalid(text));
+        if !self.id.is_safe() {
+            return wrong(format!("{:?} is no usable machine name", self.id.as_str()));
+        }
+        if !(self.cpus.is_finite() && self.cpus > 0.0) {
+            return wrong(format!("{} processors cannot be given", self.cpus));
+        }
+        if self.memory_bytes < 4 << 20 || self.pids_max == 0 {
+            return wrong("a machine needs at least 4 MiB of memory and one process".to_owned());
+        }
+        if self.disk_bytes < SMALLEST_DISK {
+            return wrong(format!("a disk of {} bytes is too small: {} or more", self.disk_bytes, SMALLEST_DISK));
+        }
+        let name = self.hostname.as_bytes();
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-.".contains(b);
+        if name.is_empty() || name.len() > 64 || !name.iter().all(plain) {
+            return wrong(format!("{:?} is no usable host name", self.hostname));
+        }
+        Ok(())
+    }
+
     /// Whether one of its interfaces has this address of this network.
     pub fn has_address(&self, vpc: &VpcId, ip: Ipv4Addr) -> bool {
         let first = self.vpc == *vpc && (self.private_ip == ip || self.secondary_ips.contains(&ip));

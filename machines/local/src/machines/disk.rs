@@ -33,8 +33,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-/// The least a disk can be.
-pub const SMALLEST: u64 = 32 << 20;
 /// Room the host must have left when a machine gets its disk: one that is made on a full host
 /// would meet errors at its first write.
 const LEAST_ROOM: u64 = 256 << 20;

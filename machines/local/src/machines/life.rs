@@ -1,7 +1,7 @@
 //! Launch, stop, start, reboot, kill, terminate.
 
 use super::boot;
-use super::disk::{self, Leaving};
+use super::disk::Leaving;
 use super::record::{Machine, Phase, Record, Running};
 use super::watch::watch;
 use crate::host::files;
@@ -34,7 +34,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> DriverResult<T> 
 
 /// Makes a machine and boots it.
 pub async fn launch(host: &Arc<Host>, spec: MachineSpec) -> DriverResult<MachineStatus> {
-    check(&spec)?;
+    spec.check()?;
     loop {
         let h = host.clone();
         let wanted = spec.clone();
@@ -58,28 +58,6 @@ pub async fn launch(host: &Arc<Host>, spec: MachineSpec) -> DriverResult<Machine
         }
         return machine.status_or_gone();
     }
-}
-
-fn check(spec: &MachineSpec) -> DriverResult<()> {
-    let wrong = |text: String| Err(DriverError::Invalid(text));
-    if !spec.id.is_safe() {
-        return wrong(format!("{:?} is no usable machine name", spec.id.as_str()));
-    }
-    if !(spec.cpus.is_finite() && spec.cpus > 0.0) {
-        return wrong(format!("{} processors cannot be given", spec.cpus));
-    }
-    if spec.memory_bytes < 4 << 20 || spec.pids_max == 0 {
-        return wrong("a machine needs at least 4 MiB of memory and one process".to_owned());
-    }
-    if spec.disk_bytes < disk::SMALLEST {
-        return wrong(format!("a disk of {} bytes is too small: {} or more", spec.disk_bytes, disk::SMALLEST));
-    }
-    let name = spec.hostname.as_bytes();
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-.".contains(b);
-    if name.is_empty() || name.len() > 64 || !name.iter().all(plain) {
-        return wrong(format!("{:?} is no usable host name", spec.hostname));
-    }
-    Ok(())
 }
 
 /// The machine of that name, or a new one that is about to be launched.
