@@ -77,6 +77,10 @@ pub type RecordKind = &'static str;
 pub trait Controller: Send + Sync + 'static {
     /// e.g. `autoscaling/capacity`.
     const NAME: &'static str;
+    /// What it looks after, in a line: what stands in ARCHITECTURE's table.
+    const ABOUT: &'static str;
+    /// How the texts of its steps begin, every kind of them. A simulation leads it through each and breaks each.
+    const STEPS: &'static [&'static str];
     /// The service principal it acts as, e.g. `autoscaling.amazonaws.com`.
     const ACTS_AS: &'static str;
     type Seen: Send + Sync;
@@ -136,6 +140,8 @@ pub struct Pass {
 #[async_trait]
 pub trait AnyController: Send + Sync {
     fn name(&self) -> &'static str;
+    fn about(&self) -> &'static str;
+    fn steps(&self) -> &'static [&'static str];
     fn acts_as(&self) -> &'static str;
     fn watches(&self) -> &'static [RecordKind];
     fn slots(&self) -> usize;
@@ -149,6 +155,12 @@ pub trait AnyController: Send + Sync {
 impl<C: Controller> AnyController for C {
     fn name(&self) -> &'static str {
         C::NAME
+    }
+    fn about(&self) -> &'static str {
+        C::ABOUT
+    }
+    fn steps(&self) -> &'static [&'static str] {
+        C::STEPS
     }
     fn acts_as(&self) -> &'static str {
         C::ACTS_AS

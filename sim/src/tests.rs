@@ -22,6 +22,20 @@ fn the_resource_types_in_the_coverage_table_are_those_that_are_registered() {
     assert_eq!(told, registered);
 }
 
+/// Each controller says what it looks after (`Controller::ABOUT`).
+#[test]
+fn the_table_of_controllers_in_the_architecture_is_what_they_say() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ARCHITECTURE.md");
+    let page = std::fs::read_to_string(path).expect("the page is there");
+    let head = "| controller | looks after |\n|---|---|\n";
+    let (_, rest) = page.split_once(head).expect("the table is there");
+    let told: BTreeSet<&str> = rest.lines().take_while(|line| line.starts_with('|')).collect();
+    let services = crate::services::services();
+    let all = services.iter().flat_map(|service| &service.controllers);
+    let rows: BTreeSet<String> = all.map(|c| format!("| `{}` | {} |", c.name(), c.about())).collect();
+    assert!(told.iter().eq(&rows), "ARCHITECTURE.md's table is to be:\n{head}{}", Vec::from_iter(rows).join("\n"));
+}
+
 #[test]
 fn a_wrong_expectation_fails() {
     let played = crate::play::play("group web min 1 desired 1 max 1\nsettle\nexpect web in service 2").expect("read");

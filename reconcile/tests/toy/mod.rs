@@ -110,6 +110,8 @@ static MODEL: ServiceModel = ServiceModel {
     protocol: Protocol::Query,
     protocols: &[Protocol::Query],
     global: false,
+    bare_errors: false,
+    query_errors: None,
     operations: &[],
 };
 
@@ -133,6 +135,8 @@ pub enum Step {
 #[async_trait]
 impl Controller for Toy {
     const NAME: &'static str = "toy/fill";
+    const ABOUT: &'static str = "one pot";
+    const STEPS: &'static [&'static str] = &["Fill", "Stir"];
     const ACTS_AS: &'static str = "toy.example";
     const WATCHES: &'static [RecordKind] = &[Pot::KIND];
     type Seen = Pot;
@@ -231,6 +235,8 @@ struct Stuck;
 #[async_trait]
 impl Controller for Stuck {
     const NAME: &'static str = "toy/stuck";
+    const ABOUT: &'static str = "one pot, for ever";
+    const STEPS: &'static [&'static str] = &[];
     const ACTS_AS: &'static str = "toy.example";
     const WATCHES: &'static [RecordKind] = &[Pot::KIND];
     type Seen = ();

@@ -16,6 +16,28 @@ pub struct GroupController;
 #[async_trait]
 impl Controller for GroupController {
     const NAME: &'static str = "autoscaling/group";
+    const ABOUT: &'static str = "one group: capacity, health, replacement, target registration";
+    const STEPS: &'static [&'static str] = &[
+        "BeginTermination",
+        "DecideLaunches",
+        "DeleteGroup",
+        "Deregister",
+        "Detach",
+        "Drained",
+        "DropTargetGroup",
+        "EndHook",
+        "EnterService",
+        "EnterStandby",
+        "FailLaunch",
+        "Finish",
+        "ForgetReason",
+        "Launch",
+        "MarkUnhealthy",
+        "Register",
+        "SetTargetGroup",
+        "StartHook",
+        "Terminate",
+    ];
     const ACTS_AS: &'static str = "autoscaling.amazonaws.com";
     const WATCHES: &'static [RecordKind] = &[Group::KIND, Member::KIND, INSTANCE, TARGET_HEALTH];
     const SLOTS: usize = 32;

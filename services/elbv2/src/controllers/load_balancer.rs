@@ -96,6 +96,18 @@ fn description(arn: &str) -> String {
 #[async_trait]
 impl Controller for LoadBalancers {
     const NAME: &'static str = "elbv2/load-balancer";
+    const ABOUT: &'static str = "one load balancer: its interfaces, listeners and rules in the data plane";
+    const STEPS: &'static [&'static str] = &[
+        "forget it",
+        "give",
+        "listen inside",
+        "make a network interface",
+        "remove",
+        "say that it is",
+        "serve",
+        "stop listening inside",
+        "take it down",
+    ];
     const ACTS_AS: &'static str = PRINCIPAL;
     const WATCHES: &'static [RecordKind] = &[
         LoadBalancer::KIND,

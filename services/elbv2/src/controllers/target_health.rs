@@ -75,6 +75,8 @@ impl fmt::Debug for Step {
 #[async_trait]
 impl Controller for Health {
     const NAME: &'static str = "elbv2/target-health";
+    const ABOUT: &'static str = "one target group: what its checks saw, written down for those who wait for it";
+    const STEPS: &'static [&'static str] = &["forget", "look at", "note", "send nothing more"];
     const ACTS_AS: &'static str = PRINCIPAL;
     const WATCHES: &'static [RecordKind] = &[TargetGroup::KIND, INSTANCE];
     type Seen = Seen;

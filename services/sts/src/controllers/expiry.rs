@@ -20,6 +20,8 @@ pub enum Step {
 #[async_trait]
 impl Controller for Expiry {
     const NAME: &'static str = "sts/expiry";
+    const ABOUT: &'static str = "temporary credentials: forgotten a day after their end";
+    const STEPS: &'static [&'static str] = &["Forget"];
     const ACTS_AS: &'static str = "sts.amazonaws.com";
     const WATCHES: &'static [RecordKind] = &[Session::KIND];
     const SLOTS: usize = 4;

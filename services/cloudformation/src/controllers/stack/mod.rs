@@ -61,6 +61,9 @@ pub struct Seen {
 #[async_trait]
 impl Controller for StackController {
     const NAME: &'static str = "cloudformation/stack";
+    const ABOUT: &'static str = "one stack: the graph of its resources, rollback; a nested one in step with its parent";
+    const STEPS: &'static [&'static str] =
+        &["Begin", "Cancel", "Carry", "Check", "Forget", "Remove", "Restore", "Turn"];
     const ACTS_AS: &'static str = "cloudformation.amazonaws.com";
     const WATCHES: &'static [RecordKind] = &[Stack::KIND, Resource::KIND];
     const SLOTS: usize = 32;

@@ -29,6 +29,8 @@ pub enum Step {
 #[async_trait]
 impl Controller for DiscardedImages {
     const NAME: &'static str = "ec2/discarded-image";
+    const ABOUT: &'static str = "the bytes of an image that is given up, once nothing is made of it";
+    const STEPS: &'static [&'static str] = &["Delete", "Forget"];
     const ACTS_AS: &'static str = "ec2.amazonaws.com";
     const WATCHES: &'static [RecordKind] = &[DiscardedImage::KIND, Instance::KIND];
     const SLOTS: usize = 4;

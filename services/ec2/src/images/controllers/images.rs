@@ -49,6 +49,8 @@ pub enum Step {
 #[async_trait]
 impl Controller for Images {
     const NAME: &'static str = "ec2/image";
+    const ABOUT: &'static str = "one image that is being taken of a machine";
+    const STEPS: &'static [&'static str] = &["Capture", "Fail", "Finish", "Release", "Start", "Stop"];
     const ACTS_AS: &'static str = "ec2.amazonaws.com";
     const WATCHES: &'static [RecordKind] = &[Image::KIND];
     const SLOTS: usize = 4;

@@ -40,6 +40,8 @@ pub enum Step {
 #[async_trait]
 impl Controller for Dns {
     const NAME: &'static str = "ec2/dns";
+    const ABOUT: &'static str = "one VPC's DNS, while the VPC is on the host";
+    const STEPS: &'static [&'static str] = &["Serve", "Stop"];
     const ACTS_AS: &'static str = "ec2.amazonaws.com";
     const WATCHES: &'static [RecordKind] = &[NetworkStatus::KIND];
     type Seen = Seen;

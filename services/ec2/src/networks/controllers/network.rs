@@ -67,6 +67,8 @@ impl std::fmt::Debug for Step {
 #[async_trait]
 impl Controller for Network {
     const NAME: &'static str = "ec2/network";
+    const ABOUT: &'static str = "one VPC: router namespace, bridges, security groups";
+    const STEPS: &'static [&'static str] = &["apply the network", "note that", "note that nat", "remove the network"];
     const ACTS_AS: &'static str = "ec2.amazonaws.com";
     const WATCHES: &'static [RecordKind] = &[
         Vpc::KIND,

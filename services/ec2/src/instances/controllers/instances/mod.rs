@@ -36,6 +36,24 @@ pub struct Instances;
 #[async_trait]
 impl Controller for Instances {
     const NAME: &'static str = "ec2/instance";
+    const ABOUT: &'static str = "one instance: launch, stop, start, reboot, terminate, what its machine really does";
+    const STEPS: &'static [&'static str] = &[
+        "GiveUp",
+        "Launch",
+        "Purge",
+        "Reboot",
+        "RecordExit",
+        "RecordInterfaces",
+        "RecordLost",
+        "RecordRebooted",
+        "RecordRunning",
+        "RecordStopped",
+        "RecordTerminated",
+        "SetInterfaces",
+        "Start",
+        "Stop",
+        "Terminate",
+    ];
     const ACTS_AS: &'static str = "ec2.amazonaws.com";
     const WATCHES: &'static [RecordKind] = &[Instance::KIND, NetworkStatus::KIND, NetworkInterface::KIND];
     const SLOTS: usize = 64;
