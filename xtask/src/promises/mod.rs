@@ -91,7 +91,10 @@ fn objections(root: &Path, script: &str, holder: &Holder) -> Result<Vec<String>>
         wrong.push(format!("{file} has no test"));
     }
     let Some(folder) = folder.filter(|_| !tests.is_empty()) else { return Ok(wrong) };
-    let functions = Functions::below(&folder, ending)?;
+    let testkit = root.join("testkit/src");
+    let mut folders = vec![folder.as_path()];
+    folders.extend(is_rust.then_some(testkit.as_path()));
+    let functions = Functions::below(&folders, ending)?;
     let here = |test: &str| ["fn ", "def "].iter().any(|kind| text.contains(&format!("{kind}{test}(")));
     for test in tests {
         let why = if here(test) { functions.objection(test, is_rust) } else { Some("is not there") };
