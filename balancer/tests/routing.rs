@@ -185,7 +185,7 @@ async fn a_removed_load_balancer_answers_no_more_and_frees_its_port() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_is_not_let_in_gets_no_answer_until_it_is() {
-    use tokio::io::AsyncReadExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut world = World::with(2, vec![], |c| c.listeners[0].clients = Some(vec![])).await;
     let at = |world: &World| world.balancer.admits(LB, world.port, LOCAL);
     assert!(!at(&world));
@@ -197,7 +197,12 @@ async fn a_client_that_is_not_let_in_gets_no_answer_until_it_is() {
     assert_eq!(world.get("/").await.text(), "default");
     // Taken away again, it ends what is open.
     let mut open = tokio::net::TcpStream::connect(world.address()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // It is let in: a request on it is answered.
+    open.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut answer = vec![];
+    while !answer.ends_with(b"default") {
+        assert_ne!(open.read_buf(&mut answer).await.unwrap(), 0, "{answer:?}");
+    }
     world.change(|c| c.listeners[0].clients = Some(vec![]));
     let read = tokio::time::timeout(Duration::from_secs(5), open.read(&mut [0; 16])).await;
     assert_eq!(read.expect("the connection is ended").unwrap_or(0), 0);

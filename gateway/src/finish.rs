@@ -8,8 +8,15 @@ use kiln_protocol::{Error, Value};
 use kiln_service_kit::{Cx, Operation, invoke};
 
 /// Calls an operation and sees to it that it ends. `value` has the shape of its input.
+///
+/// What is answered is told to whoever asks for it (`KILN_LOG=kiln::answered=trace`): calls from outside alone, and
+/// no refusals. The client tests count them.
 pub async fn called(cx: Cx, operation: &'static Operation, value: Value) -> Result<Value, Error> {
-    finish(async move { invoke(&cx, operation, value).await }).await
+    let answer = finish(async move { invoke(&cx, operation, value).await }).await;
+    if answer.is_ok() {
+        tracing::trace!(target: "kiln::answered", service = operation.model.name, operation = operation.name);
+    }
+    answer
 }
 
 /// Runs `work` to its end, whether or not the returned future is waited for once it was polled.

@@ -3,9 +3,11 @@
 Real clients (boto3, the AWS CLI) talk to it. Machines are real where a test asks for `local`
 (needs root and a file system that is not tmpfs), simulated where it asks for `sim`.
 """
+import collections
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +21,7 @@ import botocore.config
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 BINARY = pathlib.Path(os.environ.get("KILN_BINARY", TARGET / "debug" / "kiln"))
+ANSWERED = re.compile(r' kiln::answered: service="(\w+)" operation="(\w+)"')
 
 
 def wait_for(what, check, seconds=60, every=0.05):
@@ -49,7 +52,11 @@ class Kiln:
             with open(notes, "a") as file:
                 file.write(f"{self.state}\n")
         self.machines, self.auth, self.listen = machines, auth, listen
-        self.environment = {**os.environ, **(environment or {})}
+        # Where its log begins, of a state that another one had before.
+        log = self.state / "kiln.log"
+        self.counted = log.stat().st_size if log.exists() else 0
+        # What it answers stands in its log, for `count_calls`.
+        self.environment = {"KILN_LOG": "info,kiln::answered=trace", **os.environ, **(environment or {})}
         self.process = None
         self.port = 0
 
@@ -132,10 +139,21 @@ class Kiln:
                     self.process.kill()
                     self.process.wait()
         finally:
+            self.count_calls()
             if os.environ.get("KILN_TEST_KEEP"):
                 print(f"kept {self.state}", file=sys.stderr)
             elif self.own_state:
                 shutil.rmtree(self.state, ignore_errors=True)
+
+    def count_calls(self):
+        """Adds what this kiln answered to the counts of the run (run.py), by service and operation."""
+        if (counts := os.environ.get("KILN_TEST_CALLS")) and (self.state / "kiln.log").exists():
+            with open(self.state / "kiln.log", "rb") as log:
+                log.seek(self.counted)
+                answered = collections.Counter(ANSWERED.findall(log.read().decode(errors="replace")))
+                self.counted = log.tell()
+            with open(counts, "a") as file:
+                file.writelines(f"{service} {operation} {count}\n" for (service, operation), count in answered.items())
 
     def log(self):
         return (self.state / "kiln.log").read_text(errors="replace")

@@ -5,11 +5,13 @@
 
 Modules start their own kilns, so they do not meet, except those that say `ALONE = "why"`: they look at what
 a host has once, flood it, or must find kiln at one moment of its work. They run after the others, by
-themselves. The slowest begin (times.txt has what each took; `--write-times` writes it anew). What a module
+themselves. The slowest begin (times.txt has what each took; `--write-times` writes it anew). After a run of all,
+every served operation must have been answered to a client by one of their kilns. What a module
 prints is shown whole when it has ended. One that is not done within its bound is told by name with the stacks
 of its threads, and ended with the kilns that it started; the others go on. The exit code is 1 if any failed.
 """
 import argparse
+import collections
 import concurrent.futures
 import faulthandler
 import os
@@ -70,6 +72,7 @@ class Runner:
     def __init__(self, folder, usual, least_bound):
         self.modules, self.usual, self.least_bound = folder, usual, least_bound
         self.took, self.failed = {}, {}
+        self.calls = collections.Counter()
         self.lock, self.stopped = threading.Lock(), threading.Event()
         self.folder = tempfile.TemporaryDirectory(prefix="kiln-clients-")
 
@@ -81,25 +84,46 @@ class Runner:
         """Runs one module to its end and shows what it printed."""
         if self.stopped.is_set():
             return
-        notes, output = (pathlib.Path(self.folder.name, f"{module}.{kind}") for kind in ("states", "output"))
+        notes, output, calls = (pathlib.Path(self.folder.name, f"{module}.{kind}") for kind in ("states", "output", "calls"))
         began = time.monotonic()
         with open(output, "wb") as file:
             # A session of its own, so that all it starts can be ended with it.
             process = subprocess.Popen(
                 [sys.executable, __file__, "--child", module, self.modules],
                 stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-                start_new_session=True, env={**os.environ, "KILN_TEST_STATES": str(notes)},
+                start_new_session=True, env={**os.environ, "KILN_TEST_STATES": str(notes), "KILN_TEST_CALLS": str(calls)},
             )
             what = self.wait(process, began + self.bound(module))
             if what:
                 end(process, notes)
         with self.lock:
+            self.count(calls)
             self.took[module] = time.monotonic() - began
             if what or process.returncode:
                 self.failed[module] = what or f"exit code {process.returncode}"
             print(f"\n== {module}: {self.failed.get(module, 'ok')}, {self.took[module]:.1f} s", flush=True)
             sys.stdout.buffer.write(output.read_bytes())
             sys.stdout.flush()
+
+    def count(self, calls):
+        """Takes in what a module's kilns answered."""
+        for line in calls.read_text().splitlines() if calls.exists() else []:
+            service, operation, count = line.split()
+            self.calls[service, operation] += int(count)
+
+    def check_calls(self, every_call):
+        """Tells by service how many of its operations were answered; with `every_call` none may be missing."""
+        import services
+
+        missing = []
+        print("\n== operations answered to clients, of those served, and calls:")
+        for folder in services.FOLDERS:
+            served = services.served_by(folder)
+            answered = [name for name in served if self.calls[folder.name, name]]
+            print(f"{len(answered):5} of {len(served):3}  {sum(self.calls[folder.name, name] for name in served):7}  {folder.name}")
+            missing += [f"{folder.name}:{name}" for name in served if name not in answered]
+        if missing and every_call:
+            self.failed["every_call"] = f"answered to no client: {' '.join(missing)}"
 
     def wait(self, process, until):
         """Waits for a process; why it has to be ended, if it has."""
@@ -155,6 +179,7 @@ def main():
     parser.add_argument("--write-times", action="store_true", help="write what each module took to times.txt")
     parser.add_argument("--least-bound", type=float, default=LEAST_BOUND, help="seconds that any module may take")
     parser.add_argument("--folder", type=pathlib.Path, default=HERE, help="where the modules are")
+    parser.add_argument("--every-call", action="store_true", help="fail if a served operation was answered to no client, as after a run of all")
     parser.add_argument("--service", help="those about this service (a folder of services/)")
     parser.add_argument("modules", nargs="*", help="all, if none is named")
     options = parser.parse_args()
@@ -184,6 +209,8 @@ def main():
     except KeyboardInterrupt:
         print("run.py: ended from outside", file=sys.stderr)
         return 130
+    is_all = not (options.modules or options.service) and options.folder == HERE
+    runner.check_calls(options.every_call or is_all)
     print(f"\n== {len(runner.took)} modules in {time.monotonic() - began:.0f} s, {options.jobs} at a time; seconds of each:")
     for module, seconds in sorted(runner.took.items(), key=lambda pair: -pair[1]):
         print(f"{seconds:7.1f}  {module}{'  (alone)' if module in by_themselves else ''}{'  FAILED' if module in runner.failed else ''}")

@@ -1,4 +1,5 @@
 """The services of this kiln and what they serve, from services/*/service.toml: nothing here lists them."""
+import json
 import tomllib
 
 from kiln import ROOT
@@ -12,6 +13,10 @@ def botocore_names():
 
 
 def served(botocore_name):
-    """The operations of a service whose requests are read."""
-    folder = FOLDERS[botocore_names().index(botocore_name)]
-    return (folder / "shapes" / "operations.txt").read_text().split()
+    """The operations of a service that have a row."""
+    return served_by(FOLDERS[botocore_names().index(botocore_name)])
+
+
+def served_by(folder):
+    """The same of the service that has this folder."""
+    return sorted(json.loads((folder / "shapes" / "model.json").read_text())["operations"])

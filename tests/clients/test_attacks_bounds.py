@@ -18,9 +18,10 @@ from kiln import BINARY, Kiln, wait_for
 
 ALONE = "it floods the host with connections and counts those that are refused"
 
-# Holds connections from inside a machine: how many live is written, then they are kept until it is killed.
+# Holds connections from inside a machine until it is killed: how many were made and how many live is written anew
+# all the time, since refused ones are closed at once, which may take a moment to arrive.
 HOLD = """
-import socket, sys, time
+import os, socket, sys, time
 address, port, count, said = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 held = []
 for n in range(count):
@@ -39,13 +40,12 @@ def lives(s):
         return True
     except OSError:
         return False
-# Refused ones are closed at once; that may take a moment to arrive.
-before, alive = None, held
-while before != len(alive):
-    time.sleep(0.3)
-    before, alive = len(alive), [s for s in alive if lives(s)]
-open(said, "w").write(str(len(alive)))
-time.sleep(600)
+alive = held
+while True:
+    alive = [s for s in alive if lives(s)]
+    open(said + ".new", "w").write(f"{len(held)} {len(alive)}")
+    os.rename(said + ".new", said)
+    time.sleep(0.2)
 """
 
 
@@ -183,25 +183,35 @@ class Machines(unittest.TestCase):
     def sh(cls, instance, script):
         return cls.kiln.cli("shell", instance, "--", "sh", "-c", script, check=False).stdout
 
-    def held(self, address, port, count=700):
-        """Has the greedy one take connections; how many it holds."""
+    def refused(self, door):
+        """How many connections all doors of this kind have refused so far."""
+        return sum(figure["refused"] for figure in self.kiln.status()["doors"] if figure["door"] == door)
+
+    def held(self, door, address, port, count=700):
+        """Has the greedy one take connections; how many it holds once all others are known to be refused."""
+        before = self.refused(door)
         self.sh(self.greedy, f"cat > /tmp/hold.py <<'EOF'\n{HOLD}\nEOF\nrm -f /tmp/said; ulimit -n 4096; nohup python3 /tmp/hold.py {address} {port} {count} /tmp/said >/dev/null 2>&1 & echo $! > /tmp/pid")
         self.addCleanup(self.sh, self.greedy, "kill $(cat /tmp/pid)")
-        return int(wait_for("the connections", lambda: self.sh(self.greedy, "cat /tmp/said 2>/dev/null"), 60))
+
+        def settled():
+            made, alive = map(int, self.sh(self.greedy, "cat /tmp/said").split())
+            return (alive,) if made == alive + self.refused(door) - before else None
+
+        return wait_for("every connection to be held or refused", settled, 60)[0]
 
     def test_metadata(self):
-        self.assertEqual(self.held("169.254.169.254", 80), 32)
+        self.assertEqual(self.held("metadata", "169.254.169.254", 80), 32)
         self.assertEqual(self.sh(self.modest, "curl -s --max-time 10 http://169.254.169.254/latest/meta-data/instance-id"), self.modest)
         [figure] = [d for d in self.kiln.status()["doors"] if d["door"] == "metadata" and d["refused"]]
         self.assertEqual(figure["refused"], 700 - 32)
 
     def test_the_api(self):
-        self.assertEqual(self.held("169.254.169.254", 4566), 64)
+        self.assertEqual(self.held("api in a VPC", "169.254.169.254", 4566), 64)
         answer = self.sh(self.modest, "curl -s --max-time 10 -w '%{http_code}' http://169.254.169.254:4566/")
         self.assertTrue(answer.endswith("403"), answer)
 
     def test_dns(self):
-        self.assertLessEqual(self.held("169.254.169.253", 53), 64)
+        self.assertLessEqual(self.held("dns", "169.254.169.253", 53), 64)
         name = self.ec2.describe_instances(InstanceIds=[self.modest])["Reservations"][0]["Instances"][0]["PrivateDnsName"]
         self.assertIn(name, self.sh(self.modest, f"getent ahostsv4 {name}"))
 
@@ -217,7 +227,7 @@ class Machines(unittest.TestCase):
         interfaces = self.ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": ["ELB app/inside/*"]}])["NetworkInterfaces"]
         address = interfaces[0]["PrivateIpAddress"]
         wait_for("the page", lambda: self.sh(self.modest, f"curl -s --max-time 5 http://{address}/") == "a page")
-        self.assertEqual(self.held(address, 80), 256)
+        self.assertEqual(self.held("load balancer in a VPC", address, 80), 256)
         self.assertEqual(self.sh(self.modest, f"curl -s --max-time 10 http://{address}/"), "a page")
 
 

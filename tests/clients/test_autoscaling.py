@@ -214,7 +214,8 @@ class Groups(unittest.TestCase):
         one, two = self.wait_serving(name, 2)
         self.asg.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["ReplaceUnhealthy"])
         self.asg.set_instance_health(InstanceId=one, HealthStatus="Unhealthy")
-        time.sleep(0.3)
+        waits = f"ReplaceUnhealthy and Terminate to be resumed; {one} is unhealthy"
+        wait_for("the group to have looked", lambda: waits in self.kiln.cli("explain", name).stdout)
         self.assertEqual({i["HealthStatus"] for i in self.see(name)["Instances"]}, {"Healthy", "Unhealthy"})
         self.asg.resume_processes(AutoScalingGroupName=name)
         third = set(self.wait_serving(name, 2, without=[one])) - {two}

@@ -48,6 +48,22 @@ class Clients(unittest.TestCase):
         )
         return done.returncode, done.stdout
 
+    def test_what_no_client_was_answered_is_named(self):
+        calls = """
+            import os, unittest
+            class Calls(unittest.TestCase):
+                def test_it(self):
+                    with open(os.environ["KILN_TEST_CALLS"], "a") as file:
+                        file.write("sts GetCallerIdentity 3\\nsts AssumeRole 1\\n")
+        """
+        code, shown = self.run_modules(one=calls, other=calls)
+        self.assertEqual(code, 0, shown)
+        self.assertRegex(shown, r"\n +2 of +4 +8 +sts\n")
+        code, shown = self.run_modules("--every-call", one=calls)
+        self.assertEqual(code, 1, shown)
+        self.assertRegex(shown, r"\nFAILED every_call: answered to no client: .*sts:GetSessionToken")
+        self.assertNotIn("sts:AssumeRole", shown)
+
     def test_one_that_hangs_is_named_and_ended_with_its_kiln(self):
         good = "import unittest\nclass Good(unittest.TestCase):\n    def test_it(self): pass\n"
         code, shown = self.run_modules("--least-bound", "20", "--jobs", "1", hangs=HANGS, good=good)
