@@ -2,26 +2,13 @@
 //!
 //! ```text
 //! text ── is it (a part of) a name that a controller reports on? ── its reports
-//!      ── else: what is it to AWS?  a listener → its load balancer · a subnet → its VPC
-//!                                   an image → its state and its instances
+//!      ── else: the services are asked whose it is (`Service::explain`)
 //! ```
-//! What has no controller of its own is asked for by public operations, in the home account and region.
 
 use crate::admin::Control;
 use crate::status;
-use kiln_ec2_shapes as ec2;
-use kiln_service_kit::{Caller, Cx, Error, Name, Report, Request, Timestamp};
+use kiln_service_kit::{Caller, Cx, Error, Explained, Name, Report, Timestamp};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeSet;
-
-/// What one text leads to.
-#[derive(Default)]
-struct Found {
-    /// Sentences about the thing itself.
-    facts: Vec<String>,
-    /// Names that controllers know and that tell about it.
-    of: BTreeSet<String>,
-}
 
 /// What is known of one thing: reports and machines of that name, and facts; `Err` when nothing is.
 pub async fn explain(control: &Control, what: &str) -> Result<Json, String> {
@@ -31,7 +18,7 @@ pub async fn explain(control: &Control, what: &str) -> Result<Json, String> {
     }
     let all = control.platform.reports();
     let machines = control.driver.list().await.map_err(|e| e.chain())?;
-    let mut found = Found::default();
+    let mut found = Explained::default();
     let mut reports = named(&all, what);
     if reports.is_empty() {
         found = look(control, what).await.map_err(|e| e.to_string())?;
@@ -65,131 +52,18 @@ fn named<'a>(all: &'a [Reported], what: &str) -> Vec<&'a Reported> {
     all.iter().filter(|(_, name, _, _)| is_end(&name.id) || name.id.contains(what)).collect()
 }
 
-/// What AWS's own operations say of it.
-async fn look(control: &Control, what: &str) -> Result<Found, Error> {
-    if let Some(found) = load_balancer(control, what)? {
-        return Ok(found);
-    }
-    // arn:aws:ec2:…:subnet/subnet-… and subnet-… are the same.
-    let id = what.rsplit(['/', ':']).next().unwrap_or(what);
-    match id.split_once('-').map_or("", |(kind, _)| kind) {
-        "ami" => image(control, id).await,
-        "subnet" => {
-            let request = ec2::DescribeSubnetsRequest { subnet_ids: vec![id.to_owned()], ..Default::default() };
-            let answer = call(control, request).await?;
-            Ok(in_vpc(id, "a subnet", answer.and_then(|a| a.subnets.into_iter().next()?.vpc_id)))
-        }
-        "sg" => {
-            let request = ec2::DescribeSecurityGroupsRequest { group_ids: vec![id.to_owned()], ..Default::default() };
-            let answer = call(control, request).await?;
-            Ok(in_vpc(id, "a security group", answer.and_then(|a| a.security_groups.into_iter().next()?.vpc_id)))
-        }
-        "rtb" => {
-            let request =
-                ec2::DescribeRouteTablesRequest { route_table_ids: vec![id.to_owned()], ..Default::default() };
-            let answer = call(control, request).await?;
-            Ok(in_vpc(id, "a route table", answer.and_then(|a| a.route_tables.into_iter().next()?.vpc_id)))
-        }
-        "eni" => {
-            let ids = vec![id.to_owned()];
-            let request = ec2::DescribeNetworkInterfacesRequest { network_interface_ids: ids, ..Default::default() };
-            let answer = call(control, request).await?;
-            Ok(in_vpc(id, "a network interface", answer.and_then(|a| a.network_interfaces.into_iter().next()?.vpc_id)))
-        }
-        "lt" => launch_template(control, id).await,
-        _ => Ok(Found::default()),
-    }
-}
-
-/// A load balancer by its DNS name, or by the ARN of a listener or rule.
-fn load_balancer(control: &Control, what: &str) -> Result<Option<Found>, Error> {
-    let host = what.trim_start_matches("http://").trim_end_matches('/');
-    let host = host.split_once(':').filter(|_| !what.starts_with("arn:")).map_or(host, |(name, _)| name);
-    for place in kiln_elbv2::places(control.platform.store())? {
-        // …:loadbalancer/app/NAME/ID has listeners …:listener/app/NAME/ID/….
-        let of_it = |kind: &str| {
-            let prefix = place.arn.replacen(":loadbalancer/", &format!(":{kind}/"), 1) + "/";
-            what.starts_with(&prefix)
-        };
-        let fact = if place.host_name == kiln_elbv2::names::at_host(&host.to_ascii_lowercase()) {
-            format!("{host} is the load balancer {}", place.name)
-        } else if of_it("listener") || of_it("listener-rule") {
-            format!("{what} belongs to the load balancer {}", place.name)
-        } else {
-            continue;
-        };
-        return Ok(Some(Found { facts: vec![fact], of: [place.arn].into() }));
-    }
-    Ok(None)
-}
-
-fn in_vpc(id: &str, kind: &str, vpc: Option<String>) -> Found {
-    match vpc {
-        Some(vpc) => {
-            Found { facts: vec![format!("{id} is {kind} of {vpc}, whose controller carries it")], of: [vpc].into() }
-        }
-        None => Found::default(),
-    }
-}
-
-async fn image(control: &Control, id: &str) -> Result<Found, Error> {
-    let request = ec2::DescribeImagesRequest { image_ids: vec![id.to_owned()], ..Default::default() };
-    let answer = call(control, request).await?;
-    let Some(image) = answer.and_then(|a| a.images.into_iter().next()) else { return Ok(Found::default()) };
-    let filter = ec2::Filter { name: Some("image-id".to_owned()), values: vec![id.to_owned()] };
-    let request = ec2::DescribeInstancesRequest { filters: vec![filter], ..Default::default() };
-    let instances: Vec<String> = call(control, request)
-        .await?
-        .into_iter()
-        .flat_map(|a| a.reservations)
-        .flat_map(|r| r.instances)
-        .filter(|i| i.state.as_ref().and_then(|s| s.name.as_deref()) != Some("terminated"))
-        .filter_map(|i| i.instance_id)
-        .collect();
-    let text = |member: Option<String>| member.unwrap_or_else(|| "-".to_owned());
-    let mut facts = vec![format!(
-        "{id} is the image {}: {}, of owner {}",
-        text(image.name),
-        text(image.state),
-        text(image.image_owner_alias.or(image.owner_id))
-    )];
-    if let Some(reason) = image.state_reason.and_then(|r| r.message) {
-        facts.push(format!("its state's reason: {reason}"));
-    }
-    facts.push(match instances.as_slice() {
-        [] => "no instance is made of it".to_owned(),
-        some => format!("instances made of it: {}", some.join(", ")),
-    });
-    Ok(Found { facts, of: BTreeSet::new() })
-}
-
-async fn launch_template(control: &Control, id: &str) -> Result<Found, Error> {
-    let request =
-        ec2::DescribeLaunchTemplatesRequest { launch_template_ids: vec![id.to_owned()], ..Default::default() };
-    let answer = call(control, request).await?;
-    let Some(template) = answer.and_then(|a| a.launch_templates.into_iter().next()) else {
-        return Ok(Found::default());
-    };
-    let version = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |n| n.to_string());
-    let fact = format!(
-        "{id} is the launch template {}: default version {}, latest {}; it is read when a machine is launched",
-        template.launch_template_name.unwrap_or_default(),
-        version(template.default_version_number),
-        version(template.latest_version_number)
-    );
-    Ok(Found { facts: vec![fact], of: BTreeSet::new() })
-}
-
-/// A public operation as the home account's root user; `None`: there is no such thing.
-async fn call<R: Request>(control: &Control, request: R) -> Result<Option<R::Response>, Error> {
+/// What the services say of it, as the home account's root user is told.
+async fn look(control: &Control, what: &str) -> Result<Explained, Error> {
     let home = control.platform.home().clone();
     let caller = Caller::root(&home.account);
     let id = control.platform.ids().uuid();
-    match Cx::new(control.platform.clone(), home, caller, &id).call(request).await {
-        Ok(answer) => Ok(Some(answer)),
-        Err(error) if error.code.contains("NotFound") || error.code.contains("Malformed") => Ok(None),
-        Err(error) => Err(error),
+    let cx = Cx::new(control.platform.clone(), home, caller, &id);
+    for explain in control.platform.services().iter().filter_map(|service| service.explain) {
+        if let Some(found) = explain(&cx, what).await? {
+            return Ok(found);
+        }
     }
+    Ok(Explained::default())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 mod defaults;
 mod driver;
 mod errors;
+mod explain;
 mod filters;
 mod firewall;
 mod images;
@@ -65,6 +66,7 @@ pub fn service() -> Service {
     service.resources.extend(networks::resources::all());
     service.resources.extend(templates::resources::all());
     service.targets = Some(targets::of);
+    service.explain = Some(explain::explain);
     service.start.push(instances::controllers::forward_machine_events);
     service.start.push(metadata::start);
     service

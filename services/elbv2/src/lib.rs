@@ -17,6 +17,7 @@ mod config;
 mod controllers;
 mod data_plane;
 mod errors;
+mod explain;
 mod health;
 mod network;
 mod operations;
@@ -46,6 +47,7 @@ pub fn service() -> Service {
         resources: resources::all(),
         start: vec![controllers::follow_health],
         targets: Some(crate::targets::of),
+        explain: Some(explain::explain),
         ..Service::new(
             &kiln_elbv2_shapes::SERVICE,
             &[
