@@ -23,6 +23,8 @@ static NAMELESS: ServiceModel = ServiceModel {
     protocol: Protocol::Query,
     protocols: &[Protocol::Query],
     global: false,
+    bare_errors: false,
+    query_errors: None,
     operations: &[],
 };
 

@@ -85,7 +85,8 @@ impl Authenticator {
         Ok((claim, credential))
     }
 
-    /// Names the caller of a URL that was presigned with version 2 of the signature, which only S3 takes.
+    /// Names the caller of a URL that was presigned with version 2 of the signature, which only the
+    /// service with rules of its own takes.
     /// `resource` is the path with the bucket in it. Such a URL names no region.
     pub(crate) fn authenticate_url(
         &self,
@@ -99,7 +100,11 @@ impl Authenticator {
         let judge = || {
             if platform.is_open() {
                 pages::refuse(head, &call.operation)?;
-                return open(platform, "s3", claim.ok().map(|claim| (claim.access_key_id, String::new())));
+                return open(
+                    platform,
+                    call.model.signing_name,
+                    claim.ok().map(|claim| (claim.access_key_id, String::new())),
+                );
             }
             let refuse = |error: SigError| refusal(error, Family::S3);
             let claim = claim.map_err(refuse)?;
@@ -108,7 +113,7 @@ impl Authenticator {
             check_end(platform, &credential, Family::S3)?;
             let mut caller = credential.caller;
             caller.access_key = claim.access_key_id;
-            tell_of_use(platform, &caller, "s3", &platform.home().region);
+            tell_of_use(platform, &caller, call.model.signing_name, &platform.home().region);
             Ok(Who { caller, region: String::new(), chunks: None })
         };
         Some(judge())
@@ -183,7 +188,7 @@ fn family(call: &Call) -> Family {
         Protocol::Ec2 => Family::Ec2,
         Protocol::Json10 | Protocol::Json11 | Protocol::Cbor => Family::Json,
         Protocol::RestJson => Family::RestJson,
-        Protocol::RestXml if call.model.name == "s3" => Family::S3,
+        Protocol::RestXml if call.model.bare_errors => Family::S3,
         // Route 53 and CloudFront: the codes and the frame of query services.
         Protocol::RestXml => Family::Query,
     }

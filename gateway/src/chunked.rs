@@ -17,7 +17,7 @@ use futures_util::stream::{self, StreamExt};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use kiln_protocol::Error;
-use kiln_service_kit::{ByteStream, Streams};
+use kiln_service_kit::{BodyFault, ByteStream, RestRules, Streams};
 use kiln_signing::{ChunkSignatures, Family, SigError};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -36,9 +36,15 @@ pub enum Form {
     Chunked { signed: bool, trailers: bool, signatures: Option<Box<ChunkSignatures>>, length: Option<u64> },
 }
 
-/// The body's own bytes. A client that sends nothing for `patience` is given up.
-pub fn read(body: Incoming, form: Form, patience: Duration, streams: Arc<Streams>) -> ByteStream {
-    let source = Source { body, patience };
+/// The body's own bytes. A client that sends nothing for `patience` is given up. The words of refusals are `rules`'.
+pub fn read(
+    rules: &'static dyn RestRules,
+    body: Incoming,
+    form: Form,
+    patience: Duration,
+    streams: Arc<Streams>,
+) -> ByteStream {
+    let source = Source { rules, body, patience };
     match form {
         Form::Plain(promised) => {
             let start = (source, Sha256::new(), promised);
@@ -87,28 +93,27 @@ pub fn refusal(error: SigError) -> Error {
     Error::sender(answer.code, answer.message).with_status(answer.status)
 }
 
-fn incomplete() -> Error {
-    Error::sender("IncompleteBody", "The request body terminated unexpectedly")
-}
-
 struct Source {
+    rules: &'static dyn RestRules,
     body: Incoming,
     patience: Duration,
 }
 
 impl Source {
+    fn incomplete(&self) -> Error {
+        self.rules.bad_body(BodyFault::Incomplete)
+    }
+
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             let Ok(frame) = tokio::time::timeout(self.patience, self.body.frame()).await else {
-                let text =
-                    "Your socket connection to the server was not read from or written to within the timeout period.";
-                return Err(Error::sender("RequestTimeout", text));
+                return Err(self.rules.bad_body(BodyFault::TimedOut));
             };
             match frame {
                 None => return Ok(None),
                 Some(Err(error)) => {
                     tracing::debug!(%error, "a request body broke off");
-                    return Err(incomplete());
+                    return Err(self.incomplete());
                 }
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data()
@@ -156,7 +161,7 @@ impl Decoder {
         }
         if self.left == 0 {
             if !self.line().await?.is_empty() {
-                return Err(incomplete());
+                return Err(self.source.incomplete());
             }
             self.verify()?;
         }
@@ -167,10 +172,10 @@ impl Decoder {
     async fn head(&mut self) -> Result<bool, Error> {
         let line = self.line().await?;
         let (size, extension) = line.split_once(';').unwrap_or((&line, ""));
-        self.left = u64::from_str_radix(size.trim(), 16).map_err(|_| incomplete())?;
+        self.left = u64::from_str_radix(size.trim(), 16).map_err(|_| self.source.incomplete())?;
         self.signature = extension.trim().strip_prefix("chunk-signature=").map(str::to_owned);
         if self.signed && self.signature.is_none() {
-            return Err(incomplete());
+            return Err(self.source.incomplete());
         }
         if self.left > 0 {
             return Ok(true);
@@ -201,7 +206,7 @@ impl Decoder {
             let Some((name, value)) = line.split_once(':') else { break };
             count += 1;
             if count > MOST_TRAILERS {
-                return Err(incomplete());
+                return Err(self.source.incomplete());
             }
             let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().to_owned());
             if name == "x-amz-trailer-signature" {
@@ -211,7 +216,7 @@ impl Decoder {
                 self.streams.add_trailer(name, value);
             } else {
                 // Nothing in the head says that any come.
-                return Err(incomplete());
+                return Err(self.source.incomplete());
             }
         }
         if let (Some(signatures), true) = (&mut self.signatures, self.trailers) {
@@ -219,13 +224,13 @@ impl Decoder {
             signatures.trailers(&signature, headers.as_bytes()).map_err(refusal)?;
         }
         match self.length {
-            Some(length) if length != self.decoded => Err(incomplete()),
+            Some(length) if length != self.decoded => Err(self.source.incomplete()),
             _ => Ok(()),
         }
     }
 
     async fn more(&mut self) -> Result<(), Error> {
-        let data = self.source.next().await?.ok_or_else(incomplete)?;
+        let data = self.source.next().await?.ok_or_else(|| self.source.incomplete())?;
         self.buffer.extend_from_slice(&data);
         Ok(())
     }
@@ -235,10 +240,10 @@ impl Decoder {
         loop {
             if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\r\n") {
                 let line = self.buffer.split_to(end + 2);
-                return String::from_utf8(line[..end].to_vec()).map_err(|_| incomplete());
+                return String::from_utf8(line[..end].to_vec()).map_err(|_| self.source.incomplete());
             }
             if self.buffer.len() > LONGEST_LINE {
-                return Err(incomplete());
+                return Err(self.source.incomplete());
             }
             self.more().await?;
         }

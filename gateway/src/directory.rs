@@ -23,7 +23,7 @@ pub struct Directory {
     versions: HashMap<&'static str, Models>,
     names: HashMap<&'static str, &'static ServiceModel>,
     routers: HashMap<&'static str, Router>,
-    /// The service with rules of its own for hosts, heads and bodies (S3), by its place among the services.
+    /// The service with rules of its own for hosts, heads and bodies by its place among the services.
     with_rules: Option<usize>,
     /// Its router.
     rules_router: Router,

@@ -8,8 +8,9 @@
 //!                                            (load balancers, wait conditions)
 //! ```
 //!
-//! Services and operations are found in a [`Directory`] that is built at start. S3's calls, whose bodies may
-//! be too large to take and whose buckets stand in host names, go their own way (`rest`).
+//! Services and operations are found in a [`Directory`] that is built at start. The calls of a service with
+//! rules of its own (S3: bodies too large to take, host names that are a part of what is asked for) go their own
+//! way (`rest`); what is special to the service it says itself (`RestRules`).
 //!
 //! In open mode web pages are kept out (`pages`).
 //!

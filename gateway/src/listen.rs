@@ -4,7 +4,7 @@ use crate::answer::{self, Body};
 use crate::authenticate::{self, Authenticator};
 use crate::body::{Bodies, Taken};
 use crate::client::{Client, host_of};
-use crate::directory::{Directory, DirectoryError};
+use crate::directory::Directory;
 use crate::finish::called;
 use crate::rest::{self, RestCall};
 use crate::{decode, name};
@@ -112,19 +112,17 @@ struct Shared {
 }
 
 impl Gateway {
-    /// The host's door; `hosts` answer there too.
-    ///
-    /// # Errors
-    /// Services or operations that no request could tell apart.
+    /// The host's door; `hosts` answer there too. `directory` is that of the platform's services, made before
+    /// anything is started: what cannot be told apart keeps all from starting.
     pub fn new(
         platform: Arc<Platform>,
+        directory: Directory,
         hosts: Vec<Arc<dyn HostHandler>>,
         limits: Limits,
-    ) -> Result<Self, DirectoryError> {
-        let directory = Directory::new(platform.services())?;
+    ) -> Self {
         let (authenticator, bodies) = (Authenticator::new(), Bodies::new(limits));
         let shared = Arc::new(Shared { authenticator, platform, directory, limits, bodies });
-        Ok(Self { shared, hosts: hosts.into(), vpc: None, door: Arc::new(Door::new(&API, "")) })
+        Self { shared, hosts: hosts.into(), vpc: None, door: Arc::new(Door::new(&API, "")) }
     }
 
     /// A door in the network `vpc`. Who answers at the host's door does not answer there, only `hosts`.
@@ -231,7 +229,7 @@ impl Gateway {
 
     /// A refusal in the protocol that the request seems to speak.
     pub fn refusal(&self, head: &http::request::Parts, error: &Error) -> Response<Body> {
-        answer::error(name::protocol_guess(head), None, error, &self.shared.platform.ids().uuid())
+        answer::error(name::protocol_guess(self.directory(), head), None, error, &self.shared.platform.ids().uuid())
     }
 
     /// Answers one request to the API, whoever took the connection.
@@ -239,8 +237,8 @@ impl Gateway {
         let host = host_of(request.uri(), request.headers());
         let (head, body) = request.into_parts();
         let request_id = self.shared.platform.ids().uuid();
-        if let Some(service) = rest::service(self.platform(), self.directory(), &head, &host) {
-            let rest = RestCall { service, head, host: &host, client: &client, request_id: &request_id };
+        if let Some((service, rules)) = rest::meant(self.platform(), self.directory(), &head, &host) {
+            let rest = RestCall { service, rules, head, host: &host, client: &client, request_id: &request_id };
             let call = AssertUnwindSafe(self.rest(rest, body));
             return call.catch_unwind().await.unwrap_or_else(|_| {
                 answer::error(service.model.protocol, Some(service.model), &broke_off(), &request_id)
@@ -249,7 +247,7 @@ impl Gateway {
         match self.shared.bodies.take(body).await {
             // The room is given back when the call is done.
             Ok(Taken { bytes, room: _room }) => {
-                let protocol = name::protocol_guess(&head);
+                let protocol = name::protocol_guess(self.directory(), &head);
                 let call = AssertUnwindSafe(self.call(head, bytes, &host, &client, &request_id));
                 call.catch_unwind().await.unwrap_or_else(|_| {
                     // The panic hook has told the log what and where.
@@ -258,7 +256,7 @@ impl Gateway {
             }
             Err(error) => {
                 tracing::debug!(client = %client.address, %error, "a request body was not taken");
-                answer::error(name::protocol_guess(&head), None, &error, &request_id)
+                answer::error(name::protocol_guess(self.directory(), &head), None, &error, &request_id)
             }
         }
     }

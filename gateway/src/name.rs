@@ -37,11 +37,11 @@ pub struct Refusal {
     pub error: Error,
 }
 
-/// Services whose answers are XML though their requests are no forms; told by the signature's scope.
-const REST_XML: [&str; 3] = ["s3", "route53", "cloudfront"];
+/// Services of AWS's that kiln does not have and whose answers are XML though their requests are no forms.
+const REST_XML: [&str; 2] = ["route53", "cloudfront"];
 
 /// The protocol a request seems to speak, before its service is known.
-pub fn protocol_guess(head: &Parts) -> Protocol {
+pub fn protocol_guess(directory: &Directory, head: &Parts) -> Protocol {
     let header = |name| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
     let content_type = header("content-type");
     if header("smithy-protocol") == "rpc-v2-cbor" {
@@ -57,8 +57,12 @@ pub fn protocol_guess(head: &Parts) -> Protocol {
     if content_type.starts_with("application/json") {
         return Protocol::RestJson;
     }
-    match scope_service(head).as_deref() {
-        Some("ec2") => Protocol::Ec2,
+    let scope = scope_service(head);
+    let known = scope.as_deref().and_then(|scope| directory.by_signing_name(scope).first());
+    match scope.as_deref() {
+        _ if known.is_some_and(|model| matches!(model.protocol, Protocol::Ec2 | Protocol::RestXml)) => {
+            known.map_or(Protocol::Query, |model| model.protocol)
+        }
         Some(service) if REST_XML.contains(&service) => Protocol::RestXml,
         // A REST service says what it wants by its path.
         Some(_) if head.uri.path() != "/" => Protocol::RestJson,
@@ -68,7 +72,7 @@ pub fn protocol_guess(head: &Parts) -> Protocol {
 
 /// Names the call.
 pub fn name(directory: &Directory, head: &Parts, body: &[u8], host: &str) -> Result<Call, Refusal> {
-    let protocol = protocol_guess(head);
+    let protocol = protocol_guess(directory, head);
     if protocol == Protocol::Cbor {
         return name_cbor(directory, head);
     }

@@ -1,6 +1,6 @@
 //! Temporary credentials at the door: their token, their end, and keys that were made inactive.
 
-use kiln_gateway::{Gateway, Limits};
+use kiln_gateway::{Directory, Gateway, Limits};
 use kiln_protocol::{Protocol, ServiceModel};
 use kiln_service_kit::{
     Access, Caller, Clock, Credential, Cx, Error, Grant, IdSource, PlatformBuilder, Service, Store, Timestamp,
@@ -26,6 +26,8 @@ static MODEL: ServiceModel = ServiceModel {
     protocol: Protocol::Query,
     protocols: &[Protocol::Query],
     global: false,
+    bare_errors: false,
+    query_errors: None,
     operations: &["Ping"],
 };
 
@@ -79,7 +81,8 @@ async fn given() -> Given {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = watch::channel(false);
-    let gateway = Gateway::new(platform, vec![], Limits::default()).expect("no two services are alike");
+    let directory = Directory::new(platform.services()).expect("no two services are alike");
+    let gateway = Gateway::new(platform, directory, vec![], Limits::default());
     tokio::spawn(async move { gateway.serve(listener, stopped).await });
     Given { address, clock, keys, _stop: stop }
 }

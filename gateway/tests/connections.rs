@@ -1,6 +1,6 @@
 //! What a client that is slow, greedy or broken gets: an answer or an end, never a place for ever.
 
-use kiln_gateway::{Gateway, Limits};
+use kiln_gateway::{Directory, Gateway, Limits};
 use kiln_service_kit::{Clock, IdSource, PlatformBuilder, Store};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,7 +26,8 @@ async fn given(limits: Limits) -> Given {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = watch::channel(false);
-    let gateway = Gateway::new(platform, vec![], limits).expect("no two services are alike");
+    let directory = Directory::new(platform.services()).expect("no two services are alike");
+    let gateway = Gateway::new(platform, directory, vec![], limits);
     tokio::spawn(async move { gateway.serve(listener, stopped).await });
     Given { address, _stop: stop, _state: state }
 }

@@ -18,11 +18,15 @@ static MODEL: ServiceModel = ServiceModel {
     protocol: Protocol::Cbor,
     protocols: &[Protocol::Cbor, Protocol::Json10, Protocol::Query, Protocol::RestJson],
     global: false,
-    operations: &["EchoToy"],
+    bare_errors: false,
+    query_errors: Some(&[("NoSuchToy", "Toy.Missing")]),
+    operations: &["EchoToy", "OldToy"],
 };
 
-static ROUTES: &[Route] =
-    &[Route { operation: "EchoToy", method: "PUT", uri: "/toys/{Id}/{Path+}", query: &["times"], headers: &[] }];
+static ROUTES: &[Route] = &[
+    Route { operation: "EchoToy", method: "PUT", uri: "/toys/{Id}/{Path+}", query: &["times"], headers: &[] },
+    Route { operation: "OldToy", method: "GET", uri: "/old/{Id}", query: &[], headers: &[] },
+];
 
 shape! {
     pub struct EchoToyRequest {
@@ -80,7 +84,8 @@ async fn given() -> (std::net::SocketAddr, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = watch::channel(false);
-    let gateway = Gateway::new(platform, vec![], Limits::default()).expect("no two services are alike");
+    let directory = Directory::new(platform.services()).expect("no two services are alike");
+    let gateway = Gateway::new(platform, directory, vec![], Limits::default());
     tokio::spawn(async move { gateway.serve(listener, stopped).await });
     (address, stop)
 }
@@ -118,11 +123,12 @@ async fn a_refusal_is_in_the_callers_protocol_too() {
     let (address, _stop) = given().await;
     let cbor = b"\xa2\x62Id\x64none\x65Times\x02";
     let said = asks(address, "POST /service/ToyBox/operation/EchoToy", CBOR, cbor).await;
-    holds(&said, &["404 not found", "application/cbor", "__type", "NoSuchToy"]);
+    let of_then = "x-amzn-query-error: Toy.Missing;Sender";
+    holds(&said, &["404 not found", "application/cbor", "__type", "NoSuchToy", of_then]);
     let said = asks(address, "POST /", JSON, br#"{"Id":"none","Times":2}"#).await;
-    holds(&said, &["404 not found", r#""__type":"NoSuchToy""#]);
+    holds(&said, &["404 not found", r#""__type":"NoSuchToy""#, of_then]);
     let said = asks(address, "POST /", FORM, b"Action=EchoToy&Version=2026-01-01&Id=none&Times=2").await;
-    holds(&said, &["404 not found", "<Code>NoSuchToy</Code>"]);
+    holds(&said, &["404 not found", "<Code>Toy.Missing</Code>"]);
     let said = asks(address, "PUT /toys/none/x?times=2", "", b"").await;
     holds(&said, &["404 not found", "x-amzn-errortype: NoSuchToy"]);
     // The codes of validation are the protocol's, not the service's first.
@@ -150,6 +156,9 @@ async fn a_path_that_no_operation_has_is_told_so() {
     holds(&said, &["application/cbor", "UnknownOperationException"]);
     let said = asks(address, "POST /service/Elsewhere/operation/Other", CBOR, b"").await;
     holds(&said, &["501 not implemented", "toy:Other"]);
+    // AWS has it, and this kiln does not.
+    let said = asks(address, "GET /old/x", "", b"").await;
+    holds(&said, &["501 not implemented", "x-amzn-errortype: NotImplemented", "toy:OldToy"]);
 }
 
 #[test]
@@ -166,6 +175,8 @@ fn services_that_no_request_can_tell_apart_are_refused_by_name() {
         protocol: Protocol::RestJson,
         protocols: &[Protocol::RestJson],
         global: false,
+        bare_errors: false,
+        query_errors: None,
         operations: &["EchoToy"],
     };
     let mut other = Service::new(&OTHER, &[]);

@@ -3,7 +3,8 @@
 //!
 //! `{"service":"ec2","operation":"RunInstances","decode":"…"}`, with the `head` of a REST request,
 //! answers `{"value":{…by model names…}}`; `"encode":{…}` instead answers `{"body":"…","status":…,
-//! "headers":{…}}`; `"error":{"code":…,"message":…}` answers an error in the same form.
+//! "headers":{…}}`; `"error":{"code":…,"message":…}` answers an error in the same form, with
+//! `"protocol":"query"` in that one.
 
 #[path = "../tests/wire/exchange.rs"]
 mod exchange;
@@ -13,7 +14,7 @@ mod models;
 mod services;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use kiln_protocol::{Encoded, Error};
+use kiln_protocol::{Encoded, Error, Protocol};
 use serde_json::{Value as Json, json};
 use std::io::{BufRead, Write};
 
@@ -27,9 +28,11 @@ fn answer(line: &str) -> Result<Json, String> {
         .find(|(model, ..)| model.name == service)
         .ok_or("unknown service")?;
     if let Some(error) = request.get("error") {
+        let error_in_query = error["protocol"] == "query";
         let code = error["code"].as_str().unwrap_or("Unknown").to_owned();
         let error = Error::sender(code, error["message"].as_str().unwrap_or("none"));
-        return Ok(shown(&kiln_protocol::encode_error(tables.0.protocol, tables.0, &error, "id-1")));
+        let protocol = if error_in_query { Protocol::Query } else { tables.0.protocol };
+        return Ok(shown(&kiln_protocol::encode_error(protocol, tables.0, &error, "id-1")));
     }
     let Some(shapes) = tables.1.iter().find(|o| o.name == operation) else {
         return Err(format!("no tables for {service} {operation}"));

@@ -20,7 +20,6 @@ mod model;
 pub mod pattern;
 pub mod query;
 pub mod rest;
-mod route;
 mod router;
 mod scalar;
 mod shape;
@@ -34,7 +33,6 @@ mod xml;
 pub use error::{Error, Fault};
 pub use json::redact;
 pub use model::{Http, OperationShapes, Protocol, Request, Route, ServiceModel};
-pub use route::other_part;
 pub use router::{Demands, Found, Labels, RouteError, Router};
 pub use shape::{Kind, Limits, Location, Member, StructShape, TimeFormat, member};
 #[doc(hidden)]

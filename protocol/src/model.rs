@@ -33,8 +33,24 @@ pub struct ServiceModel {
     pub protocols: &'static [Protocol],
     /// Whether ARNs and requests have no region (iam).
     pub global: bool,
+    /// Whether an error stands alone in its XML, `<Error>` at the root and ids of its own beside it (s3;
+    /// Smithy: `restXml`'s `noErrorWrapping`).
+    pub bare_errors: bool,
+    /// Of a service that spoke the query protocol before its newer ones: the codes that its errors had there, by
+    /// their names now, where these differ (Smithy: `awsQueryCompatible`, `awsQueryError`). Answers in the newer
+    /// protocols tell the old code too. Its operations give errors by their names now. Nothing: it has one way
+    /// to call them.
+    pub query_errors: Option<&'static [(&'static str, &'static str)]>,
     /// Every operation of AWS's model, served by Kiln or not, sorted.
     pub operations: &'static [&'static str],
+}
+
+impl ServiceModel {
+    /// The code that an error has in the query protocol.
+    pub fn query_code<'c>(&self, code: &'c str) -> &'c str {
+        let old = self.query_errors.unwrap_or_default().iter().find(|(name, _)| *name == code);
+        old.map_or(code, |(_, old)| old)
+    }
 }
 
 /// Method and path of an operation for the REST protocols.

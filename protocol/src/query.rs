@@ -77,7 +77,7 @@ pub fn encode_error(model: &ServiceModel, error: &Error, request_id: &str) -> Ve
     xml.open_in("ErrorResponse", model.xml_namespace);
     xml.open("Error");
     xml.leaf("Type", if error.fault == Fault::Sender { "Sender" } else { "Receiver" });
-    xml.leaf("Code", &error.code);
+    xml.leaf("Code", model.query_code(&error.code));
     xml.leaf("Message", &error.message);
     for (name, value) in &error.fields {
         xml.leaf(name, value);

@@ -231,7 +231,7 @@ fn body(protocol: Protocol, model: &ServiceModel, root: &str, value: &Value, sha
         return json::encode(value, shape);
     }
     let mut writer = xml::Writer::query();
-    writer.open_in(root, namespace(model));
+    writer.open_in(root, model.xml_namespace);
     match (value, shape.members) {
         // One text that is the root itself: `<LocationConstraint>eu-west-1</LocationConstraint>`.
         (Value::Struct(values), [only]) if only.element == root => writer.text(&values[0], only.time),
@@ -239,11 +239,6 @@ fn body(protocol: Protocol, model: &ServiceModel, root: &str, value: &Value, sha
     }
     writer.close(root);
     writer.into_bytes()
-}
-
-/// S3's model leaves it out; its API Reference shows it in every answer.
-fn namespace(model: &ServiceModel) -> &'static str {
-    if model.name == "s3" { "http://s3.amazonaws.com/doc/2006-03-01/" } else { model.xml_namespace }
 }
 
 fn header_text(value: &Value, member: &Member) -> String {

@@ -39,7 +39,7 @@ pub fn encode_response(
             if rest.body.is_empty() && rest.content_type.is_none() {
                 answer.content_type = "";
             }
-            if is_s3(model) {
+            if model.bare_errors {
                 s3_ids(&mut answer, request_id);
             }
             rest.body
@@ -51,8 +51,9 @@ pub fn encode_response(
 /// An error as an answer.
 pub fn encode_error(protocol: Protocol, model: &ServiceModel, error: &Error, request_id: &str) -> Encoded {
     let mut answer = empty(protocol, status(error), request_id);
+    tell_query_code(&mut answer, protocol, model, error);
     answer.body = match protocol {
-        Protocol::RestXml if is_s3(model) => {
+        Protocol::RestXml if model.bare_errors => {
             s3_ids(&mut answer, request_id);
             let field =
                 |name: &str| error.fields.iter().find(|(field, _)| *field == name).map(|(_, text)| text.clone());
@@ -87,9 +88,15 @@ fn empty(protocol: Protocol, status: u16, request_id: &str) -> Encoded {
     Encoded { status, content_type: content_type(protocol), headers, body: vec![] }
 }
 
-/// S3 is older than the other XML services, and is told from them in a few places.
-fn is_s3(model: &ServiceModel) -> bool {
-    model.protocol == Protocol::RestXml && model.name == "s3"
+/// What a former query service's clients look for in its newer protocols: the code that they know, and whose
+/// fault it is.
+fn tell_query_code(answer: &mut Encoded, protocol: Protocol, model: &ServiceModel, error: &Error) {
+    let is_newer = matches!(protocol, Protocol::Json10 | Protocol::Json11 | Protocol::Cbor);
+    if is_newer && model.query_errors.is_some() {
+        let fault = if error.fault == Fault::Sender { "Sender" } else { "Receiver" };
+        let told = format!("{};{fault}", model.query_code(&error.code));
+        answer.headers.push(("x-amzn-query-error".into(), told));
+    }
 }
 
 fn s3_ids(answer: &mut Encoded, request_id: &str) {

@@ -5,7 +5,7 @@ use crate::metrics::{Metrics, MetricsDoor};
 use crate::{admin, backup, credentials, hosts, inside, logging, machines, services};
 use kiln_cli::{Auth, SOCKET, UpArguments};
 use kiln_clock::Clock;
-use kiln_gateway::{Gateway, Limits};
+use kiln_gateway::{Directory, Gateway, Limits};
 use kiln_ids::IdSource;
 use kiln_machines_spec::MachineDriver;
 use kiln_reconcile::{Hooks, Runner};
@@ -29,6 +29,8 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
             arguments.listen
         ));
     }
+    let services = services::services();
+    let directory = Directory::new(&services).map_err(|e| format!("the API cannot be opened: {e}"))?;
     logging::start(arguments.log_to.as_deref().map(|path| (path, arguments.log_size)))?;
     kiln_doors::raise_limit()?;
     kiln_cli::state_dir::prepare(state_dir)?;
@@ -69,7 +71,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
         .part(kiln_s3::ObjectFiles::open(state_dir, &secrets)?)
         .part(RootCredential { access_key: state.access_key.clone(), secret: state.secret.clone() });
     builder = hosts::install(builder, &driver)?;
-    for service in services::services() {
+    for service in services {
         builder = builder.service(service);
     }
     let platform = builder.build();
@@ -106,8 +108,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
     };
     let mut hosts = hosts::handlers(&platform)?;
     hosts.push(Arc::new(MetricsDoor::new(metrics)));
-    let gateway =
-        Gateway::new(platform.clone(), hosts, Limits::default()).map_err(|e| format!("failed to open the API: {e}"))?;
+    let gateway = Gateway::new(platform.clone(), directory, hosts, Limits::default());
     if arguments.machines == kiln_cli::Machines::Local {
         tokio::spawn(inside::serve(platform.clone(), driver.clone(), gateway.clone(), closed.clone()));
     }
@@ -175,6 +176,20 @@ async fn wait_for_stop(mut stopped: watch::Receiver<admin::Stop>) -> Result<bool
         _ = interrupt.recv() => Ok(true),
         stop = stopped.wait_for(|stop| *stop != admin::Stop::No) => {
             Ok(!matches!(stop.map(|s| *s), Ok(admin::Stop::WithMachines)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_can_be_told_from_every_other() {
+        let services = services::services();
+        let directory = Directory::new(&services).expect("no two services are alike");
+        for service in &services {
+            assert!(directory.by_signing_name(service.model.signing_name).iter().any(|m| m.name == service.model.name));
         }
     }
 }

@@ -44,8 +44,8 @@ pub use operation::{Operation, invoke};
 pub use paging::{Page, paginate};
 pub use platform::{Platform, PlatformBuilder};
 pub use resource::{ResourceRequest, ResourceType, Stability};
-pub use rest::RestRules;
-pub use service::{Service, Start};
+pub use rest::{BodyFault, RestRules};
+pub use service::{Explain, Explained, Service, Start};
 pub use streams::{ByteStream, Streams};
 pub use target::{Target, Targets, Touched};
 

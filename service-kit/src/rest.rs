@@ -1,16 +1,56 @@
-//! What a REST service has to say of a call beside its operations: before the body is asked for, once the
-//! body is there, and in refusals. The gateway asks; S3 answers.
+//! What a service has to say of a call beside its operations, where it is asked by rules of its own: which requests
+//! are its, what a host's name means, what was asked for that no operation is for; before the body is asked for,
+//! once the body is there, and in refusals. The gateway asks; S3 answers.
 
 use crate::{Error, Operation, Platform, Streams};
-use kiln_protocol::Member;
+use http::request::Parts;
+use kiln_protocol::{Member, Route};
 
-/// The rules of one service's head and body.
+/// What is wrong with a body on its way in, whatever is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFault {
+    /// Nothing says how long it is.
+    NoLength,
+    /// It comes in HTTP's chunks, so that its length is known at its end only.
+    HttpChunks,
+    /// It is longer than so many bytes, which are the most for what is held in memory.
+    TooLong(usize),
+    /// It ends, or its frame does, before its time.
+    Incomplete,
+    /// Its sender sends nothing any more.
+    TimedOut,
+}
+
+/// The rules of one service's host names, paths, heads and bodies.
 pub trait RestRules: Send + Sync {
+    /// Whether a request that no signature calls another service's is this one's. `host` is in small letters,
+    /// without a port.
+    fn takes(&self, head: &Parts, host: &str) -> bool;
+
+    /// The path that is asked for, with what the host's name says of it: the one that signatures of version 2 are
+    /// made of.
+    fn resource(&self, head: &Parts, host: &str) -> String;
+
+    /// The same as the routes have it.
+    fn path(&self, head: &Parts, host: &str) -> String;
+
+    /// Why nothing at all is answered at this host.
+    fn refuse_host(&self, host: &str) -> Option<Error>;
+
+    /// The words for what no route is for. `path` is as [`RestRules::path`] gives it.
+    fn no_route(&self, head: &Parts, path: &str) -> Error;
+
+    /// Why a request is none of the operation that its route leads to.
+    fn refuse_route(&self, head: &Parts, path: &str, route: &Route, operation: &Operation) -> Option<Error>;
+
     /// Whether what a head says of its body can be so at all. Asked before the body is.
     fn check_head(&self, operation: &Operation, said: &Streams) -> Result<(), Error>;
 
     /// Holds a body that was taken whole against what head and trailer say of it.
     fn check_body(&self, operation: &Operation, said: &Streams, body: &[u8]) -> Result<(), Error>;
+
+    /// The words for a body that cannot be taken.
+    fn bad_body(&self, fault: BodyFault) -> Error;
 
     /// The words for a header or a key of the query whose value is not among those that the model has.
     /// Nothing: the protocol's own.
@@ -19,4 +59,10 @@ pub trait RestRules: Send + Sync {
     /// A refusal from before the operation, with what the service tells even then. `bucket` is the
     /// first label of the path.
     fn refused(&self, platform: &Platform, operation: &str, bucket: &str, error: Error) -> Error;
+
+    /// An error of input or validation in the service's words.
+    fn in_words(&self, operation: &Operation, error: Error) -> Error;
+
+    /// A refusal with what only the head knows of it.
+    fn completed(&self, head: &Parts, error: Error) -> Error;
 }

@@ -1,12 +1,25 @@
 //! A service on one screen: its model, rows, controllers, CloudFormation types and starters.
 
-use crate::{AnyController, Error, Operation, Platform, ResourceType, RestRules, Targets};
+use crate::{AnyController, Cx, Error, Operation, Platform, ResourceType, RestRules, Targets};
 use futures_util::future::BoxFuture;
 use kiln_protocol::{Route, ServiceModel};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Something a service runs beside its controllers, e.g. the metadata servers; called once at start.
 pub type Start = fn(Arc<Platform>) -> BoxFuture<'static, Result<(), Error>>;
+
+/// What a text leads to that no controller reports on.
+#[derive(Debug, Default)]
+pub struct Explained {
+    /// Sentences about the thing itself.
+    pub facts: Vec<String>,
+    /// Names that controllers know and that tell about it.
+    pub of: BTreeSet<String>,
+}
+
+/// What `kiln explain` is told of a text: an id, an ARN, a name. Nothing: it is none of the service's things.
+pub type Explain = for<'a> fn(&'a Cx, &'a str) -> BoxFuture<'a, Result<Option<Explained>, Error>>;
 
 /// What `pub fn service()` of each service folder returns.
 pub struct Service {
@@ -17,6 +30,8 @@ pub struct Service {
     pub start: Vec<Start>,
     /// What its calls touch, for policies; see [`Targets`].
     pub targets: Option<Targets>,
+    /// What it knows of its things that have no controller; see [`Explain`].
+    pub explain: Option<Explain>,
     /// By which a REST request is told to mean an operation; empty for other protocols.
     pub routes: &'static [Route],
     /// What it has to say of heads and bodies, where it is a REST service.
@@ -33,6 +48,7 @@ impl Service {
             resources: vec![],
             start: vec![],
             targets: None,
+            explain: None,
             routes: &[],
             rest: None,
         }

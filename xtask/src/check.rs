@@ -28,11 +28,13 @@ fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
     Ok(())
 }
 
-fn cargo(root: &Path, args: &[&str]) -> Result<()> {
+/// Runs cargo.
+pub fn cargo(root: &Path, args: &[&str]) -> Result<()> {
     program(root, std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), args)
 }
 
-fn program(root: &Path, program: impl AsRef<OsStr>, args: &[&str]) -> Result<()> {
+/// Runs a program in the repository's top folder; an end with another code than 0 is an error.
+pub fn program(root: &Path, program: impl AsRef<OsStr>, args: &[&str]) -> Result<()> {
     let name = program.as_ref().display();
     let status = Command::new(program.as_ref())
         .args(args)

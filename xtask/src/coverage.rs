@@ -96,7 +96,7 @@ fn list(names: &[&String]) -> String {
 }
 
 /// Names in the rows of `src/operations/`.
-fn served(src: &Path) -> Result<BTreeSet<String>> {
+pub fn served(src: &Path) -> Result<BTreeSet<String>> {
     let sources = sources(src, "operations")?;
     Ok(sources.iter().flat_map(|source| rows(source)).collect())
 }

@@ -8,6 +8,7 @@ mod coverage;
 mod kinds;
 mod layers;
 mod members;
+mod new;
 mod promises;
 mod services;
 mod shapes;
@@ -20,6 +21,8 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
   services [--check]            write every list of services from services/*/service.toml
   shapes [--check] [SERVICE…]   write services/*/shapes from the installed botocore's models
+  new service NAME [BOTOCORE-NAME [OPERATION]]
+                                make services/NAME from botocore's model, with its first row, record and test
   coverage [--check]            write docs/coverage.md: operations served, of all that AWS has
   members                       fail if no code reads a member of a served operation
   promises                      fail if SPECIFICATION.md names a test that is not there
@@ -32,9 +35,6 @@ usage: cargo xtask CHORE
 /// What went wrong, for the person at the terminal.
 type Result<T> = std::result::Result<T, String>;
 
-/// Models that no service has yet, for the tests of the protocols that they speak: rest-json and rpc-v2-cbor.
-const MODELS: &[(&str, &str)] = &[("cloudwatch", "cloudwatch"), ("efs", "efs"), ("lambda", "lambda"), ("xray", "xray")];
-
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let check = args.iter().any(|a| a == "--check");
@@ -42,6 +42,9 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["shapes", services @ ..] => shapes::run(&root(), services, check),
         ["services"] => services::run(&root(), check),
+        ["new", "service", name] => new::service(&root(), name, None, None),
+        ["new", "service", name, botocore] => new::service(&root(), name, Some(botocore), None),
+        ["new", "service", name, botocore, operation] => new::service(&root(), name, Some(botocore), Some(operation)),
         ["coverage"] => coverage::run(&root(), check),
         ["sim", arguments @ ..] => sim::run(&root(), arguments),
         ["kinds"] => kinds::run(&root()),

@@ -2,7 +2,7 @@
 //! accepted must have its effect or be refused by name; one that nobody looks at has neither.
 //!
 //! ```text
-//! operations.txt, model.json ── every member of every input, structures in it too
+//! model.json ── every member of every input, structures in it too
 //! src/**/*.rs ── each operation's function, and all that it calls ── the names read there
 //! members-not-read.txt ── what may stay unread, each with its reason
 //! ```

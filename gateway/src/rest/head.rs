@@ -1,14 +1,18 @@
 //! What a head says: its headers as text, how the body comes and how long it is, and which of the values in
 //! it cannot be.
 
-use super::meant::query_of;
 use crate::chunked::Form;
 use crate::header_text;
 use http::request::Parts;
 use hyper::body::{Body as _, Incoming};
 use kiln_protocol::{Error, Kind, Limits, Location, Member, StructShape};
-use kiln_service_kit::RestRules;
+use kiln_service_kit::{BodyFault, RestRules};
 use kiln_signing::ChunkSignatures;
+use std::borrow::Cow;
+
+fn query_of(head: &Parts) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    form_urlencoded::parse(head.uri.query().unwrap_or("").as_bytes())
+}
 
 /// The headers, and those that a presigned URL has in its query.
 pub fn headers_of(head: &Parts) -> Vec<(String, String)> {
@@ -28,26 +32,19 @@ pub fn headers_of(head: &Parts) -> Vec<(String, String)> {
 }
 
 /// How long the body is, which must be said before it comes.
-pub fn length(head: &Parts, form: &Form, body: &Incoming) -> Result<u64, Error> {
+pub fn length(rules: &dyn RestRules, head: &Parts, form: &Form, body: &Incoming) -> Result<u64, Error> {
     let known = match form {
         Form::Chunked { length, .. } => *length,
         Form::Plain(_) => body.size_hint().exact(),
     };
-    known.ok_or_else(|| match head.headers.contains_key("transfer-encoding") {
-        true => {
-            let text = "A header you provided implies functionality that is not implemented";
-            Error::sender("NotImplemented", text).with_status(501).with("Header", "Transfer-Encoding")
-        }
-        false => missing_length(),
+    known.ok_or_else(|| {
+        let in_chunks = head.headers.contains_key("transfer-encoding");
+        rules.bad_body(if in_chunks { BodyFault::HttpChunks } else { BodyFault::NoLength })
     })
 }
 
-fn missing_length() -> Error {
-    Error::sender("MissingContentLength", "You must provide the Content-Length HTTP header.").with_status(411)
-}
-
 /// How the body comes, by its head.
-pub fn form(head: &Parts, signatures: Option<ChunkSignatures>) -> Result<Form, Error> {
+pub fn form(rules: &dyn RestRules, head: &Parts, signatures: Option<ChunkSignatures>) -> Result<Form, Error> {
     let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
     let Some(stated) = header("x-amz-content-sha256") else { return Ok(Form::Plain(None)) };
     if let Some(marker) = stated.strip_prefix("STREAMING-") {
@@ -57,7 +54,7 @@ pub fn form(head: &Parts, signatures: Option<ChunkSignatures>) -> Result<Form, E
         }
         let length = header("x-amz-decoded-content-length").and_then(|length| length.parse().ok());
         if length.is_none() {
-            return Err(missing_length());
+            return Err(rules.bad_body(BodyFault::NoLength));
         }
         let trailers = marker.ends_with("-TRAILER");
         return Ok(Form::Chunked { signed, trailers, signatures: signatures.filter(|_| signed).map(Box::new), length });

@@ -37,6 +37,8 @@ pub const MODEL: ServiceModel = ServiceModel {
     protocol: Protocol::Query,
     protocols: &[Protocol::Query],
     global: false,
+    bare_errors: false,
+    query_errors: None,
     operations: &["DescribeGroup"],
 };
 

@@ -1,9 +1,28 @@
 //! What callers read when something is refused: S3's codes, statuses and words.
 
-use kiln_service_kit::{Error, Timestamp};
+use kiln_service_kit::{BodyFault, Error, Timestamp};
 
 fn error(status: u16, code: &'static str, message: &str) -> Error {
     Error::sender(code, message).with_status(status)
+}
+
+/// A body that cannot be taken, whatever is in it.
+pub fn bad_body(fault: BodyFault) -> Error {
+    match fault {
+        BodyFault::NoLength => error(411, "MissingContentLength", "You must provide the Content-Length HTTP header."),
+        BodyFault::HttpChunks => {
+            let text = "A header you provided implies functionality that is not implemented";
+            error(501, "NotImplemented", text).with("Header", "Transfer-Encoding")
+        }
+        BodyFault::TooLong(most) => error(400, "MaxMessageLengthExceeded", "Your request was too big.")
+            .with("MaxMessageLengthBytes", most.to_string()),
+        BodyFault::Incomplete => error(400, "IncompleteBody", "The request body terminated unexpectedly"),
+        BodyFault::TimedOut => {
+            let text =
+                "Your socket connection to the server was not read from or written to within the timeout period.";
+            error(400, "RequestTimeout", text)
+        }
+    }
 }
 
 pub fn no_such_bucket(bucket: &str) -> Error {

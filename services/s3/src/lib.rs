@@ -8,6 +8,7 @@
 
 mod checksum;
 mod described;
+mod door;
 mod encryption;
 mod errors;
 mod files;
@@ -52,7 +53,7 @@ pub fn service() -> Service {
         ],
     );
     service.routes = kiln_s3_shapes::ROUTES;
-    service.rest = Some(&words::Rules);
+    service.rest = Some(&door::Rules);
     service.targets = Some(targets::of);
     service.resources = vec![Arc::new(resources::bucket::Bucket)];
     service.start = vec![sweep];

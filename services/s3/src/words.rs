@@ -1,66 +1,41 @@
-//! What S3 says of heads that no operation gets to see: of values that its model does not have, and in
-//! refusals of whoever did not prove who they are. AWS documents few of these texts; they are as its answers
-//! have them, where these are known.
+//! What S3 says of values in heads that its model does not have. AWS documents few of these texts; they are as its
+//! answers have them, where these are known.
 
 use crate::checksum::Algorithm;
 use crate::errors;
-use crate::integrity;
-use crate::records::{Bucket, all_buckets};
-use kiln_service_kit::{Error, Location, Member, Operation, Platform, RestRules, Streams};
+use kiln_service_kit::{Error, Location, Member};
 
-/// S3's rules.
-pub struct Rules;
-
-impl RestRules for Rules {
-    fn check_head(&self, operation: &Operation, said: &Streams) -> Result<(), Error> {
-        integrity::check_head(operation, said)
-    }
-
-    fn check_body(&self, operation: &Operation, said: &Streams, body: &[u8]) -> Result<(), Error> {
-        integrity::check_body(operation, said, body)
-    }
-
-    fn bad_value(&self, member: &Member, given: &str) -> Option<Error> {
-        let (Location::Header(name) | Location::Query(name)) = member.location else { return None };
-        let text = match name.to_ascii_lowercase().as_str() {
-            // Judged with the checksums that it speaks of.
-            "x-amz-sdk-checksum-algorithm" => return None,
-            "x-amz-storage-class" => return Some(errors::invalid_storage_class(given)),
-            "x-amz-checksum-type" => return Some(errors::invalid_checksum(name)),
-            "x-amz-checksum-algorithm" => {
-                let all = Algorithm::ALL.map(Algorithm::name).join(", ");
-                return Some(errors::invalid_request(&format!(
-                    "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [{all}]"
-                )));
-            }
-            "x-amz-server-side-encryption" => "The encryption method specified is not supported".to_owned(),
-            "x-amz-metadata-directive" => "Unknown metadata directive.".to_owned(),
-            "x-amz-tagging-directive" => "Unknown tagging directive.".to_owned(),
-            "x-amz-object-ownership" => format!("Invalid x-amz-object-ownership header: {given}"),
-            "x-amz-object-attributes" => "Invalid attribute name specified.".to_owned(),
-            "encoding-type" => "Invalid Encoding Method specified in Request".to_owned(),
-            "partnumber" => "Part number must be an integer between 1 and 10000, inclusive".to_owned(),
-            "max-keys" => "Provided max-keys not an integer or within integer range".to_owned(),
-            "max-buckets" => "Argument max-buckets must be an integer between 1 and 10000".to_owned(),
-            "max-uploads" | "max-parts" | "part-number-marker" => not_a_count(name),
-            _ => format!("The value given for {name} is not valid"),
-        };
-        Some(match member.sensitive {
-            true => errors::invalid_request(&text),
-            false => errors::invalid_argument(name, given, &text),
-        })
-    }
-
-    /// Also who may not look at a bucket is told where it is: clients ask so before they sign.
-    fn refused(&self, platform: &Platform, operation: &str, bucket: &str, error: Error) -> Error {
-        if operation != "HeadBucket" || error.status != 403 {
-            return error;
+/// The words for a header or a key of the query whose value is not among those that the model has. Nothing:
+/// the protocol's own.
+pub fn bad_value(member: &Member, given: &str) -> Option<Error> {
+    let (Location::Header(name) | Location::Query(name)) = member.location else { return None };
+    let text = match name.to_ascii_lowercase().as_str() {
+        // Judged with the checksums that it speaks of.
+        "x-amz-sdk-checksum-algorithm" => return None,
+        "x-amz-storage-class" => return Some(errors::invalid_storage_class(given)),
+        "x-amz-checksum-type" => return Some(errors::invalid_checksum(name)),
+        "x-amz-checksum-algorithm" => {
+            let all = Algorithm::ALL.map(Algorithm::name).join(", ");
+            return Some(errors::invalid_request(&format!(
+                "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [{all}]"
+            )));
         }
-        match platform.store().get::<Bucket>(&all_buckets(), bucket) {
-            Ok(Some(found)) => error.with("x-amz-bucket-region", found.region.clone()),
-            _ => error,
-        }
-    }
+        "x-amz-server-side-encryption" => "The encryption method specified is not supported".to_owned(),
+        "x-amz-metadata-directive" => "Unknown metadata directive.".to_owned(),
+        "x-amz-tagging-directive" => "Unknown tagging directive.".to_owned(),
+        "x-amz-object-ownership" => format!("Invalid x-amz-object-ownership header: {given}"),
+        "x-amz-object-attributes" => "Invalid attribute name specified.".to_owned(),
+        "encoding-type" => "Invalid Encoding Method specified in Request".to_owned(),
+        "partnumber" => "Part number must be an integer between 1 and 10000, inclusive".to_owned(),
+        "max-keys" => "Provided max-keys not an integer or within integer range".to_owned(),
+        "max-buckets" => "Argument max-buckets must be an integer between 1 and 10000".to_owned(),
+        "max-uploads" | "max-parts" | "part-number-marker" => not_a_count(name),
+        _ => format!("The value given for {name} is not valid"),
+    };
+    Some(match member.sensitive {
+        true => errors::invalid_request(&text),
+        false => errors::invalid_argument(name, given, &text),
+    })
 }
 
 /// The text for a number that is below zero.

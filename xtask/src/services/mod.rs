@@ -53,6 +53,27 @@ pub fn all() -> Result<&'static [Service]> {
     ALL.as_deref().map_err(Clone::clone)
 }
 
+/// Models that no service has yet, for the tests of the protocols that they speak (rest-json and rpc-v2-cbor): the
+/// folders below `protocol/tests/models/`, which are called as botocore calls them.
+pub fn models(root: &Path) -> Result<Vec<String>> {
+    let folder = root.join("protocol/tests/models");
+    let failed = |e: std::io::Error| format!("failed to list {}: {e}", folder.display());
+    let mut found = vec![];
+    for entry in std::fs::read_dir(&folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.join("operations.txt").exists() {
+            found.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The last place among the services that are started.
+pub fn last_start(root: &Path) -> Result<u32> {
+    Ok(read(root)?.iter().map(|service| service.starts).max().unwrap_or(0))
+}
+
 /// Whether a crate is a service's.
 pub fn is_one(name: &str) -> bool {
     all().is_ok_and(|all| all.iter().any(|service| service.folder == name))

@@ -94,6 +94,9 @@ pub struct Metadata {
     pub target_prefix: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub xml_namespace: Option<String>,
+    /// There, whatever is in it: it spoke the query protocol once, and tells the codes of then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aws_query_compatible: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -211,6 +214,16 @@ impl Shape {
     }
 }
 
+/// A path without the names of its labels: `/{Id}/{Path+}` is `/{}/{+}`.
+fn without_names(uri: &str) -> String {
+    let mut parts = uri.split('{');
+    let first = parts.next().unwrap_or("").to_owned();
+    parts.fold(first, |path, part| {
+        let (name, rest) = part.split_once('}').unwrap_or(("", part));
+        path + if name.ends_with('+') { "{+}" } else { "{}" } + rest
+    })
+}
+
 impl Model {
     /// The shape of that name.
     pub fn shape(&self, name: &str) -> Result<&Shape> {
@@ -236,7 +249,7 @@ impl Model {
         self.routes = self.all_routes()?;
         for name in served {
             if !self.operations.contains_key(*name) {
-                return Err(format!("operations.txt names {name}, which the model does not have"));
+                return Err(format!("{name} has a row, and the model does not have it"));
             }
         }
         self.operations.retain(|name, _| served.contains(&name.as_str()));
@@ -247,13 +260,16 @@ impl Model {
         Ok(self)
     }
 
-    /// None for protocols whose requests name their operation; none of what only old clients use.
+    /// None for protocols whose requests name their operation. What only old clients use keeps its route, unless
+    /// what came after it has the same (S3's `GetBucketLifecycle`).
     fn all_routes(&self) -> Result<Vec<Route>> {
         let mut routes = vec![];
         if !self.metadata.protocol.starts_with("rest-") {
             return Ok(routes);
         }
-        for (name, operation) in self.operations.iter().filter(|(_, operation)| !operation.deprecated) {
+        let mut taken = BTreeSet::new();
+        let (old, new): (Vec<_>, Vec<_>) = self.operations.iter().partition(|(_, operation)| operation.deprecated);
+        for (name, operation) in new.into_iter().chain(old) {
             let (mut query, mut headers) = (vec![], vec![]);
             if let Some(input) = &operation.input {
                 let shape = self.shape(&input.shape)?;
@@ -267,8 +283,14 @@ impl Model {
                 }
             }
             let Http { method, request_uri, .. } = operation.http.clone();
+            if !taken.insert((method.clone(), without_names(&request_uri), query.clone(), headers.clone()))
+                && operation.deprecated
+            {
+                continue;
+            }
             routes.push(Route { operation: name.clone(), method, uri: request_uri, query, headers });
         }
+        routes.sort_by(|one, other| one.operation.cmp(&other.operation));
         Ok(routes)
     }
 

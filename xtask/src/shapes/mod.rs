@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! botocore ──facts──> model.json ──+ quirks.json──> src/*.rs
-//!    operations.txt says which operations
+//!    the rows of services/X/src/operations say which operations
 //! ```
 //! Every file is written by this chore alone; `--check` writes nothing and names what differs.
 
@@ -13,11 +13,11 @@ mod quirks;
 #[cfg(test)]
 mod tests;
 
-use crate::{MODELS, Result, services};
+use crate::{Result, coverage, services};
 use facts::Model;
 use quirks::Quirks;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -31,7 +31,8 @@ pub fn run(root: &Path, only: &[&str], check: bool) -> Result<()> {
     let own = services::all()?
         .iter()
         .map(|s| (s.folder.as_str(), s.botocore.as_str(), format!("services/{}/shapes", s.folder)));
-    let models = MODELS.iter().map(|(name, botocore)| (*name, *botocore, format!("protocol/tests/models/{name}")));
+    let models = services::models(root)?;
+    let models = models.iter().map(|name| (name.as_str(), name.as_str(), format!("protocol/tests/models/{name}")));
     let all: Vec<_> = own.chain(models).collect();
     if let Some(unknown) = only.iter().find(|n| !all.iter().any(|(folder, ..)| folder == *n)) {
         return Err(format!("no service {unknown}: there is no services/{unknown}/service.toml"));
@@ -45,11 +46,8 @@ pub fn run(root: &Path, only: &[&str], check: bool) -> Result<()> {
         if check {
             same_release(&dir, &installed.botocore).map_err(in_service)?;
         }
-        let served = read(&dir.join("operations.txt"))?;
-        let served: Vec<&str> = served.lines().collect();
-        if !served.is_sorted() {
-            return Err(format!("{folder}: operations.txt is not sorted"));
-        }
+        let served = served(root, folder, &dir)?;
+        let served: Vec<&str> = served.iter().map(String::as_str).collect();
         let full = installed.models.remove(botocore).ok_or_else(|| format!("botocore gave no model of {botocore}"))?;
         let model = full.keep(&installed.botocore, &served).map_err(in_service)?;
         let quirks = Quirks::parse(&read(&dir.join("quirks.json"))?).map_err(in_service)?;
@@ -81,10 +79,24 @@ pub fn run(root: &Path, only: &[&str], check: bool) -> Result<()> {
     Err(format!("these files are not what `cargo xtask shapes` writes:\n{}", names.join("\n")))
 }
 
+/// The operations to write: those that a service has rows for; of a model without a service, those of a list.
+fn served(root: &Path, folder: &str, dir: &Path) -> Result<BTreeSet<String>> {
+    if services::is_one(folder) {
+        return coverage::served(&root.join("services").join(folder).join("src"));
+    }
+    Ok(read(&dir.join("operations.txt"))?.lines().map(str::to_owned).collect())
+}
+
 #[derive(Deserialize)]
 struct Installed {
     botocore: String,
     models: BTreeMap<String, Model>,
+}
+
+/// The whole model of one service.
+pub fn read_model(botocore: &str) -> Result<Model> {
+    let mut installed = read_installed([botocore].into_iter())?;
+    installed.models.remove(botocore).ok_or_else(|| format!("botocore gave no model of {botocore}"))
 }
 
 /// Asks the installed botocore: it knows where its models are and which version is newest.

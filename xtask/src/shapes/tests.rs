@@ -129,3 +129,37 @@ fn an_unknown_operation_is_refused() {
     let full: Model = serde_json::from_str(&MODEL.replace("PROTOCOL", "query")).unwrap();
     assert!(full.keep("1.0", &["Nope"]).unwrap_err().contains("Nope"));
 }
+
+#[test]
+fn what_only_old_clients_use_keeps_a_route_of_its_own() {
+    let at = |name: &str, uri: &str, more: &str| {
+        format!(r#""{name}": {{"name": "{name}", "http": {{"method": "GET", "requestUri": "{uri}"}}{more}}}"#)
+    };
+    let old = r#", "deprecated": true"#;
+    let operations = [
+        at("GetRules", "/{Box}?rules", old),
+        at("GetRulesConfiguration", "/{Name}?rules", ""),
+        at("ListThings", "/things/{Name}", old),
+    ];
+    let text = format!(
+        r#"{{"metadata": {{"apiVersion": "1", "endpointPrefix": "box", "protocol": "rest-json"}},
+            "operations": {{{}}}, "shapes": {{}}}}"#,
+        operations.join(", ")
+    );
+    let full: Model = serde_json::from_str(&text).unwrap();
+    let kept = full.keep("1.0", &[]).unwrap();
+    let routes: Vec<&str> = kept.routes.iter().map(|route| route.operation.as_str()).collect();
+    assert_eq!(routes, ["GetRulesConfiguration", "ListThings"]);
+}
+
+#[test]
+fn a_former_query_service_tells_the_codes_of_then() {
+    let text = MODEL.replace("PROTOCOL", "smithy-rpc-v2-cbor");
+    let text = text.replace(r#""endpointPrefix""#, r#""awsQueryCompatible": {}, "endpointPrefix""#);
+    let full: Model = serde_json::from_str(&text).unwrap();
+    let model = full.keep("1.0", &["MakeBox"]).unwrap();
+    let files = generate::service("boxes", &model, &Quirks::parse("{}").unwrap()).unwrap().files;
+    let service = &files[std::path::Path::new("src/service.rs")];
+    assert!(service.contains(r#"query_errors: Some(&[("FullFault", "BoxFull")])"#), "{service}");
+    has(service, r#""MakeBox": MakeBoxRequest => MakeBoxResponse, "POST" "/" 200, ["FullFault" 409];"#);
+}

@@ -205,11 +205,6 @@ shape! {
         auto_scaling_group_name: String = member("AutoScalingGroupName").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
         metrics: Vec<String> = member("Metrics").item_min(1).item_max(255).item_pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
     }
-    pub struct EnableMetricsCollectionRequest {
-        auto_scaling_group_name: String = member("AutoScalingGroupName").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
-        metrics: Vec<String> = member("Metrics").item_min(1).item_max(255).item_pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
-        granularity: String = member("Granularity").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
-    }
     pub struct EnterStandbyRequest {
         instance_ids: Vec<String> = member("InstanceIds").item_min(1).item_max(19).item_pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
         auto_scaling_group_name: String = member("AutoScalingGroupName").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),

@@ -103,7 +103,6 @@ shape! {
     pub struct DetachLoadBalancerTargetGroupsResponse {}
     pub struct DetachTrafficSourcesResponse {}
     pub struct DisableMetricsCollectionResponse {}
-    pub struct EnableMetricsCollectionResponse {}
     pub struct EnterStandbyResponse {
         activities: Vec<Activity> = member("Activities"),
     }

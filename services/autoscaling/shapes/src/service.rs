@@ -14,6 +14,8 @@ pub static SERVICE: ServiceModel = ServiceModel {
     protocol: Protocol::Query,
     protocols: &[Protocol::Query],
     global: false,
+    bare_errors: false,
+    query_errors: None,
     operations: &[
         "AttachInstances",
         "AttachLoadBalancerTargetGroups",
@@ -122,7 +124,6 @@ operations! {
     "DetachLoadBalancerTargetGroups": DetachLoadBalancerTargetGroupsRequest => DetachLoadBalancerTargetGroupsResponse, "POST" "/" 200, ["ResourceContention" 500];
     "DetachTrafficSources": DetachTrafficSourcesRequest => DetachTrafficSourcesResponse, "POST" "/" 200, ["ResourceContention" 500];
     "DisableMetricsCollection": DisableMetricsCollectionRequest => DisableMetricsCollectionResponse, "POST" "/" 200, ["ResourceContention" 500];
-    "EnableMetricsCollection": EnableMetricsCollectionRequest => EnableMetricsCollectionResponse, "POST" "/" 200, ["ResourceContention" 500];
     "EnterStandby": EnterStandbyRequest => EnterStandbyResponse, "POST" "/" 200, ["ResourceContention" 500];
     "ExitStandby": ExitStandbyRequest => ExitStandbyResponse, "POST" "/" 200, ["ResourceContention" 500];
     "PutLifecycleHook": PutLifecycleHookRequest => PutLifecycleHookResponse, "POST" "/" 200, ["LimitExceeded" 400, "ResourceContention" 500];

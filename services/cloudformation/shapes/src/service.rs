@@ -14,6 +14,8 @@ pub static SERVICE: ServiceModel = ServiceModel {
     protocol: Protocol::Query,
     protocols: &[Protocol::Query],
     global: false,
+    bare_errors: false,
+    query_errors: None,
     operations: &[
         "ActivateOrganizationsAccess",
         "ActivateType",

@@ -69,13 +69,6 @@ shape! {
         instance_id: String = member("InstanceId").element("instanceId").required(),
         device_index: i32 = member("DeviceIndex").element("deviceIndex").required(),
     }
-    pub struct AttachVolumeRequest {
-        device: String = member("Device").required(),
-        instance_id: String = member("InstanceId").required(),
-        volume_id: String = member("VolumeId").required(),
-        ebs_card_index: Option<i32> = member("EbsCardIndex"),
-        dry_run: Option<bool> = member("DryRun").element("dryRun"),
-    }
     pub struct AuthorizeSecurityGroupEgressRequest {
         tag_specifications: Vec<TagSpecification> = member("TagSpecifications").named("TagSpecification").item("item"),
         dry_run: Option<bool> = member("DryRun").element("dryRun"),
@@ -252,14 +245,6 @@ shape! {
         tag_specifications: Vec<TagSpecification> = member("TagSpecifications").named("TagSpecification").item("item"),
         dry_run: Option<bool> = member("DryRun").element("dryRun"),
     }
-    pub struct CreateSnapshotRequest {
-        description: Option<String> = member("Description"),
-        outpost_arn: Option<String> = member("OutpostArn"),
-        volume_id: String = member("VolumeId").required(),
-        tag_specifications: Vec<TagSpecification> = member("TagSpecifications").named("TagSpecification").item("item"),
-        location: Option<String> = member("Location").one_of(enums::SNAPSHOT_LOCATION_ENUM),
-        dry_run: Option<bool> = member("DryRun").element("dryRun"),
-    }
     pub struct CreateSubnetRequest {
         tag_specifications: Vec<TagSpecification> = member("TagSpecifications").named("TagSpecification").item("item"),
         availability_zone: Option<String> = member("AvailabilityZone"),
@@ -279,24 +264,6 @@ shape! {
         dry_run: Option<bool> = member("DryRun").element("dryRun"),
         resources: Vec<String> = member("Resources").named("ResourceId").required(),
         tags: Vec<Tag> = member("Tags").named("Tag").item("item").required(),
-    }
-    pub struct CreateVolumeRequest {
-        availability_zone: Option<String> = member("AvailabilityZone"),
-        availability_zone_id: Option<String> = member("AvailabilityZoneId"),
-        encrypted: Option<bool> = member("Encrypted").element("encrypted"),
-        iops: Option<i32> = member("Iops"),
-        kms_key_id: Option<String> = member("KmsKeyId"),
-        outpost_arn: Option<String> = member("OutpostArn"),
-        size: Option<i32> = member("Size"),
-        snapshot_id: Option<String> = member("SnapshotId"),
-        volume_type: Option<String> = member("VolumeType").one_of(enums::VOLUME_TYPE),
-        tag_specifications: Vec<TagSpecification> = member("TagSpecifications").named("TagSpecification").item("item"),
-        multi_attach_enabled: Option<bool> = member("MultiAttachEnabled"),
-        throughput: Option<i32> = member("Throughput"),
-        client_token: Option<String> = member("ClientToken").token(),
-        volume_initialization_rate: Option<i32> = member("VolumeInitializationRate"),
-        operator: Option<OperatorRequest> = member("Operator"),
-        dry_run: Option<bool> = member("DryRun").element("dryRun"),
     }
     pub struct CreateVpcRequest {
         cidr_block: Option<String> = member("CidrBlock"),
@@ -379,10 +346,6 @@ shape! {
         dry_run: Option<bool> = member("DryRun").element("dryRun"),
         resources: Vec<String> = member("Resources").key("ResourceId").element("resourceId").required(),
         tags: Vec<Tag> = member("Tags").key("Tag").element("tag").item("item"),
-    }
-    pub struct DeleteVolumeRequest {
-        volume_id: String = member("VolumeId").required(),
-        dry_run: Option<bool> = member("DryRun").element("dryRun"),
     }
     pub struct DeleteVpcRequest {
         vpc_id: String = member("VpcId").required(),
@@ -688,13 +651,6 @@ shape! {
         attachment_id: String = member("AttachmentId").element("attachmentId").required(),
         force: Option<bool> = member("Force").element("force"),
     }
-    pub struct DetachVolumeRequest {
-        device: Option<String> = member("Device"),
-        force: Option<bool> = member("Force"),
-        instance_id: Option<String> = member("InstanceId"),
-        volume_id: String = member("VolumeId").required(),
-        dry_run: Option<bool> = member("DryRun").element("dryRun"),
-    }
     pub struct DisassociateAddressRequest {
         association_id: Option<String> = member("AssociationId"),
         public_ip: Option<String> = member("PublicIp"),
@@ -833,10 +789,6 @@ shape! {
         enable_dns_support: Option<AttributeBooleanValue> = member("EnableDnsSupport"),
         vpc_id: String = member("VpcId").element("vpcId").required(),
         enable_network_address_usage_metrics: Option<AttributeBooleanValue> = member("EnableNetworkAddressUsageMetrics"),
-    }
-    pub struct MonitorInstancesRequest {
-        instance_ids: Vec<String> = member("InstanceIds").named("InstanceId").item("InstanceId").required(),
-        dry_run: Option<bool> = member("DryRun").element("dryRun"),
     }
     pub struct RebootInstancesRequest {
         instance_ids: Vec<String> = member("InstanceIds").named("InstanceId").item("InstanceId").required(),

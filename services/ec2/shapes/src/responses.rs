@@ -40,17 +40,6 @@ shape! {
         attachment_id: Option<String> = member("AttachmentId").element("attachmentId"),
         network_card_index: Option<i32> = member("NetworkCardIndex").element("networkCardIndex"),
     }
-    pub struct AttachVolumeResponse {
-        delete_on_termination: Option<bool> = member("DeleteOnTermination").element("deleteOnTermination"),
-        associated_resource: Option<String> = member("AssociatedResource").element("associatedResource"),
-        instance_owning_service: Option<String> = member("InstanceOwningService").element("instanceOwningService"),
-        ebs_card_index: Option<i32> = member("EbsCardIndex").element("ebsCardIndex"),
-        volume_id: Option<String> = member("VolumeId").element("volumeId"),
-        instance_id: Option<String> = member("InstanceId").element("instanceId"),
-        device: Option<String> = member("Device").element("device"),
-        state: Option<String> = member("State").key("Status").element("status"),
-        attach_time: Option<Timestamp> = member("AttachTime").element("attachTime"),
-    }
     pub struct AuthorizeSecurityGroupEgressResponse {
         r#return: Option<bool> = member("Return").element("return"),
         security_group_rules: Vec<SecurityGroupRule> = member("SecurityGroupRules").key("SecurityGroupRuleSet").element("securityGroupRuleSet").item("item"),
@@ -114,58 +103,10 @@ shape! {
         tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item"),
         security_group_arn: Option<String> = member("SecurityGroupArn").element("securityGroupArn"),
     }
-    pub struct CreateSnapshotResponse {
-        owner_alias: Option<String> = member("OwnerAlias").element("ownerAlias"),
-        outpost_arn: Option<String> = member("OutpostArn").element("outpostArn"),
-        tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item"),
-        storage_tier: Option<String> = member("StorageTier").element("storageTier"),
-        restore_expiry_time: Option<Timestamp> = member("RestoreExpiryTime").element("restoreExpiryTime"),
-        sse_type: Option<String> = member("SseType").element("sseType"),
-        availability_zone: Option<String> = member("AvailabilityZone").element("availabilityZone"),
-        transfer_type: Option<String> = member("TransferType").element("transferType"),
-        completion_duration_minutes: Option<i32> = member("CompletionDurationMinutes").element("completionDurationMinutes"),
-        completion_time: Option<Timestamp> = member("CompletionTime").element("completionTime"),
-        full_snapshot_size_in_bytes: Option<i64> = member("FullSnapshotSizeInBytes").element("fullSnapshotSizeInBytes"),
-        snapshot_id: Option<String> = member("SnapshotId").element("snapshotId"),
-        volume_id: Option<String> = member("VolumeId").element("volumeId"),
-        state: Option<String> = member("State").key("Status").element("status"),
-        state_message: Option<String> = member("StateMessage").key("StatusMessage").element("statusMessage"),
-        start_time: Option<Timestamp> = member("StartTime").element("startTime"),
-        progress: Option<String> = member("Progress").element("progress"),
-        owner_id: Option<String> = member("OwnerId").element("ownerId"),
-        description: Option<String> = member("Description").element("description"),
-        volume_size: Option<i32> = member("VolumeSize").element("volumeSize"),
-        encrypted: Option<bool> = member("Encrypted").element("encrypted"),
-        kms_key_id: Option<String> = member("KmsKeyId").element("kmsKeyId"),
-        data_encryption_key_id: Option<String> = member("DataEncryptionKeyId").element("dataEncryptionKeyId"),
-    }
     pub struct CreateSubnetResponse {
         subnet: Option<Subnet> = member("Subnet").element("subnet"),
     }
     pub struct CreateTagsResponse {}
-    pub struct CreateVolumeResponse {
-        availability_zone_id: Option<String> = member("AvailabilityZoneId").element("availabilityZoneId"),
-        outpost_arn: Option<String> = member("OutpostArn").element("outpostArn"),
-        source_volume_id: Option<String> = member("SourceVolumeId").element("sourceVolumeId"),
-        iops: Option<i32> = member("Iops").element("iops"),
-        tags: Vec<Tag> = member("Tags").key("TagSet").element("tagSet").item("item"),
-        volume_type: Option<String> = member("VolumeType").element("volumeType"),
-        fast_restored: Option<bool> = member("FastRestored").element("fastRestored"),
-        multi_attach_enabled: Option<bool> = member("MultiAttachEnabled").element("multiAttachEnabled"),
-        throughput: Option<i32> = member("Throughput").element("throughput"),
-        sse_type: Option<String> = member("SseType").element("sseType"),
-        operator: Option<OperatorResponse> = member("Operator").element("operator"),
-        volume_initialization_rate: Option<i32> = member("VolumeInitializationRate").element("volumeInitializationRate"),
-        volume_id: Option<String> = member("VolumeId").element("volumeId"),
-        size: Option<i32> = member("Size").element("size"),
-        snapshot_id: Option<String> = member("SnapshotId").element("snapshotId"),
-        availability_zone: Option<String> = member("AvailabilityZone").element("availabilityZone"),
-        state: Option<String> = member("State").key("Status").element("status"),
-        create_time: Option<Timestamp> = member("CreateTime").element("createTime"),
-        attachments: Vec<VolumeAttachment> = member("Attachments").key("AttachmentSet").element("attachmentSet").item("item"),
-        encrypted: Option<bool> = member("Encrypted").element("encrypted"),
-        kms_key_id: Option<String> = member("KmsKeyId").element("kmsKeyId"),
-    }
     pub struct CreateVpcResponse {
         vpc: Option<Vpc> = member("Vpc").element("vpc"),
     }
@@ -196,7 +137,6 @@ shape! {
     pub struct DeleteSnapshotResponse {}
     pub struct DeleteSubnetResponse {}
     pub struct DeleteTagsResponse {}
-    pub struct DeleteVolumeResponse {}
     pub struct DeleteVpcResponse {}
     pub struct DeregisterImageResponse {
         r#return: Option<bool> = member("Return").element("return"),
@@ -393,17 +333,6 @@ shape! {
     }
     pub struct DetachInternetGatewayResponse {}
     pub struct DetachNetworkInterfaceResponse {}
-    pub struct DetachVolumeResponse {
-        delete_on_termination: Option<bool> = member("DeleteOnTermination").element("deleteOnTermination"),
-        associated_resource: Option<String> = member("AssociatedResource").element("associatedResource"),
-        instance_owning_service: Option<String> = member("InstanceOwningService").element("instanceOwningService"),
-        ebs_card_index: Option<i32> = member("EbsCardIndex").element("ebsCardIndex"),
-        volume_id: Option<String> = member("VolumeId").element("volumeId"),
-        instance_id: Option<String> = member("InstanceId").element("instanceId"),
-        device: Option<String> = member("Device").element("device"),
-        state: Option<String> = member("State").key("Status").element("status"),
-        attach_time: Option<Timestamp> = member("AttachTime").element("attachTime"),
-    }
     pub struct DisassociateAddressResponse {}
     pub struct DisassociateIamInstanceProfileResponse {
         iam_instance_profile_association: Option<IamInstanceProfileAssociation> = member("IamInstanceProfileAssociation").element("iamInstanceProfileAssociation"),
@@ -461,9 +390,6 @@ shape! {
     }
     pub struct ModifySubnetAttributeResponse {}
     pub struct ModifyVpcAttributeResponse {}
-    pub struct MonitorInstancesResponse {
-        instance_monitorings: Vec<InstanceMonitoring> = member("InstanceMonitorings").key("InstancesSet").element("instancesSet").item("item"),
-    }
     pub struct RebootInstancesResponse {}
     pub struct RegisterImageResponse {
         image_id: Option<String> = member("ImageId").element("imageId"),

@@ -14,6 +14,8 @@ pub static SERVICE: ServiceModel = ServiceModel {
     protocol: Protocol::Ec2,
     protocols: &[Protocol::Ec2],
     global: false,
+    bare_errors: false,
+    query_errors: None,
     operations: &[
         "AcceptAddressTransfer",
         "AcceptCapacityReservationBillingOwnership",
@@ -793,7 +795,6 @@ operations! {
     "AssociateVpcCidrBlock": AssociateVpcCidrBlockRequest => AssociateVpcCidrBlockResponse, "POST" "/" 200, [];
     "AttachInternetGateway": AttachInternetGatewayRequest => AttachInternetGatewayResponse, "POST" "/" 200, [];
     "AttachNetworkInterface": AttachNetworkInterfaceRequest => AttachNetworkInterfaceResponse, "POST" "/" 200, [];
-    "AttachVolume": AttachVolumeRequest => AttachVolumeResponse, "POST" "/" 200, [];
     "AuthorizeSecurityGroupEgress": AuthorizeSecurityGroupEgressRequest => AuthorizeSecurityGroupEgressResponse, "POST" "/" 200, [];
     "AuthorizeSecurityGroupIngress": AuthorizeSecurityGroupIngressRequest => AuthorizeSecurityGroupIngressResponse, "POST" "/" 200, [];
     "CopyImage": CopyImageRequest => CopyImageResponse, "POST" "/" 200, [];
@@ -811,10 +812,8 @@ operations! {
     "CreateRoute": CreateRouteRequest => CreateRouteResponse, "POST" "/" 200, [];
     "CreateRouteTable": CreateRouteTableRequest => CreateRouteTableResponse, "POST" "/" 200, [];
     "CreateSecurityGroup": CreateSecurityGroupRequest => CreateSecurityGroupResponse, "POST" "/" 200, [];
-    "CreateSnapshot": CreateSnapshotRequest => CreateSnapshotResponse, "POST" "/" 200, [];
     "CreateSubnet": CreateSubnetRequest => CreateSubnetResponse, "POST" "/" 200, [];
     "CreateTags": CreateTagsRequest => CreateTagsResponse, "POST" "/" 200, [];
-    "CreateVolume": CreateVolumeRequest => CreateVolumeResponse, "POST" "/" 200, [];
     "CreateVpc": CreateVpcRequest => CreateVpcResponse, "POST" "/" 200, [];
     "DeleteInternetGateway": DeleteInternetGatewayRequest => DeleteInternetGatewayResponse, "POST" "/" 200, [];
     "DeleteKeyPair": DeleteKeyPairRequest => DeleteKeyPairResponse, "POST" "/" 200, [];
@@ -830,7 +829,6 @@ operations! {
     "DeleteSnapshot": DeleteSnapshotRequest => DeleteSnapshotResponse, "POST" "/" 200, [];
     "DeleteSubnet": DeleteSubnetRequest => DeleteSubnetResponse, "POST" "/" 200, [];
     "DeleteTags": DeleteTagsRequest => DeleteTagsResponse, "POST" "/" 200, [];
-    "DeleteVolume": DeleteVolumeRequest => DeleteVolumeResponse, "POST" "/" 200, [];
     "DeleteVpc": DeleteVpcRequest => DeleteVpcResponse, "POST" "/" 200, [];
     "DeregisterImage": DeregisterImageRequest => DeregisterImageResponse, "POST" "/" 200, [];
     "DescribeAccountAttributes": DescribeAccountAttributesRequest => DescribeAccountAttributesResponse, "POST" "/" 200, [];
@@ -875,7 +873,6 @@ operations! {
     "DescribeVpcs": DescribeVpcsRequest => DescribeVpcsResponse, "POST" "/" 200, [];
     "DetachInternetGateway": DetachInternetGatewayRequest => DetachInternetGatewayResponse, "POST" "/" 200, [];
     "DetachNetworkInterface": DetachNetworkInterfaceRequest => DetachNetworkInterfaceResponse, "POST" "/" 200, [];
-    "DetachVolume": DetachVolumeRequest => DetachVolumeResponse, "POST" "/" 200, [];
     "DisassociateAddress": DisassociateAddressRequest => DisassociateAddressResponse, "POST" "/" 200, [];
     "DisassociateIamInstanceProfile": DisassociateIamInstanceProfileRequest => DisassociateIamInstanceProfileResponse, "POST" "/" 200, [];
     "DisassociateRouteTable": DisassociateRouteTableRequest => DisassociateRouteTableResponse, "POST" "/" 200, [];
@@ -895,7 +892,6 @@ operations! {
     "ModifySecurityGroupRules": ModifySecurityGroupRulesRequest => ModifySecurityGroupRulesResponse, "POST" "/" 200, [];
     "ModifySubnetAttribute": ModifySubnetAttributeRequest => ModifySubnetAttributeResponse, "POST" "/" 200, [];
     "ModifyVpcAttribute": ModifyVpcAttributeRequest => ModifyVpcAttributeResponse, "POST" "/" 200, [];
-    "MonitorInstances": MonitorInstancesRequest => MonitorInstancesResponse, "POST" "/" 200, [];
     "RebootInstances": RebootInstancesRequest => RebootInstancesResponse, "POST" "/" 200, [];
     "RegisterImage": RegisterImageRequest => RegisterImageResponse, "POST" "/" 200, [];
     "ReleaseAddress": ReleaseAddressRequest => ReleaseAddressResponse, "POST" "/" 200, [];

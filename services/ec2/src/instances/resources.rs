@@ -266,10 +266,9 @@ impl ResourceType for InstanceType {
         if request.changed("Monitoring") {
             let instance_ids = vec![id.to_owned()];
             if request.boolean("Monitoring") == Some(true) {
-                cx.call(MonitorInstancesRequest { instance_ids, ..Default::default() }).await?;
-            } else {
-                cx.call(UnmonitorInstancesRequest { instance_ids, ..Default::default() }).await?;
+                return Err(Error::not_built("ec2:MonitorInstances"));
             }
+            cx.call(UnmonitorInstancesRequest { instance_ids, ..Default::default() }).await?;
         }
         if request.changed("MetadataOptions") {
             set_metadata_options(cx, id, request).await?;

@@ -301,8 +301,6 @@ fn an_attribute_changes_alone_and_only_where_it_has_an_effect() {
         for (request, expected) in table {
             assert_eq!(kit.call(request).await.expect_err("refused").to_string(), expected);
         }
-        let watch = MonitorInstancesRequest { instance_ids: ids(&id), ..Default::default() };
-        assert_eq!(kit.call(watch).await.expect_err("no metrics").code, "NotImplemented");
         let unwatch = UnmonitorInstancesRequest { instance_ids: ids(&id), ..Default::default() };
         let state = kit.call(unwatch).await.expect("off").instance_monitorings.remove(0).monitoring;
         assert_eq!(state.and_then(|m| m.state).as_deref(), Some("disabled"));

@@ -108,12 +108,6 @@ shape! {
         marker: Option<String> = member("Marker"),
         page_size: Option<i32> = member("PageSize").min(1).max(400),
     }
-    pub struct DescribeSSLPoliciesRequest {
-        names: Vec<String> = member("Names"),
-        marker: Option<String> = member("Marker"),
-        page_size: Option<i32> = member("PageSize").min(1).max(400),
-        load_balancer_type: Option<String> = member("LoadBalancerType").one_of(enums::LOAD_BALANCER_TYPE_ENUM),
-    }
     pub struct DescribeTagsRequest {
         resource_arns: Vec<String> = member("ResourceArns").required(),
     }

@@ -51,10 +51,6 @@ shape! {
         rules: Vec<Rule> = member("Rules"),
         next_marker: Option<String> = member("NextMarker"),
     }
-    pub struct DescribeSSLPoliciesResponse {
-        ssl_policies: Vec<SslPolicy> = member("SslPolicies"),
-        next_marker: Option<String> = member("NextMarker"),
-    }
     pub struct DescribeTagsResponse {
         tag_descriptions: Vec<TagDescription> = member("TagDescriptions"),
     }

@@ -14,6 +14,8 @@ pub static SERVICE: ServiceModel = ServiceModel {
     protocol: Protocol::Query,
     protocols: &[Protocol::Query],
     global: false,
+    bare_errors: false,
+    query_errors: None,
     operations: &[
         "AddListenerCertificates",
         "AddTags",
@@ -88,7 +90,6 @@ operations! {
     "DescribeLoadBalancerAttributes": DescribeLoadBalancerAttributesRequest => DescribeLoadBalancerAttributesResponse, "POST" "/" 200, ["LoadBalancerNotFound" 400];
     "DescribeLoadBalancers": DescribeLoadBalancersRequest => DescribeLoadBalancersResponse, "POST" "/" 200, ["LoadBalancerNotFound" 400];
     "DescribeRules": DescribeRulesRequest => DescribeRulesResponse, "POST" "/" 200, ["ListenerNotFound" 400, "RuleNotFound" 400, "UnsupportedProtocol" 400];
-    "DescribeSSLPolicies": DescribeSSLPoliciesRequest => DescribeSSLPoliciesResponse, "POST" "/" 200, ["SSLPolicyNotFound" 400];
     "DescribeTags": DescribeTagsRequest => DescribeTagsResponse, "POST" "/" 200, ["ListenerNotFound" 400, "LoadBalancerNotFound" 400, "RuleNotFound" 400, "TargetGroupNotFound" 400, "TrustStoreNotFound" 400];
     "DescribeTargetGroupAttributes": DescribeTargetGroupAttributesRequest => DescribeTargetGroupAttributesResponse, "POST" "/" 200, ["TargetGroupNotFound" 400];
     "DescribeTargetGroups": DescribeTargetGroupsRequest => DescribeTargetGroupsResponse, "POST" "/" 200, ["LoadBalancerNotFound" 400, "TargetGroupNotFound" 400];

@@ -64,10 +64,6 @@ shape! {
         certificate_arn: Option<String> = member("CertificateArn"),
         is_default: Option<bool> = member("IsDefault"),
     }
-    pub struct Cipher {
-        name: Option<String> = member("Name"),
-        priority: Option<i32> = member("Priority"),
-    }
     pub struct FixedResponseActionConfig {
         message_body: Option<String> = member("MessageBody").max(1024),
         status_code: String = member("StatusCode").required().pattern(r"^(2|4|5)\d\d$"),
@@ -223,12 +219,6 @@ shape! {
     }
     pub struct SourceIpConditionConfig {
         values: Vec<String> = member("Values"),
-    }
-    pub struct SslPolicy {
-        ssl_protocols: Vec<String> = member("SslProtocols"),
-        ciphers: Vec<Cipher> = member("Ciphers"),
-        name: Option<String> = member("Name"),
-        supported_load_balancer_types: Vec<String> = member("SupportedLoadBalancerTypes"),
     }
     pub struct SubnetMapping {
         subnet_id: Option<String> = member("SubnetId"),

@@ -10,10 +10,12 @@ pub static SERVICE: ServiceModel = ServiceModel {
     endpoint_prefix: "s3",
     target_prefix: "",
     api_version: "2006-03-01",
-    xml_namespace: "",
+    xml_namespace: "http://s3.amazonaws.com/doc/2006-03-01/",
     protocol: Protocol::RestXml,
     protocols: &[Protocol::RestXml],
     global: false,
+    bare_errors: true,
+    query_errors: None,
     operations: &[
         "AbortMultipartUpload",
         "CompleteMultipartUpload",

@@ -14,6 +14,8 @@ pub static SERVICE: ServiceModel = ServiceModel {
     protocol: Protocol::Json11,
     protocols: &[Protocol::Json11],
     global: false,
+    bare_errors: false,
+    query_errors: None,
     operations: &[
         "AddTagsToResource",
         "AssociateOpsItemRelatedItem",

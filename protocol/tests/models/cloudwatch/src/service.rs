@@ -14,6 +14,17 @@ pub static SERVICE: ServiceModel = ServiceModel {
     protocol: Protocol::Cbor,
     protocols: &[Protocol::Cbor, Protocol::Json10, Protocol::Query],
     global: false,
+    bare_errors: false,
+    query_errors: Some(&[
+        ("DashboardInvalidInputError", "InvalidParameterInput"),
+        ("DashboardNotFoundError", "ResourceNotFound"),
+        ("InternalServiceFault", "InternalServiceError"),
+        ("InvalidFormatFault", "InvalidFormat"),
+        ("InvalidParameterCombinationException", "InvalidParameterCombination"),
+        ("InvalidParameterValueException", "InvalidParameterValue"),
+        ("LimitExceededFault", "LimitExceeded"),
+        ("MissingRequiredParameterException", "MissingParameter"),
+    ]),
     operations: &[
         "DeleteAlarmMuteRule",
         "DeleteAlarms",
@@ -68,48 +79,48 @@ operations! {
     SERVICE;
     "DeleteAlarmMuteRule": DeleteAlarmMuteRuleRequest => DeleteAlarmMuteRuleResponse, "POST" "/" 200, [];
     "DeleteAlarms": DeleteAlarmsRequest => DeleteAlarmsResponse, "POST" "/" 200, ["ResourceNotFound" 404];
-    "DeleteAnomalyDetector": DeleteAnomalyDetectorRequest => DeleteAnomalyDetectorResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidParameterCombination" 400, "InvalidParameterValue" 400, "MissingParameter" 400, "ResourceNotFoundException" 404];
-    "DeleteDashboards": DeleteDashboardsRequest => DeleteDashboardsResponse, "POST" "/" 200, ["ConflictException" 409, "InternalServiceError" 500, "InvalidParameterValue" 400];
-    "DeleteInsightRules": DeleteInsightRulesRequest => DeleteInsightRulesResponse, "POST" "/" 200, ["InvalidParameterValue" 400, "MissingParameter" 400];
-    "DeleteMetricStream": DeleteMetricStreamRequest => DeleteMetricStreamResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidParameterValue" 400, "MissingParameter" 400];
+    "DeleteAnomalyDetector": DeleteAnomalyDetectorRequest => DeleteAnomalyDetectorResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterCombinationException" 400, "InvalidParameterValueException" 400, "MissingRequiredParameterException" 400, "ResourceNotFoundException" 404];
+    "DeleteDashboards": DeleteDashboardsRequest => DeleteDashboardsResponse, "POST" "/" 200, ["ConflictException" 409, "InternalServiceFault" 500, "InvalidParameterValueException" 400];
+    "DeleteInsightRules": DeleteInsightRulesRequest => DeleteInsightRulesResponse, "POST" "/" 200, ["InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
+    "DeleteMetricStream": DeleteMetricStreamRequest => DeleteMetricStreamResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
     "DescribeAlarmContributors": DescribeAlarmContributorsRequest => DescribeAlarmContributorsResponse, "POST" "/" 200, ["InvalidNextToken" 400, "ResourceNotFoundException" 404];
     "DescribeAlarmHistory": DescribeAlarmHistoryRequest => DescribeAlarmHistoryResponse, "POST" "/" 200, ["InvalidNextToken" 400];
     "DescribeAlarms": DescribeAlarmsRequest => DescribeAlarmsResponse, "POST" "/" 200, ["InvalidNextToken" 400];
     "DescribeAlarmsForMetric": DescribeAlarmsForMetricRequest => DescribeAlarmsForMetricResponse, "POST" "/" 200, [];
-    "DescribeAnomalyDetectors": DescribeAnomalyDetectorsRequest => DescribeAnomalyDetectorsResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidNextToken" 400, "InvalidParameterCombination" 400, "InvalidParameterValue" 400];
+    "DescribeAnomalyDetectors": DescribeAnomalyDetectorsRequest => DescribeAnomalyDetectorsResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidNextToken" 400, "InvalidParameterCombinationException" 400, "InvalidParameterValueException" 400];
     "DescribeInsightRules": DescribeInsightRulesRequest => DescribeInsightRulesResponse, "POST" "/" 200, ["InvalidNextToken" 400];
     "DisableAlarmActions": DisableAlarmActionsRequest => DisableAlarmActionsResponse, "POST" "/" 200, [];
-    "DisableInsightRules": DisableInsightRulesRequest => DisableInsightRulesResponse, "POST" "/" 200, ["InvalidParameterValue" 400, "MissingParameter" 400];
+    "DisableInsightRules": DisableInsightRulesRequest => DisableInsightRulesResponse, "POST" "/" 200, ["InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
     "EnableAlarmActions": EnableAlarmActionsRequest => EnableAlarmActionsResponse, "POST" "/" 200, [];
-    "EnableInsightRules": EnableInsightRulesRequest => EnableInsightRulesResponse, "POST" "/" 200, ["InvalidParameterValue" 400, "LimitExceededException" 400, "MissingParameter" 400];
+    "EnableInsightRules": EnableInsightRulesRequest => EnableInsightRulesResponse, "POST" "/" 200, ["InvalidParameterValueException" 400, "LimitExceededException" 400, "MissingRequiredParameterException" 400];
     "GetAlarmMuteRule": GetAlarmMuteRuleRequest => GetAlarmMuteRuleResponse, "POST" "/" 200, ["ResourceNotFoundException" 404];
-    "GetDashboard": GetDashboardRequest => GetDashboardResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidParameterValue" 400, "ResourceNotFound" 404];
-    "GetInsightRuleReport": GetInsightRuleReportRequest => GetInsightRuleReportResponse, "POST" "/" 200, ["InvalidParameterValue" 400, "MissingParameter" 400, "ResourceNotFoundException" 404];
+    "GetDashboard": GetDashboardRequest => GetDashboardResponse, "POST" "/" 200, ["DashboardNotFoundError" 404, "InternalServiceFault" 500, "InvalidParameterValueException" 400];
+    "GetInsightRuleReport": GetInsightRuleReportRequest => GetInsightRuleReportResponse, "POST" "/" 200, ["InvalidParameterValueException" 400, "MissingRequiredParameterException" 400, "ResourceNotFoundException" 404];
     "GetMetricData": GetMetricDataRequest => GetMetricDataResponse, "POST" "/" 200, ["InvalidNextToken" 400];
-    "GetMetricStatistics": GetMetricStatisticsRequest => GetMetricStatisticsResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidParameterCombination" 400, "InvalidParameterValue" 400, "MissingParameter" 400];
-    "GetMetricStream": GetMetricStreamRequest => GetMetricStreamResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidParameterCombination" 400, "InvalidParameterValue" 400, "MissingParameter" 400, "ResourceNotFoundException" 404];
+    "GetMetricStatistics": GetMetricStatisticsRequest => GetMetricStatisticsResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterCombinationException" 400, "InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
+    "GetMetricStream": GetMetricStreamRequest => GetMetricStreamResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterCombinationException" 400, "InvalidParameterValueException" 400, "MissingRequiredParameterException" 400, "ResourceNotFoundException" 404];
     "GetMetricWidgetImage": GetMetricWidgetImageRequest => GetMetricWidgetImageResponse, "POST" "/" 200, [];
     "GetOTelEnrichment": GetOTelEnrichmentRequest => GetOTelEnrichmentResponse, "POST" "/" 200, [];
     "ListAlarmMuteRules": ListAlarmMuteRulesRequest => ListAlarmMuteRulesResponse, "POST" "/" 200, ["InvalidNextToken" 400, "ResourceNotFoundException" 404];
-    "ListDashboards": ListDashboardsRequest => ListDashboardsResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidParameterValue" 400];
-    "ListManagedInsightRules": ListManagedInsightRulesRequest => ListManagedInsightRulesResponse, "POST" "/" 200, ["InvalidNextToken" 400, "InvalidParameterValue" 400, "MissingParameter" 400];
-    "ListMetricStreams": ListMetricStreamsRequest => ListMetricStreamsResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidNextToken" 400, "InvalidParameterValue" 400, "MissingParameter" 400];
-    "ListMetrics": ListMetricsRequest => ListMetricsResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidParameterValue" 400];
-    "ListTagsForResource": ListTagsForResourceRequest => ListTagsForResourceResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidParameterValue" 400, "ResourceNotFoundException" 404];
-    "PutAlarmMuteRule": PutAlarmMuteRuleRequest => PutAlarmMuteRuleResponse, "POST" "/" 200, ["LimitExceeded" 400];
-    "PutAnomalyDetector": PutAnomalyDetectorRequest => PutAnomalyDetectorResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidParameterCombination" 400, "InvalidParameterValue" 400, "LimitExceededException" 400, "MissingParameter" 400];
-    "PutCompositeAlarm": PutCompositeAlarmRequest => PutCompositeAlarmResponse, "POST" "/" 200, ["LimitExceeded" 400];
-    "PutDashboard": PutDashboardRequest => PutDashboardResponse, "POST" "/" 200, ["ConflictException" 409, "InternalServiceError" 500, "InvalidParameterInput" 400];
-    "PutInsightRule": PutInsightRuleRequest => PutInsightRuleResponse, "POST" "/" 200, ["InvalidParameterValue" 400, "LimitExceededException" 400, "MissingParameter" 400];
-    "PutManagedInsightRules": PutManagedInsightRulesRequest => PutManagedInsightRulesResponse, "POST" "/" 200, ["InvalidParameterValue" 400, "MissingParameter" 400];
-    "PutMetricAlarm": PutMetricAlarmRequest => PutMetricAlarmResponse, "POST" "/" 200, ["LimitExceeded" 400];
-    "PutMetricData": PutMetricDataRequest => PutMetricDataResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidParameterCombination" 400, "InvalidParameterValue" 400, "MissingParameter" 400];
-    "PutMetricStream": PutMetricStreamRequest => PutMetricStreamResponse, "POST" "/" 200, ["ConcurrentModificationException" 429, "InternalServiceError" 500, "InvalidParameterCombination" 400, "InvalidParameterValue" 400, "MissingParameter" 400];
-    "SetAlarmState": SetAlarmStateRequest => SetAlarmStateResponse, "POST" "/" 200, ["InvalidFormat" 400, "ResourceNotFound" 404];
-    "StartMetricStreams": StartMetricStreamsRequest => StartMetricStreamsResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidParameterValue" 400, "MissingParameter" 400];
+    "ListDashboards": ListDashboardsRequest => ListDashboardsResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterValueException" 400];
+    "ListManagedInsightRules": ListManagedInsightRulesRequest => ListManagedInsightRulesResponse, "POST" "/" 200, ["InvalidNextToken" 400, "InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
+    "ListMetricStreams": ListMetricStreamsRequest => ListMetricStreamsResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidNextToken" 400, "InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
+    "ListMetrics": ListMetricsRequest => ListMetricsResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterValueException" 400];
+    "ListTagsForResource": ListTagsForResourceRequest => ListTagsForResourceResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterValueException" 400, "ResourceNotFoundException" 404];
+    "PutAlarmMuteRule": PutAlarmMuteRuleRequest => PutAlarmMuteRuleResponse, "POST" "/" 200, ["LimitExceededFault" 400];
+    "PutAnomalyDetector": PutAnomalyDetectorRequest => PutAnomalyDetectorResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterCombinationException" 400, "InvalidParameterValueException" 400, "LimitExceededException" 400, "MissingRequiredParameterException" 400];
+    "PutCompositeAlarm": PutCompositeAlarmRequest => PutCompositeAlarmResponse, "POST" "/" 200, ["LimitExceededFault" 400];
+    "PutDashboard": PutDashboardRequest => PutDashboardResponse, "POST" "/" 200, ["ConflictException" 409, "DashboardInvalidInputError" 400, "InternalServiceFault" 500];
+    "PutInsightRule": PutInsightRuleRequest => PutInsightRuleResponse, "POST" "/" 200, ["InvalidParameterValueException" 400, "LimitExceededException" 400, "MissingRequiredParameterException" 400];
+    "PutManagedInsightRules": PutManagedInsightRulesRequest => PutManagedInsightRulesResponse, "POST" "/" 200, ["InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
+    "PutMetricAlarm": PutMetricAlarmRequest => PutMetricAlarmResponse, "POST" "/" 200, ["LimitExceededFault" 400];
+    "PutMetricData": PutMetricDataRequest => PutMetricDataResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterCombinationException" 400, "InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
+    "PutMetricStream": PutMetricStreamRequest => PutMetricStreamResponse, "POST" "/" 200, ["ConcurrentModificationException" 429, "InternalServiceFault" 500, "InvalidParameterCombinationException" 400, "InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
+    "SetAlarmState": SetAlarmStateRequest => SetAlarmStateResponse, "POST" "/" 200, ["InvalidFormatFault" 400, "ResourceNotFound" 404];
+    "StartMetricStreams": StartMetricStreamsRequest => StartMetricStreamsResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
     "StartOTelEnrichment": StartOTelEnrichmentRequest => StartOTelEnrichmentResponse, "POST" "/" 200, [];
-    "StopMetricStreams": StopMetricStreamsRequest => StopMetricStreamsResponse, "POST" "/" 200, ["InternalServiceError" 500, "InvalidParameterValue" 400, "MissingParameter" 400];
+    "StopMetricStreams": StopMetricStreamsRequest => StopMetricStreamsResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
     "StopOTelEnrichment": StopOTelEnrichmentRequest => StopOTelEnrichmentResponse, "POST" "/" 200, [];
-    "TagResource": TagResourceRequest => TagResourceResponse, "POST" "/" 200, ["ConcurrentModificationException" 429, "ConflictException" 409, "InternalServiceError" 500, "InvalidParameterValue" 400, "ResourceNotFoundException" 404];
-    "UntagResource": UntagResourceRequest => UntagResourceResponse, "POST" "/" 200, ["ConcurrentModificationException" 429, "ConflictException" 409, "InternalServiceError" 500, "InvalidParameterValue" 400, "ResourceNotFoundException" 404];
+    "TagResource": TagResourceRequest => TagResourceResponse, "POST" "/" 200, ["ConcurrentModificationException" 429, "ConflictException" 409, "InternalServiceFault" 500, "InvalidParameterValueException" 400, "ResourceNotFoundException" 404];
+    "UntagResource": UntagResourceRequest => UntagResourceResponse, "POST" "/" 200, ["ConcurrentModificationException" 429, "ConflictException" 409, "InternalServiceFault" 500, "InvalidParameterValueException" 400, "ResourceNotFoundException" 404];
 }

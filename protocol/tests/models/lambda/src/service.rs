@@ -14,6 +14,8 @@ pub static SERVICE: ServiceModel = ServiceModel {
     protocol: Protocol::RestJson,
     protocols: &[Protocol::RestJson],
     global: false,
+    bare_errors: false,
+    query_errors: None,
     operations: &[
         "AddLayerVersionPermission",
         "AddPermission",
@@ -491,6 +493,13 @@ pub static ROUTES: &[kiln_protocol::Route] = &[
         operation: "Invoke",
         method: "POST",
         uri: "/2015-03-31/functions/{FunctionName}/invocations",
+        query: &[],
+        headers: &[],
+    },
+    kiln_protocol::Route {
+        operation: "InvokeAsync",
+        method: "POST",
+        uri: "/2014-11-13/functions/{FunctionName}/invoke-async",
         query: &[],
         headers: &[],
     },

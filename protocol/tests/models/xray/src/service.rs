@@ -14,6 +14,8 @@ pub static SERVICE: ServiceModel = ServiceModel {
     protocol: Protocol::RestJson,
     protocols: &[Protocol::RestJson],
     global: false,
+    bare_errors: false,
+    query_errors: None,
     operations: &[
         "BatchGetTraces",
         "CancelTraceRetrieval",

@@ -1,10 +1,10 @@
 //! What a request asks for beside the operation that it was found to mean.
 
-use crate::{Location, Route, StructShape};
+use kiln_protocol::{Location, Route, StructShape};
 
 /// A key of the query that names a part of a bucket or an object (`acl`, `lifecycle`, `uploadId`) and that
 /// the route does not ask for: what came is no call of this route's operation, whose input is `input`.
-pub fn other_part(routes: &[Route], route: &Route, query: &str, input: &StructShape) -> Option<String> {
+pub fn other(routes: &[Route], route: &Route, query: &str, input: &StructShape) -> Option<String> {
     let marks = |route: &Route| {
         let marks = route.uri.split_once('?').map_or("", |(_, marks)| marks);
         let alone = marks.split('&').filter(|mark| !mark.is_empty() && !mark.contains('='));
@@ -23,7 +23,7 @@ pub fn other_part(routes: &[Route], route: &Route, query: &str, input: &StructSh
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Demands, Router};
+    use kiln_protocol::{Demands, Router};
 
     const fn on(operation: &'static str, method: &'static str, uri: &'static str) -> Route {
         Route { operation, method, uri, query: &[], headers: &[] }
@@ -45,7 +45,7 @@ mod tests {
         let other = |method: &str, path: &str, query: &str| {
             let router = Router::new(&[("x", ROUTES)], Demands::All).unwrap();
             let found = router.find(method, path, query, |_| false).unwrap();
-            other_part(ROUTES, found.route, query, &INPUT)
+            super::other(ROUTES, found.route, query, &INPUT)
         };
         assert_eq!(other("PUT", "/b/k", "acl"), None, "no route has it");
         assert_eq!(other("PUT", "/b/k", "part=1").as_deref(), Some("part"));

@@ -1,14 +1,15 @@
 //! Refusals that no operation makes: there is none for what is asked.
 
+use http::request::Parts;
 use kiln_protocol::{Error, Route};
 
 /// What no route is for.
-pub fn no_route(routes: &[Route], method: &str, path: &str, has_header: impl Fn(&str) -> bool) -> Error {
-    match method {
+pub fn no_route(routes: &[Route], head: &Parts, path: &str) -> Error {
+    match head.method.as_str() {
         // A form that a browser sends; its signature stands in the body.
         "POST" if path.len() > 1 && !path[1..].contains('/') => Error::not_built("s3:PostObject"),
-        "OPTIONS" => preflight(path, has_header),
-        _ => not_allowed(routes, method, path, what(path)),
+        "OPTIONS" => preflight(path, |name| head.headers.contains_key(name)),
+        method => not_allowed(routes, method, path, what(path)),
     }
 }
 
@@ -64,4 +65,22 @@ pub fn in_s3s_words(error: Error, has_document: bool) -> Error {
         _ => return Error { code: code.into(), ..error },
     };
     Error { code: code.into(), message: message.to_owned(), ..error }
+}
+
+/// An error with what only the head knows of it: the method that was not allowed, and whether a signature
+/// stood in a header or in the query.
+pub fn completed(error: Error, head: &Parts) -> Error {
+    let has = |name: &str| error.fields.iter().any(|(field, _)| *field == name);
+    match error.status {
+        405 if !has("Method") => error.with("Method", head.method.as_str()),
+        400 if error.is("AuthorizationHeaderMalformed") && !head.headers.contains_key("authorization") => {
+            let text = error.message.replacen(
+                "The authorization header is malformed;",
+                "Error parsing the X-Amz-Credential parameter;",
+                1,
+            );
+            Error { code: "AuthorizationQueryParametersError".into(), message: text, ..error }
+        }
+        _ => error,
+    }
 }

@@ -1,30 +1,19 @@
-//! Which requests are S3's: those signed for it, those to its host names, and of those that are signed in
+//! Which requests are S3's beside those signed for it: those to its host names, and of those that are signed in
 //! another way or not at all, the ones that ask for a path, since all other services are asked at `/`. So
 //! whoever forgot to sign, signs as clients once did, or sends a browser's form is told so by S3.
 
 use super::address::{has_s3_host, website_of};
-use crate::directory::Directory;
-use crate::name;
 use http::Method;
 use http::request::Parts;
-use kiln_service_kit::{Platform, Service};
 use std::borrow::Cow;
 
 /// What bodies of other services' calls at a path are, where no signature says whose they are. Forms are not
 /// among them: they are sent to `/`, and are what curl says that it sends where nobody tells it better.
 const OTHERS_BODIES: [&str; 3] = ["application/x-amz-", "application/json", "application/cbor"];
 
-/// The service of a request that belongs here.
-pub fn service<'p>(platform: &'p Platform, directory: &Directory, head: &Parts, host: &str) -> Option<&'p Service> {
-    let s3 = platform.services().get(directory.with_rules()?)?;
-    if head.headers.contains_key("x-amz-target") || head.headers.contains_key("smithy-protocol") {
-        return None;
-    }
-    let is_s3 = match name::scope_service(head) {
-        Some(scope) => scope == s3.model.signing_name,
-        None => has_s3_host(host) || website_of(host).is_some() || is_of_version_2(head) || asks_for_a_path(head),
-    };
-    is_s3.then_some(s3)
+/// Whether a request that no signature calls another service's belongs here.
+pub fn takes(head: &Parts, host: &str) -> bool {
+    has_s3_host(host) || website_of(host).is_some() || is_of_version_2(head) || asks_for_a_path(head)
 }
 
 /// Version 2 of the signature as only S3 has it: in a URL that names an end, or `Authorization: AWS …`.
@@ -44,7 +33,7 @@ fn asks_for_a_path(head: &Parts) -> bool {
     head.uri.path() != "/" && !named && !(head.method == Method::POST && of_others)
 }
 
-pub fn query_of(head: &Parts) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+fn query_of(head: &Parts) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     form_urlencoded::parse(head.uri.query().unwrap_or("").as_bytes())
 }
 
