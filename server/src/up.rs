@@ -7,6 +7,7 @@ use kiln_cli::{Auth, SOCKET, UpArguments};
 use kiln_clock::Clock;
 use kiln_gateway::{Directory, Gateway, Limits};
 use kiln_ids::IdSource;
+use kiln_journal::{Journal, Keeper};
 use kiln_machines_spec::MachineDriver;
 use kiln_reconcile::{Hooks, Runner};
 use kiln_service_kit::{PlatformBuilder, RootCredential, Scope, Store, StoreError};
@@ -55,6 +56,8 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
     let in_use = |error: &StoreError| matches!(error, StoreError::InUse { .. });
     let store = retried(patience, async || Store::open(&database, clock.clone()), in_use).await;
     let store = store.map_err(|e| e.to_string())?;
+    // Behind the store's lock: it has this kiln alone.
+    let journal = Journal::open(&state_dir.join("journal")).map_err(|e| e.to_string())?;
     backup::clear(state_dir)?;
     let state = credentials::prepare(state_dir, &ids, &endpoint, &arguments.region, &arguments.account)?;
     let driver: Arc<dyn MachineDriver> = machines::open(arguments.machines, state_dir).await?;
@@ -64,6 +67,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
     let base_image = Arc::new(BaseImage::new());
     let secrets = ids.clone();
     let mut builder = PlatformBuilder::new(store, clock, ids)
+        .journal(journal.clone())
         .home(Scope::new(state.account.as_str(), arguments.region.as_str()))
         .open(arguments.auth == Auth::Open)
         .part::<Arc<dyn MachineDriver>>(driver.clone())
@@ -80,6 +84,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
             start(platform.clone()).await.map_err(|e| format!("failed to start {}: {e}", service.model.name))?;
         }
     }
+    let _keeper = Keeper::start(platform.store().clone(), journal, platform.clock().clone());
     let runner = Runner::start(platform.clone(), Hooks::default());
     tokio::spawn(machines::build_base(platform.clone(), driver.clone(), base_image.clone()));
 

@@ -2,6 +2,7 @@
 
 use crate::{Caller, Error, Grant, IdSource, Platform, Request, ResourcePolicy, Scope, Store, Streams, operation};
 use kiln_clock::Timestamp;
+use kiln_journal::History;
 use kiln_protocol::{Protocol, ServiceModel, Shape};
 use std::sync::Arc;
 
@@ -147,6 +148,10 @@ impl Cx {
     }
     pub fn store(&self) -> &Store {
         self.rehearsal.as_ref().unwrap_or_else(|| self.platform.store())
+    }
+    /// What happened, as this call sees the store.
+    pub fn history(&self) -> History {
+        History::new(self.store().clone(), self.platform.history().journal().clone())
     }
     pub fn ids(&self) -> &IdSource {
         self.platform.ids()

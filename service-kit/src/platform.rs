@@ -7,6 +7,7 @@ use crate::{
 };
 use kiln_clock::{Clock, Timestamp};
 use kiln_ids::regions::{self, Partition};
+use kiln_journal::{History, Journal};
 use parking_lot::{Mutex, RwLock};
 use std::any::{Any, TypeId, type_name};
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +20,7 @@ type Reports = BTreeMap<(&'static str, Name), (Timestamp, Report)>;
 /// Built once at start; shared by all.
 pub struct Platform {
     store: Store,
+    history: History,
     clock: Clock,
     ids: IdSource,
     services: Vec<Service>,
@@ -37,6 +39,7 @@ pub struct Platform {
 /// Collects the parts, then [`PlatformBuilder::build`]s.
 pub struct PlatformBuilder {
     store: Store,
+    journal: Option<Journal>,
     clock: Clock,
     ids: IdSource,
     services: Vec<Service>,
@@ -49,6 +52,7 @@ impl PlatformBuilder {
     pub fn new(store: Store, clock: Clock, ids: IdSource) -> Self {
         Self {
             store,
+            journal: None,
             clock,
             ids,
             services: vec![],
@@ -67,6 +71,12 @@ impl PlatformBuilder {
     /// Installs a part that services ask for by type, e.g. `Arc<dyn MachineDriver>`.
     pub fn part<T: Clone + Send + Sync + 'static>(mut self, part: T) -> Self {
         self.parts.insert(TypeId::of::<T>(), Box::new(part));
+        self
+    }
+
+    /// Where history is kept. Default: in memory, for a store that is.
+    pub fn journal(mut self, journal: Journal) -> Self {
+        self.journal = Some(journal);
         self
     }
 
@@ -93,8 +103,11 @@ impl PlatformBuilder {
                 resources.insert(resource.type_name(), resource.clone());
             }
         }
+        let journal = self.journal.unwrap_or_else(Journal::in_memory);
+        journal.keep(self.services.iter().flat_map(|service| service.keeps.iter().copied()));
         let (wakes, wakes_out) = mpsc::unbounded_channel();
         Arc::new(Platform {
+            history: History::new(self.store.clone(), journal),
             store: self.store,
             clock: self.clock,
             ids: self.ids,
@@ -116,6 +129,10 @@ impl PlatformBuilder {
 impl Platform {
     pub fn store(&self) -> &Store {
         &self.store
+    }
+    /// What happened, in the store and the journal.
+    pub fn history(&self) -> &History {
+        &self.history
     }
     pub fn clock(&self) -> &Clock {
         &self.clock

@@ -2,6 +2,7 @@
 
 use crate::{AnyController, Cx, Error, Operation, Platform, ResourceType, RestRules, Targets};
 use futures_util::future::BoxFuture;
+use kiln_journal::Kept;
 use kiln_protocol::{Route, ServiceModel};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Service {
     pub controllers: Vec<Arc<dyn AnyController>>,
     pub resources: Vec<Arc<dyn ResourceType>>,
     pub start: Vec<Start>,
+    /// The kinds of history that it writes, and how long each is kept.
+    pub keeps: Vec<Kept>,
     /// What its calls touch, for policies; see [`Targets`].
     pub targets: Option<Targets>,
     /// What it knows of its things that have no controller; see [`Explain`].
@@ -47,6 +50,7 @@ impl Service {
             controllers: vec![],
             resources: vec![],
             start: vec![],
+            keeps: vec![],
             targets: None,
             explain: None,
             routes: &[],

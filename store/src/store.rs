@@ -242,7 +242,7 @@ impl Store {
         if let Some(stopped) = &head.stopped {
             return Err(stopped.clone().into());
         }
-        let mut tx = Tx::new(shared, &head.queued);
+        let mut tx = Tx::new(shared, &head.queued, head.sequence + 1);
         let outcome = f(&mut tx);
         let (at, saw_queued) = (tx.now(), tx.saw_queued());
         let (changes, values) = match outcome {

@@ -24,15 +24,18 @@ pub struct Tx<'a> {
     /// Whether an answer rests on something that is not durable yet.
     saw_queued: Cell<bool>,
     now: Timestamp,
+    /// The number its commit will have.
+    sequence: u64,
 }
 
 /// The changes a transaction made, each with its new value (none: deleted).
 pub(crate) type Changes = (Vec<Change>, Vec<Option<Value>>);
 
 impl<'a> Tx<'a> {
-    pub(crate) fn new(shared: &'a Shared, queued: &'a Table<Queued>) -> Tx<'a> {
+    pub(crate) fn new(shared: &'a Shared, queued: &'a Table<Queued>, sequence: u64) -> Tx<'a> {
         Tx {
             shared,
+            sequence,
             queued,
             own: Table::default(),
             order: Vec::new(),
@@ -44,6 +47,13 @@ impl<'a> Tx<'a> {
     /// The time of the transaction: the same however often it is asked for.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// A place in the order of everything that is ever written: the number that the commit will have, and how many
+    /// records the transaction has touched so far. Greater than any place before it, unless nothing was touched
+    /// in between; a transaction that fails leaves its places to the next.
+    pub fn place(&self) -> (u64, u32) {
+        (self.sequence, u32::try_from(self.order.len()).unwrap_or(u32::MAX))
     }
 
     /// A record, as this transaction has left it.

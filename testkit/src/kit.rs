@@ -3,6 +3,7 @@
 use crate::story::Story;
 use kiln_clock::{Clock, Timestamp};
 use kiln_ids::IdSource;
+use kiln_journal::Keeper;
 use kiln_machines_sim::{Durations, SimDriver};
 use kiln_machines_spec::{BaseRecipe, DriverResult, MachineDriver, MachineId, NoProgress};
 use kiln_reconcile::{Hooks, Runner};
@@ -114,8 +115,10 @@ impl Builder {
         }
         let story = Story::new(clock);
         let steps = Arc::new(Mutex::new(Steps { chaotic: self.chaotic, begun: vec![] }));
+        let journal = platform.history().journal().clone();
+        let keeper = Keeper::start(platform.store().clone(), journal, platform.clock().clone());
         let runner = Runner::start(platform.clone(), hooks(&story, &steps));
-        Testkit { platform, machines, runner, story, steps }
+        Testkit { platform, machines, runner, story, steps, _keeper: keeper }
     }
 }
 
@@ -144,6 +147,7 @@ pub struct Testkit {
     runner: Runner,
     story: Story,
     steps: Arc<Mutex<Steps>>,
+    _keeper: Keeper,
 }
 
 impl Testkit {

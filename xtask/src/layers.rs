@@ -23,6 +23,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer { name: "shapes", holds: |c| c.ends_with("-shapes"), may_use: &["pure"] },
     Layer { name: "store", holds: |c| c == "store", may_use: &["pure"] },
+    Layer { name: "journal", holds: |c| c == "journal", may_use: &["pure", "store"] },
     Layer { name: "machines/spec", holds: |c| c == "machines-spec", may_use: &["pure"] },
     Layer {
         name: "machines",
@@ -36,7 +37,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "kit",
         holds: |c| matches!(c, "service-kit" | "reconcile"),
-        may_use: &["pure", "shapes", "store", "machines/spec", "balancer", "kit"],
+        may_use: &["pure", "shapes", "store", "journal", "machines/spec", "balancer", "kit"],
     },
     Layer {
         name: "services",
@@ -52,6 +53,7 @@ const LAYERS: &[Layer] = &[
             "pure",
             "shapes",
             "store",
+            "journal",
             "machines/spec",
             "machines",
             "backup",

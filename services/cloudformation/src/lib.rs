@@ -8,6 +8,7 @@ mod changes;
 mod controllers;
 mod errors;
 mod exports;
+mod moved;
 mod operations;
 mod parameters;
 mod policy;
@@ -28,7 +29,7 @@ mod world;
 mod tests;
 
 use controllers::stack::StackController;
-use kiln_service_kit::Service;
+use kiln_service_kit::{Kept, Service};
 use std::sync::Arc;
 
 pub use wait_url::{PATH as WAIT_CONDITION_PATH, signal as signal_wait_condition};
@@ -56,5 +57,13 @@ pub fn service() -> Service {
         Arc::new(resources::wait_condition::WaitConditionType),
         Arc::new(resources::wait_condition_handle::WaitConditionHandleType),
     ];
+    service.keeps = vec![
+        Kept::of::<records::Event>(),
+        Kept::of::<records::event::OperationOf>(),
+        Kept::of::<records::deleted::Deleted>(),
+        Kept::of::<records::deleted::Row>(),
+        Kept::of::<records::ChangeSet>(),
+    ];
+    service.start.push(moved::start);
     service
 }

@@ -104,11 +104,6 @@ fn a_stack_that_fails_goes_back_whatever_step_breaks() {
 }
 
 #[test]
-fn a_stack_is_forgotten_whatever_step_breaks() {
-    stacks::is_forgotten();
-}
-
-#[test]
 fn an_image_comes_and_goes_whatever_step_breaks() {
     images::comes_and_goes();
 }
@@ -146,7 +141,6 @@ fn every_kind_of_step_is_in_a_scenario() {
         groups::waits(),
         stacks::comes_and_goes(),
         stacks::fails(),
-        stacks::is_forgotten(),
         images::comes_and_goes(),
         images::fails(),
         machines::lives(),

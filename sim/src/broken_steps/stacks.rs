@@ -8,7 +8,6 @@ use kiln_elbv2_shapes as elb;
 use kiln_machines_spec::MachineDriver;
 use kiln_testkit::{Broken, Testkit, break_each_step, break_steps};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 /// The base image, as an SSM parameter's name.
 const TEMPLATE: &str = r"
@@ -140,34 +139,6 @@ pub fn fails() -> &'static Broken {
                 let tags = vpcs.into_iter().flat_map(|vpc| vpc.tags).filter(|tag| tag.key.as_deref() == Some("late"));
                 told.extend(tags.filter_map(|tag| tag.value));
                 told.join("\n")
-            },
-        )
-    })
-}
-
-/// Deleted stacks are remembered for 90 days, here with nobody else who looks every minute.
-pub fn is_forgotten() -> &'static Broken {
-    static DONE: OnceLock<Broken> = OnceLock::new();
-    DONE.get_or_init(|| {
-        break_steps(
-            || Testkit::new(1).service(kiln_cloudformation::service()),
-            |step| step.ends_with(": Forget"),
-            |kit| async move {
-                let template = "Resources: {Handle: {Type: AWS::CloudFormation::WaitConditionHandle}}";
-                let create = cfn::CreateStackRequest {
-                    stack_name: "shop".to_owned(),
-                    template_body: Some(template.to_owned()),
-                    ..Default::default()
-                };
-                kit.call(create).await.expect("begun");
-                kit.settle().await;
-                let delete = cfn::DeleteStackRequest { stack_name: "shop".to_owned(), ..Default::default() };
-                kit.call(delete).await.expect("begun");
-                kit.settle().await;
-                let mut told = vec![status_of_stack(&kit).await];
-                kit.advance(Duration::from_secs(91 * 24 * 3600)).await;
-                told.push(status_of_stack(&kit).await);
-                format!("{told:?}")
             },
         )
     })

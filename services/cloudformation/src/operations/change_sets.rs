@@ -3,11 +3,11 @@
 use super::describe::{parameters, tags};
 use super::stacks::{check_name, check_removals, current};
 use super::start::{self, Begin};
-use super::{arn_of, existing, stack_of};
+use super::{arn_of, existing, find_any, stack_of};
 use crate::errors::{bad_token, no_change_set, validation};
 use crate::records::family::NESTED;
 use crate::records::stack::{OnFailure, find as find_stack};
-use crate::records::{ChangeSet, OperationKind, Stack, Status, change_set};
+use crate::records::{ChangeSet, OperationKind, Stack, Status, change_set, deleted};
 use crate::request::Wish;
 use crate::{changes, role};
 use kiln_cloudformation_shapes::*;
@@ -56,13 +56,12 @@ fn of(cx: &Cx, set: &str, stack: Option<&str>) -> Vec<String> {
 /// A change set by its ARN, or by its name and its stack.
 pub fn find(cx: &Cx, set: &str, stack: Option<&str>) -> Result<Arc<ChangeSet>, Error> {
     if set.starts_with("arn:") {
-        return cx.store().get(cx.scope(), set)?.ok_or_else(|| no_change_set(set));
+        return deleted::change_set(cx, set)?.ok_or_else(|| no_change_set(set));
     }
     let Some(stack) = stack else {
         return Err(validation("StackName must be specified if ChangeSetName is not specified as an ARN."));
     };
-    let stack = find_stack(cx.store(), cx.scope(), stack)?
-        .ok_or_else(|| validation(format!("Stack [{stack}] does not exist")))?;
+    let stack = find_any(cx, stack)?.ok_or_else(|| validation(format!("Stack [{stack}] does not exist")))?;
     let all = cx.store().list::<ChangeSet>(cx.scope())?.into_iter().map(|(_, found)| found);
     let own = all.filter(|found| found.stack_id == stack.id && found.name == set);
     // An executed one gives its name up; until another takes it, it still leads there.

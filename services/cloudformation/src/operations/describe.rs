@@ -2,12 +2,13 @@
 
 use super::{arn_of, stack_of};
 use crate::errors::bad_token;
+use crate::records::Stack as Kept;
+use crate::records::deleted::{self, Row};
 use crate::records::family;
 use crate::records::stack::OnFailure;
-use crate::records::{Stack as Kept, Status};
 use crate::secrets::HIDDEN;
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
+use kiln_service_kit::{Asked, Cx, Error, Operation, operation, page_of, paginate};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -51,47 +52,45 @@ async fn describe_stacks(cx: &Cx, request: DescribeStacksRequest) -> Result<Desc
     if let Some(name) = &request.stack_name {
         return Ok(DescribeStacksResponse { stacks: vec![shown(cx, &*stack_of(cx, name)?)?], next_token: None });
     }
-    let stacks = all(cx)?.into_iter().filter(|stack| stack.status != Status::DeleteComplete).collect();
-    let page = paginate(newest_first(stacks), |(key, _)| key, request.next_token.as_deref(), PAGE, bad_token)?;
+    let page = paginate(newest_first(all(cx)?), |(key, _)| key, request.next_token.as_deref(), PAGE, bad_token)?;
     let stacks = page.items.iter().map(|(_, stack)| shown(cx, stack)).collect::<Result<_, _>>()?;
     Ok(DescribeStacksResponse { stacks, next_token: page.next_token })
 }
 
 async fn list_stacks(cx: &Cx, request: ListStacksRequest) -> Result<ListStacksResponse, Error> {
     let wanted = &request.stack_status_filter;
-    let passes = |stack: &Arc<Kept>| wanted.is_empty() || wanted.iter().any(|status| status == stack.status.as_str());
-    let stacks = all(cx)?.into_iter().filter(passes).collect();
-    let page = paginate(newest_first(stacks), |(key, _)| key, request.next_token.as_deref(), PAGE, bad_token)?;
-    let stack_summaries = page
-        .items
-        .iter()
-        .map(|(_, stack)| StackSummary {
-            stack_id: Some(stack.id.clone()),
-            stack_name: Some(stack.name.clone()),
-            template_description: stack.shown().and_then(|version| version.description.clone()),
-            creation_time: Some(stack.created),
-            last_updated_time: stack.updated,
-            deletion_time: stack.deleted,
-            stack_status: Some(stack.status.to_string()),
-            stack_status_reason: stack.reason.clone(),
-            drift_information: Some(StackDriftInformationSummary {
-                stack_drift_status: Some("NOT_CHECKED".to_owned()),
-                last_check_timestamp: None,
-            }),
-            last_operations: last_operations(stack),
-            parent_id: stack.parent.as_ref().map(|parent| parent.stack_id.clone()),
-            root_id: stack.parent.as_ref().map(|parent| parent.root_id.clone()),
-        })
-        .collect();
+    let passes = |row: &Row| wanted.is_empty() || wanted.contains(&row.status);
+    // First those that are there: what ends meanwhile is history then.
+    let there = all(cx)?.iter().map(|stack| Row::of(stack)).map(|row| (row.position(), row)).collect();
+    let asked = Asked::newest(deleted::ALL, request.next_token.as_deref(), PAGE);
+    let page = page_of(cx, asked, there, passes, bad_token)?;
+    let summary = |row: Row| StackSummary {
+        last_operations: last_operations(row.operation.as_ref()),
+        stack_id: Some(row.id),
+        stack_name: Some(row.name),
+        template_description: row.description,
+        creation_time: Some(row.created),
+        last_updated_time: row.updated,
+        deletion_time: row.deleted,
+        stack_status: Some(row.status),
+        stack_status_reason: row.reason,
+        drift_information: Some(StackDriftInformationSummary {
+            stack_drift_status: Some("NOT_CHECKED".to_owned()),
+            last_check_timestamp: None,
+        }),
+        parent_id: row.parent_id,
+        root_id: row.root_id,
+    };
+    let stack_summaries = page.items.into_iter().map(summary).collect();
     Ok(ListStacksResponse { stack_summaries, next_token: page.next_token })
 }
 
-fn last_operations(stack: &Kept) -> Vec<OperationEntry> {
+fn last_operations(operation: Option<&crate::records::Operation>) -> Vec<OperationEntry> {
     let entry = |operation: &crate::records::Operation| OperationEntry {
         operation_type: Some(operation.kind.as_str().to_owned()),
         operation_id: Some(operation.id.clone()),
     };
-    stack.operation.iter().map(entry).collect()
+    operation.into_iter().map(entry).collect()
 }
 
 /// A version's parameters; those with NoEcho hidden.
@@ -157,7 +156,7 @@ fn shown(cx: &Cx, stack: &Kept) -> Result<Stack, Error> {
             last_check_timestamp: None,
         }),
         retain_except_on_create: Some(stack.retain_except_on_create),
-        last_operations: last_operations(stack),
+        last_operations: last_operations(stack.operation.as_ref()),
         ..Default::default()
     })
 }

@@ -2,10 +2,9 @@
 
 use super::{arn_of, stack_of};
 use crate::errors::{bad_token, validation};
-use crate::records::{ChangeSet, Event};
+use crate::records::{Event, deleted, event::OperationOf};
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
-use std::sync::Arc;
+use kiln_service_kit::{Asked, Cx, Error, Operation, operation, page_of};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeStackEvents: describe_stack_events(DescribeStackEventsRequest), on of_stack),
@@ -25,15 +24,6 @@ fn of_any(cx: &Cx, request: &DescribeEventsRequest) -> Vec<String> {
     }
 }
 
-/// Newest first, with a key that counts down.
-fn events(cx: &Cx, keep: impl Fn(&Event) -> bool) -> Result<Vec<(String, Arc<Event>)>, Error> {
-    let all = cx.store().list::<Event>(cx.scope())?.into_iter().map(|(_, event)| event).filter(|event| keep(event));
-    let mut keyed: Vec<(String, Arc<Event>)> =
-        all.map(|event| (format!("{:020}#{}", u64::MAX - event.number, event.stack_id), event)).collect();
-    keyed.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(keyed)
-}
-
 async fn describe_stack_events(
     cx: &Cx,
     request: DescribeStackEventsRequest,
@@ -43,9 +33,9 @@ async fn describe_stack_events(
         true => missing(),
         false => error,
     })?;
-    let all = events(cx, |event| event.stack_id == stack.id)?;
-    let page = paginate(all, |(key, _)| key, request.next_token.as_deref(), PAGE, bad_token)?;
-    let stack_events = page.items.iter().map(|(_, event)| shown(event)).collect();
+    let token = request.next_token.as_deref();
+    let page = page_of(cx, Asked::newest(&stack.id, token, PAGE), vec![], |_: &Event| true, bad_token)?;
+    let stack_events = page.items.iter().map(shown).collect();
     Ok(DescribeStackEventsResponse { stack_events, next_token: page.next_token })
 }
 
@@ -70,7 +60,7 @@ fn shown(event: &Event) -> StackEvent {
 async fn describe_events(cx: &Cx, request: DescribeEventsRequest) -> Result<DescribeEventsResponse, Error> {
     let stack_id = match (&request.change_set_name, &request.stack_name, &request.operation_id) {
         (Some(set), _, _) if set.starts_with("arn:") => {
-            let set = cx.store().get::<ChangeSet>(cx.scope(), set)?;
+            let set = deleted::change_set(cx, set)?;
             Some(
                 set.ok_or_else(|| crate::errors::no_change_set(request.change_set_name.as_deref().unwrap_or("")))?
                     .stack_id
@@ -78,17 +68,18 @@ async fn describe_events(cx: &Cx, request: DescribeEventsRequest) -> Result<Desc
             )
         }
         (_, Some(name), _) => Some(stack_of(cx, name)?.id.clone()),
-        (None, None, Some(_)) => None,
+        (None, None, Some(id)) => cx.history().newest::<OperationOf>(cx.scope(), id)?.map(|of| of.stack_id),
         (_, None, _) => return Err(validation("Either StackName, ChangeSetName or OperationId must be given.")),
     };
     let failed_only = request.filters.as_ref().and_then(|filters| filters.failed_events).unwrap_or(false);
-    let all = events(cx, |event| {
-        stack_id.as_ref().is_none_or(|id| *id == event.stack_id)
-            && request.operation_id.as_ref().is_none_or(|id| Some(id) == event.operation_id.as_ref())
+    let Some(stack_id) = stack_id else { return Ok(DescribeEventsResponse::default()) };
+    let wanted = |event: &Event| {
+        request.operation_id.as_ref().is_none_or(|id| Some(id) == event.operation_id.as_ref())
             && (!failed_only || event.status.ends_with("_FAILED"))
-    })?;
-    let page = paginate(all, |(key, _)| key, request.next_token.as_deref(), PAGE, bad_token)?;
-    let operation_events = page.items.iter().map(|(_, event)| operation_event(event)).collect();
+    };
+    let token = request.next_token.as_deref();
+    let page = page_of(cx, Asked::newest(&stack_id, token, PAGE), vec![], wanted, bad_token)?;
+    let operation_events = page.items.iter().map(operation_event).collect();
     Ok(DescribeEventsResponse { operation_events, next_token: page.next_token })
 }
 

@@ -13,7 +13,7 @@ pub mod start;
 pub mod templates;
 
 use crate::errors::no_stack;
-use crate::records::{Stack, stack};
+use crate::records::{Stack, deleted, stack};
 use kiln_service_kit::{Cx, Error};
 use std::sync::Arc;
 
@@ -27,7 +27,15 @@ fn arn_of(cx: &Cx, name_or_arn: &str) -> Vec<String> {
     }]
 }
 
-/// The stack, or AWS's error.
+/// The stack, by its ARN also one that is gone; or AWS's error.
 fn stack_of(cx: &Cx, name_or_arn: &str) -> Result<Arc<Stack>, Error> {
-    stack::find(cx.store(), cx.scope(), name_or_arn)?.ok_or_else(|| no_stack(name_or_arn))
+    find_any(cx, name_or_arn)?.ok_or_else(|| no_stack(name_or_arn))
+}
+
+/// The stack, by its ARN also one that is gone.
+fn find_any(cx: &Cx, name_or_arn: &str) -> Result<Option<Arc<Stack>>, Error> {
+    match stack::find(cx.store(), cx.scope(), name_or_arn)? {
+        Some(stack) => Ok(Some(stack)),
+        None => Ok(deleted::find(cx, name_or_arn)?.map(|gone| Arc::new(gone.stack))),
+    }
 }

@@ -1,9 +1,8 @@
 //! Resources of stacks, and the signals they wait for.
 
-use super::{arn_of, stack_of};
+use super::{arn_of, find_any, stack_of};
 use crate::errors::{bad_token, no_stack, validation};
-use crate::records::resource::of_stack;
-use crate::records::stack::find;
+use crate::records::deleted::resources;
 use crate::records::{Progress, Resource, Stack, log};
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
@@ -44,11 +43,10 @@ async fn describe_stack_resource(
     cx: &Cx,
     request: DescribeStackResourceRequest,
 ) -> Result<DescribeStackResourceResponse, Error> {
-    let stack = find(cx.store(), cx.scope(), &request.stack_name)?
+    let stack = find_any(cx, &request.stack_name)?
         .ok_or_else(|| validation(format!("Stack '{}' does not exist", request.stack_name)))?;
     let id = &request.logical_resource_id;
-    let found = cx.store().get::<Resource>(cx.scope(), &Resource::key(&stack.id, id))?;
-    let resource = found.ok_or_else(|| no_resource(id, &stack.name))?;
+    let resource = resources(cx, &stack.id)?.remove(id).ok_or_else(|| no_resource(id, &stack.name))?;
     let making = resource.work.as_ref().filter(|work| work.progress != Progress::Done).map(|work| &work.target);
     let metadata = making.or(resource.live.as_ref()).and_then(|live| live.metadata.as_ref());
     let detail = StackResourceDetail {
@@ -92,7 +90,7 @@ async fn describe_stack_resources(
         (None, None) => return Err(validation("Either StackName or PhysicalResourceId must be given.")),
     };
     let wanted = request.logical_resource_id.as_ref();
-    let all = of_stack(cx.store(), cx.scope(), &stack_id)?;
+    let all = resources(cx, &stack_id)?;
     let shown = all.values().filter(|resource| wanted.is_none_or(|id| *id == resource.logical_id));
     let stack_resources: Vec<StackResource> = shown
         .map(|resource| StackResource {
@@ -119,7 +117,7 @@ async fn list_stack_resources(
     request: ListStackResourcesRequest,
 ) -> Result<ListStackResourcesResponse, Error> {
     let stack = stack_of(cx, &request.stack_name)?;
-    let all = of_stack(cx.store(), cx.scope(), &stack.id)?.into_iter().collect();
+    let all = resources(cx, &stack.id)?.into_iter().collect();
     let page = paginate(all, |(id, _): &(String, _)| id, request.next_token.as_deref(), PAGE, bad_token)?;
     let stack_resource_summaries = page
         .items
@@ -174,7 +172,7 @@ async fn signal_resource(cx: &Cx, request: SignalResourceRequest) -> Result<Sign
             resource.signals.insert(request.unique_id.clone(), success);
             resource.reason = Some(format!("Received {} signal with UniqueId {}", request.status, request.unique_id));
             resource.updated = tx.now();
-            log::resource(tx, cx.scope(), &stack, &resource)?;
+            log::resource(tx, cx, &stack, &resource)?;
             tx.put(cx.scope(), &key, resource)?;
             Ok(())
         })

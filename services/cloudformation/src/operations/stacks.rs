@@ -1,7 +1,7 @@
 //! Creating and updating stacks.
 
 use super::start::{self, Begin};
-use super::{arn_of, stack_of};
+use super::{arn_of, find_any, stack_of};
 use crate::errors::validation;
 use crate::records::stack::{OnFailure, find};
 use crate::records::{OperationKind, Stack};
@@ -92,7 +92,7 @@ async fn create_stack(cx: &Cx, request: CreateStackRequest) -> Result<CreateStac
 }
 
 async fn update_stack(cx: &Cx, request: UpdateStackRequest) -> Result<UpdateStackResponse, Error> {
-    let stack = find(cx.store(), cx.scope(), &request.stack_name)?
+    let stack = find_any(cx, &request.stack_name)?
         .ok_or_else(|| validation(format!("Stack [{}] does not exist", request.stack_name)))?;
     let hash = request_hash(&request);
     let token = request.client_request_token.clone();

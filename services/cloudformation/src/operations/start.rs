@@ -97,7 +97,7 @@ pub fn begin(tx: &mut Tx<'_>, cx: &Cx, stack: &mut Stack, begin: Begin) -> Resul
 
 /// Writes a stack with the event of its new state.
 pub fn put(tx: &mut Tx<'_>, cx: &Cx, stack: &Stack) -> Result<(), Error> {
-    log::stack(tx, cx.ids(), cx.scope(), stack)?;
+    log::stack(tx, cx, stack)?;
     tx.put(cx.scope(), &stack.id, stack.clone())?;
     Ok(())
 }

@@ -86,13 +86,3 @@ pub fn discard(tx: &mut Tx<'_>, scope: &Scope, stack_id: &str) -> Result<(), Err
     }
     Ok(())
 }
-
-/// The stack is forgotten.
-pub fn forget(tx: &mut Tx<'_>, scope: &Scope, stack_id: &str) -> Result<(), Error> {
-    for (id, set) in tx.list::<ChangeSet>(scope)? {
-        if set.stack_id == stack_id {
-            tx.delete::<ChangeSet>(scope, &id);
-        }
-    }
-    Ok(())
-}

@@ -1,16 +1,22 @@
-//! Events: what happened to a stack and its resources, numbered in the order it happened. Each is
-//! written in the transaction that made it true.
+//! Events: what happened to a stack and its resources, in the order it happened. They are history: each is noted in
+//! the transaction that made it true, in the stream of its stack, and read from the journal.
 
 use super::{Resource, Stack};
-use kiln_service_kit::{Error, IdSource, Record, Scope, Timestamp, Tx};
+use kiln_service_kit::{Cx, Entry, Error, Position, Record, Timestamp, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use std::time::Duration;
 
-/// An event; its id in the store is `STACK-ARN#NUMBER`.
+/// How long CloudFormation tells of what happened: 90 days.
+pub const REMEMBERED: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// An event; its stream is its stack's ARN.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Event {
     pub stack_id: String,
     pub stack_name: String,
+    /// Its place in the stack's events, in the records of a kiln that kept events in the store.
+    #[serde(default, skip_serializing)]
     pub number: u64,
     pub event_id: String,
     pub logical_id: String,
@@ -24,28 +30,25 @@ pub struct Event {
     pub operation_id: Option<String>,
 }
 
+impl Entry for Event {
+    const KIND: &'static str = "cloudformation/event";
+    const KEPT: Duration = REMEMBERED;
+}
+
+/// As events were kept before there was a journal; see `moved.rs`.
 impl Record for Event {
     const KIND: &'static str = "cloudformation/event";
 }
 
-/// The number of a stack's next event.
+/// Which stack an operation is about; its stream is the operation's id.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct NextEvent(u64);
-
-impl Record for NextEvent {
-    const KIND: &'static str = "cloudformation/next-event";
+pub struct OperationOf {
+    pub stack_id: String,
 }
 
-/// Forgets all events of a stack.
-pub fn forget(tx: &mut Tx<'_>, scope: &Scope, stack_id: &str) -> Result<(), Error> {
-    let prefix = format!("{stack_id}#");
-    let ids: Vec<_> =
-        tx.list::<Event>(scope)?.into_iter().map(|(id, _)| id).filter(|id| id.starts_with(&prefix)).collect();
-    for id in ids {
-        tx.delete::<Event>(scope, &id);
-    }
-    tx.delete::<NextEvent>(scope, stack_id);
-    Ok(())
+impl Entry for OperationOf {
+    const KIND: &'static str = "cloudformation/operation";
+    const KEPT: Duration = REMEMBERED;
 }
 
 /// Writes events.
@@ -53,9 +56,9 @@ pub mod log {
     use super::*;
 
     /// The stack has come to the state that its record now says.
-    pub fn stack(tx: &mut Tx<'_>, ids: &IdSource, scope: &Scope, stack: &Stack) -> Result<(), Error> {
+    pub fn stack(tx: &mut Tx<'_>, cx: &Cx, stack: &Stack) -> Result<(), Error> {
         let event = Event {
-            event_id: ids.uuid(),
+            event_id: cx.ids().uuid(),
             logical_id: stack.name.clone(),
             physical_id: stack.id.clone(),
             resource_type: "AWS::CloudFormation::Stack".to_owned(),
@@ -63,11 +66,15 @@ pub mod log {
             reason: stack.reason.clone(),
             ..blank(tx, stack)
         };
-        write(tx, scope, event)
+        if let Some(operation) = &stack.operation {
+            let (at, of) = (Position::new(operation.started, ""), OperationOf { stack_id: stack.id.clone() });
+            cx.history().note_at(tx, cx.scope(), &operation.id, &at, &of)?;
+        }
+        write(tx, cx, event)
     }
 
     /// A resource has come to the state that its record now says.
-    pub fn resource(tx: &mut Tx<'_>, scope: &Scope, stack: &Stack, resource: &Resource) -> Result<(), Error> {
+    pub fn resource(tx: &mut Tx<'_>, cx: &Cx, stack: &Stack, resource: &Resource) -> Result<(), Error> {
         let about = resource.work.as_ref().map(|work| &work.target).or(resource.live.as_ref());
         let physical_id = match &resource.work {
             Some(work) => work.target.physical_id.clone(),
@@ -83,7 +90,7 @@ pub mod log {
             properties: about.map(|live| live.shown.as_ref().unwrap_or(&live.properties).clone()),
             ..blank(tx, stack)
         };
-        write(tx, scope, event)
+        write(tx, cx, event)
     }
 
     fn blank(tx: &Tx<'_>, stack: &Stack) -> Event {
@@ -104,11 +111,7 @@ pub mod log {
         }
     }
 
-    fn write(tx: &mut Tx<'_>, scope: &Scope, mut event: Event) -> Result<(), Error> {
-        event.number = tx.get::<NextEvent>(scope, &event.stack_id)?.map_or(0, |next| next.0);
-        tx.put(scope, &event.stack_id, NextEvent(event.number + 1))?;
-        let id = format!("{}#{:010}", event.stack_id, event.number);
-        tx.put(scope, &id, event)?;
-        Ok(())
+    fn write(tx: &mut Tx<'_>, cx: &Cx, event: Event) -> Result<(), Error> {
+        Ok(cx.history().note(tx, cx.scope(), &event.stack_id, &event)?)
     }
 }

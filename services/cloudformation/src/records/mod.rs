@@ -2,6 +2,7 @@
 //! the progress of one resource is a small write.
 
 pub mod change_set;
+pub mod deleted;
 pub mod event;
 pub mod family;
 pub mod resource;

@@ -190,7 +190,7 @@ impl Act<'_> {
                         _ => None,
                     };
                     resource.work = Some(work);
-                    log::resource(tx, scope, &now, &resource)?;
+                    log::resource(tx, self.cx, &now, &resource)?;
                 }
                 tx.put(scope, &key, resource)?;
                 Ok::<(), Error>(())

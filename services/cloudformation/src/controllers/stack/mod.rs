@@ -63,7 +63,7 @@ impl Controller for StackController {
     const NAME: &'static str = "cloudformation/stack";
     const ABOUT: &'static str = "one stack: the graph of its resources, rollback; a nested one in step with its parent";
     const STEPS: &'static [&'static str] =
-        &["Begin", "Cancel", "Carry", "Check", "Forget", "Remove", "Restore", "Turn"];
+        &["Begin", "Cancel", "Carry", "Check", "Remove", "Restore", "Turn"];
     const ACTS_AS: &'static str = "cloudformation.amazonaws.com";
     const WATCHES: &'static [RecordKind] = &[Stack::KIND, Resource::KIND];
     const SLOTS: usize = 32;
@@ -119,7 +119,6 @@ impl Controller for StackController {
             Step::Check(id) => at.check(id).await,
             Step::Cancel(id) => at.cancel(id).await,
             Step::Turn(turn) => at.turn(turn).await,
-            Step::Forget => at.forget().await,
         }
     }
 }
@@ -189,7 +188,7 @@ impl Act<'_> {
                 }
                 resource.updated = tx.now();
                 if event {
-                    log::resource(tx, scope, &stack, &resource)?;
+                    log::resource(tx, self.cx, &stack, &resource)?;
                 }
                 tx.put(scope, &key, resource)?;
                 Ok::<bool, Error>(true)

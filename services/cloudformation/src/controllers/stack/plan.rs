@@ -7,9 +7,6 @@ use kiln_service_kit::{Plan, Report, Timestamp, Waiting};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How long deleted stacks can still be described.
-const REMEMBERED: Duration = Duration::from_secs(90 * 24 * 3600);
-
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
@@ -26,8 +23,6 @@ pub enum Step {
     /// Stop waiting: another resource has failed.
     Cancel(String),
     Turn(Turn),
-    /// Drop what is kept of a stack that was deleted long ago.
-    Forget,
 }
 
 /// The stack comes to another state.
@@ -51,7 +46,6 @@ pub fn plan(seen: &Seen, now: Timestamp) -> Plan<Step> {
         | Status::DeleteInProgress
         | Status::UpdateCleanup
         | Status::UpdateRollbackCleanup => board.remove(),
-        Status::DeleteComplete => board.forget(),
         _ => {}
     }
     board.finish()
@@ -305,14 +299,6 @@ impl<'a> Board<'a> {
             // What cannot be removed after an update stays behind; the update has succeeded.
             (Status::UpdateRollbackCleanup, _) => self.turn(Status::UpdateRollbackComplete, None),
             _ => self.turn(Status::UpdateComplete, None),
-        }
-    }
-
-    fn forget(&mut self) {
-        let Some(deleted) = self.stack().deleted else { return };
-        match deleted + REMEMBERED {
-            due if due <= self.now => self.steps.push(Step::Forget),
-            due => self.waiting.push(("the end of the 90 days that deleted stacks are remembered".to_owned(), due)),
         }
     }
 

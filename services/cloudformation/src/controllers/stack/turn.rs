@@ -2,7 +2,7 @@
 
 use super::plan::Turn;
 use super::{Act, facts};
-use crate::records::{Output, Resource, Stack, Status, change_set, event, log, resource};
+use crate::records::{Output, Resource, Stack, Status, change_set, deleted, log, resource};
 use crate::request::is_refusal;
 use crate::world::evaluate;
 use kiln_service_kit::{Error, Tx};
@@ -93,10 +93,12 @@ impl Act<'_> {
                     return Ok(());
                 }
                 if change(tx, &mut stack)? {
-                    log::stack(tx, self.cx.ids(), scope, &stack)?;
+                    log::stack(tx, self.cx, &stack)?;
                 }
-                tx.put(scope, &self.name.id, stack)?;
-                Ok::<(), Error>(())
+                match stack.status {
+                    Status::DeleteComplete => deleted::keep(tx, self.cx, scope, stack),
+                    _ => Ok(tx.put(scope, &self.name.id, stack)?),
+                }
             })
             .await
     }
@@ -156,23 +158,6 @@ impl Act<'_> {
         })
         .await?;
         Ok(refused)
-    }
-
-    /// Drops all records of a stack that was deleted long ago.
-    pub(super) async fn forget(&self) -> Result<(), Error> {
-        let scope = &self.name.scope;
-        self.cx
-            .store()
-            .write(|tx: &mut Tx<'_>| {
-                for id in resource::of_stack(tx, scope, &self.name.id)?.keys() {
-                    tx.delete::<Resource>(scope, &Resource::key(&self.name.id, id));
-                }
-                event::forget(tx, scope, &self.name.id)?;
-                change_set::forget(tx, scope, &self.name.id)?;
-                tx.delete::<Stack>(scope, &self.name.id);
-                Ok::<(), Error>(())
-            })
-            .await
     }
 }
 
