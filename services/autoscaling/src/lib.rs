@@ -10,6 +10,7 @@
 mod changes;
 mod controllers;
 mod errors;
+mod moved;
 mod operations;
 mod records;
 mod resources;
@@ -17,7 +18,7 @@ mod roles;
 mod targets;
 mod templates;
 
-use kiln_service_kit::Service;
+use kiln_service_kit::{Kept, Service};
 use std::sync::Arc;
 
 /// The service.
@@ -44,5 +45,7 @@ pub fn service() -> Service {
     service.controllers.push(Arc::new(controllers::group::GroupController));
     service.resources = resources::all();
     service.targets = Some(targets::of);
+    service.keeps.push(Kept::of::<records::Activity>());
+    service.start.push(moved::start);
     service
 }

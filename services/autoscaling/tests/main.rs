@@ -152,3 +152,69 @@ fn a_story_ends_alike_whichever_step_breaks() {
     let own = broken.steps.iter().filter(|step| step.starts_with("autoscaling/group")).count();
     assert!(own > 20, "the group's own steps are among the {}: {own}", broken.steps.len());
 }
+
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+struct AnyActivity(serde_json::Value);
+
+impl kiln_service_kit::Record for AnyActivity {
+    const KIND: &'static str = "autoscaling/activity";
+}
+
+#[test]
+fn activities_that_ended_are_history_and_found_in_every_way_for_six_weeks() {
+    kiln_testkit::simulate(async {
+        let kit = platform().start().await;
+        given_a_group(&kit, 3).await;
+        serving(&kit, 3, "").await;
+        kit.settle().await;
+        let under_way = kit.store().list::<AnyActivity>(&kit.scope()).expect("there are none to read");
+        assert!(under_way.is_empty(), "{} activities are still records", under_way.len());
+
+        let ids = |answer: DescribeScalingActivitiesResponse| -> Vec<String> {
+            answer.activities.into_iter().filter_map(|activity| activity.activity_id).collect()
+        };
+        let of_group = || DescribeScalingActivitiesRequest {
+            auto_scaling_group_name: Some("web".to_owned()),
+            ..Default::default()
+        };
+        let all = ids(call(&kit, DescribeScalingActivitiesRequest::default()).await);
+        assert_eq!(all.len(), 3);
+        assert_eq!(ids(call(&kit, of_group()).await), all);
+        let (mut paged, mut token) = (vec![], None);
+        loop {
+            let page = DescribeScalingActivitiesRequest { max_records: Some(1), next_token: token, ..of_group() };
+            let page = call(&kit, page).await;
+            token = page.next_token.clone();
+            paged.extend(ids(page));
+            if token.is_none() {
+                break;
+            }
+        }
+        assert_eq!(paged, all, "page by page the same, in the same order");
+        let two = vec![all[2].clone(), "unknown".to_owned(), all[0].clone()];
+        let by_id = DescribeScalingActivitiesRequest { activity_ids: two, ..Default::default() };
+        assert_eq!(ids(call(&kit, by_id).await), [all[0].clone(), all[2].clone()]);
+        let filter = |name: &str, value: &str| Filter { name: Some(name.to_owned()), values: vec![value.to_owned()] };
+        let failed = DescribeScalingActivitiesRequest { filters: vec![filter("Status", "Failed")], ..of_group() };
+        assert!(ids(call(&kit, failed).await).is_empty());
+        let now = kit.now().iso8601();
+        let later =
+            DescribeScalingActivitiesRequest { filters: vec![filter("StartTimeLowerBound", &now)], ..of_group() };
+        assert!(ids(call(&kit, later).await).is_empty());
+
+        let delete = DeleteAutoScalingGroupRequest {
+            auto_scaling_group_name: "web".to_owned(),
+            force_delete: Some(true),
+            ..Default::default()
+        };
+        call(&kit, delete).await;
+        kit.settle().await;
+        assert!(ids(call(&kit, DescribeScalingActivitiesRequest::default()).await).is_empty());
+        kit.call(of_group()).await.expect_err("the group is gone");
+        let deleted = || DescribeScalingActivitiesRequest { include_deleted_groups: Some(true), ..of_group() };
+        assert_eq!(ids(call(&kit, deleted()).await).len(), 6);
+        let later = kit.now() + Duration::from_secs(43 * 24 * 3600);
+        kit.platform().history().journal().trim(later).expect("trimmed");
+        assert!(ids(call(&kit, deleted()).await).is_empty(), "six weeks are over");
+    });
+}

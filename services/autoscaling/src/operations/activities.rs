@@ -2,9 +2,9 @@
 
 use super::page_size;
 use crate::errors::{bad_token, group_not_found, validation};
-use crate::records::{self, Group};
+use crate::records::{self, Group, activity};
 use kiln_autoscaling_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, Timestamp, operation, paginate};
+use kiln_service_kit::{Asked, Cx, Error, Operation, Position, Timestamp, Window, operation, page_of};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] =
@@ -42,27 +42,38 @@ async fn describe_scaling_activities(
     let limit = page_size(request.max_records, 100, 100)?;
     let filters = Filters::parse(&request.filters)?;
     let groups: Vec<Arc<Group>> = cx.store().list::<Group>(cx.scope())?.into_iter().map(|(_, g)| g).collect();
-    let mut found = vec![];
-    for (_, activity) in cx.store().list::<records::Activity>(cx.scope())? {
-        let group = groups.iter().find(|g| g.uuid == activity.group_uuid);
-        let wanted = (group.is_some() || deleted_too)
+    let group_of = |activity: &records::Activity| groups.iter().find(|g| g.uuid == activity.group_uuid);
+    let wanted = |activity: &records::Activity| {
+        (deleted_too || group_of(activity).is_some())
             && request.auto_scaling_group_name.as_ref().is_none_or(|name| activity.group == *name)
             && (request.activity_ids.is_empty() || request.activity_ids.contains(&activity.id))
-            && filters.accept(&activity);
-        if wanted {
-            let arn = group.map(|group| group.arn(cx.region(), cx.account()));
-            found.push((newest_first(&activity), show(&activity, arn)));
+            && filters.accept(activity)
+    };
+    // First what is under way: what ends meanwhile is history then.
+    let all = cx.store().list::<records::Activity>(cx.scope())?;
+    let mut also: Vec<(Position, records::Activity)> =
+        all.into_iter().map(|(_, activity)| (activity.position(), activity.as_ref().clone())).collect();
+    let mut window = Window { from: filters.from, to: filters.to, ..Window::newest(None) };
+    let stream = match (&request.auto_scaling_group_name, request.activity_ids.is_empty()) {
+        (_, false) => {
+            for id in &request.activity_ids {
+                let found = cx.history().newest::<records::Activity>(cx.scope(), &activity::of_id(id))?;
+                also.extend(found.map(|activity| (activity.position(), activity)));
+            }
+            // They are looked up, not searched for.
+            window.to = Some(Timestamp::from_millis(0));
+            activity::ALL.to_owned()
         }
-    }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    let page = paginate(found, |(key, _)| key, request.next_token.as_deref(), limit, bad_token)?;
-    let activities = page.items.into_iter().map(|(_, activity)| activity).collect();
-    Ok(DescribeScalingActivitiesResponse { activities, next_token: page.next_token })
-}
-
-/// A text that sorts activities by their start, newest first.
-fn newest_first(activity: &records::Activity) -> String {
-    format!("{:020} {}", i64::MAX - activity.start.millis(), activity.id)
+        (Some(name), true) => activity::of_group(name),
+        (None, true) => activity::ALL.to_owned(),
+    };
+    let asked = Asked { stream: &stream, window, token: request.next_token.as_deref(), limit };
+    let page = page_of(cx, asked, also, wanted, bad_token)?;
+    let shown = page
+        .items
+        .iter()
+        .map(|activity| show(activity, group_of(activity).map(|group| group.arn(cx.region(), cx.account()))));
+    Ok(DescribeScalingActivitiesResponse { activities: shown.collect(), next_token: page.next_token })
 }
 
 /// `StartTimeLowerBound`, `StartTimeUpperBound`, `Status`.

@@ -1,9 +1,10 @@
-//! What was done, why, and how it went.
+//! What was done, why, and how it went. One that is under way is a record; when it ends it is history.
 
-use kiln_service_kit::{Record, Timestamp};
+use kiln_service_kit::{Cx, Entry, Error, Position, Record, Timestamp, Tx};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
-/// Kept under its id.
+/// While it is under way, kept under its id. Afterwards in three streams, each for one way to ask.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
     pub id: String,
@@ -25,7 +26,50 @@ impl Record for Activity {
     const KIND: &'static str = "autoscaling/activity";
 }
 
+/// "If you omit this property, all activities for the past six weeks are described": DescribeScalingActivities.
+impl Entry for Activity {
+    const KIND: &'static str = "autoscaling/activity";
+    const KEPT: Duration = Duration::from_secs(6 * 7 * 24 * 3600);
+}
+
+/// The stream of all activities.
+pub const ALL: &str = "all";
+
+/// The stream of the groups of a name.
+pub fn of_group(name: &str) -> String {
+    format!("group {name}")
+}
+
+/// The stream of one activity.
+pub fn of_id(id: &str) -> String {
+    format!("id {id}")
+}
+
 impl Activity {
+    /// Where it stands among others: by its start.
+    pub fn position(&self) -> Position {
+        Position::named(self.start, &self.id)
+    }
+
+    /// Where it stands in history, and it.
+    pub fn entries(&self) -> [(String, Position, Activity); 3] {
+        [ALL.to_owned(), of_group(&self.group), of_id(&self.id)].map(|stream| (stream, self.position(), self.clone()))
+    }
+
+    /// Keeps it: while it is under way as a record, as history from its end on.
+    pub fn keep(self, tx: &mut Tx, cx: &Cx) -> Result<(), Error> {
+        let id = self.id.clone();
+        if self.end.is_none() {
+            tx.put_if_changed(cx.scope(), &id, self)?;
+            return Ok(());
+        }
+        tx.delete::<Activity>(cx.scope(), &id);
+        for (stream, position, activity) in self.entries() {
+            cx.history().note_at(tx, cx.scope(), &stream, &position, &activity)?;
+        }
+        Ok(())
+    }
+
     /// Ends it.
     pub fn finish(&mut self, status: Status, message: Option<String>, at: Timestamp) {
         self.status = status;

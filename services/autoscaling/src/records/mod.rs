@@ -1,7 +1,7 @@
 //! What is kept: groups, their instances, the activities that tell what was done, launch
 //! configurations.
 
-mod activity;
+pub mod activity;
 mod group;
 mod hook;
 mod launch;

@@ -76,7 +76,7 @@ pub async fn decide(cx: &Cx, name: &str, decision: &Decision<'_>) -> Result<(), 
                         group.put_off(tx.now(), tx.now());
                     }
                 }
-                tx.put(cx.scope(), &id, activity)?;
+                activity.keep(tx, cx)?;
             }
             tx.put(cx.scope(), name, group)?;
             Ok(())
@@ -148,7 +148,7 @@ pub async fn launch(cx: &Cx, name: &str, number: u64) -> Result<(), Error> {
                     }
                 }
             }
-            tx.put(cx.scope(), &launch.activity, activity)?;
+            activity.keep(tx, cx)?;
             tx.put(cx.scope(), name, group)?;
             Ok(())
         })

@@ -44,7 +44,7 @@ fn finish_activity(
             activity.description = format!("{}.  Status Reason: {message}", activity.description);
         }
         activity.finish(status, message, tx.now());
-        tx.put(cx.scope(), &id, activity)?;
+        activity.keep(tx, cx)?;
     }
     changes::note_scaling(tx, cx.scope(), &member.group)
 }
