@@ -36,7 +36,7 @@ mod zones;
 
 pub use images::provided::{register_base, register_import};
 pub use images::stand_ins;
-use kiln_service_kit::{Operation, Service};
+use kiln_service_kit::{Kept, Operation, Service};
 
 /// The rows of every room.
 fn rows() -> Vec<&'static [Operation]> {
@@ -69,5 +69,7 @@ pub fn service() -> Service {
     service.explain = Some(explain::explain);
     service.start.push(instances::controllers::forward_machine_events);
     service.start.push(metadata::start);
+    service.start.push(instances::moved::start);
+    service.keeps.push(Kept::of::<instances::records::ConsoleOutput>());
     service
 }

@@ -3,6 +3,7 @@
 pub mod controllers;
 pub mod instance_filters;
 pub mod launch;
+pub mod moved;
 pub mod operations;
 pub mod records;
 pub mod resources;

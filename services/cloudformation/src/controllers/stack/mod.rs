@@ -62,8 +62,7 @@ pub struct Seen {
 impl Controller for StackController {
     const NAME: &'static str = "cloudformation/stack";
     const ABOUT: &'static str = "one stack: the graph of its resources, rollback; a nested one in step with its parent";
-    const STEPS: &'static [&'static str] =
-        &["Begin", "Cancel", "Carry", "Check", "Remove", "Restore", "Turn"];
+    const STEPS: &'static [&'static str] = &["Begin", "Cancel", "Carry", "Check", "Remove", "Restore", "Turn"];
     const ACTS_AS: &'static str = "cloudformation.amazonaws.com";
     const WATCHES: &'static [RecordKind] = &[Stack::KIND, Resource::KIND];
     const SLOTS: usize = 32;

@@ -35,7 +35,7 @@ async fn get_console_output(cx: &Cx, request: GetConsoleOutputRequest) -> Result
     let (output, at) = match driver.console(&MachineId::new(id.as_str())).await {
         Ok(bytes) => (Some(STANDARD.encode(bytes)), cx.now()),
         // Not launched yet, or terminated: then it was kept at its end.
-        Err(error) if error.is_not_found() => match cx.store().get::<ConsoleOutput>(cx.scope(), id)? {
+        Err(error) if error.is_not_found() => match cx.history().newest::<ConsoleOutput>(cx.scope(), id)? {
             Some(kept) => (Some(kept.output.clone()), kept.at),
             None => (None, cx.now()),
         },

@@ -14,9 +14,10 @@ use crate::names::{ip_host, private_domain};
 use crate::tags::{Tagged, Tags, check_metadata_keys};
 use kiln_ids::{ImageId, InstanceId, NetworkInterfaceId, ReservationId, SubnetId, VolumeId, VpcId};
 use kiln_machines_spec::MacAddr;
-use kiln_service_kit::{Error, Record, Timestamp};
+use kiln_service_kit::{Entry, Error, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 /// See the module's head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -247,6 +248,18 @@ pub struct ConsoleOutput {
     pub at: Timestamp,
 }
 
+/// History of the instance, in the stream of its id.
+impl Entry for ConsoleOutput {
+    const KIND: &'static str = "ec2/console-output";
+    // It is noted a little before the instance is terminated; GetConsoleOutput: "available for at least one hour
+    // after the most recent post".
+    const KEPT: Duration = Duration::from_secs(2 * SHOWN_AFTER_END.as_secs());
+}
+
+/// How long a terminated instance stays visible, as on EC2.
+pub const SHOWN_AFTER_END: Duration = Duration::from_secs(3600);
+
+/// As it was kept before there was a journal; see `moved.rs`.
 impl Record for ConsoleOutput {
     const KIND: &'static str = "ec2/console-output";
 }

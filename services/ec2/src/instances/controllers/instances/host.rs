@@ -7,7 +7,7 @@ use crate::instances::records::{ConsoleOutput, Instance, Volume};
 use crate::templates::check::user_data;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kiln_machines_spec::{self as host, DriverError, MachineDriver, MachineId, MachineSpec};
-use kiln_service_kit::{Cx, Error};
+use kiln_service_kit::{Cx, Error, Tx};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -90,7 +90,8 @@ pub async fn terminate(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId) -> R
     match driver.console(id).await {
         Ok(output) => {
             let record = ConsoleOutput { output: STANDARD.encode(output), at: cx.now() };
-            cx.store().write(|tx| -> Result<_, Error> { Ok(tx.put(cx.scope(), id.as_str(), record)?) }).await?;
+            let note = |tx: &mut Tx<'_>| cx.history().note(tx, cx.scope(), id.as_str(), &record);
+            cx.store().write(note).await?;
         }
         Err(error) => tracing::warn!(%id, error = %error.chain(), "the console could not be kept"),
     }

@@ -20,7 +20,7 @@ mod step;
 
 use crate::driver::{driver, failed};
 use crate::instances::controllers::instance_interfaces::{self, Interfaces};
-use crate::instances::records::{ConsoleOutput, Impaired, Instance, InstanceState, Reason, Wanted};
+use crate::instances::records::{Impaired, Instance, InstanceState, Reason, Wanted};
 use crate::interfaces::records::NetworkInterface;
 use crate::networks::records::NetworkStatus;
 use kiln_machines_spec::MachineId;
@@ -157,7 +157,6 @@ impl Controller for Instances {
             Step::Purge => {
                 let purge = |tx: &mut Tx| -> Result<(), Error> {
                     tx.delete::<Instance>(cx.scope(), &name.id);
-                    tx.delete::<ConsoleOutput>(cx.scope(), &name.id);
                     Ok(())
                 };
                 cx.store().write(purge).await

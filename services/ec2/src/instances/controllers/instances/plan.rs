@@ -2,13 +2,10 @@
 
 use super::step::{Seen, Step};
 use crate::instances::controllers::instance_interfaces::{Interfaces, Settled};
-use crate::instances::records::{InstanceState, Wanted};
+use crate::instances::records::{InstanceState, SHOWN_AFTER_END, Wanted};
 use kiln_machines_spec::{ExitCause, ExitInfo, MachineState, MachineStatus};
 use kiln_service_kit::{Plan, Report, Timestamp, Waiting};
-use std::time::Duration;
 
-/// How long a terminated instance stays visible, as on EC2.
-const SHOWN_AFTER_END: Duration = Duration::from_secs(3600);
 /// Tries to launch or start before giving up: 0.2 + 0.4 + … + 6.4 s ≈ 13 s of waiting.
 const MOST_TRIES: u32 = 7;
 

@@ -3,6 +3,7 @@ use crate::instances::records::{Instance, InstanceOptions, MetadataOptions};
 use kiln_machines_spec::{self as host, MacAddr, MachineId, MachineSpec};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_epoch_seconds(1_800_000_000);
 
