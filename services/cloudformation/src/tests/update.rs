@@ -181,3 +181,17 @@ async fn policies_keep_things_and_forbid_changes() {
     assert!(given.story(&id).await.contains(&"Gateway DELETE_SKIPPED".to_owned()));
     assert_eq!(given.world.ids(), ["Gateway-1"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_at_rest_holds_what_its_resources_are_and_nothing_of_how_they_came_about() {
+    let given = given();
+    let body = |cidr: &str| format!("Resources: {{V: {{Type: AWS::EC2::VPC, Properties: {{CidrBlock: {cidr}}}}}}}");
+    given.create("s", &body("10.0.0.0/16")).await.unwrap();
+    given.cx.call(update("s", &body("10.1.0.0/16"))).await.unwrap();
+    assert_eq!(given.settled("s").await, "UPDATE_COMPLETE");
+    let held = given.cx.store().list::<crate::records::Resource>(given.cx.scope()).unwrap();
+    assert_eq!(held.len(), 1);
+    assert!(
+        held.iter().all(|(_, resource)| resource.live.is_some() && resource.work.is_none() && resource.undo.is_none())
+    );
+}

@@ -2,7 +2,7 @@
 
 use super::plan::Turn;
 use super::{Act, facts};
-use crate::records::{Output, Resource, Stack, Status, change_set, deleted, log, resource};
+use crate::records::{Output, Progress, Resource, Stack, Status, change_set, deleted, log, resource};
 use crate::request::is_refusal;
 use crate::world::evaluate;
 use kiln_service_kit::{Error, Tx};
@@ -144,13 +144,14 @@ impl Act<'_> {
                     stack.deleted = Some(tx.now());
                     stack.imports.clear();
                 }
+                Status::CreateComplete => come_to_rest(tx, self, stack)?,
                 Status::RollbackComplete => stack.imports.clear(),
                 Status::UpdateComplete | Status::UpdateRollbackComplete => {
                     // What only the failed update used is used no longer.
                     if let Some(imports) = stack.current.as_ref().and_then(|version| version.imports.clone()) {
                         stack.imports = imports;
                     }
-                    drop_empty(tx, self, stack)?;
+                    come_to_rest(tx, self, stack)?;
                 }
                 _ => {}
             }
@@ -161,13 +162,18 @@ impl Act<'_> {
     }
 }
 
-/// Resources that an update took out of the stack are no longer listed.
-fn drop_empty(tx: &mut Tx<'_>, at: &Act<'_>, stack: &Stack) -> Result<(), Error> {
+/// The stack is at rest: resources that an update took out are no longer listed, and of the others it is forgotten
+/// how they came about and what they were before. Those two are most of a record, and there is no way back.
+fn come_to_rest(tx: &mut Tx<'_>, at: &Act<'_>, stack: &Stack) -> Result<(), Error> {
     for (id, resource) in resource::of_stack(tx, &at.name.scope, &stack.id)? {
+        let key = Resource::key(&stack.id, &id);
         let wanted = stack.current.as_ref().is_some_and(|current| current.needs.contains_key(&id));
         if !wanted && resource.live.is_none() && resource.old.is_empty() {
-            tx.delete::<Resource>(&at.name.scope, &Resource::key(&stack.id, &id));
+            tx.delete::<Resource>(&at.name.scope, &key);
+            continue;
         }
+        let work = resource.work.clone().filter(|work| work.progress != Progress::Done);
+        tx.put_if_changed(&at.name.scope, &key, Resource { undo: None, work, ..(*resource).clone() })?;
     }
     Ok(())
 }
