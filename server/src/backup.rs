@@ -1,7 +1,7 @@
 //! `kiln backup`: the state directory as of one moment, in one file, while kiln goes on.
 //!
 //! ```text
-//! hold: objects' files and images stay ─► copy of the database (the moment) ─► files that never change
+//! hold: objects' files and images stay ─► copy of the database and the journal (the moment) ─► files that never change
 //!   ─► machines, one after the other ─► the archive gets its name
 //! ```
 //!
@@ -16,7 +16,7 @@ use crate::admin::Control;
 use kiln_backup::{About, BackupError, FORMAT, Writer};
 use kiln_machines_spec::MachineId;
 use kiln_s3::ObjectFiles;
-use kiln_service_kit::Store;
+use kiln_service_kit::{Journal, Store};
 use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 use std::fs::{self, DirBuilder, File};
@@ -29,8 +29,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Copies on their way into the archive; removed after each, and by the next kiln.
 const STAGING: &str = "backup.tmp";
 
+/// Copied with the database, of the same moment.
+const JOURNAL: &str = "journal";
+
 /// What is not copied: what belongs to the process, what is made anew, and what others copy.
-const LEFT_OUT: [&str; 14] = [
+const LEFT_OUT: [&str; 15] = [
     "kiln.sock",
     "kiln.log",
     "kiln.log.1",
@@ -38,6 +41,7 @@ const LEFT_OUT: [&str; 14] = [
     "kiln.db-wal",
     "kiln.db-shm",
     "kiln.db.lock",
+    JOURNAL,
     "lost+found",
     STAGING,
     "s3/staging",
@@ -137,7 +141,11 @@ pub async fn back_up(control: &Control, to: &Path) -> Result<Json, String> {
     let store = control.platform.store().clone();
     let (place, path) = (staging.clone(), to.to_owned());
     let made = control.platform.clock().now().iso8601();
-    let begun = blocking(move || begin(&path, made, &store, &place.0)).await?;
+    let journal = control.platform.history().journal().clone();
+    // What is moved from the one to the other between the two copies would be in neither.
+    let fit = journal.hold().await;
+    let begun = blocking(move || begin(&path, made, &store, &journal, &place.0)).await?;
+    drop(fit);
     let mut archive = Archive { writer: begun, backups: control.backups.clone() };
 
     archive.backups.doing("files");
@@ -186,8 +194,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + 
     tokio::task::spawn_blocking(work).await.map_err(|e| format!("the backup broke off: {e}"))?
 }
 
-/// The archive with the database in it.
-fn begin(to: &Path, made: String, store: &Store, staging: &Path) -> Result<Writer, String> {
+/// The archive with the database and the journal in it.
+fn begin(to: &Path, made: String, store: &Store, journal: &Journal, staging: &Path) -> Result<Writer, String> {
     let about = About { format: FORMAT, kiln: env!("CARGO_PKG_VERSION").to_owned(), made };
     let mut writer = Writer::begin(to, &about).map_err(|e| e.to_string())?;
     let copy = staging.join("kiln.db");
@@ -195,6 +203,16 @@ fn begin(to: &Path, made: String, store: &Store, staging: &Path) -> Result<Write
     let opened = File::open(&copy).map_err(|e| format!("failed to read {}: {e}", copy.display()));
     writer.file(&mut opened?, &copy, Path::new("kiln.db")).map_err(|e| e.to_string())?;
     fs::remove_file(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
+    let copy = staging.join(JOURNAL);
+    journal.copy_to(&copy).map_err(|e| e.to_string())?;
+    writer.folder(Path::new(JOURNAL)).map_err(|e| e.to_string())?;
+    for found in walk_into(&copy, Path::new(""), &[])? {
+        let from = copy.join(&found.name);
+        let opened = File::open(&from).map_err(|e| format!("failed to read {}: {e}", from.display()));
+        let name = Path::new(JOURNAL).join(&found.name);
+        writer.file(&mut opened?, &from, &name).map_err(|e| e.to_string())?;
+    }
+    fs::remove_dir_all(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
     Ok(writer)
 }
 

@@ -63,6 +63,13 @@ class AtWork(Place):
         self.s3.put_object(Bucket="kept", Key="large", Body=b"x" * (3 << 20))
         self.kiln.client("iam").create_user(UserName="ada")
         vpcs = {vpc["VpcId"] for vpc in self.kiln.client("ec2").describe_vpcs()["Vpcs"]}
+        cloudformation = self.kiln.client("cloudformation")
+        body = "Resources: {Handle: {Type: AWS::CloudFormation::WaitConditionHandle}}"
+        stack = cloudformation.create_stack(StackName="gone", TemplateBody=body)["StackId"]
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+        cloudformation.delete_stack(StackName="gone")
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+        happened = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
         self.kiln.cli("backup", self.file)
         self.assertEqual(stat.S_IMODE(self.file.stat().st_mode), 0o600)
         self.assertIn("is there already", self.refused("backup", self.file, state=self.kiln.state))
@@ -78,9 +85,11 @@ class AtWork(Place):
             self.assertEqual(value, "of the first")
             self.assertEqual(again.client("s3").get_object(Bucket="kept", Key="large")["Body"].read(), b"x" * (3 << 20))
             again.client("iam").get_user(UserName="ada")
+            told = again.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+            self.assertEqual(told, happened, "history is in the backup too")
             self.assertEqual({vpc["VpcId"] for vpc in again.client("ec2").describe_vpcs()["Vpcs"]}, vpcs)
             self.assertEqual(stat.S_IMODE(again.state.stat().st_mode), 0o700)
-            for name in ["ssm.key", "s3.key", "state.json", "kiln.db"]:
+            for name in ["ssm.key", "s3.key", "state.json", "kiln.db", "journal/journal.db"]:
                 self.assertEqual(stat.S_IMODE((again.state / name).stat().st_mode), 0o600, name)
 
     def test_writes_that_go_on(self):
