@@ -44,6 +44,10 @@ async fn main() -> Outcome<()> {
     let (answer, call) = medians(&driver, &image, 80).await?;
     println!("| program, launch() returns, p50 | {call:.1} ms |");
     println!("| program, launch to first TCP answer, p50 | {answer:.1} ms |");
+    println!(
+        "| one killed, noticed, cleared away and another in its place answers, p50 | {:.1} ms |",
+        healed(&driver, &image).await?
+    );
     many(&driver, &image).await?;
     if systemd {
         let base = driver.ensure_base(&BaseRecipe::default(), Arc::new(Lines)).await?;
@@ -161,6 +165,33 @@ async fn medians(driver: &LocalDriver, image: &ImageId, port: u16) -> Outcome<(f
         times[times.len() / 2].as_secs_f64() * 1000.0
     };
     Ok((median(&mut answers), median(&mut calls)))
+}
+
+/// Median ms from a machine's end to the first answer of the one that takes its place, while what
+/// was the first's is cleared away.
+async fn healed(driver: &LocalDriver, image: &ImageId) -> Outcome<f64> {
+    let mut times = Vec::new();
+    let mut events = driver.events();
+    driver.launch(spec(0, image)).await?;
+    for round in 0..ROUNDS {
+        let (old, new) = (round % 2, (round + 1) % 2);
+        let id: MachineId = format!("i-{old}").into();
+        let start = Instant::now();
+        driver.kill(&id).await?;
+        events.recv().await?;
+        let clear = driver.terminate(&id);
+        let replace = async {
+            driver.launch(spec(new, image)).await?;
+            first_answer(driver, new, 80).await
+        };
+        let (cleared, replaced) = tokio::join!(clear, replace);
+        cleared?;
+        replaced?;
+        times.push(start.elapsed());
+    }
+    driver.terminate(&format!("i-{}", ROUNDS % 2).into()).await?;
+    times.sort();
+    Ok(times[times.len() / 2].as_secs_f64() * 1000.0)
 }
 
 /// What this process itself holds, without the shared parts.

@@ -96,6 +96,31 @@ async fn a_machine_sees_neither_the_host_nor_more_than_its_share() {
     given.ends().await;
 }
 
+/// The runtime makes the filter once; the machines after the first are given what it made.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_machine_has_the_same_system_call_filter_and_so_has_what_is_run_in_it() {
+    let given = given().await;
+    let machines = [("i-1", "10.0.1.10"), ("i-2", "10.0.1.11")];
+    given.launch(&machines.map(|(id, address)| (id, address, &["web"][..]))).await;
+    let file = |path: String| std::fs::read(given.state().join(&path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let filters = machines.map(|(id, _)| file(format!("run/crun/{id}/seccomp.bpf")));
+    assert!(filters[0].len() > 1000, "it names some hundred calls");
+    assert!(filters[0] == filters[1]);
+    let configs = machines.map(|(id, _)| file(format!("machines/{id}/config.json")));
+    let configs = configs.map(|text| serde_json::from_slice::<serde_json::Value>(&text).unwrap());
+    let given_back = configs.each_ref().map(|config| config["annotations"]["run.oci.seccomp_bpf_data"].is_string());
+    assert_eq!(given_back, [false, true]);
+    for (config, (id, _)) in configs.iter().zip(machines) {
+        assert!(config["linux"]["seccomp"]["syscalls"].is_array(), "for a runtime that does not know the annotation");
+        let status = given.out(id, "cat /proc/1/status /proc/self/status").await;
+        assert_eq!(status.lines().filter(|line| *line == "Seccomp:\t2").count(), 2, "{status}");
+        let refused = given.sh(id, "/bin/busybox date -s 2030-01-01").await;
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains("Function not implemented"), "{said}");
+    }
+    given.ends().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_is_stopped_and_started_and_gets_its_files() {
     let given = given().await;

@@ -18,6 +18,7 @@ use kiln_machines_spec::{DriverError, DriverResult, MachineStats};
 use std::ffi::CString;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -211,13 +212,27 @@ impl Group {
     /// The files by which a process joins: the machine itself (`guest`) or a
     /// command run in it (`exec`).
     pub fn entrances(&self, leaf: &str) -> DriverResult<Vec<CString>> {
-        let mut files = vec![self.v2().join(leaf).join("cgroup.procs")];
-        for folder in self.trees.folders(&self.name).into_iter().skip(1) {
-            files.push(folder.join("cgroup.procs"));
-        }
-        let c = |file: &PathBuf| super::mounts::c_path(file);
-        let all: io::Result<Vec<CString>> = files.iter().map(c).collect();
-        all.map_err(|e| DriverError::failed("name the control groups", e))
+        let mut files = vec![self.entrance(&self.v2().join(leaf).join("cgroup.procs"))?];
+        files.extend(self.tasks()?);
+        Ok(files)
+    }
+
+    /// Of the v1 trees alone. A process of one thread that moves itself by these (writing 0) does not
+    /// wait for the kernel, as it does by `cgroup.procs`.
+    pub fn tasks(&self) -> DriverResult<Vec<CString>> {
+        let folders = self.trees.folders(&self.name);
+        folders.iter().skip(1).map(|folder| self.entrance(&folder.join("tasks"))).collect()
+    }
+
+    fn entrance(&self, file: &Path) -> DriverResult<CString> {
+        super::mounts::c_path(file).map_err(|e| DriverError::failed(format!("name the groups of {}", self.name), e))
+    }
+
+    /// The folder of a leaf in the v2 tree, for a process to be born in.
+    pub fn leaf(&self, leaf: &str) -> DriverResult<OwnedFd> {
+        let folder = self.v2().join(leaf);
+        let opened = fs::File::open(&folder);
+        opened.map(OwnedFd::from).map_err(|e| DriverError::failed(format!("open {}", folder.display()), e))
     }
 
     /// Whether any process is in it.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// What a child finds itself in.
 #[derive(Default)]
 pub struct Surroundings {
-    /// `cgroup.procs` files of the groups it joins.
+    /// Files of the groups it joins, by whose writing one does so.
     pub cgroups: Vec<CString>,
     /// Detached mounts put into its own mount namespace.
     pub mounts: Vec<(Arc<OwnedFd>, CString)>,
@@ -37,48 +37,51 @@ pub struct Surroundings {
 impl Surroundings {
     /// Puts the command into them.
     pub fn apply(self, command: &mut Command) {
-        let own_mounts = !self.mounts.is_empty() || self.unmount.is_some();
         let kiln = std::process::id();
-        let enter = move || {
-            if self.dies_with_kiln {
-                // SAFETY: plain integers; no arguments.
-                let parent = unsafe {
-                    libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                    libc::getppid()
-                };
-                if parent.cast_unsigned() != kiln {
-                    return Err(io::Error::from_raw_os_error(libc::ESRCH));
-                }
-            }
-            if self.own_session {
-                // SAFETY: no arguments; fails only if already a leader.
-                unsafe { libc::setsid() };
-            }
-            for procs in &self.cgroups {
-                write_zero(procs)?;
-            }
-            if self.shares_mounts {
-                mounts::enter_copy()?;
-            } else if own_mounts {
-                mounts::enter_own()?;
-            }
-            if let Some(at) = &self.unmount {
-                // SAFETY: a valid C string.
-                if unsafe { libc::umount2(at.as_ptr(), libc::MNT_DETACH) } < 0 {
-                    return Err(io::Error::last_os_error());
-                }
-            }
-            for (tree, at) in &self.mounts {
-                mounts::attach(tree.as_raw_fd(), at)?;
-            }
-            if let Some(most) = self.largest_file {
-                bound_files(most)?;
-            }
-            keep_no_files()
-        };
+        let enter = move || self.enter(kiln);
         // SAFETY: the closure makes system calls on strings made before the fork;
         // it does not allocate or take locks.
         unsafe { command.pre_exec(enter) };
+    }
+
+    /// Puts the calling process into them, a child of `kiln` that is about to become a program. Safe
+    /// between fork and exec.
+    pub(super) fn enter(&self, kiln: u32) -> io::Result<()> {
+        if self.dies_with_kiln {
+            // SAFETY: plain integers; no arguments.
+            let parent = unsafe {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                libc::getppid()
+            };
+            if parent.cast_unsigned() != kiln {
+                return Err(io::Error::from_raw_os_error(libc::ESRCH));
+            }
+        }
+        if self.own_session {
+            // SAFETY: no arguments; fails only if already a leader.
+            unsafe { libc::setsid() };
+        }
+        for procs in &self.cgroups {
+            write_zero(procs)?;
+        }
+        if self.shares_mounts {
+            mounts::enter_copy()?;
+        } else if !self.mounts.is_empty() || self.unmount.is_some() {
+            mounts::enter_own()?;
+        }
+        if let Some(at) = &self.unmount {
+            // SAFETY: a valid C string.
+            if unsafe { libc::umount2(at.as_ptr(), libc::MNT_DETACH) } < 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        for (tree, at) in &self.mounts {
+            mounts::attach(tree.as_raw_fd(), at)?;
+        }
+        if let Some(most) = self.largest_file {
+            bound_files(most)?;
+        }
+        keep_no_files()
     }
 }
 

@@ -10,5 +10,6 @@ pub mod mounts;
 pub mod netlink;
 pub mod netns;
 pub mod pidfd;
+pub mod spawn;
 pub mod steer;
 pub mod userns;

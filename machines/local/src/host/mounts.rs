@@ -183,6 +183,11 @@ pub fn bind(from: &Path, at: &Path, attributes: u64) -> io::Result<()> {
     attach(tree.as_raw_fd(), &c_path(at)?)
 }
 
+/// Shows `from`, a mount of its own, at `at` too, with the attributes it has.
+pub fn bind_as_it_is(from: &Path, at: &Path) -> io::Result<()> {
+    Ok(mount(Some(from), at, None::<&str>, MsFlags::MS_BIND, None::<&str>)?)
+}
+
 /// What is mounted there from now on is also mounted in every copy of this mount.
 pub fn share(at: &Path) -> io::Result<()> {
     let none = None::<&str>;

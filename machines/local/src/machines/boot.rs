@@ -10,7 +10,9 @@ use crate::host::{files, mounts, netns, userns};
 use crate::network::cables::first;
 use crate::runtime::{Bundle, CONSOLE, CONSOLE_FLAGS, GUEST, GUEST_FLAGS, SEED, SEED_FLAGS, numbers_of};
 use crate::state::Host;
-use kiln_machines_spec::{DriverError, DriverResult, Entry, InjectedFile, Program, SEED_DIR, SEED_FILE, Seed};
+use kiln_machines_spec::{
+    DriverError, DriverResult, Entry, ExtraInterface, InjectedFile, Program, SEED_DIR, SEED_FILE, Seed,
+};
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -51,7 +53,6 @@ pub fn clear(host: &Host, machine: &Machine) -> DriverResult<()> {
 fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     let record = machine.record.lock().clone();
     let spec = &record.spec;
-    let router = host.router(&spec.vpc)?;
     let mut interfaces = vec![first(spec)];
     interfaces.extend(spec.interfaces.iter().cloned());
     for interface in &interfaces {
@@ -62,15 +63,17 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     prepare_dirs(&dir)?;
     let layers = host.images.mount(&spec.image, &record.layers)?;
     let group = machine.group(host);
-    group.make(&machine.limits(), record.ids)?;
-    let console = console::open(host, machine)?;
-    give(&console, record.ids, 0o600)?;
-    let seed = machine.console_place(host).join("seed");
-    write_seed(&seed, record.ids, &record.spec, boot)?;
-    let device = attach_disk(host, machine, &record)?;
-    let users = userns::of_machine(record.ids)
-        .map_err(|e| DriverError::failed(format!("make the user namespace of {}", machine.id), e))?;
-    let pid = mounts::aside(&format!("make a place for {}", machine.id), || {
+    let (users, (console, device)) = at_once(
+        || userns::of_machine(record.ids).map_err(|e| machine.failed("make the user namespace of", e)),
+        || {
+            group.make(&machine.limits(), record.ids)?;
+            let console = console::open(host, machine)?;
+            give(&console, record.ids, 0o600)?;
+            write_seed(&machine.console_place(host).join("seed"), record.ids, spec, boot)?;
+            Ok((console, attach_disk(host, machine, &record)?))
+        },
+    )?;
+    let (pid, process) = mounts::aside(&format!("make a place for {}", machine.id), || {
         let stage = put_on_stage(host, machine, &record, &layers, (&users, device.as_ref()))?;
         let user = match &record.entry {
             Entry::Program(Program { user: Some(who), .. }) => numbers_of(who, &layers)?,
@@ -82,28 +85,30 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
         let core_pattern = fs::read_to_string("/proc/sys/kernel/core_pattern")
             .map_err(|e| DriverError::failed("see what becomes of crashed programs", e))?;
         let core_pattern = core_pattern.as_str();
-        let bundle =
-            Bundle { spec, entry: &record.entry, ids, users, user, core_pattern, files_max, stage: &stage, guest };
+        let bundle = Bundle {
+            spec,
+            entry: &record.entry,
+            ids,
+            users,
+            user,
+            core_pattern,
+            filter: host.crun.filter(),
+            files_max,
+            stage: &stage,
+            guest,
+        };
         files::write_json(&dir.join("config.json"), &bundle.config())?;
-        let pid = host.crun.create(machine.id.as_str(), &dir, &console, group.entrances("guest")?)?;
-        let shown = stage.show_kernel(pid);
-        shown.map_err(|e| DriverError::failed(format!("make /proc and /sys of {}", machine.id), e))?;
-        Ok(pid)
+        let pid = host.crun.create(machine.id.as_str(), &dir, &console, &group)?;
+        let ((), process) = at_once(
+            || stage.show_kernel(pid).map_err(|e| machine.failed("make /proc and /sys of", e)),
+            || furnish(host, machine, &record, &interfaces, pid),
+        )?;
+        Ok((pid, process))
     })?;
     // What holds the disk from now on is the machine.
     drop(device);
     let id = machine.id.as_str();
-    let failed = |what: &str, e: io::Error| DriverError::failed(format!("{what} {id}"), e);
-    let process = Process::open(pid).map_err(|e| failed("hold the process of", e))?;
-    let ns = netns::of_process(pid).map_err(|e| failed("find the network of", e))?;
-    for interface in &interfaces {
-        host.router(&interface.vpc)?.plug(interface, &[], &ns)?;
-    }
-    give_names(&dir, pid, &record, &names(spec, &router.spec()))?;
-    if boot == 1 {
-        inject(pid, record.ids, &spec.files)?;
-    }
-    let ended = || failed("boot", io::Error::other("it ended before it was started"));
+    let ended = || machine.failed("boot", io::Error::other("it ended before it was started"));
     let start_ticks = Stat::read(pid).ok_or_else(ended)?.start_ticks;
     let oom_kills = group.oom_kills();
     host.crun.start(id)?;
@@ -116,6 +121,42 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     let running = Arc::new(Running { process, end_is_wanted: AtomicBool::new(false), oom_kills });
     *machine.running.lock() = Some(running.clone());
     Ok(running)
+}
+
+/// Does one thing on a thread of its own while the other is done: in each there is much waiting for the
+/// kernel and for other processes.
+fn at_once<A: Send, B>(
+    one: impl FnOnce() -> DriverResult<A> + Send,
+    other: impl FnOnce() -> DriverResult<B>,
+) -> DriverResult<(A, B)> {
+    std::thread::scope(|scope| {
+        let failed = |e| DriverError::failed("start a thread", e);
+        let one = std::thread::Builder::new().spawn_scoped(scope, one).map_err(failed)?;
+        let other = other();
+        let one = one.join().map_err(|_| failed(io::Error::other("it panicked")))?;
+        Ok((one?, other?))
+    })
+}
+
+/// Gives a machine that waits to be started its network and its files.
+fn furnish(
+    host: &Host,
+    machine: &Machine,
+    record: &Record,
+    interfaces: &[ExtraInterface],
+    pid: u32,
+) -> DriverResult<Process> {
+    let process = Process::open(pid).map_err(|e| machine.failed("hold the process of", e))?;
+    let ns = netns::of_process(pid).map_err(|e| machine.failed("find the network of", e))?;
+    for interface in interfaces {
+        host.router(&interface.vpc)?.plug(interface, &[], &ns)?;
+    }
+    let router = host.router(&record.spec.vpc)?;
+    give_names(&machine.dir(host), pid, record, &names(&record.spec, &router.spec()))?;
+    if record.boots == 0 {
+        inject(pid, record.ids, &record.spec.files)?;
+    }
+    Ok(process)
 }
 
 fn prepare_dirs(dir: &Path) -> DriverResult<()> {

@@ -170,6 +170,11 @@ impl Machine {
         running.ok_or_else(|| self.conflict("is not running"))
     }
 
+    /// That something could not be done with it.
+    pub fn failed(&self, doing: &str, error: std::io::Error) -> DriverError {
+        DriverError::failed(format!("{doing} {}", self.id), error)
+    }
+
     /// That it is in no state for this.
     pub fn conflict(&self, problem: &str) -> DriverError {
         DriverError::Conflict { kind: "machine", name: self.id.to_string(), problem: problem.to_owned() }

@@ -29,6 +29,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,10 @@ use std::path::{Path, PathBuf};
 const PLACES: [&str; 4] = ["/dev/shm", "/mnt", "/media", "/srv"];
 /// Attributes of all that is not the machine's root.
 const QUIET: u64 = NO_SUID | NO_DEVICES | NO_PROGRAMS;
+
+/// What is put over those: an empty folder, and an empty file.
+const NO_FOLDER: &str = "nothing";
+const NO_FILE: &str = "none";
 
 /// Parts of `/proc` and `/sys` that tell about the host, its disks and its other machines.
 const COVERED: [&str; 30] = [
@@ -86,11 +91,14 @@ impl Stage {
         mounts::mount_scratch(at, "mode=711,size=1m")?;
         // A thread with a mount namespace of its own has a working directory of its own.
         std::env::set_current_dir(at)?;
-        for dir in ["root", "nothing", "kernel", "kernel/proc", "kernel/sys"] {
+        for dir in ["root", NO_FOLDER, "kernel", "kernel/proc", "kernel/sys"] {
             fs::create_dir(dir)?;
         }
-        fs::set_permissions("nothing", Permissions::from_mode(0o555))?;
-        File::create("none")?.set_permissions(Permissions::from_mode(0o444))?;
+        fs::set_permissions(NO_FOLDER, Permissions::from_mode(0o555))?;
+        File::create(NO_FILE)?.set_permissions(Permissions::from_mode(0o444))?;
+        for empty in [NO_FOLDER, NO_FILE].map(Path::new) {
+            mounts::bind(empty, empty, QUIET | READ_ONLY)?;
+        }
         for dir in ["proc", "sys"].map(Path::new) {
             fs::create_dir(dir)?;
             mounts::bind(dir, dir, QUIET)?;
@@ -192,10 +200,15 @@ fn proc_of(pids: &File) -> io::Result<OwnedFd> {
 
 /// Where the kernel shows the host's disks, beside the folders that list them.
 fn disks() -> io::Result<BTreeSet<PathBuf>> {
-    let mut folders = BTreeSet::new();
+    // Where all loop devices are, of which there may be hundreds.
+    let mut folders = BTreeSet::from([PathBuf::from("sys/devices/virtual/block")]);
     for entry in fs::read_dir("/sys/block")? {
-        // `../devices/virtual/block/loop0`. A device may go while we look.
-        let Ok(device) = fs::read_link(entry?.path()) else { continue };
+        let entry = entry?;
+        if entry.file_name().as_bytes().starts_with(b"loop") {
+            continue;
+        }
+        // `../devices/pci0000:00/…/block/sda`. A device may go while we look.
+        let Ok(device) = fs::read_link(entry.path()) else { continue };
         let above = device.strip_prefix("..").ok().and_then(Path::parent);
         folders.extend(above.filter(|dir| dir.starts_with("devices")).map(|dir| Path::new("sys").join(dir)));
     }
@@ -204,13 +217,11 @@ fn disks() -> io::Result<BTreeSet<PathBuf>> {
 
 /// Puts an empty file or folder over what is there. Fine if nothing is.
 fn cover(at: &Path) -> io::Result<()> {
-    let meta = match fs::symlink_metadata(at) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        meta => meta?,
-    };
-    match meta.file_type() {
-        kind if kind.is_dir() => mounts::bind(Path::new("nothing"), at, QUIET | READ_ONLY),
-        kind if kind.is_file() => mounts::bind(Path::new("none"), at, QUIET | READ_ONLY),
-        _ => Ok(()),
+    let with = |empty: &str| mounts::bind_as_it_is(Path::new(empty), at);
+    match with(NO_FOLDER) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        // Over a file goes a file only.
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => with(NO_FILE),
+        done => done,
     }
 }

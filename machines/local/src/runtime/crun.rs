@@ -5,21 +5,25 @@
 //! layouts work alike. On hybrid hosts crun 1.8 refuses to start while it sees
 //! the v2 tree; it is started without that mount, in a mount namespace of its own.
 
-use crate::host::cgroup::Trees;
+use crate::host::cgroup::{Group, Trees};
 use crate::host::child::{self, Surroundings};
-use crate::host::mounts;
+use crate::host::{mounts, spawn};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use kiln_machines_spec::{DriverError, DriverResult};
 use std::ffi::CString;
 use std::fmt::Write;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::OnceLock;
 
 /// The runtime, with its own state folder.
 pub struct Crun {
     state: PathBuf,
     hide: Option<CString>,
+    filter: OnceLock<String>,
 }
 
 impl Crun {
@@ -27,55 +31,69 @@ impl Crun {
     pub fn new(state: PathBuf, trees: &Trees) -> DriverResult<Self> {
         let hide = trees.is_hybrid().then(|| mounts::c_path(trees.v2()));
         let hide = hide.transpose().map_err(|e| DriverError::failed("name the cgroup tree", e))?;
-        Ok(Self { state, hide })
+        Ok(Self { state, hide, filter: OnceLock::new() })
     }
 
-    fn command(&self, around: Surroundings) -> DriverResult<Command> {
+    fn command(&self) -> DriverResult<Command> {
         let mut crun = child::command("crun")?;
         crun.arg("--root").arg(&self.state);
         crun.arg("--cgroup-manager=disabled");
-        let around = Surroundings { unmount: self.hide.clone(), own_session: true, ..around };
-        around.apply(&mut crun);
         Ok(crun)
+    }
+
+    fn around(&self, around: Surroundings) -> Surroundings {
+        Surroundings { unmount: self.hide.clone(), own_session: true, ..around }
     }
 
     /// Makes a machine up to the point where its first process waits to be
     /// started. The caller's mount namespace has what the bundle names, and stays tied to the
     /// machine's by what is shared there. Returns the process.
-    pub fn create(&self, id: &str, bundle: &Path, console: &Path, cgroups: Vec<CString>) -> DriverResult<u32> {
+    pub fn create(&self, id: &str, bundle: &Path, console: &Path, group: &Group) -> DriverResult<u32> {
         let doing = format!("create {id}");
         let failed = |e: io::Error| DriverError::failed(&doing, e);
         let (log, pid_file) = (bundle.join("crun.log"), bundle.join("pid"));
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         let output = options.open(console).map_err(failed)?;
-        let around = Surroundings { shares_mounts: true, cgroups, ..Surroundings::default() };
+        let (leaf, cgroups) = (group.leaf("guest")?, group.tasks()?);
+        let around = self.around(Surroundings { shares_mounts: true, cgroups, ..Surroundings::default() });
         crate::host::files::remove_all(&log)?;
-        let mut crun = self.command(around)?;
+        let mut crun = self.command()?;
         crun.arg("--log").arg(&log).arg("create");
         crun.arg("--bundle").arg(bundle);
         crun.arg("--pid-file").arg(&pid_file).arg(id);
         // The machine keeps these: a pipe would hang whoever reads it.
-        crun.stdin(Stdio::null());
-        crun.stderr(output.try_clone().map_err(failed)?);
-        crun.stdout(output);
-        let status = crun.status().map_err(|e| child::start_error("crun", e))?;
+        let nothing = File::open("/dev/null").map_err(failed)?;
+        let streams = [nothing.as_fd(), output.as_fd(), output.as_fd()];
+        let status = spawn::run_in(leaf.as_fd(), &crun, &around, streams);
+        let status = status.map_err(|e| child::start_error("crun", e))?;
         if !status.success() {
             // crun may have failed before it could write its log.
             let said = fs::read_to_string(&log).unwrap_or_else(|e| format!("(no log: {e})"));
             let status = status.to_string();
             return Err(child::exit_error(&doing, "crun", &status, &said));
         }
+        if self.filter.get().is_none()
+            // Where another version of crun keeps no such file, each machine's is made anew.
+            && let Ok(filter) = fs::read(self.state.join(id).join("seccomp.bpf"))
+        {
+            self.filter.get_or_init(|| BASE64_STANDARD.encode(filter));
+        }
         let pid = fs::read_to_string(&pid_file).map_err(failed)?;
         pid.trim().parse().map_err(|e| DriverError::failed(&doing, e))
+    }
+
+    /// What the runtime made of the system call profile, which is the same for every machine, as it wants
+    /// it back; none before the first one.
+    pub fn filter(&self) -> Option<&str> {
+        self.filter.get().map(String::as_str)
     }
 
     /// Lets a created machine go.
     pub fn start(&self, id: &str) -> DriverResult<()> {
         // This step looks at no control group, so it needs no mounts of its own.
-        let mut crun = child::command("crun")?;
-        crun.arg("--root").arg(&self.state);
-        crun.args(["--cgroup-manager=disabled", "start", id]);
+        let mut crun = self.command()?;
+        crun.args(["start", id]);
         Surroundings::default().apply(&mut crun);
         child::run(&mut crun, &format!("start {id}"), b"")?;
         Ok(())
@@ -89,9 +107,9 @@ impl Crun {
     /// A command that runs something inside; what it prints goes where the caller
     /// says. `arguments` are more options, the machine's name, and what to run.
     pub fn exec(&self, arguments: &[String], cgroups: Vec<CString>) -> DriverResult<Command> {
-        let around = Surroundings { cgroups, ..Surroundings::default() };
-        let mut crun = self.command(around)?;
+        let mut crun = self.command()?;
         crun.args(["exec", "--cwd", "/"]).args(arguments);
+        self.around(Surroundings { cgroups, ..Surroundings::default() }).apply(&mut crun);
         Ok(crun)
     }
 
