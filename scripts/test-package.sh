@@ -7,17 +7,14 @@ deb=$(realpath "${1:?the package}")
 say() { echo "test-package: $*" >&2; }
 fail() { say "$*"; exit 1; }
 [ "$(id -u)" = 0 ] || fail "needs root"
-if [ -z "${IN_OWN_MOUNTS:-}" ]; then
-    # Mounts below go with the last process of this one.
-    IN_OWN_MOUNTS=1 exec unshare --mount --propagation private -- "$0" "$@"
-fi
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 root=$(mktemp -d /var/tmp/kiln-package-XXXXXX)
-inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive \
+# A user namespace cannot be made in a chroot, so the root is one of a mount namespace, which `holder` keeps.
+inside() { nsenter --target "$holder" --mount -- /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive \
     ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@" </dev/null; }
 finish() {
     if [ -x "$root/usr/bin/kiln" ]; then inside kiln down --stop-machines >/dev/null 2>&1 || true; fi
-    umount --lazy "$root"/{proc,sys,dev} "$root" 2>/dev/null || true
+    if [ -n "${holder:-}" ]; then kill "$holder" 2>/dev/null || true; fi
     if [ -n "${KEEP:-}" ]; then say "kept $root"; else rm -rf --one-file-system "$root"; fi
 }
 trap finish EXIT
@@ -30,12 +27,19 @@ done
 mmdebstrap --quiet --variant=minbase --include=ca-certificates "$suite" "$root" "${sources[@]}"
 chmod 755 "$root"
 cp -L /etc/resolv.conf "$root/etc/resolv.conf"
-for certificates in /usr/local/share/ca-certificates; do
-    if compgen -G "$certificates/*.crt" >/dev/null; then cp "$certificates"/*.crt "$root$certificates/"; inside update-ca-certificates >/dev/null 2>&1; fi
+unshare --mount --propagation private -- sh -c 'cd "$1" && mount --bind . . && cd "$1" &&
+    for place in proc sys dev; do mount --rbind "/$place" "$place" || exit; done &&
+    pivot_root . mnt && umount --lazy /mnt && echo ready && exec sleep infinity' sh "$root" >"$root/tmp/holder" </dev/null &
+holder=$!
+for _ in $(seq 100); do
+    if grep -q ready "$root/tmp/holder"; then break; fi
+    kill -0 "$holder" || fail "the bare root cannot be entered"
+    sleep 0.1
 done
-# A root that is a mount: programs that take namespaces of their own look for one.
-mount --bind "$root" "$root"
-for place in proc sys dev; do mount --rbind "/$place" "$root/$place"; mount --make-rslave "$root/$place"; done
+if compgen -G "/usr/local/share/ca-certificates/*.crt" >/dev/null; then
+    cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
+    inside update-ca-certificates >/dev/null 2>&1
+fi
 before=$(inside dpkg-query -W -f '${Package}\n' | sort)
 
 say "installing $(basename "$deb")"
@@ -78,7 +82,7 @@ for _ in $(seq 60); do
     if inside kiln shell "$instance" -- /bin/true 2>/dev/null; then ran=yes; break; fi
     sleep 1
 done
-[ "${ran:-}" = yes ] || { inside kiln explain "$instance" >&2; fail "no machine ran"; }
+[ "${ran:-}" = yes ] || { inside kiln explain "$instance" >&2; inside kiln logs --server -n 20 >&2; fail "no machine ran"; }
 say "in the machine: $(inside kiln shell "$instance" -- /bin/sh -c '. /etc/os-release && echo "$PRETTY_NAME"')"
 inside kiln down --stop-machines >/dev/null
 
