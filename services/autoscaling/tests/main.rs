@@ -202,11 +202,8 @@ fn activities_that_ended_are_history_and_found_in_every_way_for_six_weeks() {
             DescribeScalingActivitiesRequest { filters: vec![filter("StartTimeLowerBound", &now)], ..of_group() };
         assert!(ids(call(&kit, later).await).is_empty());
 
-        let delete = DeleteAutoScalingGroupRequest {
-            auto_scaling_group_name: "web".to_owned(),
-            force_delete: Some(true),
-            ..Default::default()
-        };
+        let delete =
+            DeleteAutoScalingGroupRequest { auto_scaling_group_name: "web".to_owned(), force_delete: Some(true) };
         call(&kit, delete).await;
         kit.settle().await;
         assert!(ids(call(&kit, DescribeScalingActivitiesRequest::default()).await).is_empty());
