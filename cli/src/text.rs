@@ -57,6 +57,13 @@ pub fn status(s: &Json) -> String {
             let _ = writeln!(out, "    {}", word(url));
         }
     }
+    if rows(&s["unread_records"]).next().is_some() {
+        let _ = writeln!(out, "\nrecords that do not read ({})", rows(&s["unread_records"]).count());
+    }
+    for r in rows(&s["unread_records"]) {
+        let (kind, id, account, region) = (word(&r["kind"]), word(&r["id"]), word(&r["account"]), word(&r["region"]));
+        let _ = writeln!(out, "  {kind} {id} of {account}/{region}: {}", word(&r["reason"]));
+    }
     let (resting, busy): (Vec<&Json>, Vec<&Json>) = rows(&s["reports"]).partition(|r| is_at_rest(r));
     let _ = writeln!(out, "\nwaiting or at work ({})", busy.len());
     for r in busy {
@@ -128,11 +135,14 @@ mod tests {
             "next": [], "waiting_for": "i-2 to be running", "at_rest": false, "failing": null});
         let fails = json!({"controller": "ec2/network", "id": "vpc-1", "sees": "", "wants": "a network",
             "next": ["apply"], "waiting_for": null, "at_rest": true, "failing": "no nft"});
-        let text = status(&json!({"reports": [rest, waits, fails], "machines_error": "no crun"}));
+        let unread = json!([{"kind": "ec2/vpc", "id": "vpc-1", "account": "1", "region": "r", "reason": "no `id`"}]);
+        let told = json!({"reports": [rest, waits, fails], "machines_error": "no crun", "unread_records": unread});
+        let text = status(&told);
         let (busy, as_wanted) = text.split_once("as wanted: ").expect("both parts");
         assert!(busy.contains("waiting or at work (2)") && busy.contains("waits for: i-2 to be running"), "{text}");
         assert!(busy.contains("does: apply") && busy.contains("failing: no nft"), "{text}");
         assert!(busy.contains("cannot be listed: no crun"), "{text}");
+        assert!(busy.contains("records that do not read (1)\n  ec2/vpc vpc-1 of 1/r: no `id`\n"), "{text}");
         assert_eq!(as_wanted, "1 ec2/instance\n");
         let text = status(&json!({"version": "1", "store": {"stopped": "the store at kiln.db takes no writes: …"}}));
         assert_eq!(text.lines().nth(1), Some("NOTHING IS WRITTEN: the store at kiln.db takes no writes: …"), "{text}");

@@ -6,7 +6,7 @@
 
 use crate::Shared;
 use crate::backoff::failure_delay;
-use kiln_service_kit::{AnyController, Change, Commit, RecordKind, Scope};
+use kiln_service_kit::{AnyController, Change, Commit, Error, Name, RecordKind, Scope};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -99,9 +99,16 @@ fn tell(shared: &Arc<Shared>, commit: &Commit) {
     }
 }
 
+/// Whom a change concerns.
+fn wakes(shared: &Shared, index: usize, change: &Change) -> Result<Vec<Name>, Error> {
+    let (store, controller) = (shared.platform.store(), &shared.controllers[index]);
+    let name = || format!("wakes {} {}", controller.name(), change.kind);
+    store.counted_sync(name, || controller.wakes(store, change))
+}
+
 fn judge(shared: &Arc<Shared>, index: usize, change: &Change) {
     let controller = &shared.controllers[index];
-    match controller.wakes(shared.platform.store(), change) {
+    match wakes(shared, index, change) {
         Ok(names) => names.into_iter().for_each(|name| shared.wake(index, name)),
         Err(error) => {
             shared.figures.of(index).unjudged();
@@ -128,7 +135,7 @@ async fn judge_again(shared: Arc<Shared>, key: Key) {
         }
         // Taken out, so that a change that comes meanwhile is not forgotten with this one.
         let Some(change) = shared.unjudged.lock().remove(&key) else { return };
-        match shared.controllers[key.0].wakes(shared.platform.store(), &change) {
+        match wakes(&shared, key.0, &change) {
             Ok(names) => {
                 names.into_iter().for_each(|name| shared.wake(key.0, name));
                 return;

@@ -142,11 +142,14 @@ impl Shared {
     /// What there is; what cannot be listed is told and left to the next round.
     fn all(&self, index: usize) -> Vec<Name> {
         let controller = &self.controllers[index];
-        controller.all(self.platform.store()).unwrap_or_else(|error| {
-            self.figures.of(index).unjudged();
-            tracing::error!(controller = controller.name(), %error, "cannot list what to look at");
-            vec![]
-        })
+        let store = self.platform.store();
+        store.counted_sync(|| format!("round {}", controller.name()), || controller.all(store)).unwrap_or_else(
+            |error| {
+                self.figures.of(index).unjudged();
+                tracing::error!(controller = controller.name(), %error, "cannot list what to look at");
+                vec![]
+            },
+        )
     }
 }
 
@@ -191,7 +194,8 @@ async fn run(shared: Arc<Shared>, task: Task) {
         figures.began();
         let began = Instant::now();
         let span = pass_span(controller.name(), &task.1);
-        let pass = controller.pass(&cx, &task.1, &chaos).instrument(span).await;
+        let pass = controller.pass(&cx, &task.1, &chaos).instrument(span);
+        let pass = shared.platform.store().counted(|| format!("pass {}", controller.name()), pass).await;
         figures.ended(began.elapsed(), pass.error.as_ref().map(|_| cx.now()));
         drop(slot);
         shared.platform.set_report(controller.name(), &task.1, pass.report.clone());

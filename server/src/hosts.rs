@@ -12,12 +12,10 @@ use crate::wait_conditions::WaitConditions;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use kiln_elbv2::{DataPlane, Place, places};
+use kiln_elbv2::{DataPlane, places};
 use kiln_gateway::{Body, Client, HostHandler, host_of};
 use kiln_machines_spec::MachineDriver;
-use kiln_service_kit::{Error, Platform, PlatformBuilder};
-use parking_lot::Mutex;
-use std::collections::HashMap;
+use kiln_service_kit::{Platform, PlatformBuilder};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -31,32 +29,13 @@ pub fn install(builder: PlatformBuilder, driver: &Arc<dyn MachineDriver>) -> Res
 /// Who takes requests by their host name.
 pub fn handlers(platform: &Arc<Platform>) -> Result<Vec<Arc<dyn HostHandler>>, String> {
     let plane = platform.part::<Arc<DataPlane>>().map_err(|e| e.to_string())?;
-    let names = Arc::new(Names { platform: platform.clone(), known: Mutex::default() });
-    Ok(vec![Arc::new(LoadBalancers { plane, names }), Arc::new(WaitConditions { platform: platform.clone() })])
+    let balancers = LoadBalancers { plane, platform: platform.clone() };
+    Ok(vec![Arc::new(balancers), Arc::new(WaitConditions { platform: platform.clone() })])
 }
 
 struct LoadBalancers {
     plane: Arc<DataPlane>,
-    names: Arc<Names>,
-}
-
-/// Names of load balancers as the host has them, read again when the store has changed.
-struct Names {
     platform: Arc<Platform>,
-    known: Mutex<(u64, HashMap<String, Arc<Place>>)>,
-}
-
-impl Names {
-    fn find(&self, host: &str) -> Result<Option<Arc<Place>>, Error> {
-        // Read before the places: if they change in between, they are read once more.
-        let sequence = self.platform.store().sequence();
-        let mut known = self.known.lock();
-        if known.0 != sequence {
-            let all = places(self.platform.store())?;
-            *known = (sequence, all.into_iter().map(|p| (p.host_name.clone(), Arc::new(p))).collect());
-        }
-        Ok(known.1.get(&kiln_elbv2::names::at_host(host)).cloned())
-    }
 }
 
 impl HostHandler for LoadBalancers {
@@ -69,10 +48,10 @@ impl HostHandler for LoadBalancers {
         request: Request<Incoming>,
         client: Client,
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
-        let (plane, names) = (self.plane.clone(), self.names.clone());
+        let (plane, platform) = (self.plane.clone(), self.platform.clone());
         Box::pin(async move {
             let host = host_of(request.uri(), request.headers());
-            let place = match names.find(&host) {
+            let place = match kiln_elbv2::find_place(platform.store(), &host) {
                 Ok(Some(place)) => place,
                 Ok(None) => return text(StatusCode::NOT_FOUND, format!("There is no load balancer {host}.\n")),
                 Err(error) => {

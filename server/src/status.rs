@@ -2,7 +2,7 @@
 
 use crate::admin::Control;
 use kiln_machines_spec::{MachineState, MachineStatus};
-use kiln_service_kit::{Name, Report, Timestamp};
+use kiln_service_kit::{Name, Report, Timestamp, Unread};
 use serde_json::{Value as Json, json};
 
 /// Everything at a glance.
@@ -24,7 +24,19 @@ pub async fn status(control: &Control) -> Json {
         "machines_error": trouble,
         "load_balancers": crate::hosts::status(&control.platform, &control.endpoint).await,
         "doors": kiln_doors::figures(),
+        "unread_records": control.platform.store().unread().iter().map(unread).collect::<Vec<_>>(),
         "reports": reports,
+    })
+}
+
+/// A stored record that does not read.
+fn unread(record: &Unread) -> Json {
+    json!({
+        "kind": &*record.kind,
+        "account": &*record.scope.account,
+        "region": &*record.scope.region,
+        "id": &*record.id,
+        "reason": record.reason,
     })
 }
 

@@ -20,6 +20,7 @@ mod one_line;
 mod operation;
 mod paging;
 mod platform;
+mod record;
 mod resource;
 mod rest;
 mod service;
@@ -39,11 +40,14 @@ pub use kiln_clock::{Clock, Timestamp};
 pub use kiln_ids::{Arn, IdSource, regions};
 pub use kiln_journal::{Entry, History, Journal, JournalError, Kept, Position, Window};
 pub use kiln_protocol::{Blob, Error, Fault, Kind, Location, Map, Member, Request, Route};
-pub use kiln_store::{Before, Change, Commit, Op, Record, Scope, Store, StoreError, Tx};
+pub use kiln_store::{
+    Before, Change, Commit, Keys, Op, Reads, Record, Rows, Scope, Store, StoreError, Tx, Unread, Whole, past_prefix,
+};
 pub use one_line::one_line;
 pub use operation::{Operation, invoke};
 pub use paging::{Asked, Page, page_of, paginate};
 pub use platform::{Platform, PlatformBuilder};
+pub use record::{RECORDS, RecordType};
 pub use resource::{ResourceRequest, ResourceType, Stability};
 pub use rest::{BodyFault, RestRules};
 pub use service::{Explain, Explained, Service, Start};

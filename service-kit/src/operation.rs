@@ -32,7 +32,8 @@ pub async fn invoke(cx: &Cx, operation: &Operation, value: Value) -> Result<Valu
 
 async fn recorded(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
     let started = std::time::Instant::now();
-    let answer = checked(cx, operation, value).await;
+    let name = || format!("call {}:{}", operation.model.name, operation.name);
+    let answer = cx.platform().store().counted(name, checked(cx, operation, value)).await;
     let took = started.elapsed();
     let (calls, called) = (cx.platform().calls(), (operation.model.name, operation.name));
     calls.figures().count(called, cx.caller(), answer.as_ref().err(), took);

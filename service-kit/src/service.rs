@@ -1,6 +1,6 @@
 //! A service on one screen: its model, rows, controllers, CloudFormation types and starters.
 
-use crate::{AnyController, Cx, Error, Operation, Platform, ResourceType, RestRules, Targets};
+use crate::{AnyController, Cx, Error, Operation, Platform, RecordType, ResourceType, RestRules, Targets};
 use futures_util::future::BoxFuture;
 use kiln_journal::Kept;
 use kiln_protocol::{Route, ServiceModel};
@@ -31,6 +31,8 @@ pub struct Service {
     pub start: Vec<Start>,
     /// The kinds of history that it writes, and how long each is kept.
     pub keeps: Vec<Kept>,
+    /// The kinds of records that it keeps: all of them, see [`records!`](crate::records).
+    pub records: &'static [RecordType],
     /// What its calls touch, for policies; see [`Targets`].
     pub targets: Option<Targets>,
     /// What it knows of its things that have no controller; see [`Explain`].
@@ -51,6 +53,7 @@ impl Service {
             resources: vec![],
             start: vec![],
             keeps: vec![],
+            records: &[],
             targets: None,
             explain: None,
             routes: &[],

@@ -1,20 +1,20 @@
 //! The feed's past, for a reader that was away.
 //!
-//! Bounded: beside the live feed it serves catching up after a restart, not archiving. On disk it
-//! is the `feed` table; a simulation keeps it in memory.
+//! Bounded: beside the live feed it serves catching up after a restart, not archiving. The
+//! durable log keeps it; a simulation keeps it in memory.
 
-use crate::disk::Disk;
+use crate::log::DurableLog;
 use crate::{Change, Commit, StoreError};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// How many commits are kept.
-pub(crate) const KEPT: u64 = 100_000;
+/// How many commits of the past can be read.
+pub const KEPT: u64 = 100_000;
 
 pub(crate) enum History {
     Memory(Mutex<VecDeque<Arc<Commit>>>),
-    Disk(Arc<Mutex<Disk>>),
+    Log(Arc<dyn DurableLog>),
 }
 
 impl History {
@@ -43,7 +43,7 @@ impl History {
             History::Memory(kept) => {
                 kept.lock().iter().filter(|c| c.sequence > sequence && c.sequence <= last).cloned().collect()
             }
-            History::Disk(disk) => disk.lock().changes_since(sequence, last)?,
+            History::Log(log) => log.changes(sequence, last)?.into_iter().map(Arc::new).collect(),
         };
         match commits.first() {
             Some(first) if first.sequence == sequence + 1 => Ok(commits),

@@ -1,15 +1,20 @@
 //! The store itself: reads from memory, runs transactions, hands out the feed.
 
-use crate::disk::Disk;
-use crate::entry::{Entry, Record, Rows, ScopedRows};
+use crate::counted::{Readers, Reads};
+use crate::entry::Entry;
 use crate::history::History;
+use crate::log::DurableLog;
+use crate::memory::Memory;
+use crate::sqlite::Sqlite;
 use crate::table::Table;
 use crate::tx::Tx;
+use crate::unread::{Unread, Unreads};
 use crate::writer::{Head, Job, Prepared, run};
 use crate::{Commit, Scope, StoreError};
 use kiln_clock::Clock;
 use parking_lot::{Condvar, Mutex, RwLock};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -53,19 +58,21 @@ struct Handle {
 /// What the handles and the writer thread share. Locks are taken in this order: head, memory.
 pub(crate) struct Shared {
     pub clock: Clock,
-    pub path: PathBuf,
+    /// Where it is durable, for errors.
+    pub place: Arc<str>,
     /// Whether a written record is kept as it reads back from its JSON.
     pub reread: bool,
     /// What is durable. Changes only under the head's lock.
-    pub memory: RwLock<Table<Arc<Entry>>>,
+    pub memory: RwLock<Memory>,
     pub head: Mutex<Head>,
     pub wake: Condvar,
     /// The last durable sequence.
     pub sequence: AtomicU64,
     pub disk_commits: AtomicU64,
     pub disk_nanoseconds: AtomicU64,
-    pub records_read: AtomicU64,
     transactions: AtomicU64,
+    pub readers: Readers,
+    pub unread: Unreads,
     feed: broadcast::Sender<Arc<Commit>>,
     history: History,
 }
@@ -75,25 +82,37 @@ impl Store {
     /// bringing an older schema up to date, and loading everything. A file that another process
     /// has open is refused.
     pub fn open(path: &Path, clock: Clock) -> Result<Store, StoreError> {
-        let disk = Disk::open(path, clock.now())?;
-        let loaded = disk.load()?;
-        let disk = Arc::new(Mutex::new(disk));
-        let history = History::Disk(disk.clone());
+        let log = Sqlite::open(path, clock.now())?;
+        Store::on(Arc::new(log), clock)
+    }
+
+    /// A store that is durable in `log`, with everything that is in it.
+    pub fn on(log: Arc<dyn DurableLog>, clock: Clock) -> Result<Store, StoreError> {
+        let mut records = Table::default();
+        let mut scope = Scope::new("", "");
+        let sequence = log.load(&mut |row| {
+            // Rows come ordered, so a scope's names are stored once per kind.
+            if *scope.account != *row.account || *scope.region != *row.region {
+                scope = Scope::new(row.account, row.region);
+            }
+            let kind = records.kind(row.kind);
+            records.insert(&kind, &scope, &row.id.into(), Arc::new(Entry::from_json(row.json.into())));
+        })?;
         let shared = Arc::new(Shared {
             reread: cfg!(debug_assertions),
-            path: path.to_owned(),
-            memory: RwLock::new(loaded.records),
-            ..Shared::new(clock, loaded.sequence, history)
+            place: log.place(),
+            memory: RwLock::new(Memory::new(records)),
+            ..Shared::new(clock, sequence, History::Log(log.clone()))
         });
         let thread = std::thread::Builder::new()
             .name("kiln-store".to_owned())
             .spawn({
                 let shared = shared.clone();
-                move || run(shared, disk)
+                move || run(shared, log)
             })
-            .map_err(|e| StoreError::File {
+            .map_err(|e| StoreError::Io {
                 doing: "start the writer thread for",
-                path: path.to_owned(),
+                place: shared.place.clone(),
                 source: Arc::new(e),
             })?;
         Ok(Store { handle: Arc::new(Handle { shared, thread: Some(thread) }), rehearses: false })
@@ -110,44 +129,6 @@ impl Store {
     /// would have changed something ends with [`StoreError::Rehearsed`], and nothing is written.
     pub fn rehearsing(&self) -> Store {
         Store { rehearses: true, ..self.clone() }
-    }
-
-    /// A record. One that does not read as `R` is an error that names it, never a default.
-    pub fn get<R: Record>(&self, scope: &Scope, id: &str) -> Result<Option<Arc<R>>, StoreError> {
-        let entry = self.shared().memory.read().get(R::KIND, scope, id).cloned();
-        self.shared().read(entry.iter().len());
-        entry.map(|entry| entry.get(scope, id)).transpose()
-    }
-
-    /// The records of a scope, ordered by id.
-    pub fn list<R: Record>(&self, scope: &Scope) -> Result<Rows<R>, StoreError> {
-        // Decoded after the lock is given back: the first time it can take a while.
-        let entries: Vec<(Arc<str>, Arc<Entry>)> = {
-            let memory = self.shared().memory.read();
-            let ids = memory.ids(R::KIND, scope);
-            ids.into_iter().flatten().map(|(id, entry)| (id.clone(), entry.clone())).collect()
-        };
-        self.shared().read(entries.len());
-        entries.into_iter().map(|(id, entry)| entry.get(scope, &id).map(|record| (id, record))).collect()
-    }
-
-    /// The records of a kind in every account and region, ordered by scope and id.
-    pub fn list_everywhere<R: Record>(&self) -> Result<ScopedRows<R>, StoreError> {
-        let entries: Vec<(Scope, Arc<str>, Arc<Entry>)> = {
-            let memory = self.shared().memory.read();
-            let rows = memory
-                .scopes(R::KIND)
-                .flat_map(|(scope, ids)| ids.iter().map(|(id, entry)| (scope.clone(), id.clone(), entry.clone())));
-            rows.collect()
-        };
-        self.shared().read(entries.len());
-        entries
-            .into_iter()
-            .map(|(scope, id, entry)| {
-                let record = entry.get(&scope, &id)?;
-                Ok((scope, id, record))
-            })
-            .collect()
     }
 
     /// Runs a transaction: `f` alone, on the newest state. When it returns an error, nothing is
@@ -198,7 +179,7 @@ impl Store {
     /// It cannot be written; and where the store is in memory.
     pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
         match &self.shared().history {
-            History::Disk(disk) => disk.lock().copy_to(to),
+            History::Log(log) => log.copy_to(to),
             History::Memory(_) => Err(StoreError::File {
                 doing: "copy a store in memory to",
                 path: to.to_owned(),
@@ -213,13 +194,13 @@ impl Store {
             transactions: self.shared().transactions.load(Ordering::Relaxed),
             disk_commits: self.shared().disk_commits.load(Ordering::Relaxed),
             disk_time: Duration::from_nanos(self.shared().disk_nanoseconds.load(Ordering::Relaxed)),
-            records_read: self.shared().records_read.load(Ordering::Relaxed),
+            records_read: self.shared().readers.all(),
         }
     }
 
     /// How many records of each kind there are, by kind.
     pub fn record_counts(&self) -> Vec<(Arc<str>, usize)> {
-        self.shared().memory.read().counts()
+        self.shared().memory.read().records.counts()
     }
 
     /// Why no more writes are taken, when that is so ([`StoreError::Stopped`]). It stays so until the
@@ -228,7 +209,35 @@ impl Store {
         self.shared().head.lock().stopped.clone()
     }
 
-    fn shared(&self) -> &Shared {
+    /// Records that somebody came upon since the start, that do not read as their type and still stand
+    /// there. Until their kind is read, nobody knows.
+    pub fn unread(&self) -> Vec<Unread> {
+        let memory = self.shared().memory.read();
+        self.shared().unread.all(|kind, scope, id| memory.records.get(kind, scope, id).cloned())
+    }
+
+    /// Runs `run` and counts what it reads to `name`, of this store or any other, in debug builds; see
+    /// [`Store::reads`]. What a run inside of it reads counts to both.
+    pub async fn counted<T>(&self, name: impl FnOnce() -> String, run: impl Future<Output = T>) -> T {
+        self.shared().readers.run(name, run).await
+    }
+
+    /// As [`Store::counted`].
+    pub fn counted_sync<T>(&self, name: impl FnOnce() -> String, run: impl FnOnce() -> T) -> T {
+        self.shared().readers.run_sync(name, run)
+    }
+
+    /// What was read by name since the start, or since [`Store::forget_reads`]; nothing in a release build.
+    pub fn reads(&self) -> BTreeMap<String, Reads> {
+        self.shared().readers.by_name()
+    }
+
+    /// Begins to count anew.
+    pub fn forget_reads(&self) {
+        self.shared().readers.forget();
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
         &self.handle.shared
     }
 
@@ -272,22 +281,13 @@ impl Store {
         shared.wake.notify_one();
         Ok((outcome, Some(durable)))
     }
-
-    /// The writer's own connection, for tests that make the disk misbehave.
-    #[cfg(test)]
-    pub(crate) fn disk(&self) -> &Arc<Mutex<Disk>> {
-        match &self.shared().history {
-            History::Disk(disk) => disk,
-            History::Memory(_) => panic!("a store in memory has no disk"),
-        }
-    }
 }
 
 impl Shared {
     fn new(clock: Clock, sequence: u64, history: History) -> Shared {
         Shared {
             clock,
-            path: PathBuf::from("memory"),
+            place: "memory".into(),
             reread: true,
             memory: RwLock::default(),
             head: Mutex::new(Head::new(sequence)),
@@ -295,8 +295,9 @@ impl Shared {
             sequence: AtomicU64::new(sequence),
             disk_commits: AtomicU64::new(0),
             disk_nanoseconds: AtomicU64::new(0),
-            records_read: AtomicU64::new(0),
             transactions: AtomicU64::new(0),
+            readers: Readers::default(),
+            unread: Unreads::default(),
             feed: broadcast::channel(FEED_LENGTH).0,
             history,
         }
@@ -308,10 +309,7 @@ impl Shared {
         {
             let mut memory = self.memory.write();
             for (change, value) in commit.changes.iter().zip(values) {
-                match value {
-                    Some(v) => memory.insert(&change.kind, &change.scope, &change.id, v.entry),
-                    None => memory.remove(&change.kind, &change.scope, &change.id),
-                };
+                memory.set(&change.kind, &change.scope, &change.id, value.map(|value| value.entry));
             }
         }
         self.history.push(&commit);
@@ -321,13 +319,8 @@ impl Shared {
         let _ = self.feed.send(commit);
     }
 
-    /// Counts records that are handed out.
-    pub(crate) fn read(&self, records: usize) {
-        self.records_read.fetch_add(records as u64, Ordering::Relaxed);
-    }
-
     fn gone(&self) -> StoreError {
-        StoreError::Stopped { path: self.path.clone(), reason: "its writer thread has ended".into() }
+        StoreError::Stopped { place: self.place.clone(), reason: "its writer thread has ended".into() }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::Scope;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// Values by kind, scope and id.
@@ -35,9 +36,21 @@ impl<V> Table<V> {
         self.kinds.get(kind)?.get(scope)
     }
 
+    /// One scope's values of a kind from an id on, ordered by id. Finding the first takes a look-up,
+    /// whatever lies before it.
+    pub fn ids_from(&self, kind: &str, scope: &Scope, from: Bound<&str>) -> impl Iterator<Item = (&Arc<str>, &V)> {
+        self.ids(kind, scope).into_iter().flat_map(move |ids| ids.range::<str, _>((from, Bound::Unbounded)))
+    }
+
     /// Every scope's values of a kind, ordered by scope.
     pub fn scopes(&self, kind: &str) -> impl Iterator<Item = (&Scope, &Ids<V>)> {
         self.kinds.get(kind).into_iter().flatten()
+    }
+
+    /// A kind's values in one scope or everywhere, ordered by scope and id.
+    pub fn rows(&self, kind: &str, scope: Option<&Scope>) -> impl Iterator<Item = (&Scope, &Arc<str>, &V)> {
+        let scopes = self.scopes(kind).filter(move |(at, _)| scope.is_none_or(|scope| scope == *at));
+        scopes.flat_map(|(at, ids)| ids.iter().map(move |(id, value)| (at, id, value)))
     }
 
     /// How many values of each kind there are.

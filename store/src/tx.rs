@@ -12,6 +12,7 @@ use crate::{Scope, StoreError};
 use kiln_clock::Timestamp;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// A running transaction; made by [`Store::write`](crate::Store::write).
@@ -58,34 +59,56 @@ impl<'a> Tx<'a> {
 
     /// A record, as this transaction has left it.
     pub fn get<R: Record>(&self, scope: &Scope, id: &str) -> Result<Option<Arc<R>>, StoreError> {
-        let entry = self.entry(R::KIND, scope, id);
-        self.shared.read(entry.iter().len());
-        entry.map(|entry| entry.get(scope, id)).transpose()
+        self.entry(R::KIND, scope, id).map(|entry| self.shared.read_entry(scope, id, &entry)).transpose()
     }
 
-    /// The records of a scope, ordered by id.
+    /// The records of a scope, ordered by id. Who writes decides by what is there and what is not: like
+    /// all reads of a transaction this fails for a record that does not read, as those of
+    /// [`Store::whole`](crate::Store::whole).
     pub fn list<R: Record>(&self, scope: &Scope) -> Result<Rows<R>, StoreError> {
-        let mut entries: BTreeMap<Arc<str>, Arc<Entry>> = {
-            let memory = self.shared.memory.read();
-            let ids = memory.ids(R::KIND, scope);
-            ids.into_iter().flatten().map(|(id, e)| (id.clone(), e.clone())).collect()
-        };
-        for (id, queued) in self.queued.ids(R::KIND, scope).into_iter().flatten() {
+        self.read(scope, Bound::Unbounded, |_| true, usize::MAX)
+    }
+
+    /// The records of a scope whose ids begin with `prefix`, as [`Store::list_prefix`](crate::Store::list_prefix).
+    pub fn list_prefix<R: Record>(&self, scope: &Scope, prefix: &str) -> Result<Rows<R>, StoreError> {
+        self.read(scope, Bound::Included(prefix), |id| id.starts_with(prefix), usize::MAX)
+    }
+
+    /// At most `limit` records of a scope from an id on, as [`Store::range`](crate::Store::range).
+    pub fn range<R: Record>(&self, scope: &Scope, from: Bound<&str>, limit: usize) -> Result<Rows<R>, StoreError> {
+        self.read(scope, from, |_| true, limit)
+    }
+
+    /// The records of a scope that have a key, as [`Store::by_key`](crate::Store::by_key).
+    pub fn by_key<R: Record>(&self, scope: &Scope, key: &'static str, value: &str) -> Result<Rows<R>, StoreError> {
+        let found = self.look_up(Some(scope), key, value)?;
+        Ok(found.into_iter().map(|(_, id, record)| (id, record)).collect())
+    }
+
+    /// As [`Tx::by_key`] in every account and region, ordered by scope and id.
+    pub fn by_key_everywhere<R: Record>(&self, key: &'static str, value: &str) -> Result<ScopedRows<R>, StoreError> {
+        self.look_up(None, key, value)
+    }
+
+    /// How many records of a kind a scope has, those that do not read among them. None is read.
+    pub fn count<R: Record>(&self, scope: &Scope) -> usize {
+        let mut changed: BTreeMap<&Arc<str>, bool> = BTreeMap::new();
+        for (_, id, queued) in self.queued.rows(R::KIND, Some(scope)) {
             self.saw_queued.set(true);
-            overlay(&mut entries, id, queued.entry.as_ref());
+            changed.insert(id, queued.entry.is_some());
         }
-        for (id, own) in self.own.ids(R::KIND, scope).into_iter().flatten() {
-            overlay(&mut entries, id, own.as_ref().map(|v| &v.entry));
-        }
-        self.shared.read(entries.len());
-        entries.into_iter().map(|(id, entry)| entry.get(scope, &id).map(|record| (id, record))).collect()
+        changed.extend(self.own.rows(R::KIND, Some(scope)).map(|(_, id, own)| (id, own.is_some())));
+        let memory = self.shared.memory.read();
+        let durable = memory.records.ids(R::KIND, scope);
+        let as_it_was = changed.keys().filter(|id| durable.is_some_and(|ids| ids.contains_key(**id))).count();
+        durable.map_or(0, |ids| ids.len()) - as_it_was + changed.values().filter(|there| **there).count()
     }
 
     /// The records of a kind in every account and region, ordered by scope and id.
     pub fn list_everywhere<R: Record>(&self) -> Result<ScopedRows<R>, StoreError> {
         let mut scopes: BTreeSet<Scope> = {
             let memory = self.shared.memory.read();
-            memory.scopes(R::KIND).map(|(scope, _)| scope.clone()).collect()
+            memory.records.scopes(R::KIND).map(|(scope, _)| scope.clone()).collect()
         };
         scopes.extend(self.queued.scopes(R::KIND).map(|(scope, _)| scope.clone()));
         scopes.extend(self.own.scopes(R::KIND).map(|(scope, _)| scope.clone()));
@@ -97,8 +120,91 @@ impl<'a> Tx<'a> {
         Ok(all)
     }
 
-    /// Writes a record, new or in place of the one there.
+    fn read<R: Record>(
+        &self,
+        scope: &Scope,
+        from: Bound<&str>,
+        within: impl Fn(&str) -> bool,
+        limit: usize,
+    ) -> Result<Rows<R>, StoreError> {
+        let entries = self.merged(R::KIND, scope, from, within, limit);
+        entries.into_iter().map(|(id, e)| Ok((id.clone(), self.shared.read_entry(scope, &id, &e)?))).collect()
+    }
+
+    /// The three layers as one, read side by side from an id on, so that a limit bounds the reading too.
+    fn merged(
+        &self,
+        kind: &str,
+        scope: &Scope,
+        from: Bound<&str>,
+        within: impl Fn(&str) -> bool,
+        limit: usize,
+    ) -> Vec<(Arc<str>, Arc<Entry>)> {
+        let memory = self.shared.memory.read();
+        let mut durable = memory.records.ids_from(kind, scope, from).peekable();
+        let mut queued = self.queued.ids_from(kind, scope, from).peekable();
+        let mut own = self.own.ids_from(kind, scope, from).peekable();
+        let mut merged = Vec::new();
+        while merged.len() < limit {
+            let heads =
+                [durable.peek().map(|(id, _)| *id), queued.peek().map(|(id, _)| *id), own.peek().map(|(id, _)| *id)];
+            let Some(id) = heads.into_iter().flatten().min().filter(|id| within(id)) else { break };
+            let durable = durable.next_if(|(next, _)| *next == id).map(|(_, entry)| entry);
+            let queued = queued.next_if(|(next, _)| *next == id).map(|(_, queued)| queued.entry.as_ref());
+            let own = own.next_if(|(next, _)| *next == id).map(|(_, own)| own.as_ref().map(|v| &v.entry));
+            if queued.is_some() {
+                self.saw_queued.set(true);
+            }
+            if let Some(entry) = own.or(queued).unwrap_or(durable) {
+                merged.push((id.clone(), entry.clone()));
+            }
+        }
+        merged
+    }
+
+    /// What is durable and has the key, less what the layers above changed, and what of these has it.
+    /// The layers above are few, and their keys known: they are looked through.
+    fn look_up<R: Record>(
+        &self,
+        scope: Option<&Scope>,
+        key: &'static str,
+        value: &str,
+    ) -> Result<ScopedRows<R>, StoreError> {
+        let durable = self.shared.by_key::<R>(scope, key, value)?;
+        let durable = durable.found.into_iter().chain(durable.raw);
+        let mut found: BTreeMap<(Scope, Arc<str>), Arc<Entry>> =
+            durable.map(|(at, id, entry)| ((at, id), entry)).collect();
+        let queued = self.queued.rows(R::KIND, scope).map(|(at, id, queued)| (at, id, queued.entry.as_ref(), true));
+        let own = self.own.rows(R::KIND, scope);
+        let own = own.map(|(at, id, own)| (at, id, own.as_ref().map(|value| &value.entry), false));
+        for (at, id, entry, is_queued) in queued.chain(own) {
+            let at = (at.clone(), id.clone());
+            let has = entry.filter(|entry| entry.has(key, value));
+            let changes = match has {
+                Some(entry) => {
+                    found.insert(at, entry.clone());
+                    true
+                }
+                None => found.remove(&at).is_some(),
+            };
+            if changes && is_queued {
+                self.saw_queued.set(true);
+            }
+        }
+        let read = |((at, id), entry): ((Scope, Arc<str>), Arc<Entry>)| {
+            let record = self.shared.read_entry(&at, &id, &entry)?;
+            Ok((at, id, record))
+        };
+        found.into_iter().map(read).collect()
+    }
+
+    /// Writes a record, new or in place of the one there. One that does not read as `R` is not
+    /// overwritten: the error names it. It can be deleted.
     pub fn put<R: Record>(&mut self, scope: &Scope, id: &str, record: R) -> Result<(), StoreError> {
+        if let Some(there) = self.entry(R::KIND, scope, id) {
+            // Not counted: it is not given to anybody.
+            there.get::<R>(scope, id).inspect_err(|error| self.shared.unread.tell(error))?;
+        }
         let (json, record) = encode(scope, id, record, self.shared.reread)?;
         self.set(R::KIND, scope, id, Some(Value { json, entry: Arc::new(Entry::from_record(record)) }));
         Ok(())
@@ -160,7 +266,7 @@ impl<'a> Tx<'a> {
     fn beneath(&self, kind: &str, scope: &Scope, id: &str) -> Option<Arc<Entry>> {
         match self.queued.get(kind, scope, id) {
             Some(queued) => queued.entry.clone(),
-            None => self.shared.memory.read().get(kind, scope, id).cloned(),
+            None => self.shared.memory.read().records.get(kind, scope, id).cloned(),
         }
     }
 
@@ -172,15 +278,8 @@ impl<'a> Tx<'a> {
             self.saw_queued.set(true);
             return queued.entry.clone();
         }
-        self.shared.memory.read().get(kind, scope, id).cloned()
+        self.shared.memory.read().records.get(kind, scope, id).cloned()
     }
-}
-
-fn overlay(entries: &mut BTreeMap<Arc<str>, Arc<Entry>>, id: &Arc<str>, entry: Option<&Arc<Entry>>) {
-    match entry {
-        Some(entry) => entries.insert(id.clone(), entry.clone()),
-        None => entries.remove(id),
-    };
 }
 
 /// Whether a record would be stored as this JSON. The order of a hash map's members is chance, so

@@ -4,12 +4,11 @@
 //! While it waits for the disk, the next group gathers: with one writer every write has its own
 //! `fsync`, with sixteen they share. No timer, nothing to tune.
 
-use crate::disk::Disk;
 use crate::entry::Entry;
+use crate::log::{DurableLog, Transaction};
 use crate::store::Shared;
 use crate::table::Table;
 use crate::{Commit, StoreError};
-use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -25,6 +24,13 @@ pub(crate) struct Value {
 pub(crate) struct Prepared {
     pub commit: Arc<Commit>,
     pub values: Vec<Option<Value>>,
+}
+
+impl Prepared {
+    fn transaction(&self) -> Transaction<'_> {
+        let json = self.values.iter().map(|value| value.as_ref().map(|value| value.json.as_str())).collect();
+        Transaction { commit: &self.commit, json }
+    }
 }
 
 /// A record as a queued transaction leaves it (none: deleted).
@@ -69,20 +75,21 @@ impl Head {
 }
 
 /// The thread's body.
-pub(crate) fn run(shared: Arc<Shared>, disk: Arc<Mutex<Disk>>) {
+pub(crate) fn run(shared: Arc<Shared>, log: Arc<dyn DurableLog>) {
     let stop_on_panic = StopOnPanic(&shared);
     while let Some(group) = next_group(&shared) {
         let written = {
-            let mut transactions = group.iter().filter_map(|job| job.prepared.as_ref()).peekable();
-            match transactions.peek() {
-                Some(_) => {
+            let prepared = group.iter().filter_map(|job| job.prepared.as_ref());
+            let transactions: Vec<_> = prepared.map(Prepared::transaction).collect();
+            match transactions.is_empty() {
+                true => Ok(()),
+                false => {
                     shared.disk_commits.fetch_add(1, Ordering::Relaxed);
                     let began = Instant::now();
-                    let written = disk.lock().commit(transactions);
+                    let written = log.commit(&transactions);
                     shared.disk_nanoseconds.fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
                     written
                 }
-                None => Ok(()),
             }
         };
         match written {
@@ -156,9 +163,9 @@ struct StopOnPanic<'a>(&'a Shared);
 impl Drop for StopOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let path = self.0.path.clone();
+            let place = self.0.place.clone();
             let reason = "its writer thread failed, see the log".into();
-            fail(self.0, Vec::new(), StoreError::Stopped { path, reason });
+            fail(self.0, Vec::new(), StoreError::Stopped { place, reason });
         }
     }
 }

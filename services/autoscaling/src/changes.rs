@@ -21,8 +21,7 @@ pub fn group_to_change(tx: &Tx, scope: &Scope, name: &str) -> Result<Group, Erro
 
 /// The instances of a group, ordered by id.
 pub fn members(tx: &Tx, scope: &Scope, group: &str) -> Result<Vec<Arc<Member>>, Error> {
-    let all = tx.list::<Member>(scope)?;
-    Ok(all.into_iter().map(|(_, member)| member).filter(|member| member.group == group).collect())
+    Ok(tx.by_key::<Member>(scope, "group", group)?.into_iter().map(|(_, member)| member).collect())
 }
 
 /// Sends an instance on its way out, with an activity that tells why. The caller stores `member`.

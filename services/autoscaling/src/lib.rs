@@ -18,7 +18,7 @@ mod roles;
 mod targets;
 mod templates;
 
-use kiln_service_kit::{Kept, Service};
+use kiln_service_kit::{Kept, Service, records};
 use std::sync::Arc;
 
 /// The service.
@@ -47,5 +47,6 @@ pub fn service() -> Service {
     service.targets = Some(targets::of);
     service.keeps.push(Kept::of::<records::Activity>());
     service.start.push(moved::start);
+    service.records = records![records::Activity, records::Group, records::LaunchConfiguration, records::Member];
     service
 }

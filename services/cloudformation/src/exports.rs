@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 /// The stacks that use an export.
 pub fn users(reads: &impl Reads, scope: &Scope, export: &str) -> Result<Vec<Arc<Stack>>, Error> {
-    let all: Vec<Arc<Stack>> = reads.all(scope)?;
-    let uses = |stack: &Arc<Stack>| stack.status != Status::DeleteComplete && stack.imports.contains(export);
-    Ok(all.into_iter().filter(uses).collect())
+    let users = reads.having::<Stack>(scope, "import", export)?.into_iter().map(|(_, stack)| stack);
+    Ok(users.filter(|stack| stack.status != Status::DeleteComplete).collect())
 }
 
 /// What AWS says of an export that is not there.
@@ -20,25 +19,20 @@ pub fn missing(name: &str) -> String {
 
 /// The first of these exports that is not there.
 pub fn first_missing(reads: &impl Reads, scope: &Scope, names: &BTreeSet<String>) -> Result<Option<String>, Error> {
-    if names.is_empty() {
-        return Ok(None);
+    for name in names {
+        if reads.having::<Stack>(scope, "export", name)?.is_empty() {
+            return Ok(Some(missing(name)));
+        }
     }
-    let all: Vec<Arc<Stack>> = reads.all(scope)?;
-    let has = |name: &&String| {
-        all.iter().any(|stack| stack.exports().any(|output| output.export_name.as_ref() == Some(*name)))
-    };
-    Ok(names.iter().find(|name| !has(name)).map(|name| missing(name)))
+    Ok(None)
 }
 
 /// Why a stack cannot have these outputs, if so: a name is taken, or one in use would change.
 pub fn conflict(reads: &impl Reads, scope: &Scope, stack: &Stack, outputs: &[Output]) -> Result<Option<String>, Error> {
-    let all: Vec<Arc<Stack>> = reads.all(scope)?;
     for output in outputs {
         let Some(name) = &output.export_name else { continue };
-        let has = |other: &&Arc<Stack>| {
-            other.id != stack.id && other.exports().any(|output| output.export_name.as_ref() == Some(name))
-        };
-        if let Some(other) = all.iter().find(has) {
+        let exporters = reads.having::<Stack>(scope, "export", name)?;
+        if let Some((_, other)) = exporters.iter().find(|(_, other)| other.id != stack.id) {
             return Ok(Some(format!("Export with name {name} is already exported by stack {}", other.name)));
         }
     }

@@ -29,7 +29,7 @@ mod world;
 mod tests;
 
 use controllers::stack::StackController;
-use kiln_service_kit::{Kept, Service};
+use kiln_service_kit::{Kept, Service, records};
 use std::sync::Arc;
 
 pub use wait_url::{PATH as WAIT_CONDITION_PATH, signal as signal_wait_condition};
@@ -65,5 +65,13 @@ pub fn service() -> Service {
         Kept::of::<records::ChangeSet>(),
     ];
     service.start.push(moved::start);
+    service.records = records![
+        records::ChangeSet,
+        records::Event,
+        records::Resource,
+        records::Stack,
+        records::wait::WaitCondition,
+        records::wait::WaitHandle
+    ];
     service
 }

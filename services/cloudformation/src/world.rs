@@ -136,7 +136,7 @@ async fn fetch(cx: &Cx, fact: &Fact) -> Result<Result<Answer, String>, Error> {
     match fact {
         Fact::Reference(_) | Fact::Attribute(..) => Ok(Ok(Answer::NotYet)),
         Fact::Export(name) => {
-            for (_, stack) in cx.store().list::<Stack>(cx.scope())? {
+            for (_, stack) in cx.store().whole().by_key::<Stack>(cx.scope(), "export", name)? {
                 if let Some(output) = stack.exports().find(|output| output.export_name.as_ref() == Some(name)) {
                     return Ok(Ok(Answer::text(output.value.clone())));
                 }

@@ -23,6 +23,11 @@ impl<'a> TargetHealthId<'a> {
         let (target_group, target) = head.split_once('|')?;
         Some(Self { target_group, target, port: port.parse().ok()? })
     }
+
+    /// How the ids of all targets of a group begin.
+    pub fn prefix(target_group: &str) -> String {
+        format!("{target_group}|")
+    }
 }
 
 impl std::fmt::Display for TargetHealthId<'_> {

@@ -24,6 +24,15 @@ pub fn at_host(name: &str) -> String {
     }
 }
 
+/// The same name with either ending; any other as it is.
+pub fn both(name: &str) -> Vec<String> {
+    let at_host = at_host(name);
+    match at_host.strip_suffix(AT_HOST) {
+        Some(first) => vec![format!("{first}{GIVEN}"), format!("{first}{AT_HOST}")],
+        None => vec![at_host],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,6 +42,7 @@ mod tests {
         for name in ["web-1.us-east-1.elb.localhost", "web-1.us-east-1.elb.localhost.localdomain"] {
             assert!(is_name(name), "{name}");
             assert_eq!(at_host(name), "web-1.us-east-1.elb.localhost");
+            assert!(both(name).iter().any(|one| one == name) && both(name).len() == 2);
         }
         for other in
             ["localhost", "elb.localhost", "docs.s3.localhost", "web.elb.localhost.evil.test", "web.localdomain"]

@@ -118,6 +118,21 @@ fn rules_of(listener: &str) -> String {
     listener.replacen(":listener/", ":listener-rule/", 1)
 }
 
+/// How the ids of a listener's rules begin.
+pub fn rules_prefix(listener: &str) -> String {
+    rules_of(listener) + "/"
+}
+
+/// How the ids of all listeners of a load balancer begin.
+pub fn listeners_prefix(load_balancer: &str) -> String {
+    load_balancer.replacen(":loadbalancer/", ":listener/", 1) + "/"
+}
+
+/// How the ids of all rules of a load balancer begin.
+pub fn all_rules_prefix(load_balancer: &str) -> String {
+    load_balancer.replacen(":loadbalancer/", ":listener-rule/", 1) + "/"
+}
+
 /// The load balancer of a listener or rule.
 pub fn load_balancer_of(arn: &str) -> Option<String> {
     let (head, resource) = match kind_of(arn)? {
@@ -157,6 +172,8 @@ mod tests {
         assert_eq!(load_balancer_of(listener).as_deref(), Some(lb));
         assert_eq!(load_balancer_of(&rule).as_deref(), Some(lb));
         assert_eq!(listener_of(&rule).as_deref(), Some(listener));
+        assert!(listener.starts_with(&listeners_prefix(lb)) && rule.starts_with(&all_rules_prefix(lb)));
+        assert!(rule.starts_with(&rules_prefix(listener)));
         assert_eq!(full_name(lb), "app/shop/50dc6c495c0c9188");
         for bad in [
             "shop",

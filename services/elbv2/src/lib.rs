@@ -31,9 +31,9 @@ mod targets;
 pub use data_plane::{DataPlane, DriverDialer};
 pub use kiln_balancer::{Body, Dialer, HostDialer, Options, Stream};
 pub use kiln_elbv2_shapes::names;
-pub use places::{Place, places};
+pub use places::{Place, find as find_place, places};
 
-use kiln_service_kit::Service;
+use kiln_service_kit::{Service, records};
 use std::sync::Arc;
 
 /// The principal this service acts as.
@@ -48,6 +48,14 @@ pub fn service() -> Service {
         start: vec![controllers::follow_health],
         targets: Some(crate::targets::of),
         explain: Some(explain::explain),
+        records: records![
+            records::Listener,
+            records::LoadBalancer,
+            records::Rule,
+            records::Standing,
+            records::TargetGroup,
+            records::TargetHealth
+        ],
         ..Service::new(
             &kiln_elbv2_shapes::SERVICE,
             &[

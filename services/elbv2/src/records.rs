@@ -6,7 +6,7 @@
 //! targets of a group live in it, so that registering and deregistering need no second look.
 
 use kiln_elbv2_shapes as shapes;
-use kiln_service_kit::{Record, Timestamp};
+use kiln_service_kit::{Keys, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -42,6 +42,12 @@ pub struct Zone {
 
 impl Record for LoadBalancer {
     const KIND: &'static str = "elbv2/load-balancer";
+    const KEYS: &'static [&'static str] = &["name", "dns-name", "address", "security-group"];
+    fn keys(&self) -> Keys {
+        let own = [("name", &self.name), ("dns-name", &self.dns_name)].map(|(key, text)| (key, text.clone()));
+        let groups = self.security_groups.iter().map(|group| ("security-group", group.clone()));
+        own.into_iter().chain([("address", self.address.to_string())]).chain(groups).collect()
+    }
 }
 
 /// How a load balancer is, as its controller saw it. Outlives the load balancer until all it had
@@ -56,6 +62,13 @@ pub struct Standing {
 
 impl Record for Standing {
     const KIND: &'static str = "elbv2/load-balancer-status";
+    const KEYS: &'static [&'static str] = &["state", "interface"];
+    fn keys(&self) -> Keys {
+        let interfaces = self.interfaces.iter().map(|interface| ("interface", interface.clone()));
+        // Few are not active; those that are, are not asked for.
+        let state = (self.state != State::Active).then(|| ("state", self.state.as_str().to_owned()));
+        state.into_iter().chain(interfaces).collect()
+    }
 }
 
 /// AWS's states of a load balancer.
@@ -92,6 +105,15 @@ pub struct Listener {
 
 impl Record for Listener {
     const KIND: &'static str = "elbv2/listener";
+    const KEYS: &'static [&'static str] = &["target-group"];
+    fn keys(&self) -> Keys {
+        target_groups(&self.actions)
+    }
+}
+
+/// The target groups that actions lead to.
+fn target_groups(actions: &[shapes::Action]) -> Keys {
+    crate::actions::groups(actions).map(|group| ("target-group", group.to_owned())).collect()
 }
 
 /// A rule that is not a listener's default. Kept under its ARN.
@@ -109,6 +131,10 @@ pub struct Rule {
 
 impl Record for Rule {
     const KIND: &'static str = "elbv2/rule";
+    const KEYS: &'static [&'static str] = &["target-group"];
+    fn keys(&self) -> Keys {
+        target_groups(&self.actions)
+    }
 }
 
 /// A target group with what is registered in it. Kept under its ARN.
@@ -127,6 +153,11 @@ pub struct TargetGroup {
 
 impl Record for TargetGroup {
     const KIND: &'static str = "elbv2/target-group";
+    const KEYS: &'static [&'static str] = &["name", "target"];
+    fn keys(&self) -> Keys {
+        let targets = self.targets.iter().map(|target| ("target", target.id.clone()));
+        std::iter::once(("name", self.name.clone())).chain(targets).collect()
+    }
 }
 
 /// What targets are registered by.

@@ -18,7 +18,7 @@ mod rights;
 mod tags;
 mod targets;
 
-use kiln_service_kit::Service;
+use kiln_service_kit::{Service, records};
 
 /// The service.
 pub fn service() -> Service {
@@ -47,6 +47,17 @@ pub fn service() -> Service {
     service.resources = resources::all();
     service.targets = Some(targets::of);
     service.start.push(access::start);
+    service.records = records![
+        records::AccessKey,
+        records::Alias,
+        records::DeletionTask,
+        records::Group,
+        records::InstanceProfile,
+        records::LastUsed,
+        records::ManagedPolicy,
+        records::Role,
+        records::User
+    ];
     service
 }
 

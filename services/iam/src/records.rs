@@ -1,7 +1,7 @@
 //! What iam keeps, all in the account's global scope. Keys are the names, since names are unique in
 //! an account without regard to case (AWS IAM User Guide, "IAM and AWS STS quotas").
 
-use kiln_service_kit::{Record, Scope, Timestamp};
+use kiln_service_kit::{Keys, Record, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -43,6 +43,10 @@ pub struct User {
 
 impl Record for User {
     const KIND: &'static str = "iam/user";
+    const KEYS: &'static [&'static str] = &["group"];
+    fn keys(&self) -> Keys {
+        self.groups.iter().map(|group| ("group", group.clone())).collect()
+    }
 }
 
 /// A group.
@@ -177,6 +181,10 @@ pub struct Alias {
 
 impl Record for Alias {
     const KIND: &'static str = "iam/account-alias";
+    const KEYS: &'static [&'static str] = &["alias"];
+    fn keys(&self) -> Keys {
+        vec![("alias", self.alias.clone())]
+    }
 }
 
 /// A service-linked role's deletion, which is done when it is written.

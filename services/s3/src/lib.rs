@@ -19,6 +19,7 @@ mod records;
 mod resources;
 mod targets;
 mod versions;
+mod walk;
 mod words;
 
 #[cfg(test)]
@@ -26,7 +27,7 @@ mod tests;
 
 pub use files::ObjectFiles;
 
-use kiln_service_kit::{BoxFuture, Error, Platform, Service};
+use kiln_service_kit::{BoxFuture, Error, Platform, Service, records};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -57,6 +58,8 @@ pub fn service() -> Service {
     service.targets = Some(targets::of);
     service.resources = vec![Arc::new(resources::bucket::Bucket)];
     service.start = vec![sweep];
+    service.records =
+        records![records::Bucket, records::Marker, records::Object, records::Part, records::Upload, records::Version];
     service
 }
 
@@ -65,7 +68,13 @@ fn sweep(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
     Box::pin(async move {
         // A platform without a disk (the simulation) keeps no objects.
         let Ok(files) = platform.part::<ObjectFiles>() else { return Ok(()) };
-        let named = named(&platform)?;
+        let named = match named(&platform) {
+            Ok(named) => named,
+            Err(error) => {
+                tracing::error!(%error, "it is not known which files of S3 are left over: none is removed");
+                return Ok(());
+            }
+        };
         let removed = files.sweep(&named);
         let removed = removed.map_err(|e| Error::internal(format!("cannot tidy the files of S3: {e}")))?;
         if removed > 0 {
@@ -75,18 +84,19 @@ fn sweep(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
     })
 }
 
-/// The files that records name.
+/// The files that records name. A record that does not read may name any: then nothing is removed.
 fn named(platform: &Platform) -> Result<HashSet<String>, Error> {
+    let store = platform.store().whole();
     let mut named = HashSet::new();
-    for (_, _, object) in platform.store().list_everywhere::<records::Object>()? {
+    for (_, _, object) in store.list_everywhere::<records::Object>()? {
         named.extend(object.pieces.iter().map(|piece| piece.file.clone()));
     }
-    for (_, _, row) in platform.store().list_everywhere::<records::Version>()? {
+    for (_, _, row) in store.list_everywhere::<records::Version>()? {
         if let records::Kept::Object(object) = &row.what {
             named.extend(object.pieces.iter().map(|piece| piece.file.clone()));
         }
     }
-    for (_, _, part) in platform.store().list_everywhere::<records::Part>()? {
+    for (_, _, part) in store.list_everywhere::<records::Part>()? {
         named.insert(part.piece.file.clone());
     }
     Ok(named)

@@ -6,7 +6,7 @@
 //! reads that bucket's rows alone, in the order of their keys.
 
 use crate::checksum::Checksum;
-use kiln_service_kit::{Record, Scope, Timestamp};
+use kiln_service_kit::{Keys, Record, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -91,6 +91,10 @@ impl PublicAccess {
 
 impl Record for Bucket {
     const KIND: &'static str = "s3/bucket";
+    const KEYS: &'static [&'static str] = &["owner"];
+    fn keys(&self) -> Keys {
+        vec![("owner", self.owner.clone())]
+    }
 }
 
 /// What a caller says of an object beside its bytes, and reads back with them.
@@ -202,6 +206,10 @@ impl Kept {
 
 impl Record for Version {
     const KIND: &'static str = "s3/version";
+    const KEYS: &'static [&'static str] = &["key"];
+    fn keys(&self) -> Keys {
+        vec![("key", self.key.clone())]
+    }
 }
 
 /// The id of a version: each key has a `null` of its own.
@@ -224,6 +232,10 @@ pub struct Upload {
 
 impl Record for Upload {
     const KIND: &'static str = "s3/upload";
+    const KEYS: &'static [&'static str] = &["key"];
+    fn keys(&self) -> Keys {
+        vec![("key", self.key.clone())]
+    }
 }
 
 /// A part of an upload; its id is the upload's and its number with five digits.

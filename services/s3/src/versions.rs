@@ -10,7 +10,9 @@
 
 use crate::errors;
 use crate::records::{Bucket, Kept, Marker, NULL, Object, Piece, Place, Version, Versioning, version_id, within};
+use crate::walk::{self, Span};
 use kiln_service_kit::{Error, IdSource, Scope, Store, StoreError, Timestamp, Tx};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// As long as those of AWS.
@@ -201,7 +203,7 @@ pub fn delete_version(tx: &mut Tx<'_>, bucket: &Bucket, key: &str, version: &str
 
 /// Makes the last of a key's versions its latest.
 fn promote(tx: &mut Tx<'_>, scope: &Scope, key: &str) -> Result<(), Error> {
-    let of_key = tx.list::<Version>(scope)?.into_iter().filter(|(_, row)| row.key == key);
+    let of_key = tx.by_key::<Version>(scope, "key", key)?.into_iter();
     let Some((id, row)) = of_key.max_by_key(|(_, row)| row.what.place().number) else { return Ok(()) };
     tx.delete::<Version>(scope, &id);
     match row.what.clone() {
@@ -211,17 +213,20 @@ fn promote(tx: &mut Tx<'_>, scope: &Scope, key: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// All versions of a bucket in the order of their keys, of each key the latest first, and whether it is
-/// the latest.
-pub fn all(store: &Store, bucket: &str) -> Result<Vec<(Arc<str>, Kept, bool)>, Error> {
-    let scope = within(bucket);
-    let objects = store.list::<Object>(&scope)?.into_iter();
-    let mut all: Vec<(Arc<str>, Kept, bool)> =
-        objects.map(|(key, object)| (key, Kept::Object(Box::new(Object::clone(&object))), true)).collect();
-    let markers = store.list::<Marker>(&scope)?.into_iter();
-    all.extend(markers.map(|(key, marker)| (key, Kept::Marker(Marker::clone(&marker)), true)));
-    let rest = store.list::<Version>(&scope)?.into_iter();
-    all.extend(rest.map(|(_, row)| (Arc::from(row.key.as_str()), row.what.clone(), false)));
-    all.sort_by(|(a_key, a, _), (b_key, b, _)| (a_key, b.place().number).cmp(&(b_key, a.place().number)));
-    Ok(all)
+/// Versions of a bucket from a key on, in the order of their keys, of each key the latest first, and whether
+/// it is the latest; of some `limit` keys.
+pub fn from(store: &Store, scope: &Scope, from: Bound<&str>, limit: usize) -> Result<Span<(Kept, bool)>, Error> {
+    let objects = walk::by_id::<Object>(store, scope, from, limit)?;
+    let markers = walk::by_id::<Marker>(store, scope, from, limit)?;
+    let older = walk::by_key::<Version>(store, scope, from, limit)?;
+    // Behind the end of one of them the others are not all.
+    let upto = [objects.upto, markers.upto, older.upto].into_iter().flatten().min();
+    let objects =
+        objects.rows.into_iter().map(|(key, object)| (key, (Kept::Object(Box::new(Object::clone(&object))), true)));
+    let markers = markers.rows.into_iter().map(|(key, marker)| (key, (Kept::Marker(Marker::clone(&marker)), true)));
+    let older = older.rows.into_iter().map(|(key, (_, row))| (key, (row.what.clone(), false)));
+    let mut rows: Vec<(Arc<str>, (Kept, bool))> = objects.chain(markers).chain(older).collect();
+    rows.retain(|(key, _)| upto.as_ref().is_none_or(|upto| key <= upto));
+    rows.sort_by(|(a_key, (a, _)), (b_key, (b, _))| (a_key, b.place().number).cmp(&(b_key, a.place().number)));
+    Ok(Span { rows, upto })
 }

@@ -15,7 +15,7 @@ mod tests;
 
 pub use seal::SealingKey;
 
-use kiln_service_kit::Service;
+use kiln_service_kit::{Service, records};
 use std::sync::Arc;
 
 /// The service.
@@ -33,5 +33,6 @@ pub fn service() -> Service {
     );
     service.targets = Some(targets::of);
     service.resources = vec![Arc::new(resources::parameter::Parameter)];
+    service.records = records![records::Parameter];
     service
 }

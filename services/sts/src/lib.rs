@@ -6,7 +6,7 @@ mod inherited;
 mod operations;
 mod records;
 
-use kiln_service_kit::Service;
+use kiln_service_kit::{Service, records};
 use std::sync::Arc;
 
 /// The service. Its starter must run after iam's.
@@ -17,5 +17,6 @@ pub fn service() -> Service {
     );
     service.controllers.push(Arc::new(controllers::expiry::Expiry));
     service.start.push(access::start);
+    service.records = records![records::Session];
     service
 }

@@ -4,10 +4,10 @@
 use super::*;
 
 /// Lets the database file grow no further than a few pages from here.
-fn fill(store: &Store) {
-    let disk = store.disk().lock();
-    let pages: i64 = disk.conn.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
-    set_limit(&disk.conn, pages + 1);
+fn fill(log: &Sqlite) {
+    let conn = log.conn.lock();
+    let pages: i64 = conn.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    set_limit(&conn, pages + 1);
 }
 
 fn set_limit(conn: &rusqlite::Connection, pages: i64) {
@@ -21,13 +21,13 @@ fn large(name: &str) -> Machine {
 #[tokio::test]
 async fn every_affected_writer_is_told_and_nothing_of_theirs_stays() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
+    let (store, log) = open_with_log(dir.path());
     put(&store, "i-1", machine("before")).await.unwrap();
     let mut feed = store.feed();
-    fill(&store);
+    fill(&log);
 
     // While the disk is held, one write is with the disk thread and the rest queue behind it.
-    let held = store.disk().lock();
+    let held = log.conn.lock();
     let mut first = Box::pin(put(&store, "i-1", large("too large")));
     let mut behind = Box::pin(put(&store, "i-2", machine("behind it")));
     let mut reads = Box::pin(store.write(|tx| tx.get::<Machine>(&home(), "i-2")));
@@ -50,10 +50,10 @@ async fn every_affected_writer_is_told_and_nothing_of_theirs_stays() {
     assert_eq!(seen.len(), 1, "a later transaction saw what had failed");
 
     // There is space again.
-    set_limit(&store.disk().lock().conn, 1_000_000);
+    set_limit(&log.conn.lock(), 1_000_000);
     put(&store, "i-1", large("after")).await.unwrap();
     assert_eq!(feed.try_recv().unwrap().sequence, 2, "numbers have no gap");
-    drop(store);
+    drop((store, log));
     let again = open(dir.path());
     assert_eq!(again.get::<Machine>(&home(), "i-1").unwrap().unwrap().name, "after");
     assert_eq!(again.get::<Machine>(&home(), "i-2").unwrap(), None);

@@ -1,15 +1,22 @@
 //! The store's promises, one file per promise.
 
+mod counted;
 mod full_disk;
+mod keys;
 mod kill;
+mod log;
+mod ranges;
 mod schema;
 mod transactions;
+mod unread;
 
+use crate::sqlite::Sqlite;
 use crate::{Record, Scope, Store, StoreError};
 use kiln_clock::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Machine {
@@ -43,6 +50,12 @@ pub(super) fn file(dir: &Path) -> PathBuf {
 
 pub(super) fn open(dir: &Path) -> Store {
     Store::open(&file(dir), Clock::system()).expect("the store opens")
+}
+
+/// With the database, which tests make misbehave. To be dropped before it is opened again.
+pub(super) fn open_with_log(dir: &Path) -> (Store, Arc<Sqlite>) {
+    let log = Arc::new(Sqlite::open(&file(dir), Timestamp(0)).expect("the database opens"));
+    (Store::on(log.clone(), Clock::system()).expect("the store opens"), log)
 }
 
 pub(super) fn simulated() -> Store {

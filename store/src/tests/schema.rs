@@ -1,7 +1,7 @@
 //! Opening: older schemas, newer ones, files in use, records that do not read.
 
 use super::*;
-use crate::disk::{MIGRATIONS, migrate};
+use crate::sqlite::{MIGRATIONS, migrate};
 use rusqlite::Connection;
 use std::error::Error;
 use std::os::unix::fs::PermissionsExt;
@@ -68,6 +68,17 @@ fn a_database_in_use_names_who_uses_it() {
     open(dir.path());
 }
 
+/// A child that is being started has all files of its parent for a moment, and with them its lock.
+#[test]
+fn a_child_that_is_being_started_does_not_hold_a_closed_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, log) = open_with_log(dir.path());
+    let in_a_child = log._lock.0.try_clone().unwrap();
+    drop((store, log));
+    open(dir.path());
+    drop(in_a_child);
+}
+
 #[test]
 fn what_is_no_database_is_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -101,14 +112,17 @@ async fn a_record_that_does_not_read_is_named_and_kept() {
     let store = open(dir.path());
     for told in [
         store.get::<Machine>(&home(), "i-1").unwrap_err(),
-        store.list::<Machine>(&home()).unwrap_err(),
-        store.list_everywhere::<Machine>().unwrap_err(),
+        store.whole().list::<Machine>(&home()).unwrap_err(),
+        store.whole().list_everywhere::<Machine>().unwrap_err(),
     ] {
         let text = told.to_string();
         assert!(text.contains("test/machine i-1 of 000000000000/eu-central-1"), "{text}");
         assert!(told.source().unwrap().to_string().contains("missing field `name`"), "{told:?}");
     }
-    // A read that failed does not consume it; a write mends it.
+    // It is neither consumed by a read that failed nor overwritten; once it is deleted, its id is free.
+    let told = put(&store, "i-1", machine("mended")).await.unwrap_err();
+    assert!(matches!(told, StoreError::Decode { .. }), "{told:?}");
+    assert!(store.write::<_, StoreError>(|tx| Ok(tx.delete::<Machine>(&home(), "i-1"))).await.unwrap());
     put(&store, "i-1", machine("mended")).await.unwrap();
     assert_eq!(store.get::<Machine>(&home(), "i-1").unwrap().unwrap().name, "mended");
 }
@@ -116,11 +130,11 @@ async fn a_record_that_does_not_read_is_named_and_kept() {
 #[tokio::test]
 async fn history_that_is_gone_is_an_error_not_a_gap() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
+    let (store, log) = open_with_log(dir.path());
     for n in 0..5 {
         put(&store, "i-1", machine(&n.to_string())).await.unwrap();
     }
-    store.disk().lock().conn.execute("DELETE FROM feed WHERE sequence <= 2", []).unwrap();
+    log.conn.lock().execute("DELETE FROM feed WHERE sequence <= 2", []).unwrap();
     let told = store.changes_since(1).unwrap_err();
     assert!(matches!(told, StoreError::HistoryGone { asked: 1, oldest: 2 }), "{told:?}");
     assert_eq!(store.changes_since(2).unwrap().len(), 3);

@@ -173,9 +173,9 @@ async fn writers_that_wait_together_share_a_commit_and_lose_no_update() {
 #[tokio::test]
 async fn an_answer_that_rests_on_a_queued_write_waits_for_it() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
+    let (store, log) = open_with_log(dir.path());
     // The disk is busy: the first write stays queued, the second only reads it.
-    let busy = store.disk().lock();
+    let busy = log.conn.lock();
     let mut first = Box::pin(put(&store, "i-1", machine("one")));
     assert!(poll_once(&mut first).is_none());
     let mut second = Box::pin(store.write::<_, StoreError>(|tx| Ok(tx.get::<Machine>(&home(), "i-1")?.is_some())));

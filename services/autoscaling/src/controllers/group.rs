@@ -65,8 +65,7 @@ impl Controller for GroupController {
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
-        let groups = store.list_everywhere::<Group>()?;
-        Ok(groups.into_iter().map(|(scope, id, _)| Name::new(&scope, id)).collect())
+        Ok(store.ids_everywhere::<Group>().into_iter().map(|(scope, id)| Name::new(&scope, id)).collect())
     }
 
     async fn observe(&self, cx: &Cx, name: &Name) -> Result<Option<Seen>, Error> {

@@ -13,13 +13,9 @@ const FILTER_VALUES: usize = 200;
 
 pub async fn observe(cx: &Cx, name: &Name) -> Result<Option<Seen>, Error> {
     let Some(group) = cx.store().get::<Group>(&name.scope, &name.id)? else { return Ok(None) };
-    let members: Vec<Member> = cx
-        .store()
-        .list::<Member>(&name.scope)?
-        .into_iter()
-        .filter(|(_, member)| *member.group == *name.id)
-        .map(|(_, member)| member.as_ref().clone())
-        .collect();
+    // A group that misses one of its instances would launch another.
+    let members = cx.store().whole().by_key::<Member>(&name.scope, "group", &name.id)?;
+    let members: Vec<Member> = members.into_iter().map(|(_, member)| member.as_ref().clone()).collect();
     let instances = instances(cx, &members).await?;
     let targets = targets(cx, &group, &members).await?;
     Ok(Some(Seen { group: group.as_ref().clone(), members, instances, targets }))

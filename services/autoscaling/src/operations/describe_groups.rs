@@ -1,11 +1,11 @@
 //! Groups and their instances as callers see them.
 
-use super::page_size;
+use super::{named_or_all, page_size};
 use crate::errors::{bad_token, validation};
 use crate::records::{Group, GroupTag, Member, Template};
 use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -20,16 +20,17 @@ async fn describe_auto_scaling_groups(
     let limit = page_size(request.max_records, 50, 100)?;
     let wanted = &request.auto_scaling_group_names;
     let mut groups: Vec<Arc<Group>> = vec![];
-    for (_, group) in cx.store().list::<Group>(cx.scope())? {
-        if (wanted.is_empty() || wanted.contains(&group.name)) && matches(&group, &request.filters)? {
+    for group in named_or_all::<Group>(cx, wanted)? {
+        if matches(&group, &request.filters)? {
             groups.push(group);
         }
     }
     let page = paginate(groups, |group| &group.name, request.next_token.as_deref(), limit, bad_token)?;
     let mut members: BTreeMap<String, Vec<Arc<Member>>> = BTreeMap::new();
     if request.include_instances != Some(false) {
-        for (_, member) in cx.store().list::<Member>(cx.scope())? {
-            members.entry(member.group.clone()).or_default().push(member);
+        for group in &page.items {
+            let of_group = cx.store().by_key::<Member>(cx.scope(), "group", &group.name)?;
+            members.insert(group.name.clone(), of_group.into_iter().map(|(_, member)| member).collect());
         }
     }
     let shown = page.items.iter().map(|group| show(cx, group, members.get(&group.name).map_or(&[], Vec::as_slice)));
@@ -154,14 +155,7 @@ async fn describe_auto_scaling_instances(
 ) -> Result<DescribeAutoScalingInstancesResponse, Error> {
     let limit = page_size(request.max_records, 50, 50)?;
     let wanted = &request.instance_ids;
-    let members: Vec<Arc<Member>> = if wanted.is_empty() {
-        cx.store().list::<Member>(cx.scope())?.into_iter().map(|(_, member)| member).collect()
-    } else {
-        // Asked for by name: an instance asks for its own state again and again.
-        let wanted: BTreeSet<&String> = wanted.iter().collect();
-        let found = wanted.into_iter().map(|id| cx.store().get::<Member>(cx.scope(), id));
-        found.filter_map(Result::transpose).collect::<Result<_, _>>()?
-    };
+    let members = named_or_all::<Member>(cx, wanted)?;
     let page = paginate(members, |m: &Arc<Member>| &m.id, request.next_token.as_deref(), limit, bad_token)?;
     let details = page.items.iter().map(|member| AutoScalingInstanceDetails {
         instance_id: Some(member.id.clone()),

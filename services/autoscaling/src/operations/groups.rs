@@ -115,7 +115,7 @@ async fn create_auto_scaling_group(
             if tx.get::<Group>(cx.scope(), &name)?.is_some() {
                 return Err(errors::group_exists(&name));
             }
-            if tx.list::<Group>(cx.scope())?.len() >= MAX_GROUPS {
+            if tx.count::<Group>(cx.scope()) >= MAX_GROUPS {
                 return Err(Error::sender(
                     "LimitExceeded",
                     format!("You have already reached your quota of {MAX_GROUPS} Auto Scaling groups for this Region."),

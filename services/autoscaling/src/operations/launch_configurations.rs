@@ -95,7 +95,7 @@ async fn create_launch_configuration(
                     format!("Launch Configuration by this name already exists - A launch configuration already exists with the name {name}"),
                 ));
             }
-            if tx.list::<records::LaunchConfiguration>(cx.scope())?.len() >= MAX_CONFIGURATIONS {
+            if tx.count::<records::LaunchConfiguration>(cx.scope()) >= MAX_CONFIGURATIONS {
                 return Err(Error::sender(
                     "LimitExceeded",
                     format!("You have already reached your quota of {MAX_CONFIGURATIONS} launch configurations for this Region."),
@@ -115,12 +115,8 @@ async fn delete_launch_configuration(
     let name = &request.launch_configuration_name;
     cx.store()
         .write(|tx| {
-            let groups = tx.list::<Group>(cx.scope())?;
-            let used = |g: &Group| {
-                g.launch_configuration.as_ref() == Some(name)
-                    || g.launches.iter().any(|l| l.configuration.as_ref() == Some(name))
-            };
-            if let Some((group, _)) = groups.iter().find(|(_, g)| used(g)) {
+            let users = tx.by_key::<Group>(cx.scope(), "launch-configuration", name)?;
+            if let Some((group, _)) = users.first() {
                 return Err(Error::sender(
                     "ResourceInUse",
                     format!(
@@ -142,8 +138,7 @@ async fn describe_launch_configurations(
     request: DescribeLaunchConfigurationsRequest,
 ) -> Result<DescribeLaunchConfigurationsResponse, Error> {
     let wanted = &request.launch_configuration_names;
-    let all = cx.store().list::<records::LaunchConfiguration>(cx.scope())?.into_iter().map(|(_, c)| c);
-    let found = all.filter(|c| wanted.is_empty() || wanted.contains(&c.name)).collect();
+    let found = super::named_or_all::<records::LaunchConfiguration>(cx, wanted)?;
     let limit = page_size(request.max_records, 50, 100)?;
     let page = paginate(
         found,

@@ -2,7 +2,7 @@
 //! does not rewrite the others.
 
 use super::{Hook, Launch, Template};
-use kiln_service_kit::{Record, Timestamp, regions};
+use kiln_service_kit::{Keys, Record, Timestamp, regions};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -64,6 +64,12 @@ pub struct Group {
 
 impl Record for Group {
     const KIND: &'static str = "autoscaling/group";
+    const KEYS: &'static [&'static str] = &["launch-configuration"];
+    fn keys(&self) -> Keys {
+        let launches = self.launches.iter().filter_map(|launch| launch.configuration.as_ref());
+        let configurations = self.launch_configuration.iter().chain(launches);
+        configurations.map(|name| ("launch-configuration", name.clone())).collect()
+    }
 }
 
 impl Group {

@@ -7,7 +7,7 @@
 //! ```
 
 use super::{Action, Template};
-use kiln_service_kit::{Record, Timestamp};
+use kiln_service_kit::{Keys, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Kept under the instance's id: a change of an EC2 instance finds its group by it.
@@ -48,6 +48,10 @@ pub struct Member {
 
 impl Record for Member {
     const KIND: &'static str = "autoscaling/instance";
+    const KEYS: &'static [&'static str] = &["group"];
+    fn keys(&self) -> Keys {
+        vec![("group", self.group.clone())]
+    }
 }
 
 impl Member {

@@ -62,8 +62,8 @@ pub fn find(cx: &Cx, set: &str, stack: Option<&str>) -> Result<Arc<ChangeSet>, E
         return Err(validation("StackName must be specified if ChangeSetName is not specified as an ARN."));
     };
     let stack = find_any(cx, stack)?.ok_or_else(|| validation(format!("Stack [{stack}] does not exist")))?;
-    let all = cx.store().list::<ChangeSet>(cx.scope())?.into_iter().map(|(_, found)| found);
-    let own = all.filter(|found| found.stack_id == stack.id && found.name == set);
+    let all = cx.store().by_key::<ChangeSet>(cx.scope(), "stack", &stack.id)?.into_iter().map(|(_, found)| found);
+    let own = all.filter(|found| found.name == set);
     // An executed one gives its name up; until another takes it, it still leads there.
     own.max_by_key(|found| (!found.was_executed(), found.created)).ok_or_else(|| no_change_set(set))
 }
@@ -149,9 +149,8 @@ async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<C
             {
                 return Ok((earlier, set.stack_id.clone()));
             }
-            let all = tx.list::<ChangeSet>(cx.scope())?;
-            let same = |other: &ChangeSet| other.stack_id == set.stack_id && other.name == set.name;
-            if all.iter().any(|(_, other)| same(other) && !other.was_executed()) {
+            let all = tx.by_key::<ChangeSet>(cx.scope(), "stack", &set.stack_id)?;
+            if all.iter().any(|(_, other)| other.name == set.name && !other.was_executed()) {
                 let message = format!("ChangeSet {} already exists for stack {}", set.name, set.stack_id);
                 return Err(Error::sender("AlreadyExistsException", message));
             }
@@ -305,8 +304,8 @@ async fn delete_change_set(cx: &Cx, request: DeleteChangeSetRequest) -> Result<D
 
 async fn list_change_sets(cx: &Cx, request: ListChangeSetsRequest) -> Result<ListChangeSetsResponse, Error> {
     let stack = stack_of(cx, &request.stack_name)?;
-    let all = cx.store().list::<ChangeSet>(cx.scope())?;
-    let own = all.into_iter().filter(|(_, set)| set.stack_id == stack.id && !set.was_executed()).collect();
+    let all = cx.store().by_key::<ChangeSet>(cx.scope(), "stack", &stack.id)?;
+    let own = all.into_iter().filter(|(_, set)| !set.was_executed()).collect();
     let page = paginate(own, |(id, _)| id, request.next_token.as_deref(), PAGE, bad_token)?;
     let summaries = page
         .items

@@ -82,10 +82,9 @@ async fn describe_stack_resources(
         }
         (Some(name), None) => stack_of(cx, name)?.id.clone(),
         (None, Some(physical)) => {
-            let all = cx.store().list::<Resource>(cx.scope())?;
-            let has = all.into_iter().map(|(_, resource)| resource);
-            let mut has = has.filter(|resource| resource.physical_id() == Some(physical));
-            has.next().ok_or_else(|| validation(format!("Stack for {physical} does not exist")))?.stack_id.clone()
+            let has = cx.store().by_key::<Resource>(cx.scope(), "physical-id", physical)?;
+            let (_, has) = has.first().ok_or_else(|| validation(format!("Stack for {physical} does not exist")))?;
+            has.stack_id.clone()
         }
         (None, None) => return Err(validation("Either StackName or PhysicalResourceId must be given.")),
     };

@@ -4,7 +4,7 @@
 use super::stack::OnFailure;
 use super::{Stack, Status, Version};
 use kiln_cloudformation_shapes::Change;
-use kiln_service_kit::{Error, Record, Scope, Timestamp, Tx};
+use kiln_service_kit::{Error, Keys, Record, Scope, Timestamp, Tx};
 use serde::{Deserialize, Serialize};
 
 /// A change set; its id in the store is its ARN.
@@ -34,6 +34,10 @@ pub struct ChangeSet {
 
 impl Record for ChangeSet {
     const KIND: &'static str = "cloudformation/change-set";
+    const KEYS: &'static [&'static str] = &["stack"];
+    fn keys(&self) -> Keys {
+        vec![("stack", self.stack_id.clone())]
+    }
 }
 
 /// Its execution goes on, has succeeded, has failed.
@@ -64,8 +68,8 @@ pub fn executed(tx: &mut Tx<'_>, scope: &Scope, stack: &Stack) -> Result<(), Err
 /// A change set is executed: what the others would change is no longer known, and of those executed before the
 /// oldest are dropped.
 pub fn supersede(tx: &mut Tx<'_>, scope: &Scope, by: &ChangeSet) -> Result<(), Error> {
-    let all = tx.list::<ChangeSet>(scope)?.into_iter();
-    let mut others: Vec<_> = all.filter(|(id, other)| other.stack_id == by.stack_id && **id != *by.id).collect();
+    let all = tx.by_key::<ChangeSet>(scope, "stack", &by.stack_id)?.into_iter();
+    let mut others: Vec<_> = all.filter(|(id, _)| **id != *by.id).collect();
     others.sort_by_key(|(_, other)| std::cmp::Reverse(other.created));
     let mut kept = 1;
     for (id, other) in others {
@@ -79,8 +83,8 @@ pub fn supersede(tx: &mut Tx<'_>, scope: &Scope, by: &ChangeSet) -> Result<(), E
 
 /// The stack is deleted: what was never executed goes with it.
 pub fn discard(tx: &mut Tx<'_>, scope: &Scope, stack_id: &str) -> Result<(), Error> {
-    for (id, set) in tx.list::<ChangeSet>(scope)? {
-        if set.stack_id == stack_id && !set.was_executed() {
+    for (id, set) in tx.by_key::<ChangeSet>(scope, "stack", stack_id)? {
+        if !set.was_executed() {
             tx.delete::<ChangeSet>(scope, &id);
         }
     }

@@ -83,9 +83,7 @@ pub fn held(reads: &impl Reads, scope: &Scope, stack: &Stack) -> Result<Option<S
 
 /// The stack's own nested stacks, whatever has become of them.
 pub fn children(reads: &impl Reads, scope: &Scope, stack_id: &str) -> Result<Vec<Arc<Stack>>, Error> {
-    let all: Vec<Arc<Stack>> = reads.all(scope)?;
-    let own = |stack: &Arc<Stack>| stack.parent.as_ref().is_some_and(|parent| parent.stack_id == stack_id);
-    Ok(all.into_iter().filter(own).collect())
+    Ok(reads.having::<Stack>(scope, "parent", stack_id)?.into_iter().map(|(_, stack)| stack).collect())
 }
 
 /// Whether the stack, or the one at the top of its family, is protected from deletion.

@@ -1,7 +1,7 @@
 //! A resource of a stack: the real thing it stands for, older things that must still go, and how
 //! far the phase in hand has come with it.
 
-use kiln_service_kit::{Error, Record, Scope, Timestamp};
+use kiln_service_kit::{Error, Keys, Record, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,10 @@ pub struct Resource {
 
 impl Record for Resource {
     const KIND: &'static str = "cloudformation/resource";
+    const KEYS: &'static [&'static str] = &["physical-id"];
+    fn keys(&self) -> Keys {
+        self.physical_id().map(|id| ("physical-id", id.to_owned())).into_iter().collect()
+    }
 }
 
 /// A real thing with all that made it.
@@ -136,7 +140,6 @@ impl Resource {
 
 /// All resources of a stack by logical id.
 pub fn of_stack(reads: &impl Reads, scope: &Scope, stack_id: &str) -> Result<BTreeMap<String, Arc<Resource>>, Error> {
-    let all: Vec<Arc<Resource>> = reads.all(scope)?;
-    let own = all.into_iter().filter(|resource| resource.stack_id == stack_id);
-    Ok(own.map(|resource| (resource.logical_id.clone(), resource)).collect())
+    let own = reads.beginning::<Resource>(scope, &Resource::key(stack_id, ""))?;
+    Ok(own.into_iter().map(|(_, resource)| (resource.logical_id.clone(), resource)).collect())
 }

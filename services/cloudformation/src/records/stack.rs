@@ -1,7 +1,7 @@
 //! A stack: what it is, what it is meant to become, and the operation in hand.
 
 use super::family::{Earlier, Parent};
-use kiln_service_kit::{Caller, Error, Record, Scope, Store, Timestamp, Tx, regions};
+use kiln_service_kit::{Caller, Error, Keys, Record, Rows, Scope, Store, Timestamp, Tx, regions};
 use kiln_template::{Origin, ParameterValues, Template};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -49,6 +49,14 @@ pub struct Stack {
 
 impl Record for Stack {
     const KIND: &'static str = "cloudformation/stack";
+    const KEYS: &'static [&'static str] = &["name", "parent", "root", "import", "export"];
+    fn keys(&self) -> Keys {
+        let parent = self.parent.iter().map(|parent| ("parent", parent.stack_id.clone()));
+        let imports = self.imports.iter().map(|name| ("import", name.clone()));
+        let exports = self.exports().filter_map(|output| output.export_name.clone()).map(|name| ("export", name));
+        let own = [("name", self.name.clone()), ("root", self.root_id().to_owned())];
+        own.into_iter().chain(parent).chain(imports).chain(exports).collect()
+    }
 }
 
 /// One wish of what a stack should be.
@@ -259,18 +267,25 @@ impl Stack {
     }
 }
 
-/// Where records are read from: the store, or a transaction.
+/// Where records are read from: the store, or a transaction. Who reads so decides by what is not there: one
+/// that does not read is an error where it may be meant.
 pub trait Reads {
     fn one<R: Record>(&self, scope: &Scope, id: &str) -> Result<Option<Arc<R>>, Error>;
-    fn all<R: Record>(&self, scope: &Scope) -> Result<Vec<Arc<R>>, Error>;
+    /// Those whose ids begin so.
+    fn beginning<R: Record>(&self, scope: &Scope, prefix: &str) -> Result<Rows<R>, Error>;
+    /// Those that have a key.
+    fn having<R: Record>(&self, scope: &Scope, key: &'static str, value: &str) -> Result<Rows<R>, Error>;
 }
 
 impl Reads for Store {
     fn one<R: Record>(&self, scope: &Scope, id: &str) -> Result<Option<Arc<R>>, Error> {
         Ok(self.get(scope, id)?)
     }
-    fn all<R: Record>(&self, scope: &Scope) -> Result<Vec<Arc<R>>, Error> {
-        Ok(self.list(scope)?.into_iter().map(|(_, record)| record).collect())
+    fn beginning<R: Record>(&self, scope: &Scope, prefix: &str) -> Result<Rows<R>, Error> {
+        Ok(self.whole().list_prefix(scope, prefix)?)
+    }
+    fn having<R: Record>(&self, scope: &Scope, key: &'static str, value: &str) -> Result<Rows<R>, Error> {
+        Ok(self.whole().by_key(scope, key, value)?)
     }
 }
 
@@ -278,8 +293,11 @@ impl Reads for Tx<'_> {
     fn one<R: Record>(&self, scope: &Scope, id: &str) -> Result<Option<Arc<R>>, Error> {
         Ok(self.get(scope, id)?)
     }
-    fn all<R: Record>(&self, scope: &Scope) -> Result<Vec<Arc<R>>, Error> {
-        Ok(self.list(scope)?.into_iter().map(|(_, record)| record).collect())
+    fn beginning<R: Record>(&self, scope: &Scope, prefix: &str) -> Result<Rows<R>, Error> {
+        Ok(self.list_prefix(scope, prefix)?)
+    }
+    fn having<R: Record>(&self, scope: &Scope, key: &'static str, value: &str) -> Result<Rows<R>, Error> {
+        Ok(self.by_key(scope, key, value)?)
     }
 }
 
@@ -288,6 +306,6 @@ pub fn find(reads: &impl Reads, scope: &Scope, name_or_arn: &str) -> Result<Opti
     if name_or_arn.starts_with("arn:") {
         return reads.one(scope, name_or_arn);
     }
-    let all: Vec<Arc<Stack>> = reads.all(scope)?;
-    Ok(all.into_iter().find(|stack| stack.name == name_or_arn && stack.status != Status::DeleteComplete))
+    let named = reads.having::<Stack>(scope, "name", name_or_arn)?.into_iter().map(|(_, stack)| stack);
+    Ok(named.into_iter().find(|stack| stack.status != Status::DeleteComplete))
 }

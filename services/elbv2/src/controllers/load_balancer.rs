@@ -11,7 +11,7 @@ use crate::config::{Parts, named_groups};
 use crate::data_plane::DataPlane;
 use crate::network::{self, Interface};
 use crate::records::{Listener, LoadBalancer, Rule, Standing, State, TargetGroup};
-use crate::{PRINCIPAL, actions, arns};
+use crate::{PRINCIPAL, arns};
 use kiln_balancer::{ApplyError, LoadBalancerConfig};
 use kiln_ec2_shapes::kinds::{NETWORK_INTERFACE, NETWORK_STATUS, SECURITY_GROUP};
 use kiln_service_kit::{
@@ -124,8 +124,9 @@ impl Controller for LoadBalancers {
 
     fn wakes(&self, store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
         let scope = &change.scope;
-        let standings = |which: &dyn Fn(&Standing) -> bool| -> Result<Vec<Name>, Error> {
-            let all = store.list::<Standing>(scope)?.into_iter().filter(|(_, standing)| which(standing));
+        // Who misses one here is woken by the round of each minute.
+        let standings = |key: &'static str, value: &str| -> Result<Vec<Name>, Error> {
+            let all = store.by_key::<Standing>(scope, key, value)?.into_iter();
             Ok(all.map(|(arn, _)| Name::new(scope, arn)).collect())
         };
         match &*change.kind {
@@ -134,23 +135,27 @@ impl Controller for LoadBalancers {
             }
             TargetGroup::KIND => Ok(users(store, change)?.into_iter().map(|arn| Name::new(scope, arn)).collect()),
             SECURITY_GROUP => {
-                let all = store.list::<LoadBalancer>(scope)?;
-                let has = |lb: &LoadBalancer| lb.security_groups.iter().any(|g| **g == *change.id);
-                Ok(all.into_iter().filter(|(_, lb)| has(lb)).map(|(arn, _)| Name::new(scope, arn)).collect())
+                let all = store.by_key::<LoadBalancer>(scope, "security-group", &change.id)?;
+                Ok(all.into_iter().map(|(arn, _)| Name::new(scope, arn)).collect())
             }
             // The network of a VPC was applied: who waits for it goes on.
-            NETWORK_STATUS => standings(&|s| s.state == State::Provisioning),
+            NETWORK_STATUS => standings("state", State::Provisioning.as_str()),
             NETWORK_INTERFACE => {
-                standings(&|s| s.state != State::Active || s.interfaces.iter().any(|i| **i == *change.id))
+                let mut names = standings("interface", &change.id)?;
+                for state in [State::Provisioning, State::ActiveImpaired] {
+                    names.extend(standings("state", state.as_str())?);
+                }
+                names.sort();
+                names.dedup();
+                Ok(names)
             }
             _ => Ok(vec![Name::new(scope, change.id.clone())]),
         }
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
-        let wanted = store.list_everywhere::<LoadBalancer>()?.into_iter().map(|(scope, arn, _)| (scope, arn));
-        let left = store.list_everywhere::<Standing>()?.into_iter().map(|(scope, arn, _)| (scope, arn));
-        let all: BTreeSet<_> = wanted.chain(left).collect();
+        let (wanted, left) = (store.ids_everywhere::<LoadBalancer>(), store.ids_everywhere::<Standing>());
+        let all: BTreeSet<_> = wanted.into_iter().chain(left).collect();
         Ok(all.into_iter().map(|(scope, arn)| Name::new(&scope, arn)).collect())
     }
 
@@ -167,18 +172,11 @@ impl Controller for LoadBalancers {
         let Some(load_balancer) = load_balancer else {
             return Ok(Some(Seen::Deleted { held: applied.is_some(), interfaces }));
         };
-        let listeners: Vec<Arc<Listener>> = store
-            .list::<Listener>(scope)?
-            .into_iter()
-            .map(|(_, listener)| listener)
-            .filter(|listener| listener.load_balancer == arn)
-            .collect();
-        let rules: Vec<Arc<Rule>> = store
-            .list::<Rule>(scope)?
-            .into_iter()
-            .filter(|(rule, _)| arns::load_balancer_of(rule).as_deref() == Some(arn))
-            .map(|(_, rule)| rule)
-            .collect();
+        // What is not listed is taken down: one that does not read holds up its load balancer's pass.
+        let listeners = store.whole().list_prefix::<Listener>(scope, &arns::listeners_prefix(arn))?;
+        let listeners: Vec<Arc<Listener>> = listeners.into_iter().map(|(_, listener)| listener).collect();
+        let rules = store.whole().list_prefix::<Rule>(scope, &arns::all_rules_prefix(arn))?;
+        let rules: Vec<Arc<Rule>> = rules.into_iter().map(|(_, rule)| rule).collect();
         let groups = named_groups(&listeners, &rules).into_iter().map(|group| store.get::<TargetGroup>(scope, group));
         let target_groups = groups.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         let all = plane.balancer().load_balancers();
@@ -272,19 +270,10 @@ impl Controller for LoadBalancers {
 
 /// The load balancers whose listeners or rules name a target group.
 fn users(store: &Store, change: &Change) -> Result<BTreeSet<String>, Error> {
-    let mut users = BTreeSet::new();
-    let mut look = |arn: &str, actions: &[kiln_elbv2_shapes::Action]| {
-        if actions::groups(actions).any(|group| *group == *change.id) {
-            users.extend(arns::load_balancer_of(arn));
-        }
-    };
-    for (arn, listener) in store.list::<Listener>(&change.scope)? {
-        look(&arn, &listener.actions);
-    }
-    for (arn, rule) in store.list::<Rule>(&change.scope)? {
-        look(&arn, &rule.actions);
-    }
-    Ok(users)
+    let (scope, group) = (&change.scope, &*change.id);
+    let listeners = store.by_key::<Listener>(scope, "target-group", group)?.into_iter().map(|(arn, _)| arn);
+    let rules = store.by_key::<Rule>(scope, "target-group", group)?.into_iter().map(|(arn, _)| arn);
+    Ok(listeners.chain(rules).filter_map(|arn| arns::load_balancer_of(&arn)).collect())
 }
 
 fn deleted(held: bool, interfaces: &[Interface]) -> Plan<Step> {

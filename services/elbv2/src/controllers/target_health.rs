@@ -4,13 +4,14 @@
 
 use crate::data_plane::DataPlane;
 use crate::network::{self, Instance};
-use crate::operations::target_groups::Uses;
+use crate::operations::target_groups::users;
 use crate::records::{Target, TargetGroup, TargetHealth, TargetType};
 use crate::{PRINCIPAL, arns, health};
 use kiln_balancer as lb;
 use kiln_ec2_shapes::kinds::INSTANCE;
+use kiln_elbv2_shapes::kinds::TargetHealthId;
 use kiln_service_kit::{
-    Change, Controller, Cx, Error, Name, Plan, Platform, Record, RecordKind, Report, Store, Timestamp, Waiting,
+    Change, Controller, Cx, Error, Name, Plan, Platform, Record, RecordKind, Report, Scope, Store, Timestamp, Waiting,
     async_trait,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,16 +87,15 @@ impl Controller for Health {
         if change.is::<TargetGroup>() {
             return Ok(vec![Name::new(&change.scope, change.id.clone())]);
         }
-        let all = store.list::<TargetGroup>(&change.scope)?;
-        let has = |g: &TargetGroup| g.targets.iter().any(|t| *t.id == *change.id);
-        Ok(all.into_iter().filter(|(_, g)| has(g)).map(|(arn, _)| Name::new(&change.scope, arn)).collect())
+        let all = store.by_key::<TargetGroup>(&change.scope, "target", &change.id)?;
+        Ok(all.into_iter().map(|(arn, _)| Name::new(&change.scope, arn)).collect())
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
-        let groups = store.list_everywhere::<TargetGroup>()?.into_iter().map(|(scope, arn, _)| (scope, arn));
-        let written = store.list_everywhere::<TargetHealth>()?.into_iter();
-        let written = written.map(|(scope, _, health)| (scope, Arc::from(health.target_group.as_str())));
-        let all: BTreeSet<_> = groups.chain(written).collect();
+        let written = store.ids_everywhere::<TargetHealth>().into_iter();
+        let of = |(scope, id): (Scope, Arc<str>)| Some((scope, TargetHealthId::parse(&id)?.target_group.into()));
+        let all: BTreeSet<_> =
+            store.ids_everywhere::<TargetGroup>().into_iter().chain(written.filter_map(of)).collect();
         Ok(all.into_iter().map(|(scope, arn)| Name::new(&scope, arn)).collect())
     }
 
@@ -103,15 +103,13 @@ impl Controller for Health {
         let (store, scope, arn) = (cx.store(), cx.scope(), &*name.id);
         let plane: Arc<DataPlane> = cx.part()?;
         let group = store.get::<TargetGroup>(scope, arn)?;
-        let all = store.list::<TargetHealth>(scope)?.into_iter();
-        let written: BTreeMap<String, TargetHealth> = all
-            .filter(|(_, health)| health.target_group == arn)
-            .map(|(id, health)| (id.to_string(), (*health).clone()))
-            .collect();
+        let written = store.list_prefix::<TargetHealth>(scope, &TargetHealthId::prefix(arn))?.into_iter();
+        let written: BTreeMap<String, TargetHealth> =
+            written.map(|(id, health)| (id.to_string(), (*health).clone())).collect();
         if group.is_none() && written.is_empty() {
             return Ok(None);
         }
-        let used = !Uses::of(store, scope)?.by(arn).is_empty();
+        let used = !users(store, scope, arn)?.is_empty();
         let instances = match &group {
             Some(group) if group.target_type == TargetType::Instance => {
                 let ids: BTreeSet<String> = group.targets.iter().map(|t| t.id.clone()).collect();

@@ -12,6 +12,7 @@ use kiln_elbv2_shapes::{
     MutualAuthenticationAttributes,
 };
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -111,8 +112,8 @@ fn duplicate(lb: &str) -> Error {
 }
 
 fn of(tx: &Tx<'_>, cx: &Cx, lb: &str) -> Result<Vec<Arc<Listener>>, Error> {
-    let all = tx.list::<Listener>(cx.scope())?.into_iter().map(|(_, listener)| listener);
-    Ok(all.filter(|listener| listener.load_balancer == lb).collect())
+    let all = tx.list_prefix::<Listener>(cx.scope(), &arns::listeners_prefix(lb))?;
+    Ok(all.into_iter().map(|(_, listener)| listener).collect())
 }
 
 /// A listener that must be there, and its load balancer.
@@ -123,8 +124,8 @@ pub fn find(tx: &Tx<'_>, cx: &Cx, arn: &str) -> Result<(Listener, LoadBalancer),
 }
 
 async fn describe_listeners(cx: &Cx, request: DescribeListenersRequest) -> Result<DescribeListenersResponse, Error> {
-    let mut all: Vec<Arc<Listener>> =
-        cx.store().list::<Listener>(cx.scope())?.into_iter().map(|(_, listener)| listener).collect();
+    let (store, scope) = (cx.store(), cx.scope());
+    let mut all: BTreeMap<Arc<str>, Arc<Listener>> = BTreeMap::new();
     match (&request.load_balancer_arn, &request.listener_arns[..]) {
         (None, []) => return Err(errors::invalid("You must specify either listener ARNs or a load balancer ARN")),
         (Some(_), [_, ..]) => {
@@ -132,17 +133,18 @@ async fn describe_listeners(cx: &Cx, request: DescribeListenersRequest) -> Resul
         }
         (Some(lb), []) => {
             Kind::LoadBalancer.check(cx, lb)?;
-            cx.store().get::<LoadBalancer>(cx.scope(), lb)?.ok_or_else(errors::no_load_balancer)?;
-            all.retain(|l| l.load_balancer == *lb);
+            store.get::<LoadBalancer>(scope, lb)?.ok_or_else(errors::no_load_balancer)?;
+            all.extend(store.list_prefix::<Listener>(scope, &arns::listeners_prefix(lb))?);
         }
         (None, arns) => {
             arns.iter().try_for_each(|arn| Kind::Listener.check(cx, arn))?;
-            if !arns.iter().all(|arn| all.iter().any(|l| l.arn == *arn)) {
-                return Err(errors::no_listener());
+            for arn in arns {
+                let listener = store.get::<Listener>(scope, arn)?.ok_or_else(errors::no_listener)?;
+                all.insert(Arc::from(arn.as_str()), listener);
             }
-            all.retain(|l| arns.contains(&l.arn));
         }
     }
+    let all: Vec<Arc<Listener>> = all.into_values().collect();
     let page = page(all, |l| &l.arn, request.marker.as_deref(), request.page_size)?;
     Ok(DescribeListenersResponse {
         listeners: page.items.iter().map(|listener| shape(listener)).collect(),
@@ -205,10 +207,8 @@ async fn delete_listener(cx: &Cx, request: DeleteListenerRequest) -> Result<Dele
             if !tx.delete::<Listener>(cx.scope(), arn) {
                 return Err(errors::no_listener());
             }
-            for (id, rule) in tx.list::<Rule>(cx.scope())? {
-                if rule.listener == *arn {
-                    tx.delete::<Rule>(cx.scope(), &id);
-                }
+            for (id, _) in tx.list_prefix::<Rule>(cx.scope(), &arns::rules_prefix(arn))? {
+                tx.delete::<Rule>(cx.scope(), &id);
             }
             Ok(())
         })

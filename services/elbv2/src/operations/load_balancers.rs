@@ -10,7 +10,7 @@ use crate::records::{Listener, LoadBalancer, Rule, Standing, State, Zone};
 use crate::{errors, tags};
 use kiln_elbv2_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -64,8 +64,8 @@ async fn create_load_balancer(
     let made = cx
         .store()
         .write(|tx| {
-            let existing = tx.list::<LoadBalancer>(cx.scope())?;
-            if let Some((_, found)) = existing.iter().find(|(_, lb)| lb.name == request.name) {
+            let same_name = tx.by_key::<LoadBalancer>(cx.scope(), "name", &request.name)?;
+            if let Some((_, found)) = same_name.first() {
                 let same = found.scheme == scheme && found.zones == zones && found.security_groups == security_groups;
                 return match same {
                     true => Ok(found.clone()),
@@ -78,7 +78,7 @@ async fn create_load_balancer(
                     )),
                 };
             }
-            if existing.len() >= MOST {
+            if tx.count::<LoadBalancer>(cx.scope()) >= MOST {
                 let text = format!("You have reached the limit of {MOST} application load balancers in this region");
                 return Err(Error::sender("TooManyLoadBalancers", text));
             }
@@ -209,10 +209,12 @@ fn loopback(cx: &Cx) -> Ipv4Addr {
 }
 
 fn free_address(tx: &Tx<'_>, chosen: &[Ipv4Addr]) -> Result<Ipv4Addr, Error> {
-    let taken: BTreeSet<Ipv4Addr> =
-        tx.list_everywhere::<LoadBalancer>()?.into_iter().map(|(_, _, lb)| lb.address).collect();
-    let free = chosen.iter().find(|address| !taken.contains(address));
-    free.copied().ok_or_else(|| Error::internal("no loopback address is free for the load balancer"))
+    for address in chosen {
+        if tx.by_key_everywhere::<LoadBalancer>("address", &address.to_string())?.is_empty() {
+            return Ok(*address);
+        }
+    }
+    Err(Error::internal("no loopback address is free for the load balancer"))
 }
 
 /// As answers have it.
@@ -254,22 +256,28 @@ async fn describe_load_balancers(
     if !request.load_balancer_arns.is_empty() && !request.names.is_empty() {
         return Err(errors::invalid("Load balancer names and load balancer ARNs cannot be specified at the same time"));
     }
-    let mut all: Vec<Arc<LoadBalancer>> =
-        cx.store().list::<LoadBalancer>(cx.scope())?.into_iter().map(|(_, lb)| lb).collect();
+    let (store, scope) = (cx.store(), cx.scope());
+    let mut all: BTreeMap<Arc<str>, Arc<LoadBalancer>> = BTreeMap::new();
     for arn in &request.load_balancer_arns {
         Kind::LoadBalancer.check(cx, arn)?;
-        if !all.iter().any(|lb| lb.arn == *arn) {
-            return Err(errors::no_load_balancer());
-        }
+        let found = store.get::<LoadBalancer>(scope, arn)?.ok_or_else(errors::no_load_balancer)?;
+        all.insert(Arc::from(arn.as_str()), found);
     }
-    let missing: Vec<String> =
-        request.names.iter().filter(|name| !all.iter().any(|lb| lb.name == **name)).cloned().collect();
+    let mut missing: Vec<String> = vec![];
+    for name in &request.names {
+        let named = store.by_key::<LoadBalancer>(scope, "name", name)?;
+        if named.is_empty() {
+            missing.push(name.clone());
+        }
+        all.extend(named);
+    }
     if !missing.is_empty() {
         return Err(errors::no_named_load_balancers(&missing));
     }
-    if !request.load_balancer_arns.is_empty() || !request.names.is_empty() {
-        all.retain(|lb| request.load_balancer_arns.contains(&lb.arn) || request.names.contains(&lb.name));
+    if request.load_balancer_arns.is_empty() && request.names.is_empty() {
+        all.extend(store.list::<LoadBalancer>(scope)?);
     }
+    let all: Vec<Arc<LoadBalancer>> = all.into_values().collect();
     let page = page(all, |lb| &lb.arn, request.marker.as_deref(), request.page_size)?;
     let shown = page.items.iter().map(|lb| {
         let standing = cx.store().get::<Standing>(cx.scope(), &lb.arn)?;
@@ -296,15 +304,11 @@ async fn delete_load_balancer(
                 let text = format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled");
                 return Err(errors::not_permitted(text));
             }
-            for (id, listener) in tx.list::<Listener>(cx.scope())? {
-                if listener.load_balancer == *arn {
-                    tx.delete::<Listener>(cx.scope(), &id);
-                }
+            for (id, _) in tx.list_prefix::<Listener>(cx.scope(), &arns::listeners_prefix(arn))? {
+                tx.delete::<Listener>(cx.scope(), &id);
             }
-            for (id, _) in tx.list::<Rule>(cx.scope())? {
-                if arns::load_balancer_of(&id).as_ref() == Some(arn) {
-                    tx.delete::<Rule>(cx.scope(), &id);
-                }
+            for (id, _) in tx.list_prefix::<Rule>(cx.scope(), &arns::all_rules_prefix(arn))? {
+                tx.delete::<Rule>(cx.scope(), &id);
             }
             tx.delete::<LoadBalancer>(cx.scope(), arn);
             Ok::<_, Error>(())

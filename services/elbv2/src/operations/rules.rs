@@ -12,7 +12,6 @@ use kiln_elbv2_shapes::{
     DescribeRulesResponse, ModifyRuleRequest, ModifyRuleResponse, SetRulePrioritiesRequest, SetRulePrioritiesResponse,
 };
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
-use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreateRule: create_rule(CreateRuleRequest), on about),
@@ -43,12 +42,11 @@ async fn create_rule(cx: &Cx, request: CreateRuleRequest) -> Result<CreateRuleRe
         .store()
         .write(|tx| {
             let (_, lb) = listeners::find(tx, cx, &wanted.listener)?;
-            let all = tx.list::<Rule>(cx.scope())?;
+            let all = tx.list_prefix::<Rule>(cx.scope(), &arns::all_rules_prefix(&lb.arn))?;
             if all.iter().any(|(_, r)| r.listener == wanted.listener && r.priority == wanted.priority) {
                 return Err(priority_in_use(wanted.priority));
             }
-            let of_lb = |(arn, _): &&(Arc<str>, Arc<Rule>)| arns::load_balancer_of(arn).as_ref() == Some(&lb.arn);
-            if all.iter().filter(of_lb).count() >= MOST {
+            if all.len() >= MOST {
                 return Err(Error::sender("TooManyRules", format!("A load balancer can have at most {MOST} rules")));
             }
             check_groups(tx, cx, &lb, &wanted.actions)?;
@@ -96,8 +94,8 @@ async fn describe_rules(cx: &Cx, request: DescribeRulesRequest) -> Result<Descri
         (Some(arn), []) => {
             Kind::Listener.check(cx, arn)?;
             let listener = listener(arn)?.ok_or_else(errors::no_listener)?;
-            let rules = store.list::<Rule>(cx.scope())?;
-            found.extend(rules.iter().filter(|(_, r)| r.listener == *arn).map(|(_, r)| shape(r)));
+            let rules = store.list_prefix::<Rule>(cx.scope(), &arns::rules_prefix(arn))?;
+            found.extend(rules.iter().map(|(_, rule)| shape(rule)));
             found.push(default_shape(&listener));
         }
         (None, arns) => {
@@ -207,8 +205,8 @@ async fn set_rule_priorities(cx: &Cx, request: SetRulePrioritiesRequest) -> Resu
                 tx.put_if_changed(cx.scope(), arn, rule.clone())?;
                 changed.push(rule);
             }
-            let all = tx.list::<Rule>(cx.scope())?;
             for rule in &changed {
+                let all = tx.list_prefix::<Rule>(cx.scope(), &arns::rules_prefix(&rule.listener))?;
                 let clash = |r: &Rule| r.listener == rule.listener && r.priority == rule.priority && r.arn != rule.arn;
                 if all.iter().any(|(_, other)| clash(other)) {
                     return Err(priority_in_use(rule.priority));

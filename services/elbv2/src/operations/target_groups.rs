@@ -7,7 +7,7 @@ use crate::records::{HealthCheck, Listener, Rule, TargetGroup, TargetType};
 use crate::{actions, errors, network, tags};
 use kiln_elbv2_shapes as shapes;
 use kiln_elbv2_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, Scope, Store, Tx, operation};
+use kiln_service_kit::{Cx, Error, Operation, Rows, Scope, Store, Tx, operation};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -71,8 +71,8 @@ async fn create_target_group(cx: &Cx, request: CreateTargetGroupRequest) -> Resu
     let made = cx
         .store()
         .write(|tx| {
-            let existing = tx.list::<StoredGroup>(cx.scope())?;
-            if let Some((_, found)) = existing.iter().find(|(_, g)| g.name == wanted.name) {
+            let same_name = tx.by_key::<StoredGroup>(cx.scope(), "name", &wanted.name)?;
+            if let Some((_, found)) = same_name.first() {
                 let same = found.port == wanted.port
                     && found.vpc == wanted.vpc
                     && found.target_type == wanted.target_type
@@ -88,7 +88,7 @@ async fn create_target_group(cx: &Cx, request: CreateTargetGroupRequest) -> Resu
                     )),
                 };
             }
-            if existing.len() >= MOST {
+            if tx.count::<StoredGroup>(cx.scope()) >= MOST {
                 let text = format!("You have reached the limit of {MOST} target groups in this region");
                 return Err(Error::sender("TooManyTargetGroups", text));
             }
@@ -96,7 +96,7 @@ async fn create_target_group(cx: &Cx, request: CreateTargetGroupRequest) -> Resu
             Ok(Arc::new(wanted))
         })
         .await?;
-    Ok(CreateTargetGroupResponse { target_groups: vec![shape(&made, &Uses::of(cx.store(), cx.scope())?)] })
+    Ok(CreateTargetGroupResponse { target_groups: vec![shape(cx, &made)?] })
 }
 
 fn not_built(request: &CreateTargetGroupRequest) -> Result<(), Error> {
@@ -208,50 +208,43 @@ fn good_codes(text: &str) -> bool {
     })
 }
 
-/// Which load balancers use which target groups.
-pub struct Uses(BTreeMap<String, BTreeSet<String>>);
+/// The key by which listeners and rules lead to a target group.
+const LEADS_TO: &str = "target-group";
 
-impl Uses {
-    fn add(&mut self, arn: &str, actions: &[Action]) {
-        let Some(lb) = arns::load_balancer_of(arn) else { return };
-        for group in actions::groups(actions) {
-            self.0.entry(group.to_owned()).or_default().insert(lb.clone());
-        }
-    }
+/// The load balancers that use a target group, for who decides by it: one that nobody uses is looked after
+/// by nobody.
+pub fn users(store: &Store, scope: &Scope, group: &str) -> Result<Vec<String>, Error> {
+    let store = store.whole();
+    Ok(load_balancers(&store.by_key(scope, LEADS_TO, group)?, &store.by_key(scope, LEADS_TO, group)?))
+}
 
-    /// In a scope, as is durable.
-    pub fn of(store: &Store, scope: &Scope) -> Result<Self, Error> {
-        let mut uses = Uses(BTreeMap::new());
-        store.list::<Listener>(scope)?.iter().for_each(|(arn, l)| uses.add(arn, &l.actions));
-        store.list::<Rule>(scope)?.iter().for_each(|(arn, r)| uses.add(arn, &r.actions));
-        Ok(uses)
-    }
+/// The same for an answer.
+fn shown_users(cx: &Cx, group: &str) -> Result<Vec<String>, Error> {
+    let (store, scope) = (cx.store(), cx.scope());
+    Ok(load_balancers(&store.by_key(scope, LEADS_TO, group)?, &store.by_key(scope, LEADS_TO, group)?))
+}
 
-    /// As a transaction sees it.
-    pub fn within(tx: &Tx<'_>, scope: &Scope) -> Result<Self, Error> {
-        let mut uses = Uses(BTreeMap::new());
-        tx.list::<Listener>(scope)?.iter().for_each(|(arn, l)| uses.add(arn, &l.actions));
-        tx.list::<Rule>(scope)?.iter().for_each(|(arn, r)| uses.add(arn, &r.actions));
-        Ok(uses)
-    }
+/// The same as a transaction sees them.
+fn users_within(tx: &Tx<'_>, scope: &Scope, group: &str) -> Result<Vec<String>, Error> {
+    Ok(load_balancers(&tx.by_key(scope, LEADS_TO, group)?, &tx.by_key(scope, LEADS_TO, group)?))
+}
 
-    /// The load balancers of a group.
-    pub fn by(&self, group: &str) -> Vec<String> {
-        self.0.get(group).into_iter().flatten().cloned().collect()
-    }
+fn load_balancers(listeners: &Rows<Listener>, rules: &Rows<Rule>) -> Vec<String> {
+    let users = listeners.iter().map(|(arn, _)| arn).chain(rules.iter().map(|(arn, _)| arn));
+    let all: BTreeSet<String> = users.filter_map(|arn| arns::load_balancer_of(arn)).collect();
+    all.into_iter().collect()
 }
 
 /// Checks that actions lead to target groups that are there, in the load balancer's VPC and not
 /// used by another load balancer.
 pub fn check_groups(tx: &Tx<'_>, cx: &Cx, lb: &crate::records::LoadBalancer, actions: &[Action]) -> Result<(), Error> {
-    let uses = Uses::within(tx, cx.scope())?;
     for arn in actions::groups(actions) {
         let group = tx.get::<StoredGroup>(cx.scope(), arn)?.ok_or_else(errors::no_target_group)?;
         if group.vpc != lb.vpc {
             let text = format!("The target group '{arn}' is in VPC '{}', the load balancer in '{}'", group.vpc, lb.vpc);
             return Err(errors::bad_configuration(text));
         }
-        if uses.by(arn).iter().any(|user| *user != lb.arn) {
+        if users_within(tx, cx.scope(), arn)?.iter().any(|user| *user != lb.arn) {
             let text =
                 format!("The following target groups cannot be associated with more than one load balancer: {arn}");
             return Err(Error::sender("TargetGroupAssociationLimit", text));
@@ -260,10 +253,10 @@ pub fn check_groups(tx: &Tx<'_>, cx: &Cx, lb: &crate::records::LoadBalancer, act
     Ok(())
 }
 
-fn shape(group: &StoredGroup, uses: &Uses) -> shapes::TargetGroup {
+fn shape(cx: &Cx, group: &StoredGroup) -> Result<shapes::TargetGroup, Error> {
     let check = &group.check;
     let number = |n: u32| i32::try_from(n).ok();
-    shapes::TargetGroup {
+    Ok(shapes::TargetGroup {
         target_group_arn: Some(group.arn.clone()),
         target_group_name: Some(group.name.clone()),
         protocol: Some("HTTP".to_owned()),
@@ -278,12 +271,12 @@ fn shape(group: &StoredGroup, uses: &Uses) -> shapes::TargetGroup {
         unhealthy_threshold_count: number(check.unhealthy),
         health_check_path: Some(check.path.clone()),
         matcher: Some(Matcher { http_code: Some(check.matcher.clone()), grpc_code: None }),
-        load_balancer_arns: uses.by(&group.arn),
+        load_balancer_arns: shown_users(cx, &group.arn)?,
         target_type: Some(group.target_type.as_str().to_owned()),
         protocol_version: Some("HTTP1".to_owned()),
         ip_address_type: Some("ipv4".to_owned()),
         target_control_port: None,
-    }
+    })
 }
 
 async fn describe_target_groups(
@@ -296,26 +289,38 @@ async fn describe_target_groups(
             "Only one of load balancer ARN, target group ARNs and target group names can be specified",
         ));
     }
-    let uses = Uses::of(cx.store(), cx.scope())?;
-    let mut all: Vec<Arc<StoredGroup>> =
-        cx.store().list::<StoredGroup>(cx.scope())?.into_iter().map(|(_, group)| group).collect();
+    let (store, scope) = (cx.store(), cx.scope());
     for arn in &request.target_group_arns {
         Kind::TargetGroup.check(cx, arn)?;
     }
-    let known = |named: &String| all.iter().any(|g| g.arn == *named || g.name == *named);
-    if !request.target_group_arns.iter().chain(&request.names).all(known) {
-        return Err(errors::no_target_group());
-    }
+    let mut all: BTreeMap<Arc<str>, Arc<StoredGroup>> = BTreeMap::new();
     if let Some(lb) = &request.load_balancer_arn {
         Kind::LoadBalancer.check(cx, lb)?;
-        cx.store().get::<crate::records::LoadBalancer>(cx.scope(), lb)?.ok_or_else(errors::no_load_balancer)?;
-        all.retain(|g| uses.by(&g.arn).contains(lb));
-    } else if ways.contains(&true) {
-        all.retain(|g| request.target_group_arns.contains(&g.arn) || request.names.contains(&g.name));
+        store.get::<crate::records::LoadBalancer>(scope, lb)?.ok_or_else(errors::no_load_balancer)?;
+        let listeners = store.list_prefix::<Listener>(scope, &arns::listeners_prefix(lb))?;
+        let rules = store.list_prefix::<Rule>(scope, &arns::all_rules_prefix(lb))?;
+        let of_listeners = listeners.iter().flat_map(|(_, listener)| actions::groups(&listener.actions));
+        for arn in of_listeners.chain(rules.iter().flat_map(|(_, rule)| actions::groups(&rule.actions))) {
+            all.extend(store.get::<StoredGroup>(scope, arn)?.map(|group| (Arc::from(arn), group)));
+        }
+    } else if !ways.contains(&true) {
+        all.extend(store.list::<StoredGroup>(scope)?);
     }
+    for arn in &request.target_group_arns {
+        let group = store.get::<StoredGroup>(scope, arn)?.ok_or_else(errors::no_target_group)?;
+        all.insert(Arc::from(arn.as_str()), group);
+    }
+    for name in &request.names {
+        let named = store.by_key::<StoredGroup>(scope, "name", name)?;
+        if named.is_empty() {
+            return Err(errors::no_target_group());
+        }
+        all.extend(named);
+    }
+    let all: Vec<Arc<StoredGroup>> = all.into_values().collect();
     let page = page(all, |g| &g.arn, request.marker.as_deref(), request.page_size)?;
     Ok(DescribeTargetGroupsResponse {
-        target_groups: page.items.iter().map(|group| shape(group, &uses)).collect(),
+        target_groups: page.items.iter().map(|group| shape(cx, group)).collect::<Result<_, _>>()?,
         next_marker: page.next_token,
     })
 }
@@ -338,7 +343,7 @@ async fn modify_target_group(cx: &Cx, request: ModifyTargetGroupRequest) -> Resu
         Ok(())
     })
     .await?;
-    Ok(ModifyTargetGroupResponse { target_groups: vec![shape(&changed, &Uses::of(cx.store(), cx.scope())?)] })
+    Ok(ModifyTargetGroupResponse { target_groups: vec![shape(cx, &changed)?] })
 }
 
 /// Changes a target group that must be there.
@@ -363,7 +368,7 @@ async fn delete_target_group(cx: &Cx, request: DeleteTargetGroupRequest) -> Resu
     Kind::TargetGroup.check(cx, arn)?;
     cx.store()
         .write(|tx| {
-            if !Uses::within(tx, cx.scope())?.by(arn).is_empty() {
+            if !users_within(tx, cx.scope(), arn)?.is_empty() {
                 return Err(errors::in_use(format!(
                     "Target group '{arn}' is currently in use by a listener or a rule"
                 )));

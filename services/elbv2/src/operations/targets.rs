@@ -2,7 +2,7 @@
 //! RegisterTargets, DeregisterTargets and DescribeTargetHealth.
 
 use super::about;
-use super::target_groups::{Uses, change, port_number};
+use super::target_groups::{change, port_number, users};
 use crate::arns::Kind;
 use crate::data_plane::DataPlane;
 use crate::network;
@@ -149,7 +149,7 @@ async fn describe_target_health(
         return Err(Error::not_built("DescribeTargetHealth with Include (detection of anomalies)"));
     }
     let plane: Arc<DataPlane> = cx.part()?;
-    let used = !Uses::of(cx.store(), cx.scope())?.by(&group.arn).is_empty();
+    let used = !users(cx.store(), cx.scope(), &group.arn)?.is_empty();
     let live = health::live(plane.balancer().health(&group.arn), used);
     let describe = |target: &Target| shape(target, &group, health::of(target, live.as_deref()));
     let mut shown = vec![];

@@ -19,10 +19,8 @@ async fn create_account_alias(cx: &Cx, input: CreateAccountAliasRequest) -> Resu
     let alias = input.account_alias;
     cx.store()
         .write(|tx| {
-            let taken = |scope: &kiln_service_kit::Scope, other: &Alias| {
-                scope.account != cx.scope().account && other.alias == alias
-            };
-            if tx.list_everywhere::<Alias>()?.iter().any(|(scope, _, other)| taken(scope, other)) {
+            let same = tx.by_key_everywhere::<Alias>("alias", &alias)?;
+            if same.iter().any(|(scope, _, _)| scope.account != cx.scope().account) {
                 let text = format!("The account alias {alias} already exists.");
                 return Err(Error::sender("EntityAlreadyExists", text).with_status(409));
             }
@@ -82,7 +80,7 @@ counted!(
 
 /// Refuses one more than the account can have.
 pub fn check_room<R: Counted>(tx: &Tx<'_>, cx: &Cx) -> Result<(), Error> {
-    match tx.list::<R>(&cx.global_scope())?.len() < R::QUOTA {
+    match tx.count::<R>(&cx.global_scope()) < R::QUOTA {
         true => Ok(()),
         false => Err(errors::limit(format!("Cannot exceed quota for {}: {}", R::NAMED, R::QUOTA))),
     }

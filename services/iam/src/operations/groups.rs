@@ -61,9 +61,8 @@ async fn create_group(cx: &Cx, input: CreateGroupRequest) -> Result<CreateGroupR
 
 async fn get_group(cx: &Cx, input: GetGroupRequest) -> Result<GetGroupResponse, Error> {
     let group = get::<Group>(cx, &input.group_name)?;
-    let all = cx.store().list::<User>(&cx.global_scope())?;
-    let inside = |user: &User| user.groups.contains(&key(&group.name));
-    let found: Vec<_> = all.into_iter().map(|(_, user)| user).filter(|user| inside(user)).collect();
+    let inside = cx.store().by_key::<User>(&cx.global_scope(), "group", &key(&group.name))?;
+    let found: Vec<_> = inside.into_iter().map(|(_, user)| user).collect();
     let (users, is_truncated, marker) = listing::page(found, |u| &u.name, input.marker.as_deref(), input.max_items)?;
     let brief = |user: &User| kiln_iam_shapes::User { tags: vec![], permissions_boundary: None, ..users::shown(user) };
     let users = users.iter().map(|user| brief(user)).collect();
@@ -94,7 +93,7 @@ async fn update_group(cx: &Cx, input: UpdateGroupRequest) -> Result<UpdateGroupR
                     return Err(errors::exists("Group", &group.name));
                 }
                 tx.delete::<Group>(&scope, &old);
-                for (id, user) in tx.list::<User>(&scope)? {
+                for (id, user) in tx.by_key::<User>(&scope, "group", &old)? {
                     let mut user = (*user).clone();
                     if let Some(place) = user.groups.iter_mut().find(|g| **g == old) {
                         place.clone_from(&new);
@@ -116,7 +115,7 @@ async fn delete_group(cx: &Cx, input: DeleteGroupRequest) -> Result<DeleteGroupR
             let scope = cx.global_scope();
             let group = find::<Group>(tx, cx, &input.group_name)?;
             let key = key(&group.name);
-            if tx.list::<User>(&scope)?.iter().any(|(_, user)| user.groups.contains(&key)) {
+            if !tx.by_key::<User>(&scope, "group", &key)?.is_empty() {
                 return Err(errors::in_use("remove users from group"));
             }
             if !group.permissions.inline.is_empty() {

@@ -7,7 +7,7 @@ use crate::files::ObjectFiles;
 use crate::records::{Bucket as Record, Marker, Object, Part, PublicAccess, Upload, Version, all_buckets, within};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate, regions};
-use std::collections::BTreeMap;
+use std::ops::Bound;
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreateBucket: create_bucket(CreateBucketRequest)),
@@ -122,8 +122,9 @@ async fn delete_bucket(cx: &Cx, input: DeleteBucketRequest) -> Result<DeleteBuck
         .store()
         .write(|tx| {
             super::still_there(tx, &found.name)?;
-            let objects = !tx.list::<Object>(&scope)?.is_empty();
-            let versions = !tx.list::<Marker>(&scope)?.is_empty() || !tx.list::<Version>(&scope)?.is_empty();
+            let objects = !tx.range::<Object>(&scope, Bound::Unbounded, 1)?.is_empty();
+            let versions = !tx.range::<Marker>(&scope, Bound::Unbounded, 1)?.is_empty()
+                || !tx.range::<Version>(&scope, Bound::Unbounded, 1)?.is_empty();
             if versions {
                 return Err(errors::not_empty(&found.name, " You must delete all versions in the bucket."));
             }
@@ -174,8 +175,8 @@ async fn head_bucket(cx: &Cx, input: HeadBucketRequest) -> Result<HeadBucketResp
 async fn list_buckets(cx: &Cx, input: ListBucketsRequest) -> Result<ListBucketsResponse, Error> {
     check_region(cx)?;
     let prefix = input.prefix.as_deref().unwrap_or("");
-    let all: BTreeMap<_, _> = cx.store().list::<Record>(&all_buckets())?.into_iter().collect();
-    let mine = all.into_values().filter(|bucket| bucket.owner == cx.account() && bucket.name.starts_with(prefix));
+    let mine = cx.store().by_key::<Record>(&all_buckets(), "owner", cx.account())?;
+    let mine = mine.into_iter().map(|(_, bucket)| bucket).filter(|bucket| bucket.name.starts_with(prefix));
     let in_region =
         mine.filter(|bucket| input.bucket_region.as_ref().is_none_or(|region| *region == bucket.region)).collect();
     let most = usize::try_from(input.max_buckets.unwrap_or(10_000)).unwrap_or(1);

@@ -57,7 +57,8 @@ async fn complete_multipart_upload(
         .write(|tx| {
             let bucket = still_there(tx, &bucket.name)?;
             let upload = tx.get::<Upload>(&scope, id)?.ok_or_else(|| errors::no_such_upload(id))?;
-            let there: BTreeMap<i32, Arc<Part>> = parts_of(tx.list::<Part>(&scope)?, id).into_iter().collect();
+            let parts = tx.list_prefix::<Part>(&scope, &format!("{id}/"))?;
+            let there: BTreeMap<i32, Arc<Part>> = parts_of(parts, id).into_iter().collect();
             let chosen = choose(id, &upload, &wanted, &there)?;
             let object = assemble(id, &upload, &chosen, now);
             if input.mpu_object_size.is_some_and(|size| u64::try_from(size) != Ok(object.size)) {
@@ -128,7 +129,7 @@ fn made_before(cx: &Cx, bucket: &str, key: &str, upload: &str) -> Result<Option<
     if let Some(latest) = cx.store().get::<Object>(&scope, key)?.filter(|latest| is_its(latest)) {
         return Ok(Some(latest));
     }
-    let older = cx.store().list::<Version>(&scope)?.into_iter().filter(|(_, row)| row.key == key);
+    let older = cx.store().by_key::<Version>(&scope, "key", key)?;
     Ok(older.into_iter().find_map(|(_, row)| match &row.what {
         Kept::Object(object) if is_its(object) => Some(Arc::new(Object::clone(object))),
         _ => None,

@@ -3,10 +3,12 @@
 use super::{bucket, owner, quoted};
 use crate::errors;
 use crate::records::{Object as Record, within};
+use crate::walk::{self, Asked, Walk};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use kiln_s3_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation};
+use kiln_service_kit::{Cx, Error, Operation, Scope, Store, operation};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::ops::Bound;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -28,16 +30,6 @@ pub fn delimiter(asked: &Option<String>) -> Option<&str> {
     asked.as_deref().filter(|delimiter| !delimiter.is_empty())
 }
 
-/// What a listing is asked for.
-#[derive(Default)]
-pub struct Asked<'a> {
-    pub prefix: &'a str,
-    pub delimiter: &'a str,
-    /// Only what comes after this key or common prefix.
-    pub after: &'a str,
-    pub most: usize,
-}
-
 /// A page of a listing.
 #[derive(Debug, PartialEq)]
 pub struct Listed<T> {
@@ -48,23 +40,29 @@ pub struct Listed<T> {
 }
 
 /// A page of what has keys, which must be in order. What lies behind the delimiter counts as one.
-pub fn list<T>(all: impl IntoIterator<Item = (Arc<str>, T)>, asked: &Asked<'_>) -> Listed<T> {
+/// No more is taken than the page needs, and one thing to see whether there is more.
+pub fn list<T>(
+    all: impl IntoIterator<Item = Result<(Arc<str>, T), Error>>,
+    asked: &Asked<'_>,
+) -> Result<Listed<T>, Error> {
     let mut page = Listed { entries: vec![], prefixes: vec![], next: None };
     let mut last: Option<String> = None;
     if asked.most == 0 {
-        return page;
+        return Ok(page);
     }
-    for (key, entry) in all {
-        let Some(rest) = key.strip_prefix(asked.prefix).filter(|_| *key > *asked.after) else { continue };
-        let end = Some(asked.delimiter).filter(|d| !d.is_empty()).and_then(|d| rest.find(d).map(|at| at + d.len()));
-        let common = end.map(|end| &key[..asked.prefix.len() + end]);
+    for each in all {
+        let (key, entry) = each?;
+        if !key.starts_with(asked.prefix) || *key <= *asked.after {
+            continue;
+        }
+        let common = asked.common(&key);
         // A page that ended with a common prefix goes on behind all that it stands for.
         if common.is_some_and(|common| common <= asked.after || page.prefixes.last().is_some_and(|p| p == common)) {
             continue;
         }
         if page.entries.len() + page.prefixes.len() == asked.most {
             page.next = last;
-            return page;
+            return Ok(page);
         }
         last = Some(common.unwrap_or(&key).to_owned());
         match common {
@@ -72,7 +70,13 @@ pub fn list<T>(all: impl IntoIterator<Item = (Arc<str>, T)>, asked: &Asked<'_>) 
             None => page.entries.push((key.clone(), entry)),
         }
     }
-    page
+    Ok(page)
+}
+
+/// A page of a bucket's objects.
+fn page_of(store: &Store, scope: &Scope, asked: &Asked<'_>) -> Result<Listed<Arc<Record>>, Error> {
+    let read = |from: Bound<&str>, limit: usize| walk::by_id(store, scope, from, limit);
+    list(Walk::new(asked, false, read), asked)
 }
 
 /// Texts as the caller asked for them.
@@ -128,7 +132,7 @@ async fn list_objects(cx: &Cx, input: ListObjectsRequest) -> Result<ListObjectsR
         after: input.marker.as_deref().unwrap_or(""),
         most,
     };
-    let page = list(cx.store().list::<Record>(&within(&bucket.name))?, &asked);
+    let page = page_of(cx.store(), &within(&bucket.name), &asked)?;
     let encoding = Encoding::asked(input.encoding_type.as_deref());
     Ok(ListObjectsResponse {
         is_truncated: Some(page.next.is_some()),
@@ -162,7 +166,7 @@ async fn list_objects_v2(cx: &Cx, input: ListObjectsV2Request) -> Result<ListObj
         after: token.as_deref().or(input.start_after.as_deref()).unwrap_or(""),
         most,
     };
-    let page = list(cx.store().list::<Record>(&within(&bucket.name))?, &asked);
+    let page = page_of(cx.store(), &within(&bucket.name), &asked)?;
     let encoding = Encoding::asked(input.encoding_type.as_deref());
     let owned = (input.fetch_owner == Some(true)).then(|| owner(&bucket.owner));
     Ok(ListObjectsV2Response {
@@ -189,10 +193,10 @@ mod tests {
     #[test]
     fn pages_roll_up_and_follow_each_other() {
         let keys = ["a", "b/1", "b/2", "b/3", "c", "d/x", "e"];
-        let all = || keys.iter().map(|key| (Arc::<str>::from(*key), ()));
+        let all = || keys.iter().map(|key| Ok((Arc::<str>::from(*key), ())));
         let (mut after, mut seen) = (String::new(), vec![]);
         loop {
-            let page = list(all(), &Asked { delimiter: "/", after: &after, most: 2, ..Default::default() });
+            let page = list(all(), &Asked { delimiter: "/", after: &after, most: 2, ..Default::default() }).unwrap();
             seen.push((page.entries.iter().map(|(key, ())| key.to_string()).collect::<Vec<_>>(), page.prefixes));
             match page.next {
                 Some(next) => after = next,
@@ -201,8 +205,82 @@ mod tests {
         }
         let s = |texts: &[&str]| texts.iter().map(|t| t.to_string()).collect::<Vec<_>>();
         assert_eq!(seen, [(s(&["a"]), s(&["b/"])), (s(&["c"]), s(&["d/"])), (s(&["e"]), s(&[]))]);
-        let inner = list(all(), &Asked { prefix: "b/", delimiter: "/", after: "b/1", most: 9 });
+        let inner = list(all(), &Asked { prefix: "b/", delimiter: "/", after: "b/1", most: 9 }).unwrap();
         assert_eq!(inner.entries.len(), 2);
-        assert_eq!(list(all(), &Asked { most: 0, ..Default::default() }).next, None);
+        assert_eq!(list(all(), &Asked { most: 0, ..Default::default() }).unwrap().next, None);
+    }
+
+    /// A bucket's scope and a store that holds these keys in it.
+    async fn holding(keys: impl Iterator<Item = String>) -> (Store, Scope) {
+        let (store, scope) = (Store::in_memory(kiln_service_kit::Clock::system()), within("docs"));
+        let object: Record = serde_json::from_value(serde_json::json!({
+            "size": 1, "etag": "e", "modified": 0, "pieces": [], "parts": 0, "checksum": null, "tags": {},
+            "described": crate::records::Described::default(),
+        }))
+        .unwrap();
+        let put = store.write::<_, Error>(|tx| {
+            for key in keys {
+                tx.put(&scope, &key, object.clone())?;
+            }
+            Ok(())
+        });
+        put.await.unwrap();
+        (store, scope)
+    }
+
+    #[tokio::test]
+    async fn a_page_that_is_read_is_the_page_of_the_whole_list() {
+        let keys = [
+            "a",
+            "a--b",
+            "a--c",
+            "b/",
+            "b/1",
+            "b/2/x",
+            "b/2/y",
+            "b0",
+            "c/\u{10ffff}",
+            "d",
+            "\u{10ffff}/a",
+            "\u{10ffff}/b",
+        ];
+        let (store, scope) = holding(keys.iter().map(|key| key.to_string())).await;
+        let texts = keys.iter().copied().chain(["", "b", "a-", "b/2", "b/2/", "zz", "\u{10ffff}", "\u{10ffff}/"]);
+        let texts: Vec<&str> = texts.collect();
+        let shown = |page: Listed<Arc<Record>>| {
+            let keys: Vec<_> = page.entries.into_iter().map(|(key, _)| key).collect();
+            (keys, page.prefixes, page.next)
+        };
+        for prefix in &texts {
+            for after in &texts {
+                for delimiter in ["", "/", "--", "b"] {
+                    for most in [0, 1, 2, 3, 20] {
+                        let asked = Asked { prefix, delimiter, after, most };
+                        let all = store.list::<Record>(&scope).unwrap().into_iter().map(Ok);
+                        let wanted = list(all, &asked).unwrap();
+                        let read = page_of(&store, &scope, &asked).unwrap();
+                        assert_eq!(shown(read), shown(wanted), "{prefix:?} {after:?} {delimiter:?} {most}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[cfg(debug_assertions)]
+    #[tokio::test]
+    async fn a_page_reads_what_it_shows_however_large_the_bucket_is() {
+        let keys = (0..10_000).map(|n| format!("{:02}/{:02}", n / 100, n % 100));
+        let (store, scope) = holding(keys).await;
+        let reads = |asked: &Asked<'_>, entries: usize, prefixes: usize| {
+            let before = store.figures().records_read;
+            let page = page_of(&store, &scope, asked).unwrap();
+            assert_eq!((page.entries.len(), page.prefixes.len()), (entries, prefixes));
+            store.figures().records_read - before
+        };
+        assert_eq!(reads(&Asked { after: "50/00", most: 10, ..Default::default() }, 10, 0), 11);
+        assert_eq!(reads(&Asked { most: 1000, ..Default::default() }, 1000, 0), 1001);
+        assert_eq!(reads(&Asked { delimiter: "/", most: 1000, ..Default::default() }, 0, 100), 100);
+        let inside = reads(&Asked { prefix: "42/", delimiter: "/", after: "", most: 50 }, 50, 0);
+        assert!(inside <= 100, "{inside} records read for 50");
     }
 }

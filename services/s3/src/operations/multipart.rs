@@ -1,6 +1,6 @@
 //! Uploads in parts: beginning one, its parts, and giving it up. [`super::complete`] ends one well.
 
-use super::list::{Asked, Encoding, list, most};
+use super::list::{Encoding, list, most};
 use super::{bucket, check_key, owner, quoted, still_there};
 use crate::checksum::Algorithm;
 use crate::described::{check_settings, described, refuse, show_checksum};
@@ -12,8 +12,10 @@ use crate::operations::copy::{Source, find_source};
 use crate::operations::get::{Conditions, Span};
 use crate::receive::{self, LARGEST, Received, given_checksum};
 use crate::records::{Bucket, NULL, Part as PartRecord, Upload, part_id, within};
+use crate::walk::{self, Asked, Walk};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Store, operation};
+use std::ops::Bound;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -237,7 +239,8 @@ async fn abort_multipart_upload(
                 return Err(errors::no_such_upload(&input.upload_id));
             }
             let mut pieces = vec![];
-            for (number, part) in parts_of(tx.list::<PartRecord>(&scope)?, &input.upload_id) {
+            let parts = tx.list_prefix::<PartRecord>(&scope, &format!("{}/", input.upload_id))?;
+            for (number, part) in parts_of(parts, &input.upload_id) {
                 tx.delete::<PartRecord>(&scope, &part_id(&input.upload_id, number));
                 pieces.push(part.piece.clone());
             }
@@ -258,7 +261,7 @@ async fn list_parts(cx: &Cx, input: ListPartsRequest) -> Result<ListPartsRespons
         return Err(errors::invalid_argument("part-number-marker", &after.to_string(), &text));
     }
     let most = most("max-parts", input.max_parts)?;
-    let rows = cx.store().list::<PartRecord>(&within(&bucket.name))?;
+    let rows = cx.store().list_prefix::<PartRecord>(&within(&bucket.name), &format!("{}/", input.upload_id))?;
     let mut all: Vec<_> = parts_of(rows, &input.upload_id).into_iter().filter(|(number, _)| *number > after).collect();
     let more = all.len() > most;
     all.truncate(most);
@@ -300,27 +303,31 @@ async fn list_multipart_uploads(
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     let most = most("max-uploads", input.max_uploads)?;
     let key_marker = input.key_marker.as_deref().unwrap_or("");
-    // Sorted by key, and of one key by time; several of one key follow each other by their place.
-    let mut all = cx.store().list::<Upload>(&within(&bucket.name))?;
-    all.sort_by(|(a_id, a), (b_id, b)| (&a.key, a.initiated, a_id).cmp(&(&b.key, b.initiated, b_id)));
-    let seen = match input.upload_id_marker.as_deref().filter(|id| !id.is_empty()) {
-        Some(marker) => {
-            all.iter().position(|(id, upload)| **id == *marker && upload.key == key_marker).map(|at| at + 1)
-        }
+    let scope = within(&bucket.name);
+    // A page that ended with an upload goes on behind it: in order of time among those of its key.
+    let marker = input.upload_id_marker.as_deref().filter(|id| !id.is_empty());
+    let marker = match marker.map(|id| (id, cx.store().get::<Upload>(&scope, id))) {
+        Some((id, upload)) => upload?.filter(|upload| upload.key == key_marker).map(|upload| (upload.initiated, id)),
         None => None,
     };
-    let rest = all.into_iter().enumerate().filter(|(at, (_, upload))| match seen {
-        Some(seen) => *at >= seen,
-        None => upload.key.as_str() > key_marker,
-    });
-    let by_key = rest.map(|(_, (id, upload))| (Arc::<str>::from(upload.key.as_str()), (id, upload)));
     let asked = Asked {
         prefix: input.prefix.as_deref().unwrap_or(""),
         delimiter: input.delimiter.as_deref().unwrap_or(""),
-        after: if seen.is_some() { "" } else { key_marker },
+        after: key_marker,
         most,
     };
-    let page = list(by_key, &asked);
+    let read = |from: Bound<&str>, limit| {
+        let mut span = walk::by_key::<Upload>(cx.store(), &scope, from, limit)?;
+        span.rows.retain(|(key, (id, upload))| {
+            **key != *key_marker || marker.is_none_or(|marker| (upload.initiated, &**id) > marker)
+        });
+        span.rows.sort_by(|(a_key, (a_id, a)), (b_key, (b_id, b))| {
+            (a_key, a.initiated, a_id).cmp(&(b_key, b.initiated, b_id))
+        });
+        Ok(span)
+    };
+    let rest = Walk::new(&asked, marker.is_some(), read);
+    let page = list(rest, &Asked { after: if marker.is_some() { "" } else { key_marker }, ..asked })?;
     let encoding = Encoding::asked(input.encoding_type.as_deref());
     let uploads = page.entries.iter().map(|(key, (id, upload))| MultipartUpload {
         upload_id: Some(id.to_string()),

@@ -5,10 +5,12 @@ use super::settings::change;
 use super::{bucket, owner, quoted};
 use crate::described::refuse;
 use crate::errors;
-use crate::records::{Kept, Versioning};
+use crate::records::{Kept, Versioning, within};
 use crate::versions;
+use crate::walk::{Asked, Walk};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
+use std::ops::Bound;
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(GetBucketVersioning: get_bucket_versioning(GetBucketVersioningRequest)),
@@ -78,10 +80,12 @@ async fn list_object_versions(cx: &Cx, input: ListObjectVersionsRequest) -> Resu
     // The last thing of the page: a key and its version, or a common prefix.
     let mut last: Option<(String, Option<String>)> = None;
     let mut passed = after_version.is_none();
-    for (key, what, latest) in versions::all(cx.store(), &bucket.name)? {
-        let Some(rest) = key.strip_prefix(prefix) else { continue };
-        let end = Some(delimiter).filter(|d| !d.is_empty()).and_then(|d| rest.find(d).map(|at| at + d.len()));
-        let common = end.map(|end| &key[..prefix.len() + end]);
+    let asked = Asked { prefix, delimiter, after, most };
+    let scope = within(&bucket.name);
+    let read = |from: Bound<&str>, limit| versions::from(cx.store(), &scope, from, limit);
+    for each in Walk::new(&asked, after_version.is_some(), read) {
+        let (key, (what, latest)) = each?;
+        let common = asked.common(&key);
         let seen = match common {
             Some(common) => !after.is_empty() && common <= after,
             None if *key == *after && !passed => {

@@ -88,7 +88,10 @@ async fn get_parameters_by_path(
         }
         all.extend(aliases.into_iter().map(|alias| public(cx, alias, None)));
     } else {
-        for (_, kept) in cx.store().list::<Kept>(cx.scope())? {
+        // At the root lie also those whose names have no slash.
+        let begin = request.path.trim_end_matches('/');
+        let begin = if begin.is_empty() { String::new() } else { format!("{begin}/") };
+        for (_, kept) in cx.store().list_prefix::<Kept>(cx.scope(), &begin)? {
             if filters::is_under(&kept.name, &request.path, recursive)
                 && let Some(version) = filters::matching_version(&kept, &filters)
             {

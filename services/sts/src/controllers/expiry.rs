@@ -33,7 +33,7 @@ impl Controller for Expiry {
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
-        Ok(store.list::<Session>(&everywhere())?.into_iter().map(|(id, _)| Name::new(&everywhere(), id)).collect())
+        Ok(store.ids::<Session>(&everywhere()).into_iter().map(|id| Name::new(&everywhere(), id)).collect())
     }
 
     async fn observe(&self, cx: &Cx, name: &Name) -> Result<Option<Timestamp>, Error> {

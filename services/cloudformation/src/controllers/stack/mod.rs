@@ -82,8 +82,7 @@ impl Controller for StackController {
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
-        let stacks = store.list_everywhere::<Stack>()?;
-        Ok(stacks.into_iter().map(|(scope, id, _)| Name::new(&scope, id)).collect())
+        Ok(store.ids_everywhere::<Stack>().into_iter().map(|(scope, id)| Name::new(&scope, id)).collect())
     }
 
     async fn observe(&self, cx: &Cx, name: &Name) -> Result<Option<Seen>, Error> {
@@ -132,8 +131,8 @@ fn relatives(store: &Store, change: &Change) -> Result<(Vec<Name>, Option<String
         None => change.before::<Stack>()?.record(),
     };
     let Some(stack) = stack else { return Ok((names, None)) };
-    let waits = |other: &Stack| other.id != id && other.status.in_progress() && other.root_id() == stack.root_id();
-    let all = store.list::<Stack>(scope)?;
+    let waits = |other: &Stack| other.id != id && other.status.in_progress();
+    let all = store.by_key::<Stack>(scope, "root", stack.root_id())?;
     names.extend(all.iter().filter(|(_, other)| waits(other)).map(|(id, _)| Name::new(scope, id.clone())));
     Ok((names, stack.parent.as_ref().map(|parent| parent.stack_id.clone())))
 }

@@ -4,12 +4,11 @@
 //! holds the file exclusively, so SQLite needs no shared-memory file; one less thing that can run
 //! out of space, and a guard against a second process where `flock` does not work.
 
-use crate::entry::Entry;
 use crate::history::KEPT;
-use crate::table::Table;
-use crate::writer::Prepared;
+use crate::log::{DurableLog, Stored, Transaction};
 use crate::{Change, Commit, Scope, StoreError};
 use kiln_clock::Timestamp;
+use parking_lot::Mutex;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, ErrorCode, ffi, params};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -25,115 +24,103 @@ pub(crate) const MIGRATIONS: &[&str] =
 /// The feed is cut to [`KEPT`] commits once in this many.
 const TRIM_EVERY: u64 = 1024;
 
-/// What was on disk at the start.
-pub(crate) struct Loaded {
-    pub records: Table<Arc<Entry>>,
-    pub sequence: u64,
-}
-
 /// The open database.
-pub(crate) struct Disk {
-    pub conn: Connection,
+pub(crate) struct Sqlite {
+    pub conn: Mutex<Connection>,
     path: PathBuf,
     // Declared last: released after the connection has closed.
-    _lock: File,
+    pub _lock: Lock,
 }
 
-impl Disk {
+impl Sqlite {
     /// Opens the database at `path`, makes it when it is not there, and brings its schema up.
-    pub fn open(path: &Path, now: Timestamp) -> Result<Disk, StoreError> {
+    pub fn open(path: &Path, now: Timestamp) -> Result<Sqlite, StoreError> {
         let lock = lock(path)?;
         create_private(path)?;
         let failed = |e| classify(path, "open the database", e);
         let mut conn = Connection::open(path).map_err(failed)?;
         configure(&conn).map_err(failed)?;
         migrate(&mut conn, path, MIGRATIONS, now)?;
-        Ok(Disk { conn, path: path.to_owned(), _lock: lock })
+        Ok(Sqlite { conn: Mutex::new(conn), path: path.to_owned(), _lock: lock })
+    }
+}
+
+impl DurableLog for Sqlite {
+    fn place(&self) -> Arc<str> {
+        shown(&self.path)
     }
 
-    /// Reads every record, undecoded.
-    pub fn load(&self) -> Result<Loaded, StoreError> {
-        self.try_load().map_err(|e| classify(&self.path, "read the database", e))
+    fn load(&self, record: &mut dyn FnMut(Stored<'_>)) -> Result<u64, StoreError> {
+        try_load(&self.conn.lock(), record).map_err(|e| classify(&self.path, "read the database", e))
     }
 
-    fn try_load(&self) -> rusqlite::Result<Loaded> {
-        let mut records = Table::default();
-        let mut statement = self
-            .conn
-            .prepare("SELECT kind, account, region, id, json FROM record ORDER BY kind, account, region, id")?;
-        let mut rows = statement.query([])?;
-        let mut scope = Scope::new("", "");
-        while let Some(row) = rows.next()? {
-            let text = |n| row.get_ref(n)?.as_str().map_err(rusqlite::Error::from);
-            let (account, region) = (text(1)?, text(2)?);
-            // Rows come ordered, so a scope's names are stored once per kind.
-            if *scope.account != *account || *scope.region != *region {
-                scope = Scope::new(account, region);
-            }
-            let kind = records.kind(text(0)?);
-            let entry = Arc::new(Entry::from_json(text(4)?.into()));
-            records.insert(&kind, &scope, &text(3)?.into(), entry);
-        }
-        let last: Option<i64> = self.conn.query_row("SELECT max(sequence) FROM feed", [], |row| row.get(0))?;
-        Ok(Loaded { records, sequence: last.unwrap_or(0) as u64 })
+    fn commit(&self, group: &[Transaction<'_>]) -> Result<(), StoreError> {
+        try_commit(&mut self.conn.lock(), group).map_err(|e| classify(&self.path, "write the database", e))
     }
 
-    /// Writes a group of transactions as one, all or nothing, durable on return.
-    pub fn commit<'a>(&mut self, group: impl Iterator<Item = &'a Prepared>) -> Result<(), StoreError> {
-        self.try_commit(group).map_err(|e| classify(&self.path, "write the database", e))
-    }
-
-    fn try_commit<'a>(&mut self, group: impl Iterator<Item = &'a Prepared>) -> rusqlite::Result<()> {
-        // Dropped without commit, it rolls back.
-        let transaction = self.conn.transaction()?;
-        for prepared in group {
-            write_transaction(&transaction, prepared)?;
-        }
-        transaction.commit()
-    }
-
-    /// Copies the database, as it is now, into the new file `to`.
-    pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
+    fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
         create_private(to)?;
+        let conn = self.conn.lock();
         let copied = || {
             let mut copy = Connection::open(to)?;
             // All pages in one step: nobody writes in between, since we have the only connection.
-            Backup::new(&self.conn, &mut copy)?.step(-1)?;
+            Backup::new(&conn, &mut copy)?.step(-1)?;
             copy.close().map_err(|(_, error)| error)
         };
         copied().map_err(|e| classify(to, "copy the database to", e))
     }
 
-    /// The commits after `sequence` up to `last`.
-    pub fn changes_since(&self, sequence: u64, last: u64) -> Result<Vec<Arc<Commit>>, StoreError> {
-        self.try_changes_since(sequence, last).map_err(|e| classify(&self.path, "read the change feed of", e))
-    }
-
-    fn try_changes_since(&self, sequence: u64, last: u64) -> rusqlite::Result<Vec<Arc<Commit>>> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT sequence, at, changes FROM feed
-             WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence",
-        )?;
-        let rows = statement.query_map(params![sequence as i64, last as i64], |row| {
-            let changes: Vec<Change> = serde_json::from_str(row.get_ref(2)?.as_str()?).map_err(|e| conversion(2, e))?;
-            let sequence = row.get::<_, i64>(0)? as u64;
-            Ok(Arc::new(Commit { sequence, at: Timestamp(row.get(1)?), changes }))
-        })?;
-        rows.collect()
+    fn changes(&self, sequence: u64, last: u64) -> Result<Vec<Commit>, StoreError> {
+        let changes = try_changes(&self.conn.lock(), sequence, last);
+        changes.map_err(|e| classify(&self.path, "read the change feed of", e))
     }
 }
 
-fn write_transaction(conn: &Connection, prepared: &Prepared) -> rusqlite::Result<()> {
-    let Commit { sequence, at, changes } = &*prepared.commit;
-    for (change, value) in changes.iter().zip(&prepared.values) {
+fn try_load(conn: &Connection, record: &mut dyn FnMut(Stored<'_>)) -> rusqlite::Result<u64> {
+    let mut statement =
+        conn.prepare("SELECT kind, account, region, id, json FROM record ORDER BY kind, account, region, id")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let text = |n| row.get_ref(n)?.as_str().map_err(rusqlite::Error::from);
+        record(Stored { kind: text(0)?, account: text(1)?, region: text(2)?, id: text(3)?, json: text(4)? });
+    }
+    let last: Option<i64> = conn.query_row("SELECT max(sequence) FROM feed", [], |row| row.get(0))?;
+    Ok(last.unwrap_or(0) as u64)
+}
+
+fn try_commit(conn: &mut Connection, group: &[Transaction<'_>]) -> rusqlite::Result<()> {
+    // Dropped without commit, it rolls back.
+    let transaction = conn.transaction()?;
+    for each in group {
+        write_transaction(&transaction, each)?;
+    }
+    transaction.commit()
+}
+
+fn try_changes(conn: &Connection, sequence: u64, last: u64) -> rusqlite::Result<Vec<Commit>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT sequence, at, changes FROM feed
+         WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence",
+    )?;
+    let rows = statement.query_map(params![sequence as i64, last as i64], |row| {
+        let changes: Vec<Change> = serde_json::from_str(row.get_ref(2)?.as_str()?).map_err(|e| conversion(2, e))?;
+        let sequence = row.get::<_, i64>(0)? as u64;
+        Ok(Commit { sequence, at: Timestamp(row.get(1)?), changes })
+    })?;
+    rows.collect()
+}
+
+fn write_transaction(conn: &Connection, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    let Commit { sequence, at, changes } = transaction.commit;
+    for (change, json) in changes.iter().zip(&transaction.json) {
         let Change { kind, scope: Scope { account, region }, id, .. } = change;
-        match value {
-            Some(value) => conn
+        match json {
+            Some(json) => conn
                 .prepare_cached(
                     "INSERT INTO record (kind, account, region, id, json) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT (kind, account, region, id) DO UPDATE SET json = excluded.json",
                 )?
-                .execute(params![kind, account, region, id, value.json])?,
+                .execute(params![kind, account, region, id, json])?,
             None => conn
                 .prepare_cached(
                     "DELETE FROM record
@@ -179,7 +166,7 @@ pub(crate) fn migrate(conn: &mut Connection, path: &Path, steps: &[&str], now: T
         conn.query_row("SELECT coalesce(max(version), 0) FROM schema_version", [], |row| row.get(0)).map_err(failed)?;
     if found as usize > steps.len() {
         let known = steps.len() as u32;
-        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+        return Err(StoreError::Newer { place: shown(path), found, known });
     }
     for (version, step) in (1..).zip(steps).skip(found as usize) {
         let transaction = conn.transaction().map_err(failed)?;
@@ -192,8 +179,21 @@ pub(crate) fn migrate(conn: &mut Connection, path: &Path, steps: &[&str], now: T
     Ok(())
 }
 
-/// Takes the lock beside the database. It goes with the process, however that ends.
-fn lock(path: &Path) -> Result<File, StoreError> {
+/// The lock beside the database. It goes with the process, however that ends.
+pub(crate) struct Lock(pub File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would give the lock back too, but not while a child that is being started still
+        // has the file, as it has between `fork` and `exec`.
+        if let Err(e) = self.0.unlock() {
+            tracing::warn!(error = %e, "failed to unlock the database");
+        }
+    }
+}
+
+/// Takes the lock beside the database.
+fn lock(path: &Path) -> Result<Lock, StoreError> {
     let beside = with_suffix(path, ".lock");
     let failed = |doing, path: &Path, e| StoreError::File { doing, path: path.to_owned(), source: Arc::new(e) };
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
@@ -219,7 +219,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
                 Ok(_) if !pid.trim().is_empty() => format!("process {}", pid.trim()),
                 _ => "another process".to_owned(),
             };
-            return Err(StoreError::InUse { path: path.to_owned(), holder });
+            return Err(StoreError::InUse { place: shown(path), holder });
         }
         Err(TryLockError::Error(e)) => return Err(failed("lock", &beside, e)),
     }
@@ -227,7 +227,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     if let Err(e) = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())) {
         tracing::warn!(file = %beside.display(), error = %e, "failed to note the process id");
     }
-    Ok(file)
+    Ok(Lock(file))
 }
 
 /// Makes the file before SQLite does, readable by its owner only: it holds secrets. SQLite gives
@@ -251,24 +251,29 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// The database in an error's words.
+fn shown(path: &Path) -> Arc<str> {
+    path.display().to_string().into()
+}
+
 /// Sorts SQLite's failures by what one can do about them.
 fn classify(path: &Path, doing: &'static str, error: rusqlite::Error) -> StoreError {
-    let path = path.to_owned();
+    let place = shown(path);
     let inner = error.sqlite_error().copied();
     match inner.map(|e| (e.code, e.extended_code)) {
-        Some((ErrorCode::DiskFull, _)) => StoreError::NoSpace { path, source: Arc::new(error) },
+        Some((ErrorCode::DiskFull, _)) => StoreError::NoSpace { place, source: Arc::new(error) },
         // After a failed fsync the system may have dropped the pages, and a later fsync succeeds
         // without them: nothing more can be promised until the file has been read afresh.
         Some((_, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)) => {
-            StoreError::Stopped { path, reason: "the disk did not confirm a write".into() }
+            StoreError::Stopped { place, reason: "the disk did not confirm a write".into() }
         }
         Some((ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _)) => {
-            StoreError::Stopped { path, reason: format!("the database is damaged ({error})").into() }
+            StoreError::Stopped { place, reason: format!("the database is damaged ({error})").into() }
         }
         Some((ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _)) => {
-            StoreError::InUse { path, holder: "another process".to_owned() }
+            StoreError::InUse { place, holder: "another process".to_owned() }
         }
-        _ => StoreError::Io { doing, path, source: Arc::new(error) },
+        _ => StoreError::Io { doing, place, source: Arc::new(error) },
     }
 }
 
