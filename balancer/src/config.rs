@@ -7,6 +7,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use kiln_ids::IpNet;
+
 /// One application load balancer, whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadBalancerConfig {
@@ -76,7 +78,7 @@ pub struct ListenerConfig {
     pub port: u16,
     /// Who may connect, as address blocks: what the security groups let in from outside. `None`:
     /// everybody.
-    pub clients: Option<Vec<(IpAddr, u8)>>,
+    pub clients: Option<Vec<IpNet>>,
     /// What is done when no rule matches.
     pub default_action: Action,
     /// The rules; the lowest priority that matches decides.

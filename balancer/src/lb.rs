@@ -121,7 +121,7 @@ impl Plan {
         let listener = self.config.listeners.iter().find(|l| l.port == port);
         listener.is_some_and(|l| match &l.clients {
             None => true,
-            Some(blocks) => blocks.iter().any(|block| rules::in_cidr(client.to_canonical(), *block)),
+            Some(blocks) => blocks.iter().any(|block| block.contains(&client.to_canonical())),
         })
     }
 

@@ -192,7 +192,7 @@ async fn a_client_that_is_not_let_in_gets_no_answer_until_it_is() {
     let mut refused = tokio::net::TcpStream::connect(world.address()).await.unwrap();
     // Closed or reset, but never served.
     assert_eq!(refused.read(&mut [0; 16]).await.unwrap_or(0), 0);
-    world.change(|c| c.listeners[0].clients = Some(vec![("0.0.0.0".parse().unwrap(), 0)]));
+    world.change(|c| c.listeners[0].clients = Some(vec!["0.0.0.0/0".parse().unwrap()]));
     assert!(at(&world));
     assert_eq!(world.get("/").await.text(), "default");
     // Taken away again, it ends what is open.

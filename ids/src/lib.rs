@@ -1,15 +1,19 @@
-//! Names of things: one type per kind of id, and a generator that can be seeded.
+//! Names of things: one type per kind of id, and a generator that can be seeded; patterns of names; address blocks.
 //!
 //! An `InstanceId` is not a `VpcId`; mixing them up should not compile. Every id is a checked
 //! string (`i-` + 17 hex digits, 8 accepted as on old accounts), parsed where it enters and right
 //! everywhere inside. The generator is a parameter ([`IdSource`]) so that a simulation repeats.
 
 mod arn;
+mod block;
+mod glob;
 mod kinds;
 pub mod regions;
 mod source;
 
 pub use arn::Arn;
+pub use block::{IpNet, Ipv4Net, Ipv6Net, block, block_v4, block_v6};
+pub use glob::{Glob, Piece, glob};
 pub use kinds::*;
 pub use source::IdSource;
 

@@ -1,26 +1,15 @@
 //! Policy documents: read once, strictly, with every pattern compiled. What is not in the grammar
 //! is an error with its place; an element that were ignored could be the one that denies.
 
-use thiserror::Error;
-
 use crate::{
     condition::{self, Test, one_or_more},
     grammar,
     json::Json,
+    kind::DocumentKind,
+    malformed::{MalformedPolicy, syntax, wrong},
     pattern::{ArnPattern, Pattern, Rules},
     principal::{self, Entry},
 };
-
-/// What a document is for; it decides which elements it must and must not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DocumentKind {
-    /// Identity policies, permissions boundaries, session and service control policies.
-    Identity,
-    /// A policy on a resource, such as a bucket.
-    Resource,
-    /// Who may assume a role.
-    Trust,
-}
 
 /// Whether a statement allows or denies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,34 +29,6 @@ enum Strict {
     Form,
     /// And it must say the current version.
     Current,
-}
-
-/// What is wrong with a document. Shown, it is AWS's message followed by the place.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{message}{}", place_and_detail(.place, .detail))]
-pub struct MalformedPolicy {
-    /// The message AWS gives under `MalformedPolicyDocument`.
-    pub message: String,
-    /// Where, such as `Statement[2].Action`; empty for the document as a whole.
-    pub place: String,
-    /// What exactly, if there is more to say than the message does.
-    pub detail: String,
-}
-
-fn place_and_detail(place: &str, detail: &str) -> String {
-    match (place, detail) {
-        ("", "") => String::new(),
-        ("", only) | (only, "") => format!(" ({only})"),
-        _ => format!(" ({place}: {detail})"),
-    }
-}
-
-pub(crate) fn wrong(message: impl Into<String>, place: impl Into<String>) -> MalformedPolicy {
-    MalformedPolicy { message: message.into(), place: place.into(), detail: String::new() }
-}
-
-fn syntax(place: impl Into<String>, detail: impl Into<String>) -> MalformedPolicy {
-    MalformedPolicy { message: "Syntax errors in policy.".into(), place: place.into(), detail: detail.into() }
 }
 
 /// A parsed policy document.

@@ -3,7 +3,8 @@
 //! elements: Resource" (no wildcard in the service segment); the wording is that of the answers of
 //! IAM. Policies on resources are their service's to judge and are held to less.
 
-use crate::document::{DocumentKind, MalformedPolicy, wrong};
+use crate::kind::DocumentKind;
+use crate::malformed::{MalformedPolicy, wrong};
 use crate::pattern::{Pattern, Rules};
 
 /// AWS's partitions.

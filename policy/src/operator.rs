@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use kiln_ids::{IpNet, block};
 use time::{Date, Duration, Month, OffsetDateTime, Time};
 
 use crate::{
@@ -91,7 +92,7 @@ pub(crate) enum Wanted {
     Date(Order, OffsetDateTime),
     Bool(bool),
     Binary(Vec<u8>),
-    Ip(IpAddr, u32),
+    Ip(IpNet),
     Arn(ArnPattern),
 }
 
@@ -111,9 +112,7 @@ impl Wanted {
                 .ok_or_else(|| should_be("an ISO 8601 date or seconds since 1970")),
             Compare::Bool | Compare::Null => boolean(text).map(Self::Bool).ok_or_else(|| should_be("true or false")),
             Compare::Binary => STANDARD.decode(text).map(Self::Binary).map_err(|_| should_be("base64")),
-            Compare::Ip => {
-                network(text).map(|(base, bits)| Self::Ip(base, bits)).ok_or_else(|| should_be("a CIDR block"))
-            }
+            Compare::Ip => network(text).map(Self::Ip).ok_or_else(|| should_be("a CIDR block")),
             Compare::Arn => ArnPattern::compile(text, variables, false).map(Self::Arn),
         }
     }
@@ -135,7 +134,8 @@ impl Wanted {
             Self::Date(order, wanted) => date(found).is_some_and(|found| order.holds(&found, wanted)),
             Self::Bool(wanted) => boolean(found) == Some(*wanted),
             Self::Binary(wanted) => STANDARD.decode(found).is_ok_and(|found| found == *wanted),
-            Self::Ip(base, bits) => found.parse().is_ok_and(|found| inside(found, *base, *bits)),
+            // An IPv4 address that came in over an IPv6 socket is still an IPv4 address.
+            Self::Ip(block) => found.parse::<IpAddr>().is_ok_and(|found| block.contains(&found.to_canonical())),
             Self::Arn(pattern) => pattern.matches(found, keys),
         }
     }
@@ -232,27 +232,7 @@ fn clock(text: &str) -> Option<(Time, Duration)> {
     Some((Time::from_hms_nano(hour, minute, second, nanos).ok()?, ahead))
 }
 
-pub(crate) fn network(text: &str) -> Option<(IpAddr, u32)> {
-    let (base, bits) = match text.split_once('/') {
-        Some((base, bits)) => (base.parse::<IpAddr>().ok()?, Some(bits.parse::<u32>().ok()?)),
-        None => (text.parse::<IpAddr>().ok()?, None),
-    };
-    let most = if base.is_ipv4() { 32 } else { 128 };
-    let bits = bits.unwrap_or(most);
-    (bits <= most).then_some((base, bits))
-}
-
-fn inside(found: IpAddr, base: IpAddr, bits: u32) -> bool {
-    // An IPv4 address that came in over an IPv6 socket is still an IPv4 address.
-    match (found.to_canonical(), base) {
-        (IpAddr::V4(found), IpAddr::V4(base)) => {
-            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-            u32::from(found) & mask == u32::from(base) & mask
-        }
-        (IpAddr::V6(found), IpAddr::V6(base)) => {
-            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-            u128::from(found) & mask == u128::from(base) & mask
-        }
-        _ => false,
-    }
+/// A block, or an address alone. Host bits may be set: AWS takes them and looks at the block.
+pub(crate) fn network(text: &str) -> Option<IpNet> {
+    block(text).or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }

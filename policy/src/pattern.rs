@@ -7,18 +7,18 @@
 //! colons), so that a `*` in the region cannot swallow the account.
 
 use crate::context::Keys;
+use kiln_ids::{Glob, Piece, glob};
 
 /// One element of a compiled pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Item {
-    /// This character.
-    Char(char),
-    /// `?`: any one character.
-    One,
-    /// `*`: any characters, also none.
-    Any,
+    Is(Piece),
     /// `${key}` or `${key, 'default'}`.
-    Variable { key: String, written: String, default: Option<String> },
+    Variable {
+        key: String,
+        written: String,
+        default: Option<String>,
+    },
 }
 
 /// What a pattern's special characters mean.
@@ -35,50 +35,53 @@ pub(crate) struct Rules {
 /// A compiled pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern {
-    items: Vec<Item>,
+    compiled: Compiled,
     ignore_case: bool,
-    has_variables: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Compiled {
+    Fixed(Vec<Piece>),
+    WithVariables(Vec<Item>),
+}
+
+/// Whether a text is like a pattern in which `*` stands for any characters and `?` for one, without variables.
+pub fn like(pattern: &str, text: &str) -> bool {
+    Glob::plain(pattern).matches(text)
 }
 
 impl Pattern {
     /// Compiles a pattern, or says what is wrong with its variables.
     pub fn compile(text: &str, rules: Rules) -> Result<Self, String> {
-        let mut items = Vec::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(first) = rest.chars().next() {
-            if rules.variables && rest.starts_with("${") {
-                let Some(end) = rest.find('}') else {
-                    return Err(format!("\"{text}\" has a policy variable without an end"));
-                };
-                items.push(variable(&rest[2..end], rules.ignore_case)?);
-                rest = &rest[end + 1..];
-                continue;
-            }
-            items.push(match first {
-                '*' if rules.wildcards => Item::Any,
-                '?' if rules.wildcards => Item::One,
-                other => Item::Char(folded(other, rules.ignore_case)),
-            });
-            rest = &rest[first.len_utf8()..];
-        }
-        Ok(Self::from_items(items, rules.ignore_case))
+        Ok(Self::from_items(items_of(text, rules)?, rules.ignore_case))
     }
 
     fn from_items(items: Vec<Item>, ignore_case: bool) -> Self {
-        let has_variables = items.iter().any(|item| matches!(item, Item::Variable { .. }));
-        Self { items, ignore_case, has_variables }
+        let fixed = |item: &Item| match item {
+            Item::Is(piece) => Some(*piece),
+            Item::Variable { .. } => None,
+        };
+        let compiled = match items.iter().map(fixed).collect() {
+            Some(pieces) => Compiled::Fixed(pieces),
+            None => Compiled::WithVariables(items),
+        };
+        Self { compiled, ignore_case }
     }
 
     /// Whether the text matches. A variable that has no value, or more than one, matches nothing.
     pub fn matches(&self, text: &str, keys: &Keys) -> bool {
-        if !self.has_variables {
-            return glob(&self.items, text, self.ignore_case);
-        }
-        let mut filled = Vec::with_capacity(self.items.len() + 32);
-        for item in &self.items {
-            let Item::Variable { key, default, .. } = item else {
-                filled.push(item.clone());
-                continue;
+        let items = match &self.compiled {
+            Compiled::Fixed(pieces) => return glob(pieces, text, self.ignore_case),
+            Compiled::WithVariables(items) => items,
+        };
+        let mut filled = Vec::with_capacity(items.len() + 32);
+        for item in items {
+            let (key, default) = match item {
+                Item::Is(piece) => {
+                    filled.push(*piece);
+                    continue;
+                }
+                Item::Variable { key, default, .. } => (key, default),
             };
             let value = match keys.get(key) {
                 Some([one]) => one,
@@ -87,14 +90,15 @@ impl Pattern {
                     None => return false,
                 },
             };
-            filled.extend(value.chars().map(|each| Item::Char(folded(each, self.ignore_case))));
+            filled.extend(value.chars().map(|each| Piece::literal(each, self.ignore_case)));
         }
         glob(&filled, text, self.ignore_case)
     }
 
     /// The condition keys of its variables.
     pub fn asks_for<'a>(&'a self, see: &mut impl FnMut(&'a str)) {
-        for item in &self.items {
+        let Compiled::WithVariables(items) = &self.compiled else { return };
+        for item in items {
             if let Item::Variable { written, .. } = item {
                 see(written);
             }
@@ -103,19 +107,36 @@ impl Pattern {
 
     /// Whether this is nothing but `*`.
     pub fn is_everything(&self) -> bool {
-        !self.items.is_empty() && self.items.iter().all(|item| *item == Item::Any)
+        matches!(&self.compiled, Compiled::Fixed(all) if !all.is_empty() && all.iter().all(|p| *p == Piece::Any))
     }
 }
 
-fn folded(each: char, ignore_case: bool) -> char {
-    if ignore_case { each.to_ascii_lowercase() } else { each }
+fn items_of(text: &str, rules: Rules) -> Result<Vec<Item>, String> {
+    let mut items = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if rules.variables && rest.starts_with("${") {
+            let Some(end) = rest.find('}') else {
+                return Err(format!("\"{text}\" has a policy variable without an end"));
+            };
+            items.push(variable(&rest[2..end], rules.ignore_case)?);
+            rest = &rest[end + 1..];
+            continue;
+        }
+        items.push(Item::Is(match rules.wildcards {
+            true => Piece::of(first, rules.ignore_case),
+            false => Piece::literal(first, rules.ignore_case),
+        }));
+        rest = &rest[first.len_utf8()..];
+    }
+    Ok(items)
 }
 
 /// What stands between `${` and `}`.
 fn variable(inside: &str, ignore_case: bool) -> Result<Item, String> {
     if let "*" | "?" | "$" = inside {
         let literal = inside.chars().next().expect("one of three one-character strings");
-        return Ok(Item::Char(folded(literal, ignore_case)));
+        return Ok(Item::Is(Piece::literal(literal, ignore_case)));
     }
     let (key, default) = match inside.split_once(',') {
         None => (inside.trim(), None),
@@ -133,38 +154,6 @@ fn variable(inside: &str, ignore_case: bool) -> Result<Item, String> {
     Ok(Item::Variable { key: key.to_lowercase(), written: key.to_owned(), default })
 }
 
-/// Greedy matching that goes back to the last `*` only: at most pattern × text steps, and no
-/// recursion.
-fn glob(pattern: &[Item], text: &str, ignore_case: bool) -> bool {
-    let (mut item, mut at) = (0, 0);
-    // After the last `*` seen: the next item, and where in the text its run may end.
-    let mut back: Option<(usize, usize)> = None;
-    loop {
-        let next = text[at..].chars().next();
-        let step = match (pattern.get(item), next) {
-            (None, None) => return true,
-            (Some(Item::Any), _) => {
-                back = Some((item + 1, at));
-                item += 1;
-                continue;
-            }
-            (Some(Item::One), Some(_)) => true,
-            (Some(Item::Char(wanted)), Some(found)) => *wanted == folded(found, ignore_case),
-            _ => false,
-        };
-        if step {
-            item += 1;
-            at += next.map_or(0, char::len_utf8);
-        } else {
-            let Some((after, end)) = back else { return false };
-            let Some(swallowed) = text[end..].chars().next() else { return false };
-            back = Some((after, end + swallowed.len_utf8()));
-            item = after;
-            at = end + swallowed.len_utf8();
-        }
-    }
-}
-
 /// A pattern for ARNs: six segments, each a pattern of its own, or a plain pattern if it is not
 /// written as an ARN.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,22 +167,22 @@ impl ArnPattern {
     /// `Resource` element.
     pub fn compile(text: &str, variables: bool, complete: bool) -> Result<Self, String> {
         let rules = Rules { wildcards: true, variables, ignore_case: false };
-        let whole = Pattern::compile(text, rules)?;
+        let whole = items_of(text, rules)?;
         if !text.starts_with("arn:") {
-            return Ok(Self::Plain(whole));
+            return Ok(Self::Plain(Pattern::from_items(whole, false)));
         }
         // Split after compiling: a variable's name has a colon too.
         let mut segments: Vec<Vec<Item>> = vec![Vec::new()];
-        for item in whole.items {
+        for item in whole {
             let count = segments.len();
             match (&item, segments.last_mut()) {
-                (Item::Char(':'), _) if count < 6 => segments.push(Vec::new()),
+                (Item::Is(Piece::Char(':')), _) if count < 6 => segments.push(Vec::new()),
                 (_, Some(last)) => last.push(item),
                 (_, None) => {}
             }
         }
         while complete && segments.len() < 6 {
-            segments.push(vec![Item::Any]);
+            segments.push(vec![Item::Is(Piece::Any)]);
         }
         Ok(Self::Segments(segments.into_iter().map(|items| Pattern::from_items(items, false)).collect()))
     }

@@ -1,17 +1,15 @@
 //! Addresses: blocks of IPv4 addresses and hardware addresses.
 
+use kiln_ids::{Ipv4Net, block_v4};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-/// A block of IPv4 addresses. The host bits are zero.
+/// A block of IPv4 addresses whose host bits are zero, as EC2 keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Cidr {
-    base: Ipv4Addr,
-    prefix: u8,
-}
+pub struct Cidr(Ipv4Net);
 
 /// A text that is not a CIDR block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,29 +19,25 @@ pub struct CidrError(pub String);
 impl Cidr {
     /// The block of `prefix` bits that holds `address`; none if prefix > 32.
     pub fn new(address: Ipv4Addr, prefix: u8) -> Option<Self> {
-        if prefix > 32 {
-            return None;
-        }
-        let base = Ipv4Addr::from(u32::from(address) & mask(prefix));
-        Some(Self { base, prefix })
+        Ipv4Net::new(address, prefix).ok().map(|net| Self(net.trunc()))
     }
     /// Every address.
-    pub const ANY: Cidr = Cidr { base: Ipv4Addr::UNSPECIFIED, prefix: 0 };
+    pub const ANY: Cidr = Cidr(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0));
     /// First address.
     pub fn base(&self) -> Ipv4Addr {
-        self.base
+        self.0.network()
     }
     /// Number of fixed bits.
     pub fn prefix(&self) -> u8 {
-        self.prefix
+        self.0.prefix_len()
     }
     /// Whether it holds the address.
     pub fn contains(&self, address: Ipv4Addr) -> bool {
-        u32::from(address) & mask(self.prefix) == u32::from(self.base)
+        self.0.contains(&address)
     }
     /// Whether it holds the whole other block.
     pub fn holds(&self, other: &Cidr) -> bool {
-        self.prefix <= other.prefix && self.contains(other.base)
+        self.0.contains(&other.0)
     }
     /// Whether the two share an address.
     pub fn overlaps(&self, other: &Cidr) -> bool {
@@ -51,27 +45,19 @@ impl Cidr {
     }
     /// The address `n` after the first: 1 is a subnet's router, 2 a VPC's DNS.
     pub fn nth(&self, n: u32) -> Ipv4Addr {
-        Ipv4Addr::from(u32::from(self.base).wrapping_add(n))
+        Ipv4Addr::from(u32::from(self.base()).wrapping_add(n))
     }
-}
-
-fn mask(prefix: u8) -> u32 {
-    u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)
 }
 
 impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.base, self.prefix)
+        self.0.fmt(f)
     }
 }
 impl FromStr for Cidr {
     type Err = CidrError;
     fn from_str(text: &str) -> Result<Self, CidrError> {
-        let wrong = || CidrError(text.to_owned());
-        let (address, prefix) = text.split_once('/').ok_or_else(wrong)?;
-        let address: Ipv4Addr = address.parse().map_err(|_| wrong())?;
-        let prefix: u8 = prefix.parse().map_err(|_| wrong())?;
-        Cidr::new(address, prefix).ok_or_else(wrong)
+        block_v4(text).map(|net| Self(net.trunc())).ok_or_else(|| CidrError(text.to_owned()))
     }
 }
 impl TryFrom<String> for Cidr {
@@ -145,7 +131,7 @@ mod tests {
         assert_eq!(block.nth(2), Ipv4Addr::new(10, 1, 0, 2));
         assert!(Cidr::ANY.holds(&block) && Cidr::ANY.overlaps(&block));
         assert!(!block.holds(&Cidr::ANY));
-        for bad in ["10.0.0.0", "10.0.0.0/33", "10.0.0/8", "x/8", "10.0.0.0/-1"] {
+        for bad in ["10.0.0.0", "10.0.0.0/33", "10.0.0/8", "x/8", "10.0.0.0/-1", "10.0.0.0/+8", "010.0.0.0/8"] {
             assert!(bad.parse::<Cidr>().is_err(), "{bad}");
         }
     }

@@ -104,7 +104,16 @@ impl DriverError {
         matches!(self, Self::NotFound { .. })
     }
 
-    /// The whole chain on one line, for logs and status reasons.
+    /// What somebody may read who asked by the API: what to do, and nothing of the host's paths or system.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Failed { .. } => "an internal error occurred".to_owned(),
+            Self::NoSpace { .. } => "no space left on the disk; free some space, then try again".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
+    /// The whole chain on one line, for the log and for who asks on the host.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
@@ -133,5 +142,16 @@ mod tests {
         let cause = std::io::Error::other("boom");
         let error = DriverError::failed("mount layer x", cause);
         assert_eq!(error.chain(), "failed to mount layer x: boom");
+    }
+
+    #[test]
+    fn a_failing_driver_tells_its_paths_to_the_log_alone() {
+        let cause = std::io::Error::other("/var/lib/kiln/images/layers/x: permission denied");
+        let error = DriverError::failed("write /var/lib/kiln/machines/i-1/machine.json", cause);
+        assert_eq!(error.told(), "an internal error occurred");
+        assert!(error.chain().contains("machines/i-1") && error.chain().contains("permission denied"));
+        let full = DriverError::failed("write /var/lib/kiln/x", std::io::Error::from_raw_os_error(28));
+        assert!(!full.told().contains("/var/lib") && full.told().contains("no space left"), "{}", full.told());
+        assert_eq!(DriverError::not_found("image", "img-1").told(), "there is no image img-1");
     }
 }

@@ -4,6 +4,7 @@
 use crate::errors;
 use kiln_balancer as lb;
 use kiln_elbv2_shapes::{HostHeaderConditionConfig, PathPatternConditionConfig, RuleCondition};
+use kiln_ids::block;
 use kiln_service_kit::Error;
 
 /// Condition values of all kinds one rule may have.
@@ -217,14 +218,6 @@ fn needs(config: &str, field: &str) -> Error {
 
 fn some(values: &[String]) -> Result<(), Error> {
     if values.is_empty() { Err(errors::invalid("A condition value must be specified")) } else { Ok(()) }
-}
-
-/// An address block.
-pub fn block(text: &str) -> Option<(std::net::IpAddr, u8)> {
-    let (address, bits) = text.split_once('/')?;
-    let address: std::net::IpAddr = address.parse().ok()?;
-    let bits: u8 = bits.parse().ok()?;
-    (bits <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, bits))
 }
 
 fn count(condition: &lb::Condition) -> usize {

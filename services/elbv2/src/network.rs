@@ -1,9 +1,10 @@
 //! What the service asks of EC2, by its public operations and as itself: where subnets are, what
 //! security groups let in, how instances are, and the load balancers' own interfaces.
 
+use crate::PRINCIPAL;
 use crate::errors;
-use crate::{PRINCIPAL, conditions};
 use kiln_ec2_shapes as ec2;
+use kiln_ids::{IpNet, Ipv4Net, block, block_v4};
 use kiln_service_kit::{Cx, Error};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,7 +15,7 @@ pub struct Subnet {
     pub id: String,
     pub vpc: String,
     pub zone: String,
-    pub block: Option<(IpAddr, u8)>,
+    pub block: Option<Ipv4Net>,
 }
 
 /// A security group, and what it lets in by address.
@@ -28,7 +29,7 @@ pub struct Group {
 /// One address block that may reach a range of TCP ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LetIn {
-    pub block: (IpAddr, u8),
+    pub block: IpNet,
     pub from: u16,
     pub to: u16,
 }
@@ -86,7 +87,7 @@ fn subnet(s: ec2::Subnet) -> Option<Subnet> {
         id: s.subnet_id?,
         vpc: s.vpc_id?,
         zone: s.availability_zone?,
-        block: s.cidr_block.as_deref().and_then(conditions::block),
+        block: s.cidr_block.as_deref().and_then(block_v4),
     })
 }
 
@@ -142,11 +143,11 @@ fn lets_in(permission: &ec2::IpPermission) -> Vec<LetIn> {
     };
     let v4 = permission.ip_ranges.iter().filter_map(|r| r.cidr_ip.as_deref());
     let v6 = permission.ipv6_ranges.iter().filter_map(|r| r.cidr_ipv6.as_deref());
-    v4.chain(v6).filter_map(conditions::block).map(|block| LetIn { block, from, to }).collect()
+    v4.chain(v6).filter_map(block).map(|block| LetIn { block, from, to }).collect()
 }
 
 /// The address blocks that groups let in to a port.
-pub fn admitted(groups: &[Group], port: u16) -> Vec<(IpAddr, u8)> {
+pub fn admitted(groups: &[Group], port: u16) -> Vec<IpNet> {
     let rules = groups.iter().flat_map(|g| &g.lets_in);
     let mut blocks: Vec<_> = rules.filter(|r| (r.from..=r.to).contains(&port)).map(|r| r.block).collect();
     blocks.sort();
@@ -251,7 +252,7 @@ mod tests {
             ..Default::default()
         };
         let groups = [group(shop).expect("complete")];
-        let block = |text: &str| conditions::block(text).expect("a block");
+        let block = |text: &str| super::block(text).expect("a block");
         assert_eq!(admitted(&groups, 80), [block("0.0.0.0/0"), block("192.0.2.7/32")]);
         assert_eq!(admitted(&groups, 8080), [block("10.0.0.0/8"), block("192.0.2.7/32")]);
         assert_eq!(admitted(&groups, 53), [block("192.0.2.7/32")]);

@@ -12,15 +12,16 @@
 use crate::errors;
 use crate::network::Subnet;
 use kiln_elbv2_shapes::TargetDescription;
+use kiln_ids::Ipv4Net;
 use kiln_service_kit::Error;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 /// Ranges that networks use among themselves.
-const PRIVATE: [(Ipv4Addr, u8); 4] = [
-    (Ipv4Addr::new(10, 0, 0, 0), 8),
-    (Ipv4Addr::new(172, 16, 0, 0), 12),
-    (Ipv4Addr::new(192, 168, 0, 0), 16),
-    (Ipv4Addr::new(100, 64, 0, 0), 10),
+const PRIVATE: [Ipv4Net; 4] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10),
 ];
 
 /// The address of a target, and its zone: its subnet's, or none (`all`) outside of the VPC.
@@ -31,7 +32,7 @@ pub fn placed(subnets: &[Subnet], target: &TargetDescription) -> Result<(Ipv4Add
     if ip.is_loopback() || ip.is_link_local() || ip.is_multicast() || ip.octets()[0] == 0 || ip.octets()[0] >= 240 {
         return Err(errors::invalid(format!("The IP address '{id}' cannot be a target: it is reserved")));
     }
-    let subnet = subnets.iter().find(|s| s.block.is_some_and(|block| holds(block, ip)));
+    let subnet = subnets.iter().find(|s| s.block.is_some_and(|block| block.contains(&ip)));
     match (subnet, target.availability_zone.as_deref()) {
         (Some(subnet), None) => Ok((ip, subnet.zone.clone())),
         (Some(subnet), Some(zone)) if zone == subnet.zone => Ok((ip, subnet.zone.clone())),
@@ -39,27 +40,15 @@ pub fn placed(subnets: &[Subnet], target: &TargetDescription) -> Result<(Ipv4Add
             "The IP address '{id}' is within the VPC, and cannot have its Availability Zone overridden to '{zone}' from '{}'",
             subnet.zone
         ))),
-        (None, _) if !PRIVATE.iter().any(|(base, bits)| holds((IpAddr::V4(*base), *bits), ip)) => {
-            Err(errors::invalid(format!(
-                "The IP address '{id}' must be in a subnet of the VPC or in one of 10.0.0.0/8, 172.16.0.0/12, \
+        (None, _) if !PRIVATE.iter().any(|block| block.contains(&ip)) => Err(errors::invalid(format!(
+            "The IP address '{id}' must be in a subnet of the VPC or in one of 10.0.0.0/8, 172.16.0.0/12, \
                  192.168.0.0/16 and 100.64.0.0/10"
-            )))
-        }
+        ))),
         (None, Some("all")) => Ok((ip, String::new())),
         (None, _) => Err(errors::invalid(format!(
             "You must specify a valid Availability Zone or select 'all' for all enabled Availability zones, \
              since the IP address '{id}' is outside the VPC"
         ))),
-    }
-}
-
-fn holds((base, bits): (IpAddr, u8), ip: Ipv4Addr) -> bool {
-    match base {
-        IpAddr::V4(base) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
-            base.to_bits() & mask == ip.to_bits() & mask
-        }
-        IpAddr::V6(_) => false,
     }
 }
 
@@ -73,7 +62,7 @@ mod tests {
             id: String::new(),
             vpc: String::new(),
             zone: zone.into(),
-            block: crate::conditions::block(cidr),
+            block: kiln_ids::block_v4(cidr),
         };
         // A VPC may have blocks that are public elsewhere.
         let subnets = [subnet("a", "10.0.1.0/24"), subnet("b", "203.0.113.0/28")];
