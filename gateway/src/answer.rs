@@ -44,8 +44,13 @@ pub fn success(call: &Call, operation: &Operation, value: &Value, request_id: &s
     response(encoded, request_id)
 }
 
-/// An error in the caller's protocol.
+/// An error in the caller's protocol. Of a failure on our side the caller reads only that there was one, and the
+/// log has all of it, with the request's id in both.
 pub fn error(protocol: Protocol, model: Option<&ServiceModel>, error: &Error, request_id: &str) -> Response<Body> {
+    if error.status >= 500 && error.status != 501 {
+        let service = model.map_or("", |model| model.name);
+        tracing::error!(request_id, service, error = error.chain(), "a request failed");
+    }
     response(kiln_protocol::encode_error(protocol, model.unwrap_or(&NAMELESS), error, request_id), request_id)
 }
 

@@ -1,7 +1,7 @@
 //! Taking request bodies: bounded in size, in time and in number. What is in hand of all requests
 //! together is bounded too, since nobody has proved who they are before their body is read.
 
-use crate::listen::Limits;
+use crate::limits::Limits;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};

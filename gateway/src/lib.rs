@@ -19,19 +19,24 @@
 mod answer;
 mod authenticate;
 mod body;
+mod call;
 mod chunked;
 mod client;
 mod decode;
 mod directory;
 mod finish;
 mod header_text;
+mod limits;
 mod listen;
 mod name;
 mod pages;
+mod refusals;
 mod rest;
+mod shared;
 
 pub use answer::Body;
 pub use authenticate::Authenticator;
 pub use client::{Client, host_of};
 pub use directory::{Directory, DirectoryError};
-pub use listen::{Gateway, HostHandler, Limits};
+pub use limits::Limits;
+pub use listen::{Gateway, HostHandler};

@@ -4,6 +4,7 @@
 use kiln_gateway::{Directory, Gateway, Limits};
 use kiln_protocol::{Error, Location, Protocol, Route, ServiceModel, member, operations, shape};
 use kiln_service_kit::{Clock, Cx, IdSource, Operation, PlatformBuilder, Service, Store, Timestamp, operation};
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -30,7 +31,7 @@ static ROUTES: &[Route] = &[
 
 shape! {
     pub struct EchoToyRequest {
-        id: String = member("Id").required().max(5).location(Location::Uri("Id")),
+        id: String = member("Id").required().max(6).location(Location::Uri("Id")),
         path: Option<String> = member("Path").location(Location::Uri("Path")),
         times: i64 = member("Times").required().location(Location::Query("times")),
         note: Option<String> = member("Note"),
@@ -50,6 +51,10 @@ static ROWS: &[Operation] = &[operation!(EchoToy: echo_toy(EchoToyRequest), open
 async fn echo_toy(_: &Cx, request: EchoToyRequest) -> Result<EchoToyResponse, Error> {
     if request.id == "none" {
         return Err(Error::sender("NoSuchToy", "There is no such toy.").with_status(404));
+    }
+    if request.id == "broken" {
+        let disk = std::io::Error::other("/var/lib/kiln/toys/7: input/output error");
+        return Err(Error::failed("read a toy", disk));
     }
     let EchoToyRequest { id, path, times, note } = request;
     Ok(EchoToyResponse { said: format!("{id} {} {times} {}", path.unwrap_or_default(), note.unwrap_or_default()) })
@@ -136,6 +141,44 @@ async fn a_refusal_is_in_the_callers_protocol_too() {
     holds(&said, &["400 bad request", "<Code>ValidationError</Code>"]);
     let said = asks(address, "PUT /toys/a/x", "", b"").await;
     holds(&said, &["400 bad request", "x-amzn-errortype: ValidationException", "times"]);
+}
+
+/// What the log says.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("nobody panicked").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn of_a_failure_inside_the_caller_reads_that_there_was_one_and_the_log_has_the_chain_by_the_request_s_id() {
+    let said = Said::default();
+    let writer = said.clone();
+    let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _here = tracing::subscriber::set_default(log);
+    let (address, _stop) = given().await;
+    let answer = asks(address, "POST /", JSON, br#"{"Id":"broken","Times":2}"#).await;
+    holds(
+        &answer,
+        &[
+            "500 internal server error",
+            r#""__type":"InternalFailure""#,
+            "The request processing has failed because of an unknown error, exception or failure.",
+        ],
+    );
+    assert!(!answer.contains("/var/lib") && !answer.contains("input/output"), "{answer}");
+    let id = answer.lines().find_map(|line| line.strip_prefix("x-amzn-requestid: ")).expect("the answer has an id");
+    let log = String::from_utf8(said.0.lock().expect("nobody panicked").clone()).expect("the log is text");
+    let line = log.lines().find(|line| line.contains("a request failed")).expect("the log tells of it");
+    let chain = "InternalFailure: failed to read a toy: /var/lib/kiln/toys/7: input/output error";
+    assert!(line.contains(id) && line.contains(chain), "{line}");
 }
 
 #[tokio::test]

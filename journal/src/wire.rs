@@ -10,16 +10,13 @@ impl From<JournalError> for Error {
         if let JournalError::Store(error) = error {
             return error.into();
         }
-        tracing::error!(error = &error as &dyn std::error::Error, "the journal failed");
-        let unavailable = |text: &str| Error::receiver("ServiceUnavailable", text).with_status(503);
-        match error {
-            JournalError::NoSpace { .. } => {
-                unavailable("Kiln's disk is full. Nothing was changed. Free some space and try again.")
-            }
+        let text = match error {
+            JournalError::NoSpace { .. } => "Kiln's disk is full. Nothing was changed. Free some space and try again.",
             JournalError::Stopped { .. } | JournalError::Behind { .. } => {
-                unavailable("Kiln's journal takes no writes; see kiln's log.")
+                "Kiln's journal takes no writes; see kiln's log."
             }
-            _ => Error::internal("Kiln's journal failed; see kiln's log"),
-        }
+            _ => return Error::failed("use the journal", error),
+        };
+        Error::receiver("ServiceUnavailable", text).with_status(503).because("the journal failed", error)
     }
 }

@@ -30,7 +30,7 @@ mod value;
 mod wire;
 mod xml;
 
-pub use error::{Error, Fault};
+pub use error::{Error, Fault, Inner, chain};
 pub use json::redact;
 pub use model::{Http, OperationShapes, Protocol, Request, Route, ServiceModel};
 pub use router::{Demands, Found, Labels, RouteError, Router};

@@ -4,6 +4,11 @@ use crate::{Error, Fault, Protocol, ServiceModel, StructShape, Value, cbor, ec2,
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
 
+/// Source: Amazon EC2 API Reference, "Error codes for the Amazon EC2 API", server error codes.
+const INTERNAL_OF_EC2: (&str, &str) = ("InternalError", "An internal error has occurred.");
+/// Source: Amazon S3 API Reference, "Error responses".
+const INTERNAL_OF_S3: (&str, &str) = ("InternalError", "We encountered an internal error. Please try again.");
+
 /// An answer, ready for HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
@@ -48,8 +53,9 @@ pub fn encode_response(
     answer
 }
 
-/// An error as an answer.
+/// An error as an answer: of a failure inside Kiln only that there was one, in the words of the service.
 pub fn encode_error(protocol: Protocol, model: &ServiceModel, error: &Error, request_id: &str) -> Encoded {
+    let error = &*in_words_of(model, error);
     let mut answer = empty(protocol, status(error), request_id);
     tell_query_code(&mut answer, protocol, model, error);
     answer.body = match protocol {
@@ -97,6 +103,19 @@ fn tell_query_code(answer: &mut Encoded, protocol: Protocol, model: &ServiceMode
         let told = format!("{};{fault}", model.query_code(&error.code));
         answer.headers.push(("x-amzn-query-error".into(), told));
     }
+}
+
+/// A failure inside a service as its callers know it; other errors stay as they are.
+fn in_words_of<'e>(model: &ServiceModel, error: &'e Error) -> Cow<'e, Error> {
+    let (code, message) = match model.protocol {
+        Protocol::Ec2 => INTERNAL_OF_EC2,
+        _ if model.bare_errors => INTERNAL_OF_S3,
+        _ => return Cow::Borrowed(error),
+    };
+    if !error.is_internal() {
+        return Cow::Borrowed(error);
+    }
+    Cow::Owned(Error { code: code.into(), message: message.to_owned(), ..error.clone() })
 }
 
 fn s3_ids(answer: &mut Encoded, request_id: &str) {

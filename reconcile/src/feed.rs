@@ -112,7 +112,7 @@ fn judge(shared: &Arc<Shared>, index: usize, change: &Change) {
         Ok(names) => names.into_iter().for_each(|name| shared.wake(index, name)),
         Err(error) => {
             shared.figures.of(index).unjudged();
-            tracing::error!(controller = controller.name(), kind = %change.kind, id = %change.id, %error, "cannot see whom a change concerns; asked again");
+            tracing::error!(controller = controller.name(), kind = %change.kind, id = %change.id, error = error.chain(), "cannot see whom a change concerns; asked again");
             let key = (index, change.kind.clone(), change.scope.clone(), change.id.clone());
             match shared.unjudged.lock().entry(key.clone()) {
                 Entry::Vacant(place) => {

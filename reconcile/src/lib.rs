@@ -146,7 +146,7 @@ impl Shared {
         store.counted_sync(|| format!("round {}", controller.name()), || controller.all(store)).unwrap_or_else(
             |error| {
                 self.figures.of(index).unjudged();
-                tracing::error!(controller = controller.name(), %error, "cannot list what to look at");
+                tracing::error!(controller = controller.name(), error = error.chain(), "cannot list what to look at");
                 vec![]
             },
         )
@@ -202,7 +202,7 @@ async fn run(shared: Arc<Shared>, task: Task) {
         if let Some(on_pass) = &shared.hooks.on_pass {
             on_pass(controller.name(), &task.1, &pass);
         }
-        let next = after(&shared, &task, &controller, &pass);
+        let next = after(&shared, &task, &controller, &pass, cx.request_id());
         match next {
             Next::AtOnce => {}
             Next::Calm(delay) => {
@@ -245,12 +245,13 @@ enum Next {
     OnWake,
 }
 
-fn after(shared: &Shared, task: &Task, controller: &Arc<dyn AnyController>, pass: &Pass) -> Next {
+/// `request_id` is that of the calls it made.
+fn after(shared: &Shared, task: &Task, controller: &Arc<dyn AnyController>, pass: &Pass, request_id: &str) -> Next {
     let mut queue = shared.queue.lock();
     if let Some(error) = &pass.error {
         let failures = queue.failed(task);
         let delay = failure_delay(failures);
-        tracing::warn!(controller = controller.name(), id = %task.1.id, failures, retry_in = ?delay, %error, "a step failed");
+        tracing::warn!(controller = controller.name(), id = %task.1.id, request_id, failures, retry_in = ?delay, error = error.chain(), "a step failed");
         return Next::Calm(delay);
     }
     let Some(report) = &pass.report else {

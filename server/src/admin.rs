@@ -1,8 +1,7 @@
 //! The control socket: what `kiln status`, `explain`, `logs`, `shell`, `fault` and `down` ask.
 //! Only the owner of the state directory can open it.
 
-use crate::backup::Backups;
-use crate::base_image::BaseImage;
+use crate::control::{Control, Stop};
 use crate::{explain, status};
 use bytes::Bytes;
 use http::header::CONNECTION;
@@ -10,41 +9,14 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use kiln_machines_spec::{MachineDriver, MachineId};
-use kiln_service_kit::Platform;
+use kiln_machines_spec::MachineId;
 use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 use tokio::net::UnixListener;
-use tokio::sync::watch;
-
-/// Whether and how kiln was told to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    No,
-    KeepMachines,
-    WithMachines,
-}
-
-/// What the control socket looks at.
-pub struct Control {
-    pub platform: Arc<Platform>,
-    pub driver: Arc<dyn MachineDriver>,
-    pub base_image: Arc<BaseImage>,
-    /// Machines are simulated, in this process.
-    pub simulated: bool,
-    pub endpoint: String,
-    pub started: Instant,
-    /// Imports in progress, by the image's name.
-    pub imports: Mutex<BTreeMap<String, Arc<BaseImage>>>,
-    pub stop: watch::Sender<Stop>,
-    pub state_dir: PathBuf,
-    pub backups: Arc<Backups>,
-}
 
 /// Answers until the process ends.
 pub async fn serve(socket: UnixListener, control: Arc<Control>) {
@@ -130,14 +102,14 @@ async fn route(control: &Control, asked: &Mutex<Stop>, request: &Request<Incomin
         (&Method::POST, "/image/alias") => {
             let likes: Vec<String> = given("like")?.split(',').map(str::to_owned).collect();
             let made = kiln_ec2::stand_ins::alias(&control.platform, &given("image")?, &likes).await;
-            Ok(crate::machines::stand_ins(made.map_err(|e| e.message)?))
+            Ok(crate::machines::stand_ins(made.map_err(|e| e.chain())?))
         }
         (&Method::POST, "/image/unalias") => {
             let gone = kiln_ec2::stand_ins::unalias(&control.platform, &given("like")?).await;
-            Ok(crate::machines::stand_ins(gone.map_err(|e| e.message)?))
+            Ok(crate::machines::stand_ins(gone.map_err(|e| e.chain())?))
         }
         (&Method::GET, "/image/aliases") => {
-            let all = kiln_ec2::stand_ins::aliases(&control.platform).map_err(|e| e.message)?;
+            let all = kiln_ec2::stand_ins::aliases(&control.platform).map_err(|e| e.chain())?;
             Ok(crate::machines::stand_ins(all))
         }
         (&Method::GET, "/image/progress") => {

@@ -12,19 +12,19 @@
 //!
 //! A step is carried out by a thread for it; whoever asked and goes away ends the work, and nothing is left.
 
-use crate::admin::Control;
+use crate::backups::{Backups, Ends};
+use crate::control::Control;
 use kiln_backup::{About, BackupError, FORMAT, Writer};
 use kiln_machines_spec::MachineId;
 use kiln_s3::ObjectFiles;
-use kiln_service_kit::{Journal, Store};
-use parking_lot::Mutex;
+use kiln_service_kit::{Journal, Store, chain};
 use serde_json::{Value as Json, json};
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Copies on their way into the archive; removed after each, and by the next kiln.
 const STAGING: &str = "backup.tmp";
@@ -53,40 +53,6 @@ const LEFT_OUT: [&str; 15] = [
 ];
 /// The driver copies what is in it.
 const MACHINES: &str = "machines/machines";
-
-/// The backup that is being made, if one is.
-#[derive(Default)]
-pub struct Backups {
-    turn: tokio::sync::Mutex<()>,
-    doing: Mutex<String>,
-    done: AtomicU64,
-    all: AtomicU64,
-}
-
-impl Backups {
-    /// What happens now, and how far it is.
-    pub fn progress(&self) -> Json {
-        let doing = self.doing.lock().clone();
-        let (done, all) = (self.done.load(Ordering::Relaxed), self.all.load(Ordering::Relaxed));
-        match doing.is_empty() {
-            true => Json::Null,
-            false => json!({"text": doing, "fraction": done as f64 / all.max(1) as f64}),
-        }
-    }
-
-    fn doing(&self, text: impl Into<String>) {
-        *self.doing.lock() = text.into();
-    }
-}
-
-/// Says that nothing happens any more, however that ended.
-struct Ends<'b>(&'b Backups);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.doing("");
-    }
-}
 
 /// Copies on their way, gone when this is dropped.
 struct Staging(PathBuf);
@@ -131,7 +97,7 @@ pub async fn back_up(control: &Control, to: &Path) -> Result<Json, String> {
     if to.starts_with(&state_dir) {
         return Err(format!("{} is in the state directory: choose a place outside of it", to.display()));
     }
-    let objects: ObjectFiles = control.platform.part().map_err(|e| e.to_string())?;
+    let objects: ObjectFiles = control.platform.part().map_err(|e| e.chain())?;
     let _held = (objects.hold(), control.driver.hold_images());
     // Before the moment: one that is made after it has no record.
     let machines = control.driver.list().await.map_err(|e| e.chain())?;
@@ -199,12 +165,12 @@ fn begin(to: &Path, made: String, store: &Store, journal: &Journal, staging: &Pa
     let about = About { format: FORMAT, kiln: env!("CARGO_PKG_VERSION").to_owned(), made };
     let mut writer = Writer::begin(to, &about).map_err(|e| e.to_string())?;
     let copy = staging.join("kiln.db");
-    store.copy_to(&copy).map_err(|e| e.to_string())?;
+    store.copy_to(&copy).map_err(|e| chain(&e))?;
     let opened = File::open(&copy).map_err(|e| format!("failed to read {}: {e}", copy.display()));
     writer.file(&mut opened?, &copy, Path::new("kiln.db")).map_err(|e| e.to_string())?;
     fs::remove_file(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
     let copy = staging.join(JOURNAL);
-    journal.copy_to(&copy).map_err(|e| e.to_string())?;
+    journal.copy_to(&copy).map_err(|e| chain(&e))?;
     writer.folder(Path::new(JOURNAL)).map_err(|e| e.to_string())?;
     for found in walk_into(&copy, Path::new(""), &[])? {
         let from = copy.join(&found.name);

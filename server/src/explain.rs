@@ -5,7 +5,7 @@
 //!      ── else: the services are asked whose it is (`Service::explain`)
 //! ```
 
-use crate::admin::Control;
+use crate::control::Control;
 use crate::status;
 use kiln_service_kit::{Caller, Cx, Error, Explained, Name, Report, Timestamp};
 use serde_json::{Value as Json, json};
@@ -21,7 +21,7 @@ pub async fn explain(control: &Control, what: &str) -> Result<Json, String> {
     let mut found = Explained::default();
     let mut reports = named(&all, what);
     if reports.is_empty() {
-        found = look(control, what).await.map_err(|e| e.to_string())?;
+        found = look(control, what).await.map_err(|e| e.chain())?;
         // A machine is also known by its address.
         let here = machines.iter().filter(|m| m.spec.private_ip.to_string() == what);
         found.of.extend(here.map(|m| m.spec.id.as_str().to_owned()));

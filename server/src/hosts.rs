@@ -28,7 +28,7 @@ pub fn install(builder: PlatformBuilder, driver: &Arc<dyn MachineDriver>) -> Res
 
 /// Who takes requests by their host name.
 pub fn handlers(platform: &Arc<Platform>) -> Result<Vec<Arc<dyn HostHandler>>, String> {
-    let plane = platform.part::<Arc<DataPlane>>().map_err(|e| e.to_string())?;
+    let plane = platform.part::<Arc<DataPlane>>().map_err(|e| e.chain())?;
     let balancers = LoadBalancers { plane, platform: platform.clone() };
     Ok(vec![Arc::new(balancers), Arc::new(WaitConditions { platform: platform.clone() })])
 }
@@ -55,7 +55,7 @@ impl HostHandler for LoadBalancers {
                 Ok(Some(place)) => place,
                 Ok(None) => return text(StatusCode::NOT_FOUND, format!("There is no load balancer {host}.\n")),
                 Err(error) => {
-                    tracing::error!(%error, %host, "cannot look up a load balancer");
+                    tracing::error!(error = error.chain(), %host, "cannot look up a load balancer");
                     return text(StatusCode::INTERNAL_SERVER_ERROR, "Kiln cannot look up the load balancer.\n".into());
                 }
             };
@@ -95,7 +95,7 @@ fn text(status: StatusCode, text: String) -> Response<Body> {
 pub async fn status(platform: &Arc<Platform>, endpoint: &str) -> Vec<serde_json::Value> {
     let all = match places(platform.store()) {
         Ok(all) => all,
-        Err(error) => return vec![serde_json::json!({"error": error.to_string()})],
+        Err(error) => return vec![serde_json::json!({"error": error.chain()})],
     };
     let main = endpoint.rsplit(':').next().unwrap_or("");
     all.iter()

@@ -268,7 +268,7 @@ async fn caller(
     client: IpAddr,
     stack: &str,
 ) -> Result<Cx, Error> {
-    let machines = driver.list().await.map_err(|e| Error::internal(e.chain()))?;
+    let machines = driver.list().await.map_err(|e| Error::failed("list the machines", e))?;
     let IpAddr::V4(ip) = client else { return Err(denied(format!("No machine has the address {client}."))) };
     // One that ended may have had the address before.
     let runs = |m: &MachineStatus| matches!(m.state, MachineState::Running { .. });

@@ -41,8 +41,8 @@ pub async fn build_base(platform: Arc<Platform>, driver: Arc<dyn MachineDriver>,
                 progress.ready();
             }
             Err(error) => {
-                tracing::error!(%error, "the base image could not be made known to EC2");
-                progress.failed(error.to_string());
+                tracing::error!(error = error.chain(), "the base image could not be made known to EC2");
+                progress.failed(error.chain());
             }
         },
         Err(error) => {
@@ -54,7 +54,7 @@ pub async fn build_base(platform: Arc<Platform>, driver: Arc<dyn MachineDriver>,
 
 /// Imports an OCI layout or docker archive, or `docker://…` from a registry.
 pub async fn import(
-    control: &crate::admin::Control,
+    control: &crate::control::Control,
     from: &str,
     credentials: Option<&str>,
     name: &str,
@@ -67,7 +67,7 @@ pub async fn import(
     };
     control.imports.lock().remove(name);
     let image = imported.map_err(|e| e.chain())?;
-    let id = kiln_ec2::register_import(&control.platform, &image).await.map_err(|e| e.to_string())?;
+    let id = kiln_ec2::register_import(&control.platform, &image).await.map_err(|e| e.chain())?;
     Ok(serde_json::json!({"image": id, "layers": image.id.as_str()}))
 }
 
@@ -79,7 +79,7 @@ pub fn stand_ins(all: Vec<kiln_ec2::stand_ins::StandIn>) -> serde_json::Value {
 
 /// Waits until a TCP port of a machine answers, asked from its network's router.
 pub async fn probe(
-    control: &crate::admin::Control,
+    control: &crate::control::Control,
     instance: &str,
     port: u16,
     seconds: u64,

@@ -7,7 +7,9 @@
 
 mod admin;
 mod backup;
+mod backups;
 mod base_image;
+mod control;
 mod credentials;
 mod explain;
 mod hosts;

@@ -1,7 +1,7 @@
 //! What `kiln ssh` asks: where an instance's sshd is reached from this host, or what stands in the
 //! way. It looks at what AWS would let in and then at what really answers.
 
-use crate::admin::Control;
+use crate::control::Control;
 use kiln_ec2_shapes::{DescribeInstancesRequest, Instance};
 use kiln_machines_spec::{MachineId, MachineStatus};
 use kiln_service_kit::{Cx, Scope};
@@ -58,7 +58,7 @@ async fn described(control: &Control, machine: &MachineStatus, instance: &str) -
     let scope = Scope::new(label("account")?, label("region")?);
     let cx = Cx::for_service(control.platform.clone(), scope, "ec2.amazonaws.com");
     let asked = DescribeInstancesRequest { instance_ids: vec![instance.to_owned()], ..Default::default() };
-    let found = cx.call(asked).await.map_err(|e| e.to_string())?;
+    let found = cx.call(asked).await.map_err(|e| e.chain())?;
     let all = found.reservations.into_iter().flat_map(|reservation| reservation.instances);
     all.into_iter().next().ok_or_else(|| format!("EC2 does not know {instance}"))
 }

@@ -1,6 +1,6 @@
 //! What `kiln status` and `kiln logs` show, as JSON.
 
-use crate::admin::Control;
+use crate::control::Control;
 use kiln_machines_spec::{MachineState, MachineStatus};
 use kiln_service_kit::{Name, Report, Timestamp, Unread};
 use serde_json::{Value as Json, json};
@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 pub async fn status(control: &Control) -> Json {
     let (machines, trouble) = match control.driver.list().await {
         Ok(machines) => (machines.iter().map(machine).collect(), None),
-        Err(error) => (vec![], Some(error.to_string())),
+        Err(error) => (vec![], Some(error.chain())),
     };
     let reports: Vec<Json> = control.platform.reports().iter().map(report).collect();
     json!({

@@ -1,6 +1,7 @@
 //! `kiln up`: builds the parts in order, serves until told to stop, and ends in the reverse order.
 
 use crate::base_image::BaseImage;
+use crate::control::{Control, Stop};
 use crate::metrics::{Metrics, MetricsDoor};
 use crate::{admin, backup, credentials, hosts, inside, logging, machines, services};
 use kiln_cli::{Auth, SOCKET, UpArguments};
@@ -55,9 +56,9 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
     let database = state_dir.join("kiln.db");
     let in_use = |error: &StoreError| matches!(error, StoreError::InUse { .. });
     let store = retried(patience, async || Store::open(&database, clock.clone()), in_use).await;
-    let store = store.map_err(|e| e.to_string())?;
+    let store = store.map_err(|e| kiln_service_kit::chain(&e))?;
     // Behind the store's lock: it has this kiln alone.
-    let journal = Journal::open(&state_dir.join("journal")).map_err(|e| e.to_string())?;
+    let journal = Journal::open(&state_dir.join("journal")).map_err(|e| kiln_service_kit::chain(&e))?;
     backup::clear(state_dir)?;
     let state = credentials::prepare(state_dir, &ids, &endpoint, &arguments.region, &arguments.account)?;
     let driver: Arc<dyn MachineDriver> = machines::open(arguments.machines, state_dir).await?;
@@ -81,17 +82,19 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
     let platform = builder.build();
     for service in platform.services() {
         for start in &service.start {
-            start(platform.clone()).await.map_err(|e| format!("failed to start {}: {e}", service.model.name))?;
+            start(platform.clone())
+                .await
+                .map_err(|e| format!("failed to start {}: {}", service.model.name, e.chain()))?;
         }
     }
     let _keeper = Keeper::start(platform.store().clone(), journal, platform.clock().clone());
     let runner = Runner::start(platform.clone(), Hooks::default());
     tokio::spawn(machines::build_base(platform.clone(), driver.clone(), base_image.clone()));
 
-    let (stop, stopped) = watch::channel(admin::Stop::No);
+    let (stop, stopped) = watch::channel(Stop::No);
     let (close, closed) = watch::channel(false);
     let socket = control_socket(state_dir)?;
-    let control = admin::Control {
+    let control = Control {
         platform: platform.clone(),
         driver: driver.clone(),
         base_image,
@@ -172,15 +175,15 @@ fn control_socket(state_dir: &Path) -> Result<UnixListener, String> {
 }
 
 /// Waits for `kiln down`, SIGINT or SIGTERM; whether machines are to go on.
-async fn wait_for_stop(mut stopped: watch::Receiver<admin::Stop>) -> Result<bool, String> {
+async fn wait_for_stop(mut stopped: watch::Receiver<Stop>) -> Result<bool, String> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| format!("failed to listen for SIGTERM: {e}"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| format!("failed to listen for SIGINT: {e}"))?;
     tokio::select! {
         _ = terminate.recv() => Ok(true),
         _ = interrupt.recv() => Ok(true),
-        stop = stopped.wait_for(|stop| *stop != admin::Stop::No) => {
-            Ok(!matches!(stop.map(|s| *s), Ok(admin::Stop::WithMachines)))
+        stop = stopped.wait_for(|stop| *stop != Stop::No) => {
+            Ok(!matches!(stop.map(|s| *s), Ok(Stop::WithMachines)))
         }
     }
 }

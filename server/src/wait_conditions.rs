@@ -34,6 +34,9 @@ impl HostHandler for WaitConditions {
             let (status, text) = match signal(&platform, request).await {
                 Ok(()) => (StatusCode::OK, String::new()),
                 Err(error) => {
+                    if error.status >= 500 {
+                        tracing::error!(error = error.chain(), "a signal of a wait condition was not taken");
+                    }
                     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                     (status, format!("{}: {}\n", error.code, error.message))
                 }

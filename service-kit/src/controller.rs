@@ -183,7 +183,7 @@ impl<C: Controller> AnyController for C {
             Ok(Some(seen)) => seen,
             Ok(None) => return Pass { steps: vec![], report: None, error: None },
             Err(error) => {
-                let report = Report { failing: Some(error.to_string()), ..Report::default() };
+                let report = Report { failing: Some(error.chain()), ..Report::default() };
                 return Pass { steps: vec![], report: Some(report), error: Some(error) };
             }
         };
@@ -208,7 +208,7 @@ impl<C: Controller> AnyController for C {
         }
         let mut report = plan.report;
         // What the plan tells of an earlier failure goes on to be told while it waits for the next try.
-        report.failing = error.as_ref().map(|e| e.to_string()).or(report.failing);
+        report.failing = error.as_ref().map(Error::chain).or(report.failing);
         Pass { steps, report: Some(report), error }
     }
 }

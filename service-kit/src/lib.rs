@@ -39,7 +39,7 @@ pub use idempotency::{Remembered, request_hash};
 pub use kiln_clock::{Clock, Timestamp};
 pub use kiln_ids::{Arn, IdSource, regions};
 pub use kiln_journal::{Entry, History, Journal, JournalError, Kept, Position, Window};
-pub use kiln_protocol::{Blob, Error, Fault, Kind, Location, Map, Member, Request, Route};
+pub use kiln_protocol::{Blob, Error, Fault, Kind, Location, Map, Member, Request, Route, chain};
 pub use kiln_store::{
     Before, Change, Commit, Keys, Op, Reads, Record, Rows, Scope, Store, StoreError, Tx, Unread, Whole, past_prefix,
 };

@@ -270,5 +270,5 @@ impl Player<'_> {
 }
 
 fn shown(error: Error) -> String {
-    format!("{}: {}", error.code, error.message)
+    error.chain()
 }

@@ -52,7 +52,7 @@ impl Story {
             self.say(&format!("{who}: {}", short(&self.plain(step))));
         }
         if let Some(error) = &pass.error {
-            self.say(&format!("{who}: FAILED {error}"));
+            self.say(&format!("{who}: FAILED {}", error.chain()));
         }
         if !pass.steps.is_empty() || pass.error.is_some() {
             self.told.lock().deeds += 1;

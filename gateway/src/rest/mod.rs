@@ -16,8 +16,9 @@ use crate::chunked::{self, Form};
 use crate::client::Client;
 use crate::directory::Directory;
 use crate::finish::called;
-use crate::listen::{Gateway, not_served};
 use crate::name::{self, Call};
+use crate::refusals::not_served;
+use crate::shared::Shared;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt};
 use head::{check_values, form, headers_of, length};
@@ -84,114 +85,113 @@ pub(crate) fn meant<'p>(
     is_its.then_some((service, rules))
 }
 
-impl Gateway {
-    /// Answers a REST call.
-    pub(crate) async fn rest(&self, call: RestCall<'_>, body: Incoming) -> Response<Body> {
-        let model = call.service.model;
-        let mut body = Some(body);
-        let answered = self.rest_call(&call, &mut body).await;
-        // One that waits for `100 Continue` sends nothing now. Another may be sending, and would see a
-        // broken pipe instead of the refusal.
-        if let Some(body) = body.as_mut().filter(|_| !call.head.headers.contains_key("expect")) {
-            read_on(body).await;
-        }
-        answered.unwrap_or_else(|error| {
-            if error.status >= 500 && error.status != 501 {
-                tracing::error!(service = model.name, %error, "an operation failed");
-            }
-            let error = call.rules.completed(&call.head, error);
-            let mut response = answer::error(model.protocol, Some(model), &error, call.request_id);
-            // Its body is not sent and not waited for, so that nothing can follow on this connection.
-            if call.head.headers.contains_key("expect") && call.head.version < http::Version::HTTP_2 {
-                response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
-            }
-            response
-        })
+/// Answers a REST call.
+pub(crate) async fn answer(shared: &Shared, call: RestCall<'_>, body: Incoming) -> Response<Body> {
+    let model = call.service.model;
+    let mut body = Some(body);
+    let answered = called_by_path(shared, &call, &mut body).await;
+    // One that waits for `100 Continue` sends nothing now. Another may be sending, and would see a
+    // broken pipe instead of the refusal.
+    if let Some(body) = body.as_mut().filter(|_| !call.head.headers.contains_key("expect")) {
+        read_on(body).await;
     }
+    answered.unwrap_or_else(|error| {
+        let error = call.rules.completed(&call.head, error);
+        let mut response = answer::error(model.protocol, Some(model), &error, call.request_id);
+        // Its body is not sent and not waited for, so that nothing can follow on this connection.
+        if call.head.headers.contains_key("expect") && call.head.version < http::Version::HTTP_2 {
+            response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+        }
+        response
+    })
+}
 
-    async fn rest_call(&self, rest: &RestCall<'_>, body: &mut Option<Incoming>) -> Result<Response<Body>, Error> {
-        let RestCall { service, rules, head, host, client, request_id } = rest;
-        if let Some(refusal) = rules.refuse_host(host) {
-            return Err(refusal);
-        }
-        let (model, platform) = (service.model, self.platform());
-        let path = rules.path(head, host);
-        let query = head.uri.query().unwrap_or("");
-        let has_header = |name: &str| head.headers.contains_key(name);
-        let found = self.directory().rules_router().find(head.method.as_str(), &path, query, has_header);
-        let Some(Found { route, labels, .. }) = found else {
-            return Err(rules.no_route(head, &path));
-        };
-        let operation = route.operation.to_owned();
-        let call = Call { model, operation, protocol: model.protocol, labels: vec![], version: None };
-        let who = match self.authenticator().authenticate_url(platform, &call, head, &rules.resource(head, host)) {
-            Some(who) => who,
-            None => self.authenticator().authenticate(platform, &call, head, SignedBody::NotRead),
-        };
-        let who = who.map_err(|error| {
-            let first = labels.first().map_or("", |(_, text)| text);
-            rules.refused(platform, route.operation, first, error)
-        })?;
-        let operation = platform.operation(model.name, route.operation).ok_or_else(|| not_served(&call))?;
-        if let Some(refusal) = rules.refuse_route(head, &path, route, operation) {
-            return Err(refusal);
-        }
-        let form = form(*rules, head, who.chunks)?;
-        let streams = Arc::new(Streams::default());
-        streams.set_head(headers_of(head));
-        check_values(*rules, operation.input, streams.head(), head)?;
-        rules.check_head(operation, &streams)?;
-        let mut bytes = Bytes::new();
-        if let Some(body) = body.take_if(|body| !body.is_end_stream()) {
-            streams.set_length(length(*rules, head, &form, &body)?);
-            let piped = chunked::read(*rules, body, form, self.limits().body_time, streams.clone());
-            match is_piped(operation) {
-                true => streams.set_incoming(piped),
-                false => bytes = take(*rules, piped).await?,
-            }
-        } else {
-            promised_nothing(&form)?;
-        }
-        if !is_piped(operation) {
-            rules.check_body(operation, &streams, &bytes)?;
-        }
-        let headers: Vec<(&str, &str)> =
-            streams.head().iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let request = RestRequest { path: &path, query, headers: &headers, body: &bytes };
-        let value = kiln_protocol::rest::decode(model.protocol, &request, &labels, operation.input)
-            .map_err(|error| rules.in_words(operation, error))?;
-        let scope = Scope::new(who.caller.account.as_str(), who.region.as_str());
-        let authority = streams.header("host").or(head.uri.authority().map(|a| a.as_str())).unwrap_or(host);
-        let cx = client.tell(Cx::new(platform.clone(), scope, who.caller, request_id)).via_host(authority);
-        // Who hangs up is seen by the operation as a body that ends early.
-        let answered = called(cx.with_streams(streams.clone()), operation, value).await;
-        if let Some(mut rest) = streams.take_incoming().filter(|_| !head.headers.contains_key("expect")) {
-            let read = async {
-                let mut read = 0;
-                while let Some(Ok(data)) = rest.next().await
-                    && read < READ_ON.1
-                {
-                    read += data.len();
-                }
-            };
-            let _ = tokio::time::timeout(READ_ON.0, read).await;
-        }
-        let mut response = {
-            let answered = answered.map_err(|error| rules.in_words(operation, error))?;
-            answer::success(&call, operation, &answered, request_id)
-        };
-        // An answer without a body says what it would have been.
-        if head.method == http::Method::HEAD {
-            let kind = response.headers_mut().entry(http::header::CONTENT_TYPE);
-            kind.or_insert(http::HeaderValue::from_static("application/xml"));
-        }
-        // An answer that no header can say is a refusal by now, with a body of its own.
-        if let Some(outgoing) = streams.take_outgoing().filter(|_| response.status().is_success()) {
-            let frames = outgoing.map_ok(Frame::data).map_err(Into::into);
-            *response.body_mut() = BodyExt::boxed_unsync(StreamBody::new(frames));
-        }
-        Ok(response)
+async fn called_by_path(
+    shared: &Shared,
+    rest: &RestCall<'_>,
+    body: &mut Option<Incoming>,
+) -> Result<Response<Body>, Error> {
+    let RestCall { service, rules, head, host, client, request_id } = rest;
+    if let Some(refusal) = rules.refuse_host(host) {
+        return Err(refusal);
     }
+    let (model, platform) = (service.model, &shared.platform);
+    let path = rules.path(head, host);
+    let query = head.uri.query().unwrap_or("");
+    let has_header = |name: &str| head.headers.contains_key(name);
+    let found = shared.directory.rules_router().find(head.method.as_str(), &path, query, has_header);
+    let Some(Found { route, labels, .. }) = found else {
+        return Err(rules.no_route(head, &path));
+    };
+    let operation = route.operation.to_owned();
+    let call = Call { model, operation, protocol: model.protocol, labels: vec![], version: None };
+    let who = match shared.authenticator.authenticate_url(platform, &call, head, &rules.resource(head, host)) {
+        Some(who) => who,
+        None => shared.authenticator.authenticate(platform, &call, head, SignedBody::NotRead),
+    };
+    let who = who.map_err(|error| {
+        let first = labels.first().map_or("", |(_, text)| text);
+        rules.refused(platform, route.operation, first, error)
+    })?;
+    let operation = platform.operation(model.name, route.operation).ok_or_else(|| not_served(&call))?;
+    if let Some(refusal) = rules.refuse_route(head, &path, route, operation) {
+        return Err(refusal);
+    }
+    let form = form(*rules, head, who.chunks)?;
+    let streams = Arc::new(Streams::default());
+    streams.set_head(headers_of(head));
+    check_values(*rules, operation.input, streams.head(), head)?;
+    rules.check_head(operation, &streams)?;
+    let mut bytes = Bytes::new();
+    if let Some(body) = body.take_if(|body| !body.is_end_stream()) {
+        streams.set_length(length(*rules, head, &form, &body)?);
+        let piped = chunked::read(*rules, body, form, shared.limits.body_time, streams.clone());
+        match is_piped(operation) {
+            true => streams.set_incoming(piped),
+            false => bytes = take(*rules, piped).await?,
+        }
+    } else {
+        promised_nothing(&form)?;
+    }
+    if !is_piped(operation) {
+        rules.check_body(operation, &streams, &bytes)?;
+    }
+    let headers: Vec<(&str, &str)> =
+        streams.head().iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let request = RestRequest { path: &path, query, headers: &headers, body: &bytes };
+    let value = kiln_protocol::rest::decode(model.protocol, &request, &labels, operation.input)
+        .map_err(|error| rules.in_words(operation, error))?;
+    let scope = Scope::new(who.caller.account.as_str(), who.region.as_str());
+    let authority = streams.header("host").or(head.uri.authority().map(|a| a.as_str())).unwrap_or(host);
+    let cx = client.tell(Cx::new(platform.clone(), scope, who.caller, request_id)).via_host(authority);
+    // Who hangs up is seen by the operation as a body that ends early.
+    let answered = called(cx.with_streams(streams.clone()), operation, value).await;
+    if let Some(mut rest) = streams.take_incoming().filter(|_| !head.headers.contains_key("expect")) {
+        let read = async {
+            let mut read = 0;
+            while let Some(Ok(data)) = rest.next().await
+                && read < READ_ON.1
+            {
+                read += data.len();
+            }
+        };
+        let _ = tokio::time::timeout(READ_ON.0, read).await;
+    }
+    let mut response = {
+        let answered = answered.map_err(|error| rules.in_words(operation, error))?;
+        answer::success(&call, operation, &answered, request_id)
+    };
+    // An answer without a body says what it would have been.
+    if head.method == http::Method::HEAD {
+        let kind = response.headers_mut().entry(http::header::CONTENT_TYPE);
+        kind.or_insert(http::HeaderValue::from_static("application/xml"));
+    }
+    // An answer that no header can say is a refusal by now, with a body of its own.
+    if let Some(outgoing) = streams.take_outgoing().filter(|_| response.status().is_success()) {
+        let frames = outgoing.map_ok(Frame::data).map_err(Into::into);
+        *response.body_mut() = BodyExt::boxed_unsync(StreamBody::new(frames));
+    }
+    Ok(response)
 }
 
 /// A request without a body may still have promised one.

@@ -87,3 +87,24 @@ fn what_aws_leaves_out_is_left_out() {
     let given = Told { tags: vec!["a".into()], ..Told::default() };
     assert_eq!(answer(&given, Protocol::Json11), r#"{"Tags":["a"],"Names":[]}"#);
 }
+
+#[test]
+fn a_failure_inside_is_told_in_the_service_s_words_and_nothing_of_the_host() {
+    let error = Error::failed("read a record", std::io::Error::other("/var/lib/kiln/state.db: no such file"));
+    let told = |protocol, name| {
+        let bare_errors = name == "s3";
+        let model = kiln_protocol::ServiceModel { protocol, name, bare_errors, ..MODEL };
+        let answer = encode_error(protocol, &model, &error, "id-1");
+        assert_eq!(answer.status, 500);
+        String::from_utf8(answer.body).unwrap()
+    };
+    let ec2 = told(Protocol::Ec2, "ec2");
+    assert!(ec2.contains("<Code>InternalError</Code><Message>An internal error has occurred.</Message>"), "{ec2}");
+    let s3 = told(Protocol::RestXml, "s3");
+    assert!(s3.contains("<Code>InternalError</Code><Message>We encountered an internal error."), "{s3}");
+    let query = told(Protocol::Query, "iam");
+    assert!(query.contains("<Code>InternalFailure</Code><Message>The request processing has failed"), "{query}");
+    for text in [ec2, s3, query] {
+        assert!(!text.contains("state.db") && !text.contains("read a record") && text.contains("id-1"), "{text}");
+    }
+}

@@ -56,7 +56,7 @@ impl DataPlane {
     /// The addresses that the network of a VPC has given to Kiln itself; `None` without networks.
     pub(crate) async fn router_addresses(&self, vpc: &str) -> Result<Option<Vec<IpAddr>>, Error> {
         let Some(driver) = &self.driver else { return Ok(None) };
-        let networks = driver.networks().await.map_err(|e| Error::internal(e.chain()))?;
+        let networks = driver.networks().await.map_err(|e| Error::failed("list the networks", e))?;
         let network = networks.into_iter().find(|n| n.id.as_str() == vpc);
         let own = |i: &kiln_machines_spec::InterfaceSpec| i.owner == kiln_machines_spec::InterfaceOwner::Router;
         Ok(Some(network.iter().flat_map(|n| &n.interfaces).filter(|i| own(i)).map(|i| IpAddr::V4(i.ip)).collect()))
@@ -75,7 +75,8 @@ impl DataPlane {
         if self.inside.lock().contains_key(&key) {
             return Ok(());
         }
-        let listener = driver.listen(&VpcId::new(vpc), at).await.map_err(|e| Error::internal(e.chain()))?;
+        let listener = driver.listen(&VpcId::new(vpc), at).await;
+        let listener = listener.map_err(|e| Error::failed(format_args!("listen on {at} in {vpc}"), e))?;
         static NOT_ACCEPTED: Seldom = Seldom::new();
         let (balancer, id, door) = (self.balancer.clone(), load_balancer.to_owned(), Door::new(&BALANCER_IN_VPC, vpc));
         let serving = tokio::spawn(async move {
@@ -140,12 +141,14 @@ impl Dialer for DriverDialer {
 
 /// The balancer tells a timeout from a refusal by the error's kind.
 fn io_error(error: DriverError) -> io::Error {
+    let mut kind = io::ErrorKind::Other;
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(e) = cause {
         if let Some(io) = e.downcast_ref::<io::Error>() {
-            return io::Error::new(io.kind(), error.chain());
+            kind = io.kind();
+            break;
         }
         cause = e.source();
     }
-    io::Error::other(error.chain())
+    io::Error::new(kind, error)
 }

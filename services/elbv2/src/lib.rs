@@ -22,6 +22,7 @@ mod health;
 mod network;
 mod operations;
 mod places;
+mod principal;
 mod records;
 mod resources;
 mod tags;
@@ -32,12 +33,10 @@ pub use data_plane::{DataPlane, DriverDialer};
 pub use kiln_balancer::{Body, Dialer, HostDialer, Options, Stream};
 pub use kiln_elbv2_shapes::names;
 pub use places::{Place, find as find_place, places};
+pub use principal::PRINCIPAL;
 
 use kiln_service_kit::{Service, records};
 use std::sync::Arc;
-
-/// The principal this service acts as.
-pub const PRINCIPAL: &str = "elasticloadbalancing.amazonaws.com";
 
 /// The service. The server must install an `Arc<DataPlane>`.
 pub fn service() -> Service {

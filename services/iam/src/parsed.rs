@@ -29,8 +29,8 @@ impl Parsed {
         if let Some(found) = kept.read().get(text) {
             return Ok(found.clone());
         }
-        let parsed = Document::kept(text, kind)
-            .map_err(|e| Error::internal(format!("failed to read a policy that was accepted before: {e}")))?;
+        let parsed =
+            Document::kept(text, kind).map_err(|e| Error::failed("read a policy that was accepted before", e))?;
         let parsed = Arc::new(parsed);
         let mut kept = kept.write();
         if kept.len() >= KEPT {

@@ -77,16 +77,12 @@ impl Inner {
     }
 }
 
-fn failed(what: &str, error: std::io::Error) -> Error {
+fn failed(doing: &str, error: std::io::Error) -> Error {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            tracing::error!(%error, what, "the disk is full");
-            errors::disk_full()
+            errors::disk_full().because(format_args!("failed to {doing}"), error)
         }
-        _ => {
-            tracing::error!(%error, what, "cannot use the files of S3");
-            Error::internal(what)
-        }
+        _ => Error::failed(doing, error),
     }
 }
 
@@ -126,7 +122,7 @@ impl ObjectFiles {
         let name = ids.hex(32);
         let path = self.0.staging.join(&name);
         let file = tokio::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).await;
-        let file = file.map_err(|e| failed("opening a file for an object", e))?;
+        let file = file.map_err(|e| failed("open a file for an object", e))?;
         let cipher = self.cipher(&name);
         Ok(Staged { files: self.clone(), file: Some(file), cipher, name, path, size: 0, kept: false })
     }
@@ -166,8 +162,8 @@ impl ObjectFiles {
 
     async fn open_piece(&self, (name, from, length): (String, u64, u64)) -> Result<OpenPiece, Error> {
         let path = self.0.data.join(&name);
-        let mut file = tokio::fs::File::open(&path).await.map_err(|e| failed("opening an object's file", e))?;
-        file.seek(SeekFrom::Start(from)).await.map_err(|e| failed("reading an object's file", e))?;
+        let mut file = tokio::fs::File::open(&path).await.map_err(|e| failed("open an object's file", e))?;
+        file.seek(SeekFrom::Start(from)).await.map_err(|e| failed("read an object's file", e))?;
         let mut cipher = self.cipher(&name);
         cipher.seek(from);
         Ok(OpenPiece { file, cipher, left: length })
@@ -230,7 +226,7 @@ impl OpenPiece {
             return Ok(None);
         }
         let mut data = vec![0; READ.min(usize::try_from(self.left).unwrap_or(READ))];
-        let read = self.file.read(&mut data).await.map_err(|e| failed("reading an object's file", e))?;
+        let read = self.file.read(&mut data).await.map_err(|e| failed("read an object's file", e))?;
         if read == 0 {
             return Err(Error::internal("an object's file is shorter than its record says"));
         }
@@ -259,7 +255,7 @@ impl Staged {
         self.cipher.apply_keystream(&mut sealed);
         self.size += data.len() as u64;
         let file = self.file.as_mut().ok_or_else(|| Error::internal("writing to a finished file"))?;
-        file.write_all(&sealed).await.map_err(|e| failed("writing an object's file", e))
+        file.write_all(&sealed).await.map_err(|e| failed("write an object's file", e))
     }
 
     /// Bytes written.
@@ -269,7 +265,7 @@ impl Staged {
 
     /// Puts it on the disk, under the name a record may give.
     pub async fn finish(&mut self) -> Result<Piece, Error> {
-        let said = |e| failed("writing an object's file", e);
+        let said = |e| failed("write an object's file", e);
         let mut file = self.file.take().ok_or_else(|| Error::internal("finishing a file twice"))?;
         file.flush().await.map_err(said)?;
         file.sync_all().await.map_err(said)?;

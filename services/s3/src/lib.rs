@@ -76,7 +76,7 @@ fn sweep(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
             }
         };
         let removed = files.sweep(&named);
-        let removed = removed.map_err(|e| Error::internal(format!("cannot tidy the files of S3: {e}")))?;
+        let removed = removed.map_err(|e| Error::failed("tidy the files of S3", e))?;
         if removed > 0 {
             tracing::info!(removed, "files that no object has were removed");
         }

@@ -5,7 +5,7 @@
 
 use crate::operations::{bucket_arn, copy};
 use crate::records::{Object, within};
-use kiln_service_kit::{BoxFuture, Cx, Target, Touched};
+use kiln_service_kit::{BoxFuture, Cx, Error, Target, Touched};
 use serde_json::Value as Json;
 
 /// The bucket or the objects that the request names.
@@ -48,7 +48,7 @@ fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
                 true => ["s3:GetObjectVersion", "s3:GetObjectVersionAttributes"],
                 false => ["s3:GetObject", "s3:GetObjectAttributes"],
             };
-            both.map(|action| tagged(cx, bucket, key, of_object(action))).into()
+            both.into_iter().map(|action| tagged(cx, bucket, key, of_object(action))).collect::<Result<_, _>>()?
         }
         "GetBucketReplication" => vec![of_bucket("s3:GetReplicationConfiguration")],
         "GetBucketAccelerateConfiguration" => vec![of_bucket("s3:GetAccelerateConfiguration")],
@@ -57,7 +57,7 @@ fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
         "GetObjectLockConfiguration" => vec![of_bucket("s3:GetBucketObjectLockConfiguration")],
         "GetObject" | "HeadObject" => {
             let read = if of_version { "s3:GetObjectVersion" } else { "s3:GetObject" };
-            vec![tagged(cx, bucket, key, of_object(read))]
+            vec![tagged(cx, bucket, key, of_object(read))?]
         }
         "DeleteObject" if of_version => vec![of_object("s3:DeleteObjectVersion")],
         "GetObjectAcl" if of_version => vec![of_object("s3:GetObjectVersionAcl")],
@@ -79,7 +79,7 @@ fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
             if let Ok((bucket, key, version)) = copy::source(text("CopySource")) {
                 let read = if version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
                 let source = on(read, bucket_arn(cx, &format!("{bucket}/{key}")));
-                targets.push(tagged(cx, &bucket, &key, source));
+                targets.push(tagged(cx, &bucket, &key, source)?);
             }
             targets
         }
@@ -91,12 +91,13 @@ fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
     })
 }
 
-/// With the tags that the object has, as conditions know them.
-fn tagged(cx: &Cx, bucket: &str, key: &str, mut target: Target) -> Target {
-    if let Ok(Some(object)) = cx.store().get::<Object>(&within(bucket), key) {
+/// With the tags that the object has, as conditions know them. Without them, a policy that denies by a tag would
+/// let in: who cannot be judged is not.
+fn tagged(cx: &Cx, bucket: &str, key: &str, mut target: Target) -> Result<Target, Error> {
+    if let Some(object) = cx.store().get::<Object>(&within(bucket), key)? {
         for (key, value) in &object.tags {
             target = target.with(format!("s3:ExistingObjectTag/{key}"), value);
         }
     }
-    target
+    Ok(target)
 }

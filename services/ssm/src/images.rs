@@ -226,7 +226,7 @@ fn alias(name: &str, image: Image) -> Result<Alias, Error> {
     let created = match image.creation_date.as_deref().map(Timestamp::parse) {
         None => None,
         Some(Ok(at)) => Some(at),
-        Some(Err(error)) => return Err(Error::internal(format!("the creation date of {image_id}: {error}"))),
+        Some(Err(error)) => return Err(Error::failed(format_args!("read the creation date of {image_id}"), error)),
     };
     Ok(Alias { name: name.to_owned(), image_id, created })
 }

@@ -64,7 +64,7 @@ impl Stored {
             Stored::Sealed(sealed) => {
                 let bytes = STANDARD
                     .decode(sealed)
-                    .map_err(|e| Error::internal(format!("the sealed value of parameter {name} is damaged: {e}")))?;
+                    .map_err(|e| Error::failed(format_args!("open the sealed value of parameter {name}"), e))?;
                 cx.part::<SealingKey>()?.open_sealed(name, &bytes)
             }
         }

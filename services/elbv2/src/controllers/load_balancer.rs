@@ -384,14 +384,17 @@ impl Wanted {
 
 /// What the operator reads when a port cannot be opened.
 fn apply_error(error: ApplyError) -> Error {
-    let ApplyError::Listen { address, source, .. } = &error else { return Error::internal(error) };
-    Error::internal(match source.kind() {
+    let ApplyError::Listen { address, source, .. } = &error else {
+        return Error::failed("configure the load balancer", error);
+    };
+    let doing = match source.kind() {
         std::io::ErrorKind::PermissionDenied if address.port() < 1024 => format!(
-            "{address} cannot be opened: ports below 1024 need root or CAP_NET_BIND_SERVICE; the load balancer answers by its name on the main port"
+            "open {address}: ports below 1024 need root or CAP_NET_BIND_SERVICE; the load balancer answers by its name on the main port"
         ),
-        std::io::ErrorKind::AddrInUse => format!("{address} cannot be opened: another program listens there"),
-        _ => format!("{address} cannot be opened: {source}"),
-    })
+        std::io::ErrorKind::AddrInUse => format!("open {address}: another program listens there"),
+        _ => format!("open {address}"),
+    };
+    Error::failed(doing, error)
 }
 
 #[cfg(test)]

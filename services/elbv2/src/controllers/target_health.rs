@@ -272,7 +272,7 @@ pub fn follow_health(platform: Arc<Platform>) -> Pin<Box<dyn Future<Output = Res
                     },
                     Err(RecvError::Lagged(_)) => match Health.all(platform.store()) {
                         Ok(all) => all.into_iter().for_each(|name| platform.wake(Health::NAME, name)),
-                        Err(error) => tracing::error!(%error, "cannot list target groups"),
+                        Err(error) => tracing::error!(error = error.chain(), "cannot list target groups"),
                     },
                     Err(RecvError::Closed) => return,
                 }
