@@ -15,16 +15,18 @@ use tokio::sync::broadcast;
 
 use crate::answers::Fault;
 use crate::body::Body;
+use crate::checks;
 use crate::config::{ApplyError, LoadBalancerConfig};
 use crate::counters::CountersSnapshot;
 use crate::dial::Dialer;
 use crate::forward::{self, Via};
-use crate::group::{Group, Settings};
+use crate::group::Group;
 use crate::headers::{Forwarded, port_of};
 use crate::health::{HealthChange, Matcher, TargetHealth};
 use crate::lb::{Lb, Plan, WallClock, groups_in_use};
 use crate::listen::{Listening, Workers};
 use crate::serve::{self, ClientConnection};
+use crate::settings::Settings;
 
 /// Changes a slow subscriber may fall behind by before it misses some (and is told so).
 const EVENTS_KEPT: usize = 1024;
@@ -137,14 +139,7 @@ impl Balancer {
             };
             let old = old_groups.iter().find(|g| g.id == group_config.id).cloned();
             let group = old.unwrap_or_else(|| {
-                Group::new(
-                    &config.id,
-                    settings(),
-                    self.events.clone(),
-                    self.dialer.clone(),
-                    self.runtime.clone(),
-                    self.workers.count() + 1,
-                )
+                Group::new(&config.id, settings(), self.events.clone(), self.dialer.clone(), self.workers.count() + 1)
             });
             changes.push((group.clone(), settings()));
             groups.push(group);
@@ -152,7 +147,9 @@ impl Balancer {
         let plan = Plan::compile(config.clone(), groups)?;
         // Nothing can be refused from here on.
         for (group, settings) in changes {
-            group.configure(settings);
+            for target in group.configure(settings) {
+                self.runtime.spawn(checks::watch(Arc::downgrade(&group), target));
+            }
         }
         for old in old_groups {
             if !plan.groups.iter().any(|g| Arc::ptr_eq(g, &old)) {

@@ -9,9 +9,10 @@ use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderValue, Request, Uri};
 use tokio::time::Instant;
 
-use crate::body::RequestBody;
-use crate::group::{Group, Settings};
+use crate::group::Group;
 use crate::health::{CheckResult, QUICK_PROBE, Reason};
+use crate::request_body::RequestBody;
+use crate::settings::Settings;
 use crate::target::{Next, Target};
 use crate::upstream::{Upstream, timed_out};
 
@@ -94,7 +95,8 @@ async fn ask(group: &Group, settings: &Settings, target: &Arc<Target>, hurried: 
     headers.insert(HOST, host);
     headers.insert(USER_AGENT, HeaderValue::from_static("ELB-HealthChecker/2.0"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    let mut upstream = Upstream::start(target, stream, settings.idle).await.map_err(|_| Reason::FailedHealthChecks)?;
+    let upstream = Upstream::start(&target.connections, stream, settings.idle).await;
+    let mut upstream = upstream.map_err(|_| Reason::FailedHealthChecks)?;
     match upstream.exchange(request).await {
         Ok(response) => Ok(response.status().as_u16()),
         Err(e) if timed_out(e.error()) => Err(Reason::Timeout),

@@ -21,13 +21,14 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
 
 use crate::answers::{Fault, own};
-use crate::body::{Body, Progress, RequestBody};
+use crate::body::Body;
 use crate::config::LoadBalancerConfig;
 use crate::group::Group;
 use crate::headers::{self, Forwarded};
 use crate::lb::{ForwardRoute, Lb, Route};
+use crate::request_body::{Progress, RequestBody};
 use crate::target::{InFlight, Target};
-use crate::upstream::{Upstream, after_the_others, timed_out};
+use crate::upstream::{Upstream, after_the_others, exchange_for_upgrade, timed_out};
 use crate::{redirect, rules, sticky, upgrade};
 
 /// ALB's limit for connecting to a target.
@@ -272,7 +273,7 @@ impl Attempt<'_> {
                 Some(upstream) => upstream,
                 None => {
                     let Some(stream) = self.dial(&target).await else { continue };
-                    match Upstream::start(&target, stream, self.idle).await {
+                    match Upstream::start(&target.connections, stream, self.idle).await {
                         Ok(upstream) => upstream,
                         Err(_) => return Err(Fault::BadGateway),
                     }
@@ -322,7 +323,7 @@ impl Attempt<'_> {
             let target = in_flight.target().clone();
             let Some(stream) = self.dial(&target).await else { continue };
             let sent = Instant::now();
-            let exchanged = crate::upstream::exchange_for_upgrade(&target, stream, self.idle, request).await;
+            let exchanged = exchange_for_upgrade(&target.connections, stream, self.idle, request).await;
             let mut response = exchanged.map_err(|error| self.fault_for(&error))?;
             self.count(&target, response.status(), sent.elapsed());
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {

@@ -1,7 +1,5 @@
-//! A target group at work: who its targets are, who may get the next request, and the task that
-//! watches each of them.
+//! A target group at work: who its targets are, and who may get the next request.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,37 +8,14 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use crate::checks;
 use crate::choose::SmoothRotation;
-use crate::config::{Algorithm, TargetGroupConfig, ZoneConfig};
+use crate::config::Algorithm;
 use crate::counters::Counters;
 use crate::dial::Dialer;
-use crate::health::{HealthChange, HealthState, Matcher, Reason, TargetHealth};
+use crate::health::{HealthChange, HealthState, Reason, TargetHealth};
+use crate::settings::Settings;
 use crate::sticky;
 use crate::target::{InFlight, Target};
-
-/// Everything a group is told; replaced as a whole.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) config: TargetGroupConfig,
-    pub(crate) matcher: Matcher,
-    pub(crate) vpc: String,
-    pub(crate) zones: Vec<ZoneConfig>,
-    pub(crate) idle: Duration,
-    /// Does any listener send requests here?
-    pub(crate) in_use: bool,
-}
-
-impl Settings {
-    /// The address the balancer speaks from to a target of this zone.
-    pub(crate) fn source_ip(&self, zone: &str) -> Option<IpAddr> {
-        self.zones.iter().find(|z| z.name == zone).or(self.zones.first()).and_then(|z| z.source_ip)
-    }
-
-    fn zone_enabled(&self, zone: &str) -> bool {
-        zone.is_empty() || self.zones.is_empty() || self.zones.iter().any(|z| z.name == zone)
-    }
-}
 
 pub(crate) struct Group {
     pub(crate) id: String,
@@ -53,7 +28,6 @@ pub(crate) struct Group {
     rotation: Mutex<SmoothRotation>,
     events: broadcast::Sender<HealthChange>,
     dialer: Arc<dyn Dialer>,
-    runtime: tokio::runtime::Handle,
     workers: usize,
 }
 
@@ -63,7 +37,6 @@ impl Group {
         settings: Settings,
         events: broadcast::Sender<HealthChange>,
         dialer: Arc<dyn Dialer>,
-        runtime: tokio::runtime::Handle,
         workers: usize,
     ) -> Arc<Self> {
         Arc::new(Group {
@@ -77,7 +50,6 @@ impl Group {
             rotation: Mutex::default(),
             events,
             dialer,
-            runtime,
             workers,
         })
     }
@@ -94,8 +66,9 @@ impl Group {
         self.targets.lock().clone()
     }
 
-    /// Makes the group what `settings` says.
-    pub(crate) fn configure(self: &Arc<Self>, settings: Settings) {
+    /// Makes the group what `settings` says. Its targets that are new: each needs somebody who watches it.
+    #[must_use]
+    pub(crate) fn configure(&self, settings: Settings) -> Vec<Arc<Target>> {
         let settings = Arc::new(settings);
         let config = &settings.config;
         let now = Instant::now();
@@ -140,9 +113,7 @@ impl Group {
             }
         }
         self.refresh();
-        for target in started {
-            self.runtime.spawn(checks::watch(Arc::downgrade(self), target));
-        }
+        started
     }
 
     /// Looks again at who may get requests, tells subscribers what changed, and forgets targets

@@ -1,10 +1,9 @@
 //! A target while it is registered: its health, its requests in flight, its connections.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -12,9 +11,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::config::{HealthCheckConfig, TargetConfig};
+use crate::connections::Connections;
 use crate::counters::Counters;
 use crate::health::{CheckResult, Health, HealthState, Reason, TargetHealth, Tracker};
-use crate::idle::Cut;
 use crate::upstream::Upstream;
 
 /// Idle connections kept per target and worker; more would only hold the target's memory.
@@ -34,8 +33,7 @@ pub(crate) struct Target {
     in_flight: AtomicUsize,
     #[expect(clippy::vec_box, reason = "users hold them boxed; unboxing would move 1 KiB")]
     pools: Box<[Mutex<Vec<Box<Upstream>>>]>,
-    connections: Mutex<HashMap<u64, Arc<Cut>>>,
-    next_connection: AtomicU64,
+    pub(crate) connections: Arc<Connections>,
     left: AtomicBool,
     /// Something happened that the target's task must look at now.
     pub(crate) changed: Notify,
@@ -92,8 +90,7 @@ impl Target {
             accepting: AtomicBool::new(true),
             in_flight: AtomicUsize::new(0),
             pools: (0..workers).map(|_| Mutex::default()).collect(),
-            connections: Mutex::default(),
-            next_connection: AtomicU64::new(0),
+            connections: Arc::default(),
             left: AtomicBool::new(false),
             changed: Notify::new(),
             died: Notify::new(),
@@ -335,22 +332,9 @@ impl Target {
         }
     }
 
-    pub(crate) fn remember_connection(&self, cut: Arc<Cut>) -> u64 {
-        let id = self.next_connection.fetch_add(1, Ordering::Relaxed);
-        self.connections.lock().insert(id, cut);
-        id
-    }
-
-    pub(crate) fn forget_connection(&self, id: u64) {
-        self.connections.lock().remove(&id);
-    }
-
     fn cut_all(&self) {
         self.drop_kept(Duration::ZERO);
-        let cuts: Vec<_> = self.connections.lock().values().cloned().collect();
-        for cut in cuts {
-            cut.cut();
-        }
+        self.connections.cut();
     }
 }
 

@@ -17,10 +17,10 @@ use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
-use crate::body::RequestBody;
+use crate::connections::{Connections, Registered};
 use crate::dial::Stream;
 use crate::idle::{Cut, IdleStream};
-use crate::target::Target;
+use crate::request_body::RequestBody;
 
 type Io = TokioIo<IdleStream<Stream, Registered>>;
 
@@ -35,36 +35,27 @@ pub(crate) struct Upstream {
     pub(crate) rested_at: Instant,
 }
 
-/// Lets the target cut the connection as long as it exists.
-pub(crate) struct Registered {
-    target: Arc<Target>,
-    id: u64,
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        self.target.forget_connection(self.id);
-    }
-}
-
 fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.max_buf_size(READ_BUFFER);
     builder
 }
 
-/// Makes a stream to `target` cuttable and idle-limited.
-fn guarded(target: &Arc<Target>, stream: Stream, idle: Duration) -> Io {
+/// Makes a stream cuttable, as one of `connections`, and idle-limited.
+fn guarded(connections: &Arc<Connections>, stream: Stream, idle: Duration) -> Io {
     let cut = Arc::new(Cut::default());
-    let id = target.remember_connection(cut.clone());
-    let registered = Registered { target: target.clone(), id };
+    let registered = connections.register(cut.clone());
     TokioIo::new(IdleStream::new(stream, idle, cut, None, registered))
 }
 
 impl Upstream {
-    /// Speaks HTTP/1.1 over a fresh stream.
-    pub(crate) async fn start(target: &Arc<Target>, stream: Stream, idle: Duration) -> hyper::Result<Box<Upstream>> {
-        let (send, connection) = builder().handshake(guarded(target, stream, idle)).await?;
+    /// Speaks HTTP/1.1 over a fresh stream to the target that has these `connections`.
+    pub(crate) async fn start(
+        connections: &Arc<Connections>,
+        stream: Stream,
+        idle: Duration,
+    ) -> hyper::Result<Box<Upstream>> {
+        let (send, connection) = builder().handshake(guarded(connections, stream, idle)).await?;
         Ok(Box::new(Upstream { send, connection, closed: false, rested_at: Instant::now() }))
     }
 
@@ -116,12 +107,12 @@ impl Upstream {
 /// A connection for one upgrade request: it has a task of its own, since the tunnel outlives the
 /// request.
 pub(crate) async fn exchange_for_upgrade(
-    target: &Arc<Target>,
+    connections: &Arc<Connections>,
     stream: Stream,
     idle: Duration,
     request: Request<RequestBody>,
 ) -> hyper::Result<Response<Incoming>> {
-    let (mut send, connection) = builder().handshake(guarded(target, stream, idle)).await?;
+    let (mut send, connection) = builder().handshake(guarded(connections, stream, idle)).await?;
     tokio::spawn(async move {
         // An error here is seen by the exchange or the tunnel, whichever is running.
         let _ = connection.with_upgrades().await;

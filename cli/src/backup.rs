@@ -1,7 +1,7 @@
 //! `kiln backup` asks the running kiln; `kiln restore` needs none, and none may run.
 
-use crate::commands::print_line;
 use crate::control::encode;
+use crate::output::print_line;
 use crate::progress::Line;
 use std::path::{Path, PathBuf};
 

@@ -2,7 +2,7 @@
 
 use crate::arguments::{Cli, Command, Fault, Image};
 use crate::control::{ask, cannot_connect, connect, encode, is_absence};
-use crate::output::print;
+use crate::output::{print, print_line};
 use crate::progress::Line;
 use crate::{State, backup, manual, text};
 use serde_json::Value as Json;
@@ -52,10 +52,6 @@ pub async fn run(cli: Cli) -> Result<(), String> {
         Command::Completion { shell } => print(&manual::completion(shell)?),
         Command::Man { directory } => manual::write_pages(&directory),
     }
-}
-
-pub(crate) fn print_line(line: &str) -> Result<(), String> {
-    print(&format!("{line}\n"))
 }
 
 fn show(answer: &Json, json: bool, plain: impl Fn(&Json) -> String) -> Result<(), String> {

@@ -15,6 +15,11 @@ pub fn print(text: &str) -> Result<(), String> {
     }
 }
 
+/// Prints one line.
+pub fn print_line(line: &str) -> Result<(), String> {
+    print(&format!("{line}\n"))
+}
+
 /// The text with control characters spelled out; lines and columns stay.
 pub fn for_a_terminal(text: &str) -> Cow<'_, str> {
     let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');

@@ -19,6 +19,7 @@ mod evaluate;
 mod expr;
 mod expr_parse;
 pub mod facts;
+mod fields;
 mod functions;
 mod graph;
 mod lookup;
@@ -32,6 +33,7 @@ mod read;
 pub mod schema;
 mod sections;
 mod template;
+mod understand;
 
 pub use error::{ErrorKind, Mark, Place, Result, TemplateError};
 pub use evaluate::{Evaluator, Pseudo, ResolvedOutput, ResolvedResource, is_unknown};

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::error::{At, Result, TemplateError};
+use crate::fields::{entries, flag, scalars, text};
 use crate::lookup::{Answer, Lookup, UNKNOWN};
 use crate::node::Node;
 use crate::pattern::{Pattern, TooManySteps};
-use crate::sections::{self, entries, text};
 
 /// The declared type of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,11 +146,11 @@ pub(crate) fn parse(node: &Node, at: &At<'_>) -> Result<Parameter> {
             "Description" => parameter.description = Some(string()?),
             "ConstraintDescription" => parameter.constraint_description = Some(string()?),
             "NoEcho" => {
-                parameter.no_echo = sections::flag(value)
+                parameter.no_echo = flag(value)
                     .ok_or_else(|| at.error("Template format error: Every NoEcho member must be a boolean."))?;
             }
             "AllowedValues" => {
-                parameter.allowed_values = sections::scalars(value)
+                parameter.allowed_values = scalars(value)
                     .ok_or_else(|| at.error("Template format error: Every AllowedValues member must be a list."))?;
             }
             "AllowedPattern" => {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::error::{At, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::expr_parse::{self, Context};
+use crate::fields::{entries, text};
 use crate::node::{Key, Node, NodeKind};
 use crate::parameter;
 use crate::template::{
@@ -144,15 +143,6 @@ fn no_transforms(node: &Node, at: &At<'_>) -> Result<()> {
     }
 }
 
-/// The entries of an object, or the sentence given.
-pub(crate) fn entries<'n>(node: &'n Node, at: &At<'_>, sentence: &str) -> Result<&'n [(Key, Node)]> {
-    match &node.kind {
-        NodeKind::Map(entries) => Ok(entries),
-        NodeKind::Null => Err(at.error(format!("[/{}] 'null' values are not allowed in templates", at.path()))),
-        _ => Err(at.error(sentence)),
-    }
-}
-
 fn block<'n>(node: &'n Node, at: &At<'_>, name: &str, most: usize) -> Result<&'n [(Key, Node)]> {
     let entries = entries(node, at, &format!("Template format error: {name} must be an object."))?;
     if entries.len() > most {
@@ -209,10 +199,6 @@ fn description(node: &Node, at: &At<'_>) -> Result<String> {
         Some(_) => Err(at.error("Template format error: 'Description' length is greater than 1024.")),
         None => Err(at.error("Template format error: Description must be a String.")),
     }
-}
-
-pub(crate) fn text(node: &Node, at: &At<'_>, sentence: &str) -> Result<String> {
-    node.scalar_text().ok_or_else(|| at.error(sentence))
 }
 
 fn mappings(node: &Node, at: &At<'_>) -> Result<Mappings> {
@@ -409,22 +395,4 @@ fn output(node: &Node, key: &Key, at: &At<'_>) -> Result<Output> {
         return Err(at.error("Template format error: Every Outputs member must contain a Value object"));
     }
     Ok(output)
-}
-
-/// A scalar or list of scalars as JSON, for defaults and allowed values.
-pub(crate) fn scalars(node: &Node) -> Option<Vec<String>> {
-    match &node.kind {
-        NodeKind::List(items) => items.iter().map(Node::scalar_text).collect(),
-        _ => None,
-    }
-}
-
-/// `true` and `"true"` alike.
-pub(crate) fn flag(node: &Node) -> Option<bool> {
-    match node.to_json() {
-        Value::Bool(value) => Some(value),
-        Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
-    }
 }

@@ -1,22 +1,12 @@
-//! A template after parsing: its sections as plain data.
-//!
-//! `Template::parse` is the one way in. It refuses what CloudFormation refuses before a stack exists: unknown
-//! sections and resource attributes, wrong shapes, names, limits, and references to what is not there (`check`).
+//! A template after parsing: its sections as plain data. How it gets there: `understand`.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::check;
 use crate::error::{Mark, Place, Result};
 use crate::expr::{Expr, ExprKind};
-use crate::loops;
-use crate::names;
-use crate::node::Node;
 use crate::parameter::Parameter;
-use crate::read::{self, Aliases, Origin};
-use crate::schema::Schemas;
-use crate::sections;
 
 /// Most resources a template may define.
 pub const MAX_RESOURCES: usize = 500;
@@ -135,30 +125,6 @@ pub struct Rule {
 }
 
 impl Template {
-    /// Reads, understands and checks a template body.
-    pub fn parse(body: &str, origin: Origin) -> Result<Template> {
-        Self::parse_with(body, origin, Aliases::Refuse)
-    }
-
-    /// The same, choosing what happens to YAML aliases.
-    pub fn parse_with(body: &str, origin: Origin, aliases: Aliases) -> Result<Template> {
-        Self::understand(&read::read(body, origin, aliases)?, &BTreeMap::new())
-    }
-
-    /// The same with the texts of its parameters, which `Fn::ForEach` may go over, and of the pseudo parameters.
-    pub fn parse_given(body: &str, origin: Origin, given: &BTreeMap<String, String>) -> Result<Template> {
-        Self::understand(&read::read(body, origin, Aliases::Refuse)?, given)
-    }
-
-    fn understand(node: &Node, given: &BTreeMap<String, String>) -> Result<Template> {
-        let template = match sections::language_extensions(node)? {
-            true => sections::template(&names::resolve(loops::expand(node, given)?, given)?)?,
-            false => sections::template(node)?,
-        };
-        check::references(&template)?;
-        Ok(template)
-    }
-
     /// The types of all resources, each once, sorted: what must be known before a stack is created.
     pub fn resource_types(&self) -> Vec<&str> {
         let mut types: Vec<&str> = self.resources.values().map(|resource| resource.resource_type.as_str()).collect();
@@ -180,12 +146,6 @@ impl Template {
             error.place.mark = resource.mark;
         }
         Err(error)
-    }
-
-    /// Refuses the template if it asks a resource for an attribute its type does not have. Types `schemas` does not
-    /// know pass (`check_types` is for them).
-    pub fn check_attributes(&self, schemas: &dyn Schemas) -> Result<()> {
-        check::attributes(self, schemas)
     }
 
     /// Where a resource writes a property (`SecurityGroupIngress/0/FromPort`), as deep as the text goes: behind a

@@ -1,10 +1,10 @@
-//! `cargo xtask layers`: who may depend on whom. Printed so that it can be read, and checked so
-//! that it stays true. What only tests need (dev-dependencies) is left alone.
+//! `cargo xtask layers`: who may depend on whom, between crates and between the files of each. Printed so that
+//! it can be read, and checked so that it stays true. What only tests need (dev-dependencies) is left alone.
 
-use crate::Result;
+use crate::{Result, circles};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates of one kind and the layers they may look at.
@@ -83,6 +83,7 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    manifest_path: PathBuf,
     dependencies: Vec<Dependency>,
 }
 
@@ -93,7 +94,7 @@ struct Dependency {
     path: Option<String>,
 }
 
-/// Prints the layers; fails naming every forbidden dependency.
+/// Prints the layers; fails naming every forbidden dependency and every circle between files.
 pub fn run(root: &Path) -> Result<()> {
     crate::services::all()?;
     let packages = packages(root)?;
@@ -114,11 +115,11 @@ pub fn run(root: &Path) -> Result<()> {
         }
         layer_of(from)?;
     }
-    if forbidden.is_empty() {
-        println!("{} crates, {edges} dependencies among them, all downwards", packages.len());
-        return Ok(());
+    if !forbidden.is_empty() {
+        return Err(format!("forbidden dependencies:\n{}", forbidden.join("\n")));
     }
-    Err(format!("forbidden dependencies:\n{}", forbidden.join("\n")))
+    println!("{} crates, {edges} dependencies among them, all downwards", packages.len());
+    circles::check(root, packages.iter().filter_map(|package| package.manifest_path.parent()))
 }
 
 fn short(name: &str) -> &str {

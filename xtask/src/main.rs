@@ -4,6 +4,7 @@
 //! on the first difference; `cargo xtask check` runs all of those.
 
 mod check;
+mod circles;
 mod coverage;
 mod kinds;
 mod layers;
@@ -27,7 +28,7 @@ usage: cargo xtask CHORE
   members                       fail if no code reads a member of a served operation
   promises                      fail if SPECIFICATION.md names a test that is not there
   kinds                         fail on a published kind that no record has, and on another service's written out
-  layers                        print who may depend on whom; fail on a forbidden dependency
+  layers                        print who may depend on whom; fail on what is forbidden, and on files in a circle
   sim [--update] [FILE…]        play scripts with simulated machines; compare their stories
   check                         services, layers, kinds, promises, format, shapes, coverage, members, facts and clippy in one
 ";

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use super::apply::Application;
+use super::application::Application;
 use super::cloud_config::{CloudConfig, Password, User};
 use super::identity::{self, DEFAULT_USER};
 use crate::files::WantedFile;

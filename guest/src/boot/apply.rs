@@ -9,54 +9,17 @@
 //! the machine in the middle is not done for ever, and what comes behind it is done after.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
-use super::Marks;
 use super::accounts;
-use super::cloud_config::{CloudConfig, Frequency, Hosts, MODULES, Module, PowerState, Stage};
+use super::application::{Application, exit_number, in_words};
+use super::cloud_config::{CloudConfig, Frequency, Hosts, MODULES, Module, Stage};
 use super::ending;
 use super::identity;
-use super::output::Output;
 use super::parts::{Part, When};
-use super::status::Status;
 use crate::files::{WantedFile, set_mode};
-use crate::machine::Machine;
-use crate::seed::Seed;
 
-/// One run of user data on one machine.
-pub struct Application<'a> {
-    pub machine: &'a Machine,
-    pub seed: &'a Seed,
-    marks: &'a Marks,
-    output: &'a mut Output,
-    status: &'a mut Status,
-    exit: i32,
-    /// What the machine does when all else is done.
-    pub power: Option<PowerState>,
-}
-
-impl<'a> Application<'a> {
-    /// Starts with nothing failed.
-    pub fn new(
-        machine: &'a Machine,
-        seed: &'a Seed,
-        marks: &'a Marks,
-        output: &'a mut Output,
-        status: &'a mut Status,
-    ) -> Application<'a> {
-        Application { machine, seed, marks, output, status, exit: 0, power: None }
-    }
-
-    /// The exit status of the first thing that failed, or 0.
-    pub fn exit(&self) -> i32 {
-        self.exit
-    }
-
-    /// Writes one line to log and console.
-    pub fn say(&mut self, line: &str) {
-        self.output.say(line);
-    }
-
+impl Application<'_> {
     /// Everything this boot does. `first` is whether what cannot be read or is not served is told.
     pub fn run(&mut self, config: &CloudConfig, parts: &[Part], first: bool) -> Result<(), String> {
         self.status.enter(Stage::Init)?;
@@ -336,21 +299,6 @@ impl<'a> Application<'a> {
         }
     }
 
-    /// A program that changes the running system, with its output in the log.
-    pub fn program(&mut self, program: &str, args: &[&str]) -> Result<(), String> {
-        let spoken = format!("{program} {}", args.join(" "));
-        self.must_be_live(spoken.trim_end())?;
-        let mut command = Command::new(program);
-        command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
-        let status = self.output.run(&mut command)?;
-        if status.success() { Ok(()) } else { Err(format!("`{spoken}` ended with {}", in_words(status))) }
-    }
-
-    /// Programs never change the system a folder lies on.
-    pub fn must_be_live(&self, spoken: &str) -> Result<(), String> {
-        if self.machine.is_live() { Ok(()) } else { Err(format!("`{spoken}` is only done on a running system")) }
-    }
-
     /// Runs the scripts of a folder in the order of their names.
     fn run_scripts(&mut self, when: When) {
         use std::os::unix::fs::PermissionsExt;
@@ -395,28 +343,6 @@ impl<'a> Application<'a> {
             Err(problem) => self.note(Err(format!("{name}: {problem}"))),
         }
     }
-
-    /// Keeps count of something that was tried.
-    pub fn note(&mut self, done: Result<(), String>) {
-        if let Err(problem) = done {
-            self.output.say(&problem);
-            self.status.error(&problem);
-            self.failed(1);
-        }
-    }
-
-    /// Keeps count of something that was not understood; cloud-init goes on and calls itself degraded.
-    pub fn warn(&mut self, problem: &str) {
-        self.output.say(problem);
-        self.status.warning(problem);
-        self.failed(1);
-    }
-
-    fn failed(&mut self, exit: i32) {
-        if self.exit == 0 {
-            self.exit = exit;
-        }
-    }
 }
 
 /// The name of a module's mark, cloud-init's own.
@@ -430,18 +356,4 @@ fn keep(path: &Path, content: &[u8]) -> Result<(), String> {
         .and_then(|()| std::fs::write(path, content))
         .and_then(|()| set_mode(path, 0o700))
         .map_err(|cause| format!("cannot write {}: {cause}", path.display()))
-}
-
-fn exit_number(status: ExitStatus) -> i32 {
-    use std::os::unix::process::ExitStatusExt;
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
-}
-
-fn in_words(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => status.to_string(),
-    }
 }

@@ -12,6 +12,7 @@
 //! An image made from a machine carries old marks, but a machine started from it has another id.
 
 mod accounts;
+mod application;
 mod apply;
 mod cloud_config;
 mod ending;
@@ -29,7 +30,7 @@ use std::time::Instant;
 
 use crate::machine::Machine;
 use crate::seed::{SEED_DIR, Seed};
-use apply::Application;
+use application::Application;
 use output::Output;
 use parts::Part;
 use status::Status;

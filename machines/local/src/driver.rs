@@ -1,5 +1,6 @@
 //! The driver: the trait's calls, handed to the parts that do them.
 
+use crate::blocking::blocking;
 use crate::host::{loops, mounts};
 use crate::machines::adopt;
 use crate::machines::{Interfaces, capture, console, copy, exec, interfaces, life};
@@ -27,7 +28,7 @@ impl LocalDriver {
     /// Opens a state directory: root is needed, and one kiln may use it at a
     /// time. Call [`MachineDriver::adopt`] next.
     pub async fn open(config: LocalConfig) -> DriverResult<Self> {
-        let host = life::blocking(move || Host::open(&config)).await?;
+        let host = blocking(move || Host::open(&config)).await?;
         let host = Arc::new(host);
         let weak = Arc::downgrade(&host);
         tokio::spawn(async move {
@@ -50,7 +51,7 @@ impl LocalDriver {
         work: impl FnOnce(&Host) -> DriverResult<T> + Send + 'static,
     ) -> DriverResult<T> {
         let host = self.host.clone();
-        life::blocking(move || work(&host)).await
+        blocking(move || work(&host)).await
     }
 }
 
@@ -270,7 +271,7 @@ impl MachineDriver for LocalDriver {
 
     async fn cut_zone(&self, vpc: &VpcId, zone: &ZoneName, cut: bool) -> DriverResult<()> {
         let (router, zone) = (self.host.router(vpc)?, zone.clone());
-        life::blocking(move || router.cut(&zone, cut)).await
+        blocking(move || router.cut(&zone, cut)).await
     }
 
     async fn dial(

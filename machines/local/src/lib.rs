@@ -15,6 +15,7 @@
 //!
 //! Knows no AWS service.
 
+mod blocking;
 mod driver;
 mod host;
 mod images;

@@ -15,6 +15,7 @@ mod base;
 mod layers;
 mod oci;
 mod registry;
+mod sources;
 mod store;
 mod unpack;
 

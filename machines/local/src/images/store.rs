@@ -1,10 +1,9 @@
-//! Images as a whole: kept, listed, removed, and made ready for a machine.
+//! Images as a whole: kept, listed, removed, and made ready for a machine. Where they come from: `sources`.
 
 use super::layers::{Layers, PackOptions};
-use super::{base, oci};
 use crate::host::files;
 use kiln_machines_spec::{
-    BaseRecipe, DriverError, DriverResult, Entry, ImageId, ImageManifest, ImageSource, LayerDigest, LayerRef, Progress,
+    DriverError, DriverResult, Entry, ImageId, ImageManifest, ImageSource, LayerDigest, LayerRef,
 };
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use sha2::{Digest, Sha256};
@@ -13,10 +12,10 @@ use std::path::{Path, PathBuf};
 
 /// The images of one state directory.
 pub struct ImageStore {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     layers: Layers,
     /// One base image is built at a time.
-    building: Mutex<()>,
+    pub(super) building: Mutex<()>,
     /// Shared by who adds an image, so that a removal does not take a layer away
     /// before the manifest that names it is written.
     adding: RwLock<()>,
@@ -141,54 +140,6 @@ impl ImageStore {
         }
         self.layers.unmount_except(&needed)?;
         self.layers.delete_except(&needed)
-    }
-
-    /// The base image of a recipe.
-    pub fn base(&self, recipe: &BaseRecipe, progress: &dyn Progress) -> DriverResult<ImageManifest> {
-        let _building = self.building.lock();
-        let digest = base::digest(recipe)?;
-        let kept = self.root.join("bases").join(format!("{digest}.json"));
-        if let Some(id) = files::read_json::<ImageId>(&kept)? {
-            match self.get(&id) {
-                Ok(image) => return Ok(image),
-                Err(e) if e.is_not_found() => {}
-                Err(e) => return Err(e),
-            }
-        }
-        let _adding = self.adding();
-        let layer = base::build(self, recipe, progress)?;
-        let source = ImageSource::Base { recipe: digest };
-        let name = format!("debian-{}", recipe.suite);
-        let image = self.keep(&name, vec![layer], Entry::Systemd, ARCHITECTURE, source)?;
-        files::write_json(&kept, &image.id)?;
-        Ok(image)
-    }
-
-    /// Takes in an OCI layout or docker archive.
-    pub fn import(&self, path: &Path, name: &str, progress: &dyn Progress) -> DriverResult<ImageManifest> {
-        let _adding = self.adding();
-        oci::import(self, path, name, progress)
-    }
-
-    /// Takes in an image of a registry.
-    pub fn import_from_registry(
-        &self,
-        reference: &str,
-        credentials: Option<&Path>,
-        name: &str,
-        progress: &dyn Progress,
-    ) -> DriverResult<ImageManifest> {
-        let _adding = self.adding();
-        oci::import_from_registry(self, reference, credentials, name, progress)
-    }
-
-    /// Packs a folder into an image.
-    pub fn import_directory(&self, path: &Path, name: &str, entry: Entry) -> DriverResult<ImageManifest> {
-        let _adding = self.adding();
-        let layer = self.pack(path, PackOptions::default())?;
-        let from = path.display().to_string();
-        let source = ImageSource::Directory { from };
-        self.keep(name, vec![layer], entry, ARCHITECTURE, source)
     }
 }
 

@@ -17,12 +17,14 @@
 use super::boot;
 use super::life;
 use super::record::{Machine, Phase, Record, Running};
-use super::watch::watch;
+use super::watch::{come_up_again, watch};
+use crate::blocking::blocking;
 use crate::host::pidfd::{Process, Stat};
 use crate::host::{files, mounts};
 use crate::network::Router;
 use crate::state::Host;
 use kiln_machines_spec::{DriverError, DriverResult, ExitCause, ExitInfo, MachineId, MachineStatus};
+use nix::libc;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -30,7 +32,7 @@ use std::sync::atomic::AtomicBool;
 /// Finds everything again.
 pub async fn adopt(host: &Arc<Host>) -> DriverResult<Vec<MachineStatus>> {
     let h = host.clone();
-    let alive = life::blocking(move || take_stock(&h)).await?;
+    let alive = blocking(move || take_stock(&h)).await?;
     for (machine, running) in alive {
         watch(host, &machine, running);
     }
@@ -38,7 +40,7 @@ pub async fn adopt(host: &Arc<Host>) -> DriverResult<Vec<MachineStatus>> {
     for machine in &machines {
         let _turn = machine.turn.lock().await;
         let restarts = matches!(machine.record.lock().phase, Phase::Restarting { .. });
-        if restarts && let Err(error) = life::come_up_again(host, machine).await {
+        if restarts && let Err(error) = come_up_again(host, machine).await {
             tracing::error!(id = %machine.id, error = error.chain(), "its reboot was cut off and cannot be finished");
         }
     }
@@ -91,8 +93,14 @@ fn settle(host: &Host, machine: &Arc<Machine>) -> DriverResult<Option<Arc<Runnin
             let lives = boot_id == host.boot_id && Stat::lives(pid, start_ticks);
             let waiting = host.crun.is_waiting(machine.id.as_str());
             if lives && !waiting {
-                // It may end this very moment; then its end is seen at once.
-                if let Ok(process) = Process::open(pid) {
+                let process = match Process::open(pid) {
+                    Ok(process) => Some(process),
+                    // It ended this very moment.
+                    Err(e) if e.raw_os_error() == Some(libc::ESRCH) => None,
+                    // To call it ended would leave it running beside the one that is booted in its place.
+                    Err(e) => return Err(DriverError::failed(format!("take hold of {}", machine.id), e)),
+                };
+                if let Some(process) = process {
                     // Kiln may have been killed while it held the machine still for an image, or
                     // between noting another size and giving it.
                     machine.group(host).freeze(false)?;

@@ -3,13 +3,12 @@
 use super::boot;
 use super::disk::Leaving;
 use super::record::{Machine, Phase, Record, Running};
-use super::watch::watch;
+use super::watch::{come_up_again, start_now};
+use crate::blocking::blocking;
 use crate::host::files;
 use crate::host::userns::RANGE;
 use crate::state::Host;
-use kiln_machines_spec::{
-    DriverError, DriverResult, Entry, ExitCause, ExitInfo, MachineId, MachineSpec, MachineStatus,
-};
+use kiln_machines_spec::{DriverError, DriverResult, Entry, MachineId, MachineSpec, MachineStatus};
 use nix::libc;
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,12 +24,6 @@ const MOST_MACHINES: u32 = (0x7fff_0000 - FIRST_IDS) / RANGE;
 const REBOOT_GRACE: Duration = Duration::from_secs(10);
 /// How long a killed process may take to be gone.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Runs blocking work on a thread made for it.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> DriverResult<T> + Send + 'static) -> DriverResult<T> {
-    let joined = tokio::task::spawn_blocking(work).await;
-    joined.map_err(|e| DriverError::failed("finish work on a machine", e))?
-}
 
 /// Makes a machine and boots it.
 pub async fn launch(host: &Arc<Host>, spec: MachineSpec) -> DriverResult<MachineStatus> {
@@ -85,16 +78,6 @@ fn find_or_reserve(host: &Host, spec: MachineSpec) -> DriverResult<Arc<Machine>>
     machine.update(host, |_| {})?;
     machines.insert(machine.id.clone(), machine.clone());
     Ok(machine)
-}
-
-/// Boots the machine and watches it. The caller has the turn.
-async fn start_now(host: &Arc<Host>, machine: &Arc<Machine>) -> DriverResult<()> {
-    let closed = |e| DriverError::failed("wait for a launch slot", e);
-    let _slot = host.launches.acquire().await.map_err(closed)?;
-    let (h, m) = (host.clone(), machine.clone());
-    let running = blocking(move || boot::boot(&h, &m)).await?;
-    watch(host, machine, running);
-    Ok(())
 }
 
 /// Removes all traces. The caller has the turn, and nothing runs.
@@ -205,30 +188,6 @@ pub async fn reboot(host: &Arc<Host>, id: &MachineId) -> DriverResult<()> {
     // A kiln that is killed from here on leaves to the next one what is still to be done.
     blocking(move || m.update(&h, |record| record.phase = Phase::Restarting { since_ms })).await?;
     come_up_again(host, &machine).await
-}
-
-/// Boots a machine that is restarting; one that does not come up has ended. The caller has the
-/// turn.
-pub async fn come_up_again(host: &Arc<Host>, machine: &Arc<Machine>) -> DriverResult<()> {
-    let started = start_now(host, machine).await;
-    if let Err(error) = &started {
-        let exit = ExitInfo {
-            cause: ExitCause::Unknown,
-            at_ms: files::now_ms(),
-            text: format!("it did not come up again after a reboot: {}", error.chain()),
-        };
-        note_exit(host, machine, exit);
-    }
-    started
-}
-
-/// Writes down that it has ended, in memory at least.
-pub fn note_exit(host: &Host, machine: &Machine, exit: ExitInfo) {
-    let noted = exit.clone();
-    if let Err(error) = machine.update(host, |record| record.phase = Phase::Exited { exit: noted }) {
-        tracing::error!(id = %machine.id, error = error.chain(), "cannot note a machine's end");
-        machine.record.lock().phase = Phase::Exited { exit };
-    }
 }
 
 /// Kills it, as a power cut would.

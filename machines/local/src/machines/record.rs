@@ -1,10 +1,8 @@
-//! What is known of one machine, in memory and in its file.
+//! What is known of one machine, in memory and in its file (see `places`).
 
-use crate::host::cgroup::{Group, Limits};
-use crate::host::files;
+use crate::host::cgroup::Limits;
 use crate::host::pidfd::Process;
 use crate::network::cables::first;
-use crate::state::Host;
 use kiln_machines_spec::{
     DriverError, DriverResult, Entry, ExitInfo, ExtraInterface, LayerDigest, MachineId, MachineSpec, MachineState,
     MachineStatus,
@@ -12,7 +10,6 @@ use kiln_machines_spec::{
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -104,45 +101,10 @@ impl Machine {
         }
     }
 
-    /// Its folder.
-    pub fn dir(&self, host: &Host) -> PathBuf {
-        host.dirs.machines.join(self.id.as_str())
-    }
-
-    /// Its disk's file.
-    pub fn disk(&self, host: &Host) -> PathBuf {
-        self.dir(host).join("disk")
-    }
-
-    /// Where its console is mounted while it runs.
-    pub fn console_place(&self, host: &Host) -> PathBuf {
-        host.dirs.consoles.join(self.id.as_str())
-    }
-
-    /// Its console's file while it runs.
-    pub fn console(&self, host: &Host) -> PathBuf {
-        self.console_place(host).join("console")
-    }
-
-    /// Its control group.
-    pub fn group(&self, host: &Host) -> Group {
-        host.trees.group(&host.top_group, self.id.as_str())
-    }
-
     /// Its limits.
     pub fn limits(&self) -> Limits {
         let record = self.record.lock();
         Limits { cpus: record.spec.cpus, memory_bytes: record.spec.memory_bytes, pids_max: record.spec.pids_max }
-    }
-
-    /// Changes the record, in its file first.
-    pub fn update(&self, host: &Host, change: impl FnOnce(&mut Record)) -> DriverResult<()> {
-        let mut record = self.record.lock();
-        let mut next = record.clone();
-        change(&mut next);
-        files::write_json(&self.dir(host).join("machine.json"), &next)?;
-        *record = next;
-        Ok(())
     }
 
     /// As others see it; none while it is half made or half gone.

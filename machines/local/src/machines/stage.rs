@@ -21,6 +21,7 @@
 
 use super::disk::Device;
 use super::record::Machine;
+use crate::host::files::is_gone;
 use crate::host::mounts::{self, NO_DEVICES, NO_PROGRAMS, NO_SUID, READ_ONLY};
 use crate::state::Host;
 use nix::sched::{CloneFlags, clone, setns};
@@ -207,8 +208,13 @@ fn disks() -> io::Result<BTreeSet<PathBuf>> {
         if entry.file_name().as_bytes().starts_with(b"loop") {
             continue;
         }
-        // `../devices/pci0000:00/…/block/sda`. A device may go while we look.
-        let Ok(device) = fs::read_link(entry.path()) else { continue };
+        // `../devices/pci0000:00/…/block/sda`.
+        let device = match fs::read_link(entry.path()) {
+            Ok(device) => device,
+            // A device may go while we look. One that cannot be read for another reason would stay uncovered.
+            Err(e) if is_gone(&e) => continue,
+            Err(e) => return Err(e),
+        };
         let above = device.strip_prefix("..").ok().and_then(Path::parent);
         folders.extend(above.filter(|dir| dir.starts_with("devices")).map(|dir| Path::new("sys").join(dir)));
     }

@@ -1,15 +1,40 @@
-//! Watching: a machine that ends by itself is noticed at once and told about
-//! truthfully. A machine that restarts itself is booted again.
+//! Booting and watching: a machine that ends by itself is noticed at once and told about
+//! truthfully. A machine that restarts itself is booted again, and so watched again.
 
 use super::boot;
-use super::life;
+use super::ending::describe;
 use super::record::{Machine, Phase, Running};
+use crate::blocking::blocking;
 use crate::host::files;
 use crate::state::Host;
-use kiln_machines_spec::{Entry, ExitCause, ExitInfo, MachineEvent};
-use nix::libc;
+use kiln_machines_spec::{DriverError, DriverResult, Entry, ExitCause, ExitInfo, MachineEvent};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+
+/// Boots the machine and watches it. The caller has the turn.
+pub async fn start_now(host: &Arc<Host>, machine: &Arc<Machine>) -> DriverResult<()> {
+    let closed = |e| DriverError::failed("wait for a launch slot", e);
+    let _slot = host.launches.acquire().await.map_err(closed)?;
+    let (h, m) = (host.clone(), machine.clone());
+    let running = blocking(move || boot::boot(&h, &m)).await?;
+    watch(host, machine, running);
+    Ok(())
+}
+
+/// Boots a machine that is restarting; one that does not come up has ended. The caller has the
+/// turn.
+pub async fn come_up_again(host: &Arc<Host>, machine: &Arc<Machine>) -> DriverResult<()> {
+    let started = start_now(host, machine).await;
+    if let Err(error) = &started {
+        let exit = ExitInfo {
+            cause: ExitCause::Unknown,
+            at_ms: files::now_ms(),
+            text: format!("it did not come up again after a reboot: {}", error.told()),
+        };
+        note_exit(host, machine, exit);
+    }
+    started
+}
 
 /// Watches a machine until its first process ends. Holds the driver only weakly:
 /// a driver that is dropped leaves its machines running.
@@ -45,14 +70,14 @@ async fn ended(host: Weak<Host>, machine: Arc<Machine>, running: Arc<Running>) {
         return;
     }
     let (h, m) = (host.clone(), machine.clone());
-    if let Err(error) = life::blocking(move || boot::clear(&h, &m)).await {
+    if let Err(error) = blocking(move || boot::clear(&h, &m)).await {
         tracing::error!(id = %machine.id, error = error.chain(), "after a machine's end");
     }
     if !restarts {
         return;
     }
     let id = machine.id.clone();
-    let event = match life::come_up_again(&host, &machine).await {
+    let event = match come_up_again(&host, &machine).await {
         Ok(()) => MachineEvent::Rebooted { id },
         Err(error) => {
             tracing::error!(%id, error = error.chain(), "it restarted itself and could not be booted");
@@ -77,7 +102,7 @@ fn note_end(host: &Host, machine: &Machine, running: &Arc<Running>) -> Option<(E
     let out_of_memory = machine.group(host).oom_kills() > running.oom_kills;
     let (exit, restarts) = describe(status, systemd, out_of_memory);
     if !restarts {
-        life::note_exit(host, machine, exit.clone());
+        note_exit(host, machine, exit.clone());
         return Some((exit, false));
     }
     // To say that it ended would be read as if it was to stay so.
@@ -89,58 +114,11 @@ fn note_end(host: &Host, machine: &Machine, running: &Arc<Running>) -> Option<(E
     Some((exit, true))
 }
 
-/// What a wait status means. An init that calls `reboot` ends, for the world
-/// outside, by SIGHUP (restart) or SIGINT (power off).
-pub fn describe(status: Option<i32>, systemd: bool, out_of_memory: bool) -> (ExitInfo, bool) {
-    let mut restarts = false;
-    let (cause, text) = match status {
-        None => (ExitCause::Unknown, "its first process ended; how is not known".to_owned()),
-        Some(status) if libc::WIFSIGNALED(status) => {
-            let signal = libc::WTERMSIG(status);
-            if systemd && signal == libc::SIGHUP {
-                restarts = true;
-            }
-            if systemd && (signal == libc::SIGINT || signal == libc::SIGHUP) {
-                (ExitCause::PoweredOff, "it switched itself off".to_owned())
-            } else if out_of_memory && signal == libc::SIGKILL {
-                let text = "the kernel ended it: out of memory (its limit was reached)";
-                (ExitCause::OutOfMemory, text.to_owned())
-            } else {
-                let name = nix::sys::signal::Signal::try_from(signal);
-                let name = name.map_or_else(|_| signal.to_string(), |s| s.to_string());
-                let text = format!("its first process was ended by signal {name}");
-                (ExitCause::Signalled { signal }, text)
-            }
-        }
-        Some(status) => {
-            let code = libc::WEXITSTATUS(status);
-            if systemd && code == 0 {
-                (ExitCause::PoweredOff, "it switched itself off".to_owned())
-            } else {
-                let text = format!("its first process ended with exit code {code}");
-                (ExitCause::Exited { code }, text)
-            }
-        }
-    };
-    let at_ms = files::now_ms();
-    (ExitInfo { cause, at_ms, text }, restarts)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_end_is_told_as_it_was() {
-        let cause = |status, systemd, oom| describe(status, systemd, oom).0.cause;
-        assert_eq!(cause(Some(3 << 8), false, false), ExitCause::Exited { code: 3 });
-        assert_eq!(cause(Some(0), false, false), ExitCause::Exited { code: 0 });
-        assert_eq!(cause(Some(0), true, false), ExitCause::PoweredOff);
-        assert_eq!(cause(Some(2), true, false), ExitCause::PoweredOff);
-        assert_eq!(cause(Some(9), true, false), ExitCause::Signalled { signal: 9 });
-        assert_eq!(cause(Some(9), true, true), ExitCause::OutOfMemory);
-        assert_eq!(cause(None, true, true), ExitCause::Unknown);
-        assert!(describe(Some(1), true, false).1, "SIGHUP of an init is a restart");
-        assert!(!describe(Some(1), false, false).1, "SIGHUP of a program is not");
+/// Writes down that it has ended, in memory at least.
+pub fn note_exit(host: &Host, machine: &Machine, exit: ExitInfo) {
+    let noted = exit.clone();
+    if let Err(error) = machine.update(host, |record| record.phase = Phase::Exited { exit: noted }) {
+        tracing::error!(id = %machine.id, error = error.chain(), "cannot note a machine's end");
+        machine.record.lock().phase = Phase::Exited { exit };
     }
 }

@@ -143,7 +143,11 @@ fn leads_into(pid: u32, namespace: &Path) -> bool {
 }
 
 fn end(pid: u32) -> DriverResult<()> {
-    let Ok(process) = Process::open(pid) else { return Ok(()) };
+    let process = match Process::open(pid) {
+        Ok(process) => process,
+        Err(e) if e.raw_os_error() == Some(nix::libc::ESRCH) => return Ok(()),
+        Err(e) => return Err(DriverError::failed("take hold of slirp4netns", e)),
+    };
     match process.signal(nix::libc::SIGKILL) {
         Err(e) if e.raw_os_error() != Some(nix::libc::ESRCH) => {
             return Err(DriverError::failed("end slirp4netns", e));
