@@ -10,7 +10,7 @@ pub fn driver(cx: &Cx) -> Result<Arc<dyn MachineDriver>, Error> {
     cx.part::<Arc<dyn MachineDriver>>()
 }
 
-/// For the log and the report: the whole chain of causes.
-pub fn failed(doing: &str, what: &str, error: &DriverError) -> Error {
-    Error::internal(format!("failed to {doing} {what}: {}", error.chain()))
+/// What the driver could not do to what.
+pub fn failed(doing: &str, what: &str, error: DriverError) -> Error {
+    Error::failed(format_args!("{doing} {what}"), error)
 }

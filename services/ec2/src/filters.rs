@@ -8,6 +8,7 @@
 use crate::errors::invalid_value;
 use crate::tags::Tags;
 use kiln_ec2_shapes::Filter;
+use kiln_ids::Glob;
 use kiln_service_kit::Error;
 
 /// The filters of one call; their names are known to be served.
@@ -53,47 +54,7 @@ impl<'a> Filters<'a> {
 /// Whether a value is what a filter's pattern asks for: `*` for any text, `?` for one character,
 /// a backslash before one of them (or itself) for the character.
 pub fn matches(pattern: &str, value: &str) -> bool {
-    #[derive(PartialEq)]
-    enum Part {
-        Any,
-        One,
-        Is(char),
-    }
-    let mut parts = Vec::new();
-    let mut chars = pattern.chars().peekable();
-    while let Some(c) = chars.next() {
-        parts.push(match c {
-            '*' => Part::Any,
-            '?' => Part::One,
-            '\\' => match chars.next_if(|next| matches!(next, '*' | '?' | '\\')) {
-                Some(next) => Part::Is(next),
-                None => Part::Is('\\'),
-            },
-            c => Part::Is(c),
-        });
-    }
-    let value: Vec<char> = value.chars().collect();
-    // Greedy with one point to come back to: linear in practice, never exponential.
-    let (mut p, mut v) = (0, 0);
-    let mut back: Option<(usize, usize)> = None;
-    while v < value.len() {
-        match parts.get(p) {
-            Some(Part::Any) => {
-                back = Some((p + 1, v));
-                p += 1;
-            }
-            Some(Part::One) => (p, v) = (p + 1, v + 1),
-            Some(Part::Is(c)) if *c == value[v] => (p, v) = (p + 1, v + 1),
-            _ => match back {
-                Some((after, from)) => {
-                    back = Some((after, from + 1));
-                    (p, v) = (after, from + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    parts[p..].iter().all(|part| *part == Part::Any)
+    Glob::escaped(pattern, false).matches(value)
 }
 
 /// `true` and `false` as filters see them.

@@ -152,12 +152,8 @@ pub fn cidr(text: &str) -> Result<Cidr, Error> {
 
 /// An IPv6 block of a rule, its host bits cleared.
 pub fn cidr_v6(text: &str) -> Result<String, Error> {
-    let bad = || invalid_value(format!("CIDR block {text} is malformed"));
-    let (address, prefix) = text.split_once('/').ok_or_else(bad)?;
-    let address: std::net::Ipv6Addr = address.parse().map_err(|_| bad())?;
-    let prefix: u32 = prefix.parse().ok().filter(|p| *p <= 128).ok_or_else(bad)?;
-    let mask = u128::MAX.checked_shl(128 - prefix).unwrap_or(0);
-    Ok(format!("{}/{prefix}", std::net::Ipv6Addr::from(u128::from(address) & mask)))
+    let block = kiln_ids::block_v6(text).map(|block| block.trunc().to_string());
+    block.ok_or_else(|| invalid_value(format!("CIDR block {text} is malformed")))
 }
 
 /// A rule's description: at most 255 of AWS's characters; empty means none.

@@ -46,7 +46,7 @@ struct Provided {
 }
 
 async fn register(platform: &Platform, manifest: &ImageManifest, provided: Provided) -> Result<String, Error> {
-    let wrong = |e: kiln_ids::BadId| Error::internal(format!("made a wrong id: {e}"));
+    let wrong = |e: kiln_ids::BadId| Error::failed("make an id", e);
     let id: ImageId = format!("ami-{}", digits(manifest, "ami", 17)).parse().map_err(wrong)?;
     let snapshot: SnapshotId = format!("snap-{}", digits(manifest, "snap", 17)).parse().map_err(wrong)?;
     let scope = public_scope();

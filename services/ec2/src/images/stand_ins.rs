@@ -203,7 +203,7 @@ impl Like {
             let digest = hex::encode(Sha256::digest(format!("stand-in {template} {}", image.id)));
             let id: ImageId = format!("ami-{}", &digest[..17])
                 .parse()
-                .map_err(|e: kiln_ids::BadId| Error::internal(format!("made a wrong id: {e}")))?;
+                .map_err(|e: kiln_ids::BadId| Error::failed("make an id", e))?;
             Ok(Image {
                 id,
                 description: Some(format!(

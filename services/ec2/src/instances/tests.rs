@@ -352,6 +352,15 @@ fn a_launch_is_tried_again_or_given_up_with_the_reason() {
             reason(&ended),
             "Server.InsufficientInstanceCapacity: not enough capacity on this host: no memory is left"
         );
+
+        // It is tried seven times. The host's paths are for the log and for who asks on the host, not for callers.
+        for _ in 0..7 {
+            let cause = std::io::Error::other("permission denied");
+            kit.machines().fail_next_launch(DriverError::failed("write /var/lib/kiln/machines/x", cause));
+        }
+        let hopeless = run(&kit, RunInstancesRequest::default()).await;
+        let ended = until(&kit, &hopeless, "terminated").await;
+        assert_eq!(reason(&ended), "Server.InternalError: an internal error occurred");
     });
 }
 

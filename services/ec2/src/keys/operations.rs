@@ -189,7 +189,7 @@ fn duplicate(name: &str) -> Error {
 
 /// A new pair: the private key as PEM and the public key as one line.
 async fn generate(key_type: &str, comment: &str) -> Result<(String, String), Error> {
-    let folder = tempfile::tempdir().map_err(|e| Error::internal(format!("failed to make a folder for a key: {e}")))?;
+    let folder = tempfile::tempdir().map_err(|e| Error::failed("make a folder for a key", e))?;
     let file = folder.path().join("key");
     let mut command = tokio::process::Command::new("ssh-keygen");
     command.args(["-q", "-N", "", "-t", key_type, "-C", comment, "-f"]).arg(&file);
@@ -200,14 +200,14 @@ async fn generate(key_type: &str, comment: &str) -> Result<(String, String), Err
         std::io::ErrorKind::NotFound => Error::internal(
             "the program ssh-keygen is not installed: install the package openssh-client, then try again",
         ),
-        _ => Error::internal(format!("failed to start ssh-keygen: {e}")),
+        _ => Error::failed("start ssh-keygen", e),
     })?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
         return Err(Error::internal(format!("ssh-keygen failed: {}", text.trim())));
     }
     let read = |path: std::path::PathBuf| {
-        std::fs::read_to_string(path).map_err(|e| Error::internal(format!("failed to read what ssh-keygen wrote: {e}")))
+        std::fs::read_to_string(path).map_err(|e| Error::failed("read what ssh-keygen wrote", e))
     };
     Ok((read(file.clone())?, read(file.with_extension("pub"))?.trim().to_owned()))
 }

@@ -105,7 +105,7 @@ async fn listen_everywhere(
     let networks: BTreeSet<VpcId> = match driver.networks().await {
         Ok(networks) => networks.into_iter().map(|network| network.id).collect(),
         Err(error) => {
-            tracing::warn!(%error, "cannot see which networks need a metadata service");
+            tracing::warn!(error = error.chain(), "cannot see which networks need a metadata service");
             return false;
         }
     };
@@ -122,8 +122,7 @@ async fn listen_everywhere(
                 open.insert(vpc, Listening(task));
             }
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%vpc, %error, cause, "the metadata service cannot listen; trying again");
+                tracing::warn!(%vpc, error = error.chain(), "the metadata service cannot listen; trying again");
                 complete = false;
             }
         }
@@ -222,7 +221,7 @@ async fn respond(
     let done = match carry_out(metadata, vpc, from, handle, request).await {
         Ok(done) => done,
         Err(error) => {
-            tracing::error!(%vpc, %from, path = request.uri().path(), %error, "the metadata service failed");
+            tracing::error!(%vpc, %from, path = request.uri().path(), error = error.chain(), "the metadata service failed");
             Done::refused(500)
         }
     };
@@ -297,7 +296,7 @@ async fn carry_out(
         Answer::NewToken { .. } => u32::try_from(world.instance.metadata.hop_limit).unwrap_or(1).clamp(1, 64),
         _ => USUAL_HOPS,
     };
-    handle.set_ttl(hops).map_err(|e| Error::internal(format!("failed to set the hop limit of an answer: {e}")))?;
+    handle.set_ttl(hops).map_err(|e| Error::failed("set the hop limit of an answer", e))?;
     let done = match answer {
         Answer::Text(text) => Done::ok("text/plain", text),
         Answer::Json(value) => Done::json(&value),

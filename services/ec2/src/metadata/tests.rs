@@ -77,6 +77,7 @@ fn given() -> World {
         skip_os_shutdown: false,
         launch_failures: 0,
         last_failure: None,
+        last_reason: None,
         retry_at: None,
         captured_by: None,
         launch_time: at,

@@ -211,7 +211,7 @@ async fn answer(cx: &Cx, vpc: &str, from: IpAddr, message: &[u8], tcp: bool) -> 
 }
 
 fn failed(message: &[u8], question: &Question, error: &Error) -> Option<Vec<u8>> {
-    tracing::warn!(%error, name = question.name, "a name could not be looked up");
+    tracing::warn!(error = error.chain(), name = question.name, "a name could not be looked up");
     Some(reply(message, question, SERVER_FAILURE, &[]))
 }
 
@@ -287,7 +287,7 @@ async fn leads_out(cx: &Cx, vpc: &str, from: IpAddr) -> Result<bool, Error> {
     let asking = all.into_iter().find(|(_, i)| *i.vpc == *vpc && i.addresses().any(|(ip, _)| IpAddr::V4(ip) == from));
     let Some((_, interface)) = asking else { return Ok(false) };
     let driver = cx.part::<Arc<dyn MachineDriver>>()?;
-    let networks = driver.networks().await.map_err(|e| Error::internal(format!("networks: {}", e.chain())))?;
+    let networks = driver.networks().await.map_err(|e| Error::failed("look at the host's networks", e))?;
     let network = networks.into_iter().find(|network| network.id == VpcId::new(vpc));
     Ok(network.is_some_and(|n| n.subnets.iter().any(|s| s.id.as_str() == interface.subnet.as_str() && s.internet)))
 }

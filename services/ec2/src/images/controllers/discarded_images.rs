@@ -80,7 +80,7 @@ impl Controller for DiscardedImages {
         match step {
             Step::Delete => {
                 let image = ImageId::new(&*name.id);
-                driver(cx)?.delete_image(&image).await.map_err(|e| failed("delete", &name.id, &e))
+                driver(cx)?.delete_image(&image).await.map_err(|e| failed("delete", &name.id, e))
             }
             Step::Forget => {
                 cx.store()

@@ -78,7 +78,7 @@ impl Controller for Images {
         let machine = match driver(cx)?.observe(&MachineId::new(instance.as_str())).await {
             Ok(status) => Some(status),
             Err(error) if error.is_not_found() => None,
-            Err(error) => return Err(failed("look at", instance, &error)),
+            Err(error) => return Err(failed("look at", instance, error)),
         };
         let instance = held.map(|held| Instance::clone(&held));
         Ok(Some(Seen { image: Image::clone(&image), instance, machine }))
@@ -93,8 +93,8 @@ impl Controller for Images {
         let ImageOrigin::Instance { instance, .. } = &image.origin else { return Ok(()) };
         let (driver, machine) = (driver(cx)?, MachineId::new(instance.as_str()));
         match step {
-            Step::Stop => driver.stop(&machine, STOP_GRACE).await.map_err(|e| failed("stop", instance, &e)),
-            Step::Start => driver.start(&machine).await.map(|_| ()).map_err(|e| failed("start", instance, &e)),
+            Step::Stop => driver.stop(&machine, STOP_GRACE).await.map_err(|e| failed("stop", instance, e)),
+            Step::Start => driver.start(&machine).await.map(|_| ()).map_err(|e| failed("start", instance, e)),
             Step::Capture => match driver.capture(&machine, &image.name).await {
                 Ok(manifest) => {
                     change(cx, name, |image, snapshot, now| {
@@ -107,7 +107,10 @@ impl Controller for Images {
                     })
                     .await
                 }
-                Err(error) => fail(cx, name, &error.chain()).await,
+                Err(error) => {
+                    tracing::warn!(request_id = cx.request_id(), id = %name.id, error = error.chain(), "an image was not taken");
+                    fail(cx, name, &error.told()).await
+                }
             },
             Step::Fail(text) => fail(cx, name, text).await,
             Step::Finish => release(cx, name, instance, true).await,
@@ -191,7 +194,7 @@ async fn release(cx: &Cx, name: &Name, instance: &str, finish: bool) -> Result<(
     let boots = match driver(cx)?.observe(&MachineId::new(instance)).await {
         Ok(status) => Some(status.boots),
         Err(error) if error.is_not_found() => None,
-        Err(error) => return Err(failed("look at", instance, &error)),
+        Err(error) => return Err(failed("look at", instance, error)),
     };
     let write = |tx: &mut Tx| -> Result<(), Error> {
         if let Some(found) = tx.get::<Instance>(cx.scope(), instance)?

@@ -5,7 +5,7 @@ use crate::instances::controllers::instances::Instances;
 use crate::instances::records::Instance;
 use futures_util::future::BoxFuture;
 use kiln_machines_spec::{MachineDriver, MachineEvent};
-use kiln_service_kit::{Controller, Error, Name, Platform};
+use kiln_service_kit::{Controller, Error, Name, Platform, chain};
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -40,6 +40,8 @@ fn wake(platform: &Platform, which: impl Fn(&str) -> bool) {
                 platform.wake(Instances::NAME, Name::new(&scope, id));
             }
         }
-        Err(error) => tracing::error!(%error, "cannot find whose machine it is; the next full pass will"),
+        Err(error) => {
+            tracing::error!(error = chain(&error), "cannot find whose machine it is; the next full pass will")
+        }
     }
 }

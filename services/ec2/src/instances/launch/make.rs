@@ -220,6 +220,7 @@ fn instance(
         skip_os_shutdown: false,
         launch_failures: 0,
         last_failure: None,
+        last_reason: None,
         retry_at: None,
         captured_by: None,
         launch_time: tx.now(),

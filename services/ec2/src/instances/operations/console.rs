@@ -39,7 +39,7 @@ async fn get_console_output(cx: &Cx, request: GetConsoleOutputRequest) -> Result
             Some(kept) => (Some(kept.output.clone()), kept.at),
             None => (None, cx.now()),
         },
-        Err(error) => return Err(Error::internal(format!("failed to read the console of {id}: {}", error.chain()))),
+        Err(error) => return Err(Error::failed(format_args!("read the console of {id}"), error)),
     };
     Ok(GetConsoleOutputResponse { instance_id: Some(id.clone()), timestamp: Some(at), output })
 }

@@ -87,7 +87,7 @@ async fn health(driver: &dyn MachineDriver, instance: &Instance) -> Result<Healt
         Ok(_) if instance.captured_by.is_some() => Ok(("initializing", "initializing", None)),
         Ok(_) => Ok(("impaired", "failed", None)),
         Err(error) if error.is_not_found() => Ok(("impaired", "failed", None)),
-        Err(error) => Err(Error::internal(format!("failed to look at {}: {}", instance.id, error.chain()))),
+        Err(error) => Err(Error::failed(format_args!("look at {}", instance.id), error)),
     }
 }
 

@@ -189,6 +189,7 @@ async fn start_instances(cx: &Cx, request: StartInstancesRequest) -> Result<Star
                 instance.impaired = None;
                 instance.launch_failures = 0;
                 instance.last_failure = None;
+                instance.last_reason = None;
                 instance.retry_at = None;
                 renew_public(tx, cx.scope(), &instance.interface)?;
             }

@@ -68,9 +68,12 @@ pub struct Instance {
     /// Whether the stop or end that is wanted is to cut the power at once.
     #[serde(default)]
     pub skip_os_shutdown: bool,
-    /// Failed tries to launch or start, and the last one's text.
+    /// Failed tries to launch or start, and the last one with all its causes, for who asks on the host.
     pub launch_failures: u32,
     pub last_failure: Option<String>,
+    /// The same for callers.
+    #[serde(default)]
+    pub last_reason: Option<String>,
     /// When to try again after a failure.
     pub retry_at: Option<Timestamp>,
     /// The image that is being taken of it now: its machine belongs to the image controller.

@@ -64,7 +64,7 @@ impl Controller for Dns {
         }
         // The note is as old as the last pass of the network controller; a host that was restarted
         // has no network yet.
-        let networks = driver(cx)?.networks().await.map_err(|e| failed("look at", "the host's networks", &e))?;
+        let networks = driver(cx)?.networks().await.map_err(|e| failed("look at", "the host's networks", e))?;
         let on_host = noted && networks.iter().any(|network| network.id == VpcId::new(&*name.id));
         Ok(Some(Seen { on_host, runs }))
     }
@@ -99,9 +99,9 @@ impl Controller for Dns {
             return Ok(());
         }
         let (driver, vpc) = (driver(cx)?, VpcId::new(&*name.id));
-        let networks = driver.networks().await.map_err(|e| failed("look at", "the host's networks", &e))?;
+        let networks = driver.networks().await.map_err(|e| failed("look at", "the host's networks", e))?;
         let Some(spec) = networks.into_iter().find(|network| network.id == vpc) else { return Ok(()) };
-        let bad = |error: DriverError| failed("serve DNS in", &name.id, &error);
+        let bad = |error: DriverError| failed("serve DNS in", &name.id, error);
         let (mut udp, mut tcp) = (vec![], vec![]);
         for ip in spec.dns_ip().into_iter().chain([LINK_LOCAL]) {
             let at = SocketAddrV4::new(ip, 53);

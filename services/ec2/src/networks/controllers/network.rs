@@ -143,7 +143,7 @@ impl Controller for Network {
         let (store, scope, id) = (cx.store(), cx.scope(), &*name.id);
         match step {
             Step::Apply { spec, status } => {
-                driver(cx)?.apply_network(spec).await.map_err(|e| failed("apply", id, &e))?;
+                driver(cx)?.apply_network(spec).await.map_err(|e| failed("apply", id, e))?;
                 store.write(|tx| -> Result<_, Error> { Ok(tx.put_if_changed(scope, id, status.clone())?) }).await?;
             }
             Step::Note { status } => {
@@ -155,7 +155,7 @@ impl Controller for Network {
                 settle(cx, id, NatState::Failed { code: "Gateway.NotAttached".to_owned(), message }).await?
             }
             Step::Remove => {
-                driver(cx)?.remove_network(&host::VpcId::new(id)).await.map_err(|e| failed("remove", id, &e))?;
+                driver(cx)?.remove_network(&host::VpcId::new(id)).await.map_err(|e| failed("remove", id, e))?;
                 store.write(|tx| -> Result<_, Error> { Ok(tx.delete::<NetworkStatus>(scope, id)) }).await?;
             }
         }
@@ -251,7 +251,7 @@ async fn settle(cx: &Cx, id: &str, state: NatState) -> Result<(), Error> {
 }
 
 async fn networks(cx: &Cx) -> Result<BTreeMap<String, VpcSpec>, Error> {
-    let networks = driver(cx)?.networks().await.map_err(|e| failed("look at", "the host's networks", &e))?;
+    let networks = driver(cx)?.networks().await.map_err(|e| failed("look at", "the host's networks", e))?;
     Ok(networks.into_iter().map(|spec| (spec.id.to_string(), spec)).collect())
 }
 
@@ -259,13 +259,6 @@ fn driver(cx: &Cx) -> Result<Arc<dyn MachineDriver>, Error> {
     cx.part::<Arc<dyn MachineDriver>>()
 }
 
-/// The whole chain of causes goes to the log and the report, not to a caller.
-fn failed(doing: &str, what: &str, error: &host::DriverError) -> Error {
-    let mut text = format!("failed to {doing} {what}: {error}");
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    Error::internal(text)
+fn failed(doing: &str, what: &str, error: host::DriverError) -> Error {
+    Error::failed(format_args!("{doing} {what}"), error)
 }

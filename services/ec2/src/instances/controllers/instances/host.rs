@@ -82,7 +82,7 @@ async fn shut_down(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId, usual: D
 pub async fn terminate(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId) -> Result<(), Error> {
     let status = match driver.observe(id).await {
         Err(error) if error.is_not_found() => return Ok(()),
-        other => other.map_err(|error| failed("look at", id.as_str(), &error))?,
+        other => other.map_err(|error| failed("look at", id.as_str(), error))?,
     };
     if status.is_running() {
         shut_down(cx, driver, id, TERMINATE_GRACE).await?;
@@ -95,7 +95,7 @@ pub async fn terminate(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId) -> R
         }
         Err(error) => tracing::warn!(%id, error = %error.chain(), "the console could not be kept"),
     }
-    driver.terminate(id).await.map_err(|error| failed("terminate", id.as_str(), &error))
+    driver.terminate(id).await.map_err(|error| failed("terminate", id.as_str(), error))
 }
 
 /// The machine that an instance is.
@@ -145,7 +145,7 @@ fn disk_bytes(cx: &Cx, i: &Instance) -> Result<u64, Error> {
 
 fn fine_if_gone(outcome: Result<(), DriverError>, doing: &str, id: &str) -> Result<(), Error> {
     match outcome {
-        Err(error) if !error.is_not_found() => Err(failed(doing, id, &error)),
+        Err(error) if !error.is_not_found() => Err(failed(doing, id, error)),
         _ => Ok(()),
     }
 }

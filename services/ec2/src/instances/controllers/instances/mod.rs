@@ -78,7 +78,7 @@ impl Controller for Instances {
         let machine = match driver(cx)?.observe(&MachineId::new(&*name.id)).await {
             Ok(status) => Some(status),
             Err(error) if error.is_not_found() => None,
-            Err(error) => return Err(failed("look at", &name.id, &error)),
+            Err(error) => return Err(failed("look at", &name.id, error)),
         };
         let interfaces = Interfaces::of(cx.store(), cx.scope(), &record)?;
         Ok(Some(Seen { record: Instance::clone(&record), machine, interfaces }))
@@ -103,7 +103,7 @@ impl Controller for Instances {
                 Err(error) => record::not_started(cx, name, &error).await,
             },
             Step::Stop => host::stop(cx, &*driver, &machine).await,
-            Step::Reboot => driver.reboot(&machine).await.map_err(|error| failed("reboot", &name.id, &error)),
+            Step::Reboot => driver.reboot(&machine).await.map_err(|error| failed("reboot", &name.id, error)),
             Step::Terminate => host::terminate(cx, &*driver, &machine).await,
             Step::RecordRunning { boots } => {
                 change(cx, name, |_, i, now| {
@@ -117,6 +117,7 @@ impl Controller for Instances {
                     i.boots = *boots;
                     i.launch_failures = 0;
                     i.last_failure = None;
+                    i.last_reason = None;
                     i.retry_at = None;
                 })
                 .await
@@ -136,7 +137,7 @@ impl Controller for Instances {
             Step::SetInterfaces { secondary_ips, interfaces } => driver
                 .set_interfaces(&machine, secondary_ips.clone(), interfaces.clone())
                 .await
-                .map_err(|error| failed("change the interfaces of", &name.id, &error)),
+                .map_err(|error| failed("change the interfaces of", &name.id, error)),
             Step::RecordInterfaces(settled) => {
                 cx.store().write(|tx| instance_interfaces::record(tx, cx.scope(), &name.id, settled)).await
             }

@@ -32,7 +32,7 @@ pub fn exited(i: &mut Instance, exit: &ExitInfo, now: Timestamp) {
 
 /// It was tried often enough.
 pub fn give_up(_: &mut Tx, i: &mut Instance, now: Timestamp) {
-    let text = i.last_failure.clone().unwrap_or_else(|| "it could not be launched".to_owned());
+    let text = i.last_reason.clone().unwrap_or_else(|| "it could not be launched".to_owned());
     fail(i, "Server.InternalError", &text, now);
 }
 
@@ -64,12 +64,13 @@ pub fn enter(i: &mut Instance, state: InstanceState, now: Timestamp) {
 /// A launch or start failed: for good, or to be tried again later.
 pub async fn not_started(cx: &Cx, name: &Name, error: &DriverError) -> Result<(), Error> {
     let text = error.chain();
-    tracing::warn!(id = %name.id, error = %text, "a machine was not started");
+    tracing::warn!(request_id = cx.request_id(), id = %name.id, error = text, "a machine was not started");
     change(cx, name, |_, i, now| match for_good(error) {
-        Some(code) => fail(i, code, &text, now),
+        Some(code) => fail(i, code, &error.told(), now),
         None => {
             i.launch_failures += 1;
             i.last_failure = Some(text.clone());
+            i.last_reason = Some(error.told());
             // 0.2 s, doubled per failure in a row.
             i.retry_at = Some(now + Duration::from_millis(100) * 2u32.pow(i.launch_failures.min(8)));
         }

@@ -57,6 +57,7 @@ fn record(wanted: Wanted, state: InstanceState) -> Instance {
         skip_os_shutdown: false,
         launch_failures: 0,
         last_failure: None,
+        last_reason: None,
         retry_at: None,
         captured_by: None,
         launch_time: NOW,
