@@ -121,7 +121,8 @@ async fn wait_for(cx: &Cx, id: &str, wanted: &str) -> Result<(), Error> {
             return Ok(());
         }
         if cx.now() >= until {
-            return Err(Error::internal(format!("{id} is {} and did not become {wanted} in time", state(&instance))));
+            let text = format!("{id} is {} and did not become {wanted} in time", state(&instance));
+            return Err(Error::receiver("InternalFailure", text));
         }
         cx.platform().clock().sleep(Duration::from_millis(200)).await;
     }

@@ -197,8 +197,9 @@ async fn generate(key_type: &str, comment: &str) -> Result<(String, String), Err
         command.args(["-b", "2048", "-m", "PEM"]);
     }
     let output = command.stdin(std::process::Stdio::null()).output().await.map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::internal(
-            "the program ssh-keygen is not installed: install the package openssh-client, then try again",
+        std::io::ErrorKind::NotFound => Error::receiver(
+            "InternalError",
+            "The program ssh-keygen is not installed where kiln runs: install the package openssh-client, then try again.",
         ),
         _ => Error::failed("start ssh-keygen", e),
     })?;

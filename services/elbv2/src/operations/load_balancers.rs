@@ -214,7 +214,7 @@ fn free_address(tx: &Tx<'_>, chosen: &[Ipv4Addr]) -> Result<Ipv4Addr, Error> {
             return Ok(*address);
         }
     }
-    Err(Error::internal("no loopback address is free for the load balancer"))
+    Err(Error::receiver("InternalFailure", "No loopback address is free for the load balancer."))
 }
 
 /// As answers have it.

@@ -3,13 +3,24 @@
 //! A bucket that an earlier try made is told by its `aws:cloudformation:*` tags: one of the same name
 //! without them was there before, and creation fails.
 
-use super::holds;
 use crate::operations::bucket_arn;
 use async_trait::async_trait;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+
+/// Properties that are carried out, or judged by what they say: that acceleration is suspended is written down,
+/// and ownership can only be what it is.
+const SERVED: [&str; 7] = [
+    "AccelerateConfiguration",
+    "BucketEncryption",
+    "BucketName",
+    "OwnershipControls",
+    "PublicAccessBlockConfiguration",
+    "Tags",
+    "VersioningConfiguration",
+];
 
 pub struct Bucket;
 
@@ -20,8 +31,7 @@ impl ResourceType for Bucket {
     }
 
     fn serves(&self, property: &str) -> bool {
-        // What these two say is judged by `holds`; that acceleration is suspended is written down.
-        holds::BUILT.contains(&property) || ["AccelerateConfiguration", "OwnershipControls"].contains(&property)
+        SERVED.contains(&property)
     }
 
     fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
@@ -38,7 +48,7 @@ impl ResourceType for Bucket {
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
-        check(request)?;
+        check(&request.properties)?;
         let name = request.text("BucketName").unwrap_or_else(|| request.physical_name.to_ascii_lowercase());
         if let Some(tags) = tags_of(cx, &name).await? {
             let has = |key: &str, value: &str| tags.iter().any(|tag| tag.key == key && tag.value == value);
@@ -67,7 +77,7 @@ impl ResourceType for Bucket {
     }
 
     async fn update(&self, cx: &Cx, physical_id: &str, request: &ResourceRequest) -> Result<(), Error> {
-        check(request)?;
+        check(&request.properties)?;
         let tagging = Tagging { tag_set: tags(request) };
         let put = PutBucketTaggingRequest { bucket: physical_id.to_owned(), tagging, ..Default::default() };
         cx.call(put).await?;
@@ -154,9 +164,13 @@ fn tags(request: &ResourceRequest) -> Vec<Tag> {
 }
 
 /// Refuses what is not built.
-fn check(request: &ResourceRequest) -> Result<(), Error> {
-    holds::check(&request.properties)?;
-    let rules = request.properties.pointer("/BucketEncryption/ServerSideEncryptionConfiguration");
+fn check(properties: &Json) -> Result<(), Error> {
+    let ownership = properties.pointer("/OwnershipControls/Rules").and_then(Json::as_array);
+    let enforced = |rule: &Json| rule.get("ObjectOwnership").and_then(Json::as_str) == Some("BucketOwnerEnforced");
+    if !ownership.into_iter().flatten().all(enforced) {
+        return Err(Error::not_built("AWS::S3::Bucket OwnershipControls other than BucketOwnerEnforced"));
+    }
+    let rules = properties.pointer("/BucketEncryption/ServerSideEncryptionConfiguration");
     let methods = rules.and_then(Json::as_array).into_iter().flatten();
     let other = methods
         .filter_map(|rule| rule.pointer("/ServerSideEncryptionByDefault/SSEAlgorithm").and_then(Json::as_str))
@@ -203,4 +217,55 @@ async fn acceleration(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Resul
     })
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// What the engine asks before anything is made, and then the type itself.
+    fn refused(properties: Json) -> Option<String> {
+        let kind: &dyn ResourceType = &Bucket;
+        if let Some(name) = kind.not_served(&properties) {
+            return Some(name.to_owned());
+        }
+        check(&properties).err().map(|error| {
+            assert!(error.is("NotImplemented"), "{error}");
+            error.message
+        })
+    }
+
+    #[test]
+    fn what_holds_anyway_is_taken_and_what_does_not_is_named() {
+        for good in [
+            json!({"AccessControl": "Private"}),
+            json!({"ObjectLockEnabled": false}),
+            json!({"ObjectLockEnabled": "false"}),
+            json!({"AccelerateConfiguration": {"AccelerationStatus": "Suspended"}}),
+            json!({"ObjectLockConfiguration": {}}),
+            json!({"NotificationConfiguration": {"QueueConfigurations": [], "EventBridgeConfiguration": {"EventBridgeEnabled": false}}}),
+            json!({"LifecycleConfiguration": {"Rules": []}}),
+            json!({"CorsConfiguration": {"CorsRules": []}}),
+            json!({"LoggingConfiguration": {}, "MetricsConfigurations": [], "InventoryConfigurations": []}),
+            json!({"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}),
+        ] {
+            assert_eq!(refused(good.clone()), None, "{good}");
+        }
+        for (bad, name) in [
+            (json!({"AccessControl": "PublicRead"}), "AccessControl"),
+            (json!({"ObjectLockEnabled": true}), "ObjectLockEnabled"),
+            (json!({"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}}), "ObjectLockConfiguration"),
+            (
+                json!({"NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": true}}}),
+                "NotificationConfiguration",
+            ),
+            (json!({"LifecycleConfiguration": {"Rules": [{"Status": "Disabled"}]}}), "LifecycleConfiguration"),
+            (json!({"OwnershipControls": {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}}), "OwnershipControls"),
+            (json!({"WebsiteConfiguration": {"IndexDocument": "i"}}), "WebsiteConfiguration"),
+        ] {
+            let told = refused(bad.clone()).unwrap_or_else(|| panic!("{bad} was taken"));
+            assert!(told.contains(name), "{told}");
+        }
+    }
 }

@@ -1,4 +1,3 @@
 //! CloudFormation resource types.
 
 pub mod bucket;
-mod holds;
