@@ -150,7 +150,7 @@ fn tell_of_use(platform: &Platform, caller: &Caller, service: &str, region: &str
 fn time(platform: &Platform) -> Result<OffsetDateTime, Error> {
     let now = platform.clock().now();
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(now.0) * 1_000_000)
-        .map_err(|_| Error::internal("the clock is out of range"))
+        .map_err(|e| Error::failed("read the clock", e))
 }
 
 fn check_end(platform: &Platform, credential: &Credential, family: Family) -> Result<(), Error> {

@@ -74,7 +74,7 @@ impl Bodies {
     async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
         let all = self.limits.bodies / UNIT;
         let units = u32::try_from(bytes.div_ceil(UNIT).min(all).max(1)).unwrap_or(u32::MAX);
-        self.room.clone().acquire_many_owned(units).await.map_err(|_| Error::internal("the room for bodies is closed"))
+        self.room.clone().acquire_many_owned(units).await.map_err(|e| Error::failed("wait for the room of bodies", e))
     }
 }
 

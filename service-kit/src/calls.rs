@@ -31,13 +31,15 @@ pub struct CallLog {
 }
 
 impl CallLog {
-    pub(crate) fn push(&self, record: CallRecord) {
+    /// `cause`: what was behind a failure inside, for the log alone. A service that calls another one may write
+    /// down what it was told and go on; what really happened is in the log then.
+    pub(crate) fn push(&self, record: CallRecord, cause: Option<&str>) {
         match &record.error {
             None => {
                 tracing::debug!(target: "kiln::calls", service = record.service, operation = record.operation, caller = %record.caller, micros = record.micros)
             }
             Some((code, message)) => {
-                tracing::info!(target: "kiln::calls", service = record.service, operation = record.operation, caller = %record.caller, code, message)
+                tracing::info!(target: "kiln::calls", service = record.service, operation = record.operation, caller = %record.caller, code, message, cause)
             }
         }
         let mut kept = self.latest.lock();

@@ -37,7 +37,8 @@ async fn recorded(cx: &Cx, operation: &Operation, value: Value) -> Result<Value,
     let took = started.elapsed();
     let (calls, called) = (cx.platform().calls(), (operation.model.name, operation.name));
     calls.figures().count(called, cx.caller(), answer.as_ref().err(), took);
-    calls.push(CallRecord {
+    let behind = answer.as_ref().err().filter(|error| error.inner.is_some()).map(Error::chain);
+    let record = CallRecord {
         at: cx.now(),
         request_id: cx.request_id().to_owned(),
         service: operation.model.name,
@@ -47,7 +48,8 @@ async fn recorded(cx: &Cx, operation: &Operation, value: Value) -> Result<Value,
         caller: cx.caller().arn.clone(),
         error: answer.as_ref().err().map(|e| (e.code.to_string(), one_line(&e.message, KEPT).into_owned())),
         micros: took.as_micros() as u64,
-    });
+    };
+    calls.push(record, behind.as_deref().map(|cause| one_line(cause, KEPT)).as_deref());
     answer
 }
 

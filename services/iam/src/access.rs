@@ -175,7 +175,7 @@ fn refuse_session_token(caller: &Caller, action: &str) -> Result<(), Error> {
 /// The question with the condition keys that every request has.
 fn circumstances(cx: &Cx, principal: Principal, grant: &Grant<'_>) -> Result<Request, Error> {
     let now = OffsetDateTime::from_unix_timestamp(cx.now().0.div_euclid(1_000))
-        .map_err(|_| Error::internal("the clock is out of range"))?;
+        .map_err(|e| Error::failed("read the clock", e))?;
     let mut request = Request::new(principal, grant.action, grant.resources.to_vec())
         .at(now)
         .with("aws:SecureTransport", "false")

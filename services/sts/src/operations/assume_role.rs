@@ -110,7 +110,7 @@ fn authorize(cx: &Cx, input: &AssumeRoleRequest, account: &str, role: &Role, ses
     let encoded = encoded.ok_or_else(|| Error::internal("iam answered a role without a trust policy"))?;
     let document = percent_decode_str(encoded)
         .decode_utf8()
-        .map_err(|_| Error::internal("iam answered a trust policy that is no text"))?;
+        .map_err(|e| Error::failed("read the trust policy that iam answered", e))?;
     let mut keys: Vec<(&str, String)> = vec![("sts:RoleSessionName", input.role_session_name.clone())];
     if let Some(id) = &input.external_id {
         keys.push(("sts:ExternalId", id.clone()));
