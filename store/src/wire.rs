@@ -49,7 +49,7 @@ mod tests {
                 failure()
             )
         );
-        let full = StoreError::Stopped { path: "/var/lib/kiln/state.db".into(), reason: "fsync failed".into() };
+        let full = StoreError::Stopped { place: "/var/lib/kiln/state.db".into(), reason: "fsync failed".into() };
         let error = Error::from(full);
         assert_eq!((error.status, &*error.code), (503, "ServiceUnavailable"));
         assert!(!error.to_string().contains("/var/lib"), "{error}");
