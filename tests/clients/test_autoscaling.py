@@ -215,7 +215,7 @@ class Groups(unittest.TestCase):
         self.asg.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["ReplaceUnhealthy"])
         self.asg.set_instance_health(InstanceId=one, HealthStatus="Unhealthy")
         waits = f"ReplaceUnhealthy and Terminate to be resumed; {one} is unhealthy"
-        wait_for("the group to have looked", lambda: waits in self.kiln.cli("explain", name).stdout)
+        wait_for("the group to have looked", lambda: waits in KILN.cli("explain", name).stdout)
         self.assertEqual({i["HealthStatus"] for i in self.see(name)["Instances"]}, {"Healthy", "Unhealthy"})
         self.asg.resume_processes(AutoScalingGroupName=name)
         third = set(self.wait_serving(name, 2, without=[one])) - {two}
