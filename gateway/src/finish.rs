@@ -9,12 +9,14 @@ use kiln_service_kit::{Cx, Operation, invoke};
 
 /// Calls an operation and sees to it that it ends. `value` has the shape of its input.
 ///
-/// What is answered is told to whoever asks for it (`KILN_LOG=kiln::answered=trace`): calls from outside alone, and
-/// no refusals. The client tests count them.
+/// What is answered, and what is refused with which code, is told to whoever asks for it
+/// (`KILN_LOG=kiln::answered=trace,kiln::refused=trace`): calls from outside alone. The client tests count them.
 pub async fn called(cx: Cx, operation: &'static Operation, value: Value) -> Result<Value, Error> {
     let answer = finish(async move { invoke(&cx, operation, value).await }).await;
-    if answer.is_ok() {
-        tracing::trace!(target: "kiln::answered", service = operation.model.name, operation = operation.name);
+    let (service, operation) = (operation.model.name, operation.name);
+    match &answer {
+        Ok(_) => tracing::trace!(target: "kiln::answered", service, operation),
+        Err(error) => tracing::trace!(target: "kiln::refused", service, operation, code = &*error.code),
     }
     answer
 }

@@ -22,6 +22,19 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 BINARY = pathlib.Path(os.environ.get("KILN_BINARY", TARGET / "debug" / "kiln"))
 ANSWERED = re.compile(r' kiln::answered: service="(\w+)" operation="(\w+)"')
+REFUSED = re.compile(r' kiln::refused: service="(\w+)" operation="(\w+)" code="([\w.]+)"')
+# What no call that Kiln serves can set, and the code that AWS documents for it: their only answer.
+NEVER_SET = {
+    ("iam", "DeleteLoginProfile"): "NoSuchEntity",
+    ("iam", "GetLoginProfile"): "NoSuchEntity",
+    ("s3", "GetBucketCors"): "NoSuchCORSConfiguration",
+    ("s3", "GetBucketLifecycleConfiguration"): "NoSuchLifecycleConfiguration",
+    ("s3", "GetBucketPolicy"): "NoSuchBucketPolicy",
+    ("s3", "GetBucketPolicyStatus"): "NoSuchBucketPolicy",
+    ("s3", "GetBucketReplication"): "ReplicationConfigurationNotFoundError",
+    ("s3", "GetBucketWebsite"): "NoSuchWebsiteConfiguration",
+    ("s3", "GetObjectLockConfiguration"): "ObjectLockConfigurationNotFoundError",
+}
 
 
 def wait_for(what, check, seconds=60, every=0.05):
@@ -56,7 +69,7 @@ class Kiln:
         log = self.state / "kiln.log"
         self.counted = log.stat().st_size if log.exists() else 0
         # What it answers stands in its log, for `count_calls`.
-        self.environment = {"KILN_LOG": "info,kiln::answered=trace", **os.environ, **(environment or {})}
+        self.environment = {"KILN_LOG": "info,kiln::answered=trace,kiln::refused=trace", **os.environ, **(environment or {})}
         self.process = None
         self.port = 0
 
@@ -150,7 +163,11 @@ class Kiln:
         if (counts := os.environ.get("KILN_TEST_CALLS")) and (self.state / "kiln.log").exists():
             with open(self.state / "kiln.log", "rb") as log:
                 log.seek(self.counted)
-                answered = collections.Counter(ANSWERED.findall(log.read().decode(errors="replace")))
+                lines = log.read().decode(errors="replace")
+                answered = collections.Counter(ANSWERED.findall(lines))
+                for service, operation, code in REFUSED.findall(lines):
+                    if NEVER_SET.get((service, operation)) == code:
+                        answered[service, operation + "!"] += 1
                 self.counted = log.tell()
             with open(counts, "a") as file:
                 file.writelines(f"{service} {operation} {count}\n" for (service, operation), count in answered.items())

@@ -43,9 +43,11 @@ class CloudFormation(Calls):
     def becomes(self, name, status):
         wait_for(f"{name} to be {status}", lambda: self.status(name) == status, seconds=30)
 
+    def vpc(self, name):
+        return self.cfn.describe_stack_resource(StackName=name, LogicalResourceId="Vpc")["StackResourceDetail"]["PhysicalResourceId"]
+
     def vpc_tag(self, name, key):
-        vpc = self.cfn.describe_stack_resource(StackName=name, LogicalResourceId="Vpc")["StackResourceDetail"]["PhysicalResourceId"]
-        tags = self.ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Tags"]
+        tags = self.ec2.describe_vpcs(VpcIds=[self.vpc(name)])["Vpcs"][0]["Tags"]
         return next(tag["Value"] for tag in tags if tag["Key"] == key)
 
     def parameters(self, **values):
@@ -64,6 +66,19 @@ class CloudFormation(Calls):
         reasons = [e.get("ResourceStatusReason", "") for e in cfn.describe_stack_events(StackName="slow")["StackEvents"]]
         self.assertTrue(any("cancelled" in reason for reason in reasons), reasons)
         cfn.delete_stack(StackName="slow")
+
+    def test_a_way_back_that_fails_goes_on_without_what_is_gone(self):
+        cfn = self.cfn
+        cfn.create_stack(StackName="stuck", TemplateBody=SLOW)
+        self.becomes("stuck", "CREATE_COMPLETE")
+        cfn.update_stack(StackName="stuck", UsePreviousTemplate=True, Parameters=self.parameters(Wait="yes"))
+        wait_for("the VPC to be changed", lambda: self.vpc_tag("stuck", "wait") == "yes")
+        self.ec2.delete_vpc(VpcId=self.vpc("stuck"))
+        cfn.cancel_update_stack(StackName="stuck")
+        self.becomes("stuck", "UPDATE_ROLLBACK_FAILED")
+        cfn.continue_update_rollback(StackName="stuck", ResourcesToSkip=["Vpc"])
+        self.becomes("stuck", "UPDATE_ROLLBACK_COMPLETE")
+        cfn.delete_stack(StackName="stuck")
 
     def test_what_failed_stays_and_is_led_back(self):
         cfn = self.cfn
