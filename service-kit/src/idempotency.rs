@@ -1,6 +1,6 @@
 //! Client tokens: the same request with the same token is answered with what the first one made.
 
-use crate::{Cx, Error, Record, StoreError, Tx};
+use crate::{Cx, Error, Record, RecordType, StoreError, Tx, records};
 use kiln_clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -18,6 +18,9 @@ pub struct Remembered {
 impl Record for Remembered {
     const KIND: &'static str = "kit/client-token";
 }
+
+/// What the kit itself keeps, in the scopes of its users.
+pub const RECORDS: &[RecordType] = records![Remembered];
 
 impl Remembered {
     fn id(operation: &str, token: &str) -> String {

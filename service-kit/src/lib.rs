@@ -35,7 +35,7 @@ pub use controller::{AnyController, AskChaos, Chaos, Controller, Name, Pass, Pla
 pub use cx::Cx;
 #[doc(no_inline)]
 pub use futures_util::future::BoxFuture;
-pub use idempotency::{Remembered, request_hash};
+pub use idempotency::{RECORDS, Remembered, request_hash};
 pub use kiln_clock::{Clock, Timestamp};
 pub use kiln_ids::{Arn, IdSource, regions};
 pub use kiln_journal::{Entry, History, Journal, JournalError, Kept, Position, Window};
@@ -47,7 +47,7 @@ pub use one_line::one_line;
 pub use operation::{Operation, invoke};
 pub use paging::{Asked, Page, page_of, paginate};
 pub use platform::{Platform, PlatformBuilder};
-pub use record::{RECORDS, RecordType};
+pub use record::RecordType;
 pub use resource::{ResourceRequest, ResourceType, Stability};
 pub use rest::{BodyFault, RestRules};
 pub use service::{Explain, Explained, Service, Start};

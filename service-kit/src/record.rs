@@ -26,6 +26,3 @@ impl RecordType {
 macro_rules! records {
     ($($record:ty),* $(,)?) => { const { &[$($crate::RecordType::of::<$record>()),*] } };
 }
-
-/// What the kit itself keeps, in the scopes of its users.
-pub const RECORDS: &[RecordType] = records![crate::Remembered];
