@@ -53,19 +53,20 @@ fn value(length: usize, seed: u64) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// Memory of this process that no file backs, in KiB.
 fn rss() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let field = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok()
-    };
-    field("RssAnon:").unwrap_or(0) + field("RssShmem:").unwrap_or(0)
+    status("RssAnon:") + status("RssShmem:")
 }
 
 fn rss_file() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("RssFile:"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+    status("RssFile:")
+}
+
+/// What the kernel says of this process; a measurement that cannot be taken is none.
+fn status(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("the kernel's account of this process");
+    let line = status.lines().find(|line| line.starts_with(name)).expect("a kernel that counts it");
+    line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
 }
 
 fn size(dir: &Path) -> u64 {

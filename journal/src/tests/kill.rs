@@ -4,8 +4,7 @@
 use super::*;
 use crate::keeper::move_over;
 use crate::{Keeper, Window};
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::io::Write;
 
 const DIRECTORY: &str = "KILN_JOURNAL_KILL_TEST";
 const ROUNDS: usize = 10;
@@ -45,25 +44,8 @@ fn entries_and_facts_survive_kill_9_together() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut acknowledged: Vec<u64> = Vec::new();
     for round in 0..ROUNDS {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "tests::kill::child", "--ignored", "--nocapture", "--test-threads=1"])
-            .env(DIRECTORY, dir.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let before = acknowledged.len();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            // A line cut short by the kill acknowledges nothing.
-            let line = line.unwrap();
-            let number = line.split_once("wrote ").map(|(_, number)| number).filter(|number| number.len() == 8);
-            acknowledged.extend(number.and_then(|number| number.parse::<u64>().ok()));
-            // A different moment each round; what is still in the pipe is read to its end.
-            if acknowledged.len() == before + 20 + round * 17 {
-                child.kill().unwrap();
-            }
-        }
-        child.wait().unwrap();
-        assert!(acknowledged.len() >= before + 20, "the child of round {round} ended by itself");
+        let said = super::killed::acknowledged("tests::kill::child", DIRECTORY, dir.path(), round);
+        acknowledged.extend(said.iter().filter_map(|number| number.parse::<u64>().ok()));
 
         let (store, journal) = open(dir.path());
         let history = History::new(store.clone(), journal.clone());

@@ -4,6 +4,8 @@ mod bounds;
 mod engine;
 mod full_disk;
 mod kill;
+#[path = "../../../store/src/tests/killed.rs"]
+mod killed;
 mod notes;
 
 use crate::{Entry, History, Journal, Kept};

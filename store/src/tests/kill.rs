@@ -2,8 +2,7 @@
 //! and says so on its standard output; it is killed; every number it said must be there.
 
 use super::*;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::io::Write;
 
 const DIRECTORY: &str = "KILN_STORE_KILL_TEST";
 const ROUNDS: usize = 10;
@@ -41,26 +40,7 @@ fn acknowledged_writes_survive_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let mut acknowledged: Vec<String> = Vec::new();
     for round in 0..ROUNDS {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "tests::kill::child", "--ignored", "--nocapture", "--test-threads=1"])
-            .env(DIRECTORY, dir.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let before = acknowledged.len();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        for line in lines {
-            let line = line.unwrap();
-            // A line cut short by the kill acknowledges nothing.
-            let id = line.split_once("wrote ").map(|(_, id)| id).filter(|id| id.len() == 8);
-            acknowledged.extend(id.map(str::to_owned));
-            // A different moment each round; what is still in the pipe is read to its end.
-            if acknowledged.len() == before + 20 + round * 17 {
-                child.kill().unwrap();
-            }
-        }
-        child.wait().unwrap();
-        assert!(acknowledged.len() >= before + 20, "the child of round {round} ended by itself");
+        acknowledged.extend(super::killed::acknowledged("tests::kill::child", DIRECTORY, dir.path(), round));
 
         let store = open(dir.path());
         for id in &acknowledged {

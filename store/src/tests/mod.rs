@@ -4,6 +4,7 @@ mod counted;
 mod full_disk;
 mod keys;
 mod kill;
+mod killed;
 mod log;
 mod ranges;
 mod schema;

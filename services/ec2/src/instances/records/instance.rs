@@ -169,6 +169,24 @@ pub struct InstanceOptions {
     pub capacity_reservation_preference: String,
 }
 
+#[cfg(test)]
+impl InstanceOptions {
+    /// Those of an instance for which nothing was asked.
+    pub fn plain() -> Self {
+        InstanceOptions {
+            disable_api_termination: false,
+            disable_api_stop: false,
+            terminate_on_shutdown: false,
+            ebs_optimized: false,
+            ena_support: yes(),
+            hostname_type: "ip-name".to_owned(),
+            resource_name_dns_a: false,
+            auto_recovery: "default".to_owned(),
+            capacity_reservation_preference: open(),
+        }
+    }
+}
+
 fn yes() -> bool {
     true
 }
