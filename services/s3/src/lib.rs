@@ -71,7 +71,10 @@ fn sweep(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
         let named = match named(&platform) {
             Ok(named) => named,
             Err(error) => {
-                tracing::error!(%error, "it is not known which files of S3 are left over: none is removed");
+                tracing::error!(
+                    error = error.chain(),
+                    "it is not known which files of S3 are left over: none is removed"
+                );
                 return Ok(());
             }
         };

@@ -165,10 +165,16 @@ fn tags(request: &ResourceRequest) -> Vec<Tag> {
 
 /// Refuses what is not built.
 fn check(properties: &Json) -> Result<(), Error> {
-    let ownership = properties.pointer("/OwnershipControls/Rules").and_then(Json::as_array);
-    let enforced = |rule: &Json| rule.get("ObjectOwnership").and_then(Json::as_str) == Some("BucketOwnerEnforced");
-    if !ownership.into_iter().flatten().all(enforced) {
-        return Err(Error::not_built("AWS::S3::Bucket OwnershipControls other than BucketOwnerEnforced"));
+    if let Some(ownership) = properties.get("OwnershipControls") {
+        let enforced = |rule: &Json| rule.get("ObjectOwnership").and_then(Json::as_str) == Some("BucketOwnerEnforced");
+        let rules = ownership.get("Rules").and_then(Json::as_array);
+        if !rules.is_some_and(|rules| !rules.is_empty() && rules.iter().all(enforced)) {
+            return Err(Error::not_built("AWS::S3::Bucket OwnershipControls other than BucketOwnerEnforced"));
+        }
+    }
+    let acceleration = properties.pointer("/AccelerateConfiguration/AccelerationStatus").and_then(Json::as_str);
+    if acceleration.is_some_and(|status| status != "Suspended") {
+        return Err(Error::not_built("AWS::S3::Bucket AccelerateConfiguration other than Suspended"));
     }
     let rules = properties.pointer("/BucketEncryption/ServerSideEncryptionConfiguration");
     let methods = rules.and_then(Json::as_array).into_iter().flatten();
@@ -206,7 +212,7 @@ async fn encryption(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Result<
     Ok(())
 }
 
-/// `Suspended` is what holds; anything else is refused by the operation.
+/// `Suspended` is what holds; [`check`] has refused anything else.
 async fn acceleration(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Result<(), Error> {
     let status = request.properties.pointer("/AccelerateConfiguration/AccelerationStatus").and_then(Json::as_str);
     let Some(status) = status else { return Ok(()) };
@@ -262,6 +268,8 @@ mod tests {
             ),
             (json!({"LifecycleConfiguration": {"Rules": [{"Status": "Disabled"}]}}), "LifecycleConfiguration"),
             (json!({"OwnershipControls": {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}}), "OwnershipControls"),
+            (json!({"OwnershipControls": {"Rules": []}}), "OwnershipControls"),
+            (json!({"AccelerateConfiguration": {"AccelerationStatus": "Enabled"}}), "AccelerateConfiguration"),
             (json!({"WebsiteConfiguration": {"IndexDocument": "i"}}), "WebsiteConfiguration"),
         ] {
             let told = refused(bad.clone()).unwrap_or_else(|| panic!("{bad} was taken"));
