@@ -36,5 +36,4 @@ pub use document::{Document, Effect, Statement};
 pub use evaluate::{Policies, Policy, ResourcePolicies, evaluate};
 pub use kind::DocumentKind;
 pub use malformed::MalformedPolicy;
-pub use pattern::like;
 pub use types::check_type;

@@ -45,11 +45,6 @@ enum Compiled {
     WithVariables(Vec<Item>),
 }
 
-/// Whether a text is like a pattern in which `*` stands for any characters and `?` for one, without variables.
-pub fn like(pattern: &str, text: &str) -> bool {
-    Glob::plain(pattern).matches(text)
-}
-
 impl Pattern {
     /// Compiles a pattern, or says what is wrong with its variables.
     pub fn compile(text: &str, rules: Rules) -> Result<Self, String> {

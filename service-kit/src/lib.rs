@@ -37,7 +37,7 @@ pub use cx::Cx;
 pub use futures_util::future::BoxFuture;
 pub use idempotency::{RECORDS, Remembered, request_hash};
 pub use kiln_clock::{Clock, Timestamp};
-pub use kiln_ids::{Arn, IdSource, regions};
+pub use kiln_ids::{Arn, Glob, IdSource, regions};
 pub use kiln_journal::{Entry, History, Journal, JournalError, Kept, Position, Window};
 pub use kiln_protocol::{Blob, Error, Fault, Kind, Location, Map, Member, Request, Route, chain};
 pub use kiln_store::{
