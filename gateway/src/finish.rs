@@ -9,8 +9,9 @@ use kiln_service_kit::{Cx, Operation, invoke};
 
 /// Calls an operation and sees to it that it ends. `value` has the shape of its input.
 ///
-/// What is answered, and what is refused with which code, is told to whoever asks for it
-/// (`KILN_LOG=kiln::answered=trace,kiln::refused=trace`): calls from outside alone. The client tests count them.
+/// What operations answer, and what they refuse with which code, is told to whoever asks for it
+/// (`KILN_LOG=kiln::answered=trace,kiln::refused=trace`): calls from outside that got as far as their operation, before
+/// the answer is put into the wire's form. The client tests count them.
 pub async fn called(cx: Cx, operation: &'static Operation, value: Value) -> Result<Value, Error> {
     let answer = finish(async move { invoke(&cx, operation, value).await }).await;
     let (service, operation) = (operation.model.name, operation.name);

@@ -55,7 +55,7 @@ pub fn encode_response(
 
 /// An error as an answer: of a failure inside Kiln only that there was one, in the words of the service.
 pub fn encode_error(protocol: Protocol, model: &ServiceModel, error: &Error, request_id: &str) -> Encoded {
-    let error = &*in_words_of(model, error);
+    let error = &*in_words_of(protocol, model, error);
     let mut answer = empty(protocol, status(error), request_id);
     tell_query_code(&mut answer, protocol, model, error);
     answer.body = match protocol {
@@ -106,8 +106,8 @@ fn tell_query_code(answer: &mut Encoded, protocol: Protocol, model: &ServiceMode
 }
 
 /// A failure inside a service as its callers know it; other errors stay as they are.
-fn in_words_of<'e>(model: &ServiceModel, error: &'e Error) -> Cow<'e, Error> {
-    let (code, message) = match model.protocol {
+fn in_words_of<'e>(protocol: Protocol, model: &ServiceModel, error: &'e Error) -> Cow<'e, Error> {
+    let (code, message) = match protocol {
         Protocol::Ec2 => INTERNAL_OF_EC2,
         _ if model.bare_errors => INTERNAL_OF_S3,
         _ => return Cow::Borrowed(error),

@@ -2,7 +2,9 @@
 
 use crate::calls::CallRecord;
 use crate::{Cx, Error, one_line};
+use futures_util::FutureExt;
 use kiln_protocol::{Http, ServiceModel, StructShape, Value};
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::{future::Future, pin::Pin};
 use tracing::Instrument;
 
@@ -33,7 +35,13 @@ pub async fn invoke(cx: &Cx, operation: &Operation, value: Value) -> Result<Valu
 async fn recorded(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
     let started = std::time::Instant::now();
     let name = || format!("call {}:{}", operation.model.name, operation.name);
-    let answer = cx.platform().store().counted(name, checked(cx, operation, value)).await;
+    let answer =
+        AssertUnwindSafe(cx.platform().store().counted(name, checked(cx, operation, value))).catch_unwind().await;
+    // One that breaks off is a failed call too; the caller's side goes on with the panic.
+    let (answer, panic) = match answer {
+        Ok(answer) => (answer, None),
+        Err(panic) => (Err(Error::internal("the operation broke off")), Some(panic)),
+    };
     let took = started.elapsed();
     let (calls, called) = (cx.platform().calls(), (operation.model.name, operation.name));
     calls.figures().count(called, cx.caller(), answer.as_ref().err(), took);
@@ -50,7 +58,10 @@ async fn recorded(cx: &Cx, operation: &Operation, value: Value) -> Result<Value,
         micros: took.as_micros() as u64,
     };
     calls.push(record, behind.as_deref().map(|cause| one_line(cause, KEPT)).as_deref());
-    answer
+    match panic {
+        Some(panic) => resume_unwind(panic),
+        None => answer,
+    }
 }
 
 /// A message repeats what the caller sent, of any length; records and the log keep its beginning.
