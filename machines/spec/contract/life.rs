@@ -14,7 +14,7 @@ pub async fn launched_twice_is_one_launch(world: impl World) {
 
 /// A kill is an exit that nobody asked for: told once, seen by who looks, undone by a start alone.
 pub async fn what_ends_by_itself_is_told_and_kept(world: impl World) {
-    launched(&world, &[("i-1", "10.0.1.10", "web")]).await;
+    launched(&world, &[("i-1", "10.0.1.10", "web"), ("i-2", "10.0.1.11", "web")]).await;
     let id: MachineId = "i-1".into();
     let mut events = world.driver().events();
     world.driver().kill(&id).await.unwrap();
@@ -30,6 +30,8 @@ pub async fn what_ends_by_itself_is_told_and_kept(world: impl World) {
     let running = world.driver().start(&id).await.unwrap();
     assert_eq!(running, started, "it runs already");
     answers(&world, "10.0.1.10").await.unwrap();
+    world.driver().kill(&"i-2".into()).await.unwrap();
+    assert_eq!(next_exit(&mut events).await.0, "i-2".into(), "the first was told once");
     world.ends().await;
 }
 

@@ -97,7 +97,8 @@ unsafe fn become_it(
     }
 }
 
-fn wait(pid: libc::pid_t) -> io::Result<i32> {
+/// Waits for a child's end; its status.
+pub(super) fn wait(pid: libc::pid_t) -> io::Result<i32> {
     let mut status = 0;
     loop {
         // SAFETY: our own child, and a place for its status.

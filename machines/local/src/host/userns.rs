@@ -15,6 +15,7 @@
 //! would share one count, and one of them could use it up. Bounds of the machine as a whole can be
 //! set only where all of its users are one: above it.
 
+use super::spawn::wait;
 use nix::libc;
 use nix::sched::CloneFlags;
 use parking_lot::Mutex;
@@ -158,19 +159,6 @@ fn clone(
     match unsafe { libc::clone(body, top.cast(), flags, job) } {
         -1 => Err(io::Error::last_os_error()),
         pid => Ok(pid),
-    }
-}
-
-fn wait(pid: c_int) -> io::Result<()> {
-    loop {
-        // SAFETY: plain integers and no place for the status.
-        if unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) } == pid {
-            return Ok(());
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
     }
 }
 

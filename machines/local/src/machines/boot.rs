@@ -134,7 +134,14 @@ fn at_once<A: Send, B>(
         let one = std::thread::Builder::new().spawn_scoped(scope, one).map_err(failed)?;
         let other = other();
         let one = one.join().map_err(|_| failed(io::Error::other("it panicked")))?;
-        Ok((one?, other?))
+        match (one, other) {
+            (Err(one), Err(other)) => {
+                // The caller is told one; the other may be what was behind it.
+                tracing::warn!(error = other.chain(), "the other half of a boot failed too");
+                Err(one)
+            }
+            (one, other) => Ok((one?, other?)),
+        }
     })
 }
 

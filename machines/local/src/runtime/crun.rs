@@ -76,6 +76,7 @@ impl Crun {
         if self.filter.get().is_none()
             // Where another version of crun keeps no such file, each machine's is made anew.
             && let Ok(filter) = fs::read(self.state.join(id).join("seccomp.bpf"))
+            && is_program(&filter)
         {
             self.filter.get_or_init(|| BASE64_STANDARD.encode(filter));
         }
@@ -143,7 +144,24 @@ impl Crun {
     }
 }
 
+/// Whether it is a filter: whole instructions of eight bytes (linux/filter.h), and some. Without any it would let
+/// all calls through.
+fn is_program(filter: &[u8]) -> bool {
+    !filter.is_empty() && filter.len().is_multiple_of(8)
+}
+
 /// A word of a shell's, whatever is in it.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_is_empty_or_cut_off_is_not_given_to_the_next_machine() {
+        assert!(is_program(&[0; 16]));
+        assert!(!is_program(&[]) && !is_program(&[0; 12]));
+    }
 }
