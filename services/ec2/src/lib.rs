@@ -1,10 +1,8 @@
 //! EC2: networks and machines.
 //!
-//! Two halves in one crate, as in AWS: the network half (VPCs, subnets, gateways, route tables,
-//! security groups, interfaces, addresses) and the compute half (instances, images, launch
-//! templates, key pairs, volumes). Both keep records; two controllers make them real through the
-//! machine driver: `ec2/network` (one per VPC) and the instance controller, which waits for the
-//! network of its machine.
+//! One crate in rooms that depend one way (README.md names them in their order), as it is one service of AWS's. All
+//! keep records; controllers make them real through the machine driver: networks first, then the machines in them,
+//! the names that resolve there, and images.
 
 mod defaults;
 mod driver;

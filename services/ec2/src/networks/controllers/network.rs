@@ -9,12 +9,13 @@
 //! What is there is asked of the driver, never remembered: after a restart of Kiln or of the host
 //! the same pass puts things right. A VPC is on the host only while somebody uses an address of it.
 
+use crate::driver::{driver, failed};
 use crate::firewall::records::{NetworkAcl, SecurityGroup};
 use crate::interfaces::records::NetworkInterface;
 use crate::networks::records::{InternetGateway, NatGateway, NatState, NetworkStatus, RouteTable, Subnet, Vpc};
 use crate::networks::spec::{self, VpcRecords};
 use kiln_machines_spec as host;
-use kiln_machines_spec::{MachineDriver, VpcSpec};
+use kiln_machines_spec::VpcSpec;
 use kiln_service_kit::{
     Before, Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Report, Store, Timestamp, Waiting,
     async_trait,
@@ -253,12 +254,4 @@ async fn settle(cx: &Cx, id: &str, state: NatState) -> Result<(), Error> {
 async fn networks(cx: &Cx) -> Result<BTreeMap<String, VpcSpec>, Error> {
     let networks = driver(cx)?.networks().await.map_err(|e| failed("look at", "the host's networks", e))?;
     Ok(networks.into_iter().map(|spec| (spec.id.to_string(), spec)).collect())
-}
-
-fn driver(cx: &Cx) -> Result<Arc<dyn MachineDriver>, Error> {
-    cx.part::<Arc<dyn MachineDriver>>()
-}
-
-fn failed(doing: &str, what: &str, error: host::DriverError) -> Error {
-    Error::failed(format_args!("{doing} {what}"), error)
 }
