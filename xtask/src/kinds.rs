@@ -5,10 +5,11 @@
 //! on compiling when the kind is renamed, and wake nobody. Read from the syntax trees, tests left out.
 
 use crate::{Result, services};
+use proc_macro2::{TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Expr, ExprLit, ImplItemConst, ItemConst, ItemMod, Lit, LitStr};
+use syn::{Attribute, Expr, ExprLit, ImplItemConst, ItemConst, ItemMod, Lit, LitStr, Macro};
 
 /// Fails, naming every kind that is published and that no record has, and every one that is written out in the
 /// code of another service.
@@ -92,9 +93,26 @@ impl<'ast> Visit<'ast> for Found {
         self.texts.insert(text.value());
     }
 
+    fn visit_macro(&mut self, of: &'ast Macro) {
+        texts_in(of.tokens.clone(), &mut self.texts);
+    }
+
     fn visit_item_mod(&mut self, module: &'ast ItemMod) {
         if !is_test(&module.attrs) {
             visit::visit_item_mod(self, module);
+        }
+    }
+}
+
+/// All texts in what a macro is given, which is no syntax tree: `matches!(kind, "a/disk")`.
+fn texts_in(tokens: TokenStream, texts: &mut BTreeSet<String>) {
+    for token in tokens {
+        match token {
+            TokenTree::Literal(literal) => {
+                texts.extend(syn::parse_str::<LitStr>(&literal.to_string()).map(|text| text.value()));
+            }
+            TokenTree::Group(group) => texts_in(group.stream(), texts),
+            _ => {}
         }
     }
 }
@@ -172,6 +190,8 @@ mod tests {
         assert!(judged(literal, renamed, other).contains(r#"DISK ("a/disc") of a's shapes"#));
         let written = r#"fn wakes(c: &Change) -> bool { &*c.kind == "a/disk" }"#;
         assert!(judged(record, published, written).contains(r#"b writes out "a/disk", a kind of a's"#));
+        let within = r#"fn wakes(c: &Change) -> bool { matches!(&*c.kind, "a/disk" | "b/other") }"#;
+        assert!(judged(record, published, within).contains(r#"b writes out "a/disk", a kind of a's"#), "in a macro");
         let tested = format!("#[cfg(test)] mod tests {{ {written} }}");
         assert_eq!(judged(record, published, &tested), "", "tests may");
     }

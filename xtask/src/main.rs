@@ -26,11 +26,12 @@ usage: cargo xtask CHORE
                                 make services/NAME from botocore's model, with its first row, record and test
   coverage [--check]            write docs/coverage.md: operations served, of all that AWS has
   members                       fail if no code reads a member of a served operation
-  promises                      fail if SPECIFICATION.md names a test that is not there
+  promises                      fail if SPECIFICATION.md names a test that is not there, is not run or cannot fail
   kinds                         fail on a published kind that no record has, and on another service's written out
   layers                        print who may depend on whom; fail on what is forbidden, and on files in a circle
   sim [--update] [FILE…]        play scripts with simulated machines; compare their stories
-  check                         services, layers, kinds, promises, format, shapes, coverage, members, facts and clippy in one
+  check                         services, layers, kinds, promises, format, shapes, coverage, regions, members, facts
+                                and clippy in one
 ";
 
 /// What went wrong, for the person at the terminal.

@@ -26,6 +26,15 @@ pub fn service(root: &Path, name: &str, botocore: Option<&str>, operation: Optio
             .and_then(|()| std::fs::write(&path, text))
             .map_err(|e| format!("failed to write {}: {e}", path.display()))?;
     }
+    make(root, name, &folder).map_err(|why| {
+        format!("{why}\nservices/{name} is half made: remove it and run `cargo xtask services` before you try again")
+    })?;
+    println!("{}", new.what_is_left());
+    Ok(())
+}
+
+/// What is made from the files that a person goes on with: shapes, lists, and an example that botocore agrees to.
+fn make(root: &Path, name: &str, folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder.join("shapes/src")).map_err(|e| format!("failed to make the folder src: {e}"))?;
     shapes::run(root, &[name], false)?;
     services::run(root, false)?;
@@ -38,9 +47,7 @@ pub fn service(root: &Path, name: &str, botocore: Option<&str>, operation: Optio
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
     let wire = target.join("debug/examples/wire").display().to_string();
     check::program(root, "python3", &["protocol/tests/check_with_botocore.py", &wire, "--write"])?;
-    check::cargo(root, &["fmt", "--all"])?;
-    println!("{}", new.what_is_left());
-    Ok(())
+    check::cargo(root, &["fmt", "--all"])
 }
 
 fn may_be_called(root: &Path, name: &str) -> Result<()> {
@@ -102,6 +109,10 @@ fn thing_of(operation: &str) -> String {
     let things = things_of(operation);
     match things.strip_suffix("ies") {
         Some(stem) => format!("{stem}y"),
+        None if ["xes", "sses", "uses", "ches"].iter().any(|end| things.ends_with(end)) => {
+            things[..things.len() - 2].to_owned()
+        }
+        None if things.ends_with("us") => things.to_owned(),
         None => things.strip_suffix('s').unwrap_or(things).to_owned(),
     }
 }
@@ -269,7 +280,15 @@ mod tests {
         assert_eq!(first_operation(&model, Some("ListOld")), Ok("ListOld"));
         assert!(first_operation(&model, Some("GetBox")).unwrap_err().contains("required"));
         assert!(first_operation(&model, Some("Gone")).unwrap_err().contains("Gone"));
-        for (operation, thing) in [("ListQueues", "Queue"), ("DescribePolicies", "Policy"), ("GetTrace", "Trace")] {
+        for (operation, thing) in [
+            ("ListQueues", "Queue"),
+            ("DescribePolicies", "Policy"),
+            ("GetTrace", "Trace"),
+            ("ListBoxes", "Box"),
+            ("DescribeAddresses", "Address"),
+            ("GetJobStatus", "JobStatus"),
+            ("ListDatabases", "Database"),
+        ] {
             assert_eq!(thing_of(operation), thing);
         }
     }

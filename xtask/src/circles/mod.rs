@@ -67,7 +67,12 @@ fn judge(circles: &[Circle], known: &[Known]) -> Result<()> {
     Ok(())
 }
 
+/// Whether it is the known one: of these files and no others, or somewhere in these folders.
 fn fits(circle: &Circle, (places, _): &Known) -> bool {
+    if places.iter().all(|place| !place.ends_with('/')) {
+        let files: BTreeSet<&str> = circle.files.iter().map(String::as_str).collect();
+        return files == places.iter().copied().collect();
+    }
     let is_at = |file: &String, place: &str| file == place || (place.ends_with('/') && file.starts_with(place));
     circle.files.iter().all(|file| places.iter().any(|place| is_at(file, place)))
 }

@@ -98,16 +98,18 @@ impl Functions {
     /// Why `name` holds nothing, if so. `is_rust`: it needs the attribute of a test.
     pub fn objection(&self, name: &str, is_rust: bool) -> Option<&'static str> {
         let Some(named) = self.0.get(name) else { return Some("is not there") };
-        let Some(test) = named.iter().find(|function| function.is_test) else {
+        let tests: Vec<&Function> = named.iter().filter(|function| function.is_test).collect();
+        if tests.is_empty() {
             return Some(match is_rust {
                 true => "is no test: it has no #[test]",
                 false => "is no test: unittest takes those whose names begin with `test`",
             });
-        };
-        if test.is_left_out {
+        }
+        // Of those with one name, all hold what it says.
+        if tests.iter().any(|test| test.is_left_out) {
             return Some("is left out when tests are run");
         }
-        (!self.can_fail(test)).then_some("asserts nothing")
+        tests.iter().any(|test| !self.can_fail(test)).then_some("asserts nothing")
     }
 
     fn can_fail<'a>(&'a self, test: &'a Function) -> bool {
