@@ -52,6 +52,7 @@ async fn echo_toy(_: &Cx, request: EchoToyRequest) -> Result<EchoToyResponse, Er
     if request.id == "none" {
         return Err(Error::sender("NoSuchToy", "There is no such toy.").with_status(404));
     }
+    assert_ne!(request.id, "breaks", "this toy breaks");
     if request.id == "broken" {
         let disk = std::io::Error::other("/var/lib/kiln/toys/7: input/output error");
         return Err(Error::failed("read a toy", disk));
@@ -179,6 +180,20 @@ async fn of_a_failure_inside_the_caller_reads_that_there_was_one_and_the_log_has
     let line = log.lines().find(|line| line.contains("a request failed")).expect("the log tells of it");
     let chain = "InternalFailure: failed to read a toy: /var/lib/kiln/toys/7: input/output error";
     assert!(line.contains(id) && line.contains(chain), "{line}");
+}
+
+#[tokio::test]
+async fn an_operation_that_breaks_off_is_a_failed_call_in_the_log_too() {
+    let said = Said::default();
+    let writer = said.clone();
+    let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _here = tracing::subscriber::set_default(log);
+    let (address, _stop) = given().await;
+    let answer = asks(address, "POST /", JSON, br#"{"Id":"breaks","Times":2}"#).await;
+    holds(&answer, &["500 internal server error", r#""__type":"InternalFailure""#]);
+    let log = String::from_utf8(said.0.lock().expect("nobody panicked").clone()).expect("the log is text");
+    let line = log.lines().find(|line| line.contains("kiln::calls")).expect("the call is told");
+    assert!(line.contains("EchoToy") && line.contains("InternalFailure"), "{line}");
 }
 
 #[tokio::test]
