@@ -50,6 +50,15 @@ class CloudFormation(Calls):
         tags = self.ec2.describe_vpcs(VpcIds=[self.vpc(name)])["Vpcs"][0]["Tags"]
         return next(tag["Value"] for tag in tags if tag["Key"] == key)
 
+    def waits(self, name):
+        """The VPC is changed, and what comes after it is under way."""
+        wait_for("the condition to be made", lambda: "Condition" in self.under_way(name))
+        self.assertEqual(self.vpc_tag(name, "wait"), "yes")
+
+    def under_way(self, name):
+        resources = self.cfn.describe_stack_resources(StackName=name)["StackResources"]
+        return [r["LogicalResourceId"] for r in resources if r["ResourceStatus"] == "CREATE_IN_PROGRESS"]
+
     def parameters(self, **values):
         return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
 
@@ -59,7 +68,7 @@ class CloudFormation(Calls):
         self.becomes("slow", "CREATE_COMPLETE")
         self.assertIn("CancelUpdateStack cannot be called from current stack status", self.message(cfn.cancel_update_stack, StackName="slow"))
         cfn.update_stack(StackName="slow", UsePreviousTemplate=True, Parameters=self.parameters(Wait="yes"))
-        wait_for("the VPC to be changed", lambda: self.vpc_tag("slow", "wait") == "yes")
+        self.waits("slow")
         cfn.cancel_update_stack(StackName="slow")
         self.becomes("slow", "UPDATE_ROLLBACK_COMPLETE")
         self.assertEqual(self.vpc_tag("slow", "wait"), "no")
@@ -72,7 +81,7 @@ class CloudFormation(Calls):
         cfn.create_stack(StackName="stuck", TemplateBody=SLOW)
         self.becomes("stuck", "CREATE_COMPLETE")
         cfn.update_stack(StackName="stuck", UsePreviousTemplate=True, Parameters=self.parameters(Wait="yes"))
-        wait_for("the VPC to be changed", lambda: self.vpc_tag("stuck", "wait") == "yes")
+        self.waits("stuck")
         self.ec2.delete_vpc(VpcId=self.vpc("stuck"))
         cfn.cancel_update_stack(StackName="stuck")
         self.becomes("stuck", "UPDATE_ROLLBACK_FAILED")
