@@ -9,8 +9,9 @@ use crate::log::{DurableLog, Stored, Transaction};
 use crate::{Change, Commit, Scope, StoreError};
 use kiln_clock::Timestamp;
 use parking_lot::Mutex;
-use rusqlite::backup::Backup;
-use rusqlite::{Connection, ErrorCode, ffi, params};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi, params};
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -64,7 +65,7 @@ impl DurableLog for Sqlite {
         let copied = || {
             let mut copy = Connection::open(to)?;
             // All pages in one step: nobody writes in between, since we have the only connection.
-            Backup::new(&conn, &mut copy)?.step(-1)?;
+            all_of_it(Backup::new(&conn, &mut copy)?.step(-1)?)?;
             copy.close().map_err(|(_, error)| error)
         };
         copied().map_err(|e| classify(to, "copy the database to", e))
@@ -74,6 +75,34 @@ impl DurableLog for Sqlite {
         let changes = try_changes(&self.conn.lock(), sequence, last);
         changes.map_err(|e| classify(&self.path, "read the change feed of", e))
     }
+}
+
+/// Whether one step was all: SQLite says that somebody else has the file locked by a result, not by an error.
+fn all_of_it(step: StepResult) -> rusqlite::Result<()> {
+    let code = match step {
+        StepResult::Done => return Ok(()),
+        StepResult::Busy => ffi::SQLITE_BUSY,
+        StepResult::Locked => ffi::SQLITE_LOCKED,
+        // A part of it, though all was asked for, or something that is not known here.
+        _ => ffi::SQLITE_ERROR,
+    };
+    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some("the copy was not finished".to_owned())))
+}
+
+/// The ids of the records of one kind in a copy that nobody else has open.
+pub(crate) fn ids_in_copy(copy: &Path, kind: &str) -> Result<BTreeSet<String>, StoreError> {
+    let read = || {
+        let conn = Connection::open_with_flags(copy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // No file beside it that would have to be removed.
+        conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        let ids = {
+            let mut statement = conn.prepare("SELECT id FROM record WHERE kind = ?1")?;
+            statement.query_map([kind], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?
+        };
+        conn.close().map_err(|(_, error)| error)?;
+        Ok(ids)
+    };
+    read().map_err(|e| classify(copy, "read the copy", e))
 }
 
 fn try_load(conn: &Connection, record: &mut dyn FnMut(Stored<'_>)) -> rusqlite::Result<u64> {

@@ -10,10 +10,10 @@ use crate::table::Table;
 use crate::tx::Tx;
 use crate::unread::{Unread, Unreads};
 use crate::writer::{Head, Job, Prepared, run};
-use crate::{Commit, Scope, StoreError};
+use crate::{Commit, Record, Scope, StoreError};
 use kiln_clock::Clock;
 use parking_lot::{Condvar, Mutex, RwLock};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -186,6 +186,14 @@ impl Store {
                 source: Arc::new(std::io::ErrorKind::Unsupported.into()),
             }),
         }
+    }
+
+    /// The ids of all records of a type in what [`Store::copy_to`] wrote. Blocks.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn ids_in_copy<R: Record>(copy: &Path) -> Result<BTreeSet<String>, StoreError> {
+        crate::sqlite::ids_in_copy(copy, R::KIND)
     }
 
     /// How busy the store has been.

@@ -262,6 +262,10 @@ async fn a_copy_is_a_database_of_its_own_with_all_that_was_acknowledged() {
     std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
     store.copy_to(&copy).unwrap();
     put(&store, "i-00", machine("after")).await.unwrap();
+    put(&store, "i-20", machine("after")).await.unwrap();
+    let ids = Store::ids_in_copy::<Machine>(&copy).unwrap();
+    assert_eq!(ids, (0..20).map(|n| format!("i-{n:02}")).collect());
+    assert_eq!(std::fs::read_dir(copy.parent().unwrap()).unwrap().count(), 1, "nothing beside it");
     assert_eq!(std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&copy).unwrap()) & 0o777, 0o600);
     let copied = open(&place);
     assert_eq!(copied.sequence(), 20);
@@ -271,6 +275,21 @@ async fn a_copy_is_a_database_of_its_own_with_all_that_was_acknowledged() {
     put(&copied, "i-99", machine("its own")).await.unwrap();
     assert_eq!(store.get::<Machine>(&home(), "i-99").unwrap(), None);
     assert!(Store::in_memory(Clock::system()).copy_to(&copy).is_err());
+}
+
+#[tokio::test]
+async fn a_copy_that_is_not_finished_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    put(&store, "i-1", machine("one")).await.unwrap();
+    let copy = dir.path().join("copy.db");
+    let other = rusqlite::Connection::open(&copy).unwrap();
+    other.execute_batch("CREATE TABLE other (n); BEGIN EXCLUSIVE").unwrap();
+    let told = store.copy_to(&copy).unwrap_err();
+    assert!(matches!(told, StoreError::InUse { .. }), "{told:?}");
+    drop(other);
+    store.copy_to(&copy).unwrap();
+    assert_eq!(Store::ids_in_copy::<Machine>(&copy).unwrap(), ["i-1".to_owned()].into());
 }
 
 #[tokio::test]
