@@ -36,6 +36,12 @@ pub enum BackupError {
         path.display()
     )]
     NotEmpty { path: PathBuf, found: String },
+    /// Somebody restores into the same directory.
+    #[error("another kiln restore writes to {}", .0.display())]
+    Restoring(PathBuf),
+    /// Some of it is in place and some is not.
+    #[error("{} has only a part of the backup in place, which no kiln starts from: empty it, and restore once more: {source}", path.display())]
+    HalfPlaced { path: PathBuf, source: io::Error },
     /// The system refused.
     #[error("failed to {doing} {}: {source}", path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },

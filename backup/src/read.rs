@@ -2,9 +2,9 @@
 
 use crate::digest::{BLOCK, Digest};
 use crate::{About, BackupError, CONTENTS, Contents, FORMAT, HEAD, Held, STATE};
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 /// Where a backup lies while it is read; a state directory that has it was not restored to the end.
@@ -25,45 +25,24 @@ pub struct Restored {
 /// told how much of the backup is read, in bytes.
 ///
 /// # Errors
-/// The backup is damaged, of a later version or none, `to` is not empty, or the disk is full. Then `to` is as it
-/// was.
+/// The backup is damaged, of a later version or none, `to` is not empty, another restore writes to it, or the disk
+/// is full. Then `to` is as it was. But after [`BackupError::HalfPlaced`] it has a part of the backup in it, and is
+/// cut off ([`is_cut_off`]).
 pub fn restore(from: &Path, to: &Path, progress: &dyn Fn(u64)) -> Result<Restored, BackupError> {
     let file = File::open(from).map_err(BackupError::io("read", from))?;
-    let made = prepare(to)?;
-    let staging = to.join(RESTORING);
-    let restored = Reader { from, to: &staging, contents: Contents::default() }.all(&file, progress);
-    let placed = restored.and_then(|restored| place(&staging, to).map(|()| restored));
-    if placed.is_err() {
-        // The reason is told; what cannot be cleared away is no state directory.
-        let _ = fs::remove_dir_all(&staging);
-        if made {
-            let _ = fs::remove_dir(to);
-        }
+    let made = make_if_missing(to)?;
+    // Until the end, however that comes.
+    let _alone = lock(to)?;
+    let restored = into_empty(from, &file, to, progress);
+    if made && matches!(&restored, Err(error) if !matches!(error, BackupError::HalfPlaced { .. })) {
+        // The reason is told; one that others put something into meanwhile stays.
+        let _ = fs::remove_dir(to);
     }
-    placed
+    restored
 }
 
-/// Makes the directory or sees that it is empty; whether it was made.
-fn prepare(to: &Path) -> Result<bool, BackupError> {
-    let made = match fs::read_dir(to) {
-        Ok(entries) => {
-            for entry in entries {
-                let name = entry.map_err(BackupError::io("look into", to))?.file_name();
-                // A file system has it; and a restore that was cut off before it put anything in place.
-                if name != "lost+found" && name != RESTORING {
-                    let found = name.to_string_lossy().into_owned();
-                    return Err(BackupError::NotEmpty { path: to.to_owned(), found });
-                }
-            }
-            fs::set_permissions(to, fs::Permissions::from_mode(0o700)).map_err(BackupError::io("close", to))?;
-            false
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make_folder(to)?;
-            true
-        }
-        Err(error) => return Err(BackupError::io("look into", to)(error)),
-    };
+fn into_empty(from: &Path, file: &File, to: &Path, progress: &dyn Fn(u64)) -> Result<Restored, BackupError> {
+    check_empty(to)?;
     let staging = to.join(RESTORING);
     match fs::remove_dir_all(&staging) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -71,7 +50,54 @@ fn prepare(to: &Path) -> Result<bool, BackupError> {
         }
         _ => make_folder(&staging)?,
     }
-    Ok(made)
+    let restored = Reader { from, to: &staging, contents: Contents::default() }.all(file, progress);
+    let placed = restored.and_then(|restored| place(&staging, to).map(|()| restored));
+    if matches!(&placed, Err(error) if !matches!(error, BackupError::HalfPlaced { .. })) {
+        // The reason is told; what cannot be cleared away is no state directory.
+        let _ = fs::remove_dir_all(&staging);
+    }
+    placed
+}
+
+/// Whether it was made.
+fn make_if_missing(to: &Path) -> Result<bool, BackupError> {
+    if let Some(above) = to.parent().filter(|above| !above.as_os_str().is_empty()) {
+        make_folder(above)?;
+    }
+    match DirBuilder::new().mode(0o700).create(to) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(BackupError::io("make", to)(error)),
+    }
+}
+
+/// Sees that nobody else restores into it.
+fn lock(to: &Path) -> Result<File, BackupError> {
+    let folder = File::open(to).map_err(BackupError::io("look into", to))?;
+    folder.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => BackupError::Restoring(to.to_owned()),
+        TryLockError::Error(error) => BackupError::io("lock", to)(error),
+    })?;
+    // One that gave up may have removed it and a third made it again in between.
+    let same = |one: &Metadata, other: &Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
+    let mine = folder.metadata().map_err(BackupError::io("look at", to))?;
+    match fs::metadata(to) {
+        Ok(there) if same(&there, &mine) => Ok(folder),
+        Ok(_) => Err(BackupError::Restoring(to.to_owned())),
+        Err(error) => Err(BackupError::io("look at", to)(error)),
+    }
+}
+
+fn check_empty(to: &Path) -> Result<(), BackupError> {
+    for entry in fs::read_dir(to).map_err(BackupError::io("look into", to))? {
+        let name = entry.map_err(BackupError::io("look into", to))?.file_name();
+        // A file system has it; and a restore that was cut off before it put anything in place.
+        if name != "lost+found" && name != RESTORING {
+            let found = name.to_string_lossy().into_owned();
+            return Err(BackupError::NotEmpty { path: to.to_owned(), found });
+        }
+    }
+    Ok(())
 }
 
 fn make_folder(path: &Path) -> Result<(), BackupError> {
@@ -81,20 +107,35 @@ fn make_folder(path: &Path) -> Result<(), BackupError> {
 
 /// Moves what was read up to where it is to be, once all of it is on the disk.
 fn place(staging: &Path, to: &Path) -> Result<(), BackupError> {
-    let failed = BackupError::io("write", to);
-    let moved = || {
+    let ready = || {
         let folder = File::open(to)?;
         nix::unistd::syncfs(&folder)?;
-        for entry in fs::read_dir(staging)? {
-            let entry = entry?;
-            fs::rename(entry.path(), to.join(entry.file_name()))?;
+        let mut names = fs::read_dir(staging)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
+        names.sort();
+        let mode = folder.metadata()?.permissions();
+        // Only now: what lay open with nothing in it may stay so.
+        folder.set_permissions(Permissions::from_mode(0o700))?;
+        Ok((folder, names, mode))
+    };
+    let (folder, names, mode) = ready().map_err(BackupError::io("write", to))?;
+    let mut moved = 0;
+    let put = || {
+        for name in names {
+            fs::rename(staging.join(&name), to.join(&name))?;
+            moved += 1;
         }
         folder.sync_all()?;
         // Last: until it is gone, no kiln takes the directory for a whole one.
         fs::remove_dir(staging)?;
         folder.sync_all()
     };
-    moved().map_err(failed)
+    match put() {
+        Err(error) if moved == 0 => {
+            folder.set_permissions(mode).map_err(BackupError::io("open again", to))?;
+            Err(BackupError::io("write", to)(error))
+        }
+        placed => placed.map_err(|source| BackupError::HalfPlaced { path: to.to_owned(), source }),
+    }
 }
 
 struct Reader<'r> {
@@ -207,7 +248,7 @@ impl Reader<'_> {
             }
         }
         let (size, sha256) = digest.finish();
-        let ended = file.set_len(size).and_then(|()| file.set_permissions(fs::Permissions::from_mode(mode)));
+        let ended = file.set_len(size).and_then(|()| file.set_permissions(Permissions::from_mode(mode)));
         ended.map_err(BackupError::io("write", to))?;
         Ok((size, sha256))
     }

@@ -228,3 +228,74 @@ fn a_file_that_is_written_to_meanwhile_is_told() {
         assert!(matches!(told, Err(BackupError::Changed(_))), "{told:?}");
     }
 }
+
+#[test]
+fn what_is_half_in_place_is_no_state_directory() {
+    let place = Place::new();
+    fs::create_dir(place.at("from/lost+found")).expect("made");
+    fs::write(place.at("from/lost+found/1"), "found").expect("written");
+    let mut writer = place.begin();
+    for name in ["disk", "lost+found/1", "ssm.key"] {
+        place.add(&mut writer, name);
+    }
+    writer.finish().expect("written");
+    // The one thing that may be there is in the way of the backup's own.
+    fs::create_dir_all(place.at("to/lost+found/here")).expect("made");
+    let told = restore(&place.at("backup"), &place.at("to"), &|_| {}).expect_err("not all can be moved");
+    assert!(matches!(told, BackupError::HalfPlaced { .. }), "{told}");
+    assert!(place.at("to/disk").exists() && !place.at("to/ssm.key").exists());
+    assert!(is_cut_off(&place.at("to")), "no kiln takes it for whole");
+    let told = place.restore().expect_err("refused");
+    assert!(told.contains("is not empty (disk is in it)"), "{told}");
+}
+
+#[test]
+fn what_cannot_be_moved_at_all_leaves_the_directory_as_it_was() {
+    let place = Place::new();
+    fs::create_dir(place.at("from/lost+found")).expect("made");
+    fs::write(place.at("from/lost+found/1"), "found").expect("written");
+    let mut writer = place.begin();
+    place.add(&mut writer, "lost+found/1");
+    writer.finish().expect("written");
+    fs::create_dir_all(place.at("to/lost+found/here")).expect("made");
+    fs::set_permissions(place.at("to"), fs::Permissions::from_mode(0o750)).expect("opened");
+    place.restore().expect_err("it cannot be moved");
+    assert!(!is_cut_off(&place.at("to")));
+    assert_eq!(fs::metadata(place.at("to")).expect("there").mode() & 0o777, 0o750);
+}
+
+#[test]
+fn a_restore_that_is_refused_closes_nothing() {
+    let place = Place::new();
+    let size = place.back_up();
+    fs::create_dir(place.at("to")).expect("made");
+    fs::set_permissions(place.at("to"), fs::Permissions::from_mode(0o755)).expect("opened");
+    let as_it_was = || {
+        assert_eq!(fs::metadata(place.at("to")).expect("there").mode() & 0o777, 0o755);
+        assert_eq!(fs::read_dir(place.at("to")).expect("read").count(), 0);
+    };
+    let whole = fs::read(place.at("backup")).expect("read");
+    fs::write(place.at("backup"), &whole[..size as usize / 2]).expect("cut");
+    place.restore().expect_err("damaged");
+    as_it_was();
+    fs::write(place.at("backup"), "something else").expect("written");
+    place.restore().expect_err("no backup");
+    as_it_was();
+    fs::write(place.at("backup"), &whole).expect("written");
+    place.restore().expect("restored");
+    assert_eq!(fs::metadata(place.at("to")).expect("there").mode() & 0o777, 0o700);
+}
+
+#[test]
+fn two_restores_into_one_directory_are_one() {
+    let place = Place::new();
+    place.back_up();
+    let second = std::cell::RefCell::new(None);
+    let in_the_middle = |_| {
+        second.borrow_mut().get_or_insert_with(|| place.restore().expect_err("the first is at it"));
+    };
+    restore(&place.at("backup"), &place.at("to"), &in_the_middle).expect("the first goes on");
+    let told = second.into_inner().expect("it was tried");
+    assert!(told.contains("another kiln restore writes to"), "{told}");
+    assert!(!is_cut_off(&place.at("to")) && place.at("to/ssm.key").exists());
+}
