@@ -3,7 +3,8 @@
 use crate::blocking::blocking;
 use crate::host::{loops, mounts};
 use crate::machines::adopt;
-use crate::machines::{Interfaces, capture, console, copy, exec, interfaces, life};
+use crate::machines::still::Caller;
+use crate::machines::{Interfaces, Machine, capture, console, copy, exec, interfaces, life};
 use crate::network::Router;
 use crate::state::{Host, LocalConfig};
 use async_trait::async_trait;
@@ -53,6 +54,25 @@ impl LocalDriver {
         let host = self.host.clone();
         blocking(move || work(&host)).await
     }
+
+    /// Work in a machine's turn. The work has the turn and not who waits for it, since it goes on when that one
+    /// goes away; it can ask whether that one is still there.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        id: &MachineId,
+        work: impl FnOnce(&Host, &Arc<Machine>, &Caller) -> DriverResult<T> + Send + 'static,
+    ) -> DriverResult<T> {
+        let machine = self.host.machine(id)?;
+        let turn = machine.turn.clone().lock_owned().await;
+        let caller = Caller::default();
+        let _waits = caller.waits();
+        self.blocking(move |host| {
+            let done = work(host, &machine, &caller);
+            drop(turn);
+            done
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -95,10 +115,7 @@ impl MachineDriver for LocalDriver {
     }
 
     async fn resize(&self, id: &MachineId, cpus: f64, memory_bytes: u64, pids_max: u32) -> DriverResult<()> {
-        let machine = self.host.machine(id)?;
-        let _turn = machine.turn.lock().await;
-        let m = machine.clone();
-        self.blocking(move |host| {
+        self.in_turn(id, move |host, m, _| {
             m.status_or_gone()?;
             m.update(host, |record| {
                 record.spec.cpus = cpus;
@@ -114,13 +131,13 @@ impl MachineDriver for LocalDriver {
     }
 
     async fn set_user_data(&self, id: &MachineId, user_data: Option<Vec<u8>>) -> DriverResult<()> {
-        let machine = self.host.machine(id)?;
-        let _turn = machine.turn.lock().await;
-        if machine.status_or_gone()?.is_running() {
-            return Err(machine.conflict("is running: stop it first"));
-        }
-        let m = machine.clone();
-        self.blocking(move |host| m.update(host, |record| record.spec.user_data = user_data)).await
+        self.in_turn(id, move |host, machine, _| {
+            if machine.status_or_gone()?.is_running() {
+                return Err(machine.conflict("is running: stop it first"));
+            }
+            machine.update(host, |record| record.spec.user_data = user_data)
+        })
+        .await
     }
 
     async fn set_interfaces(
@@ -129,10 +146,8 @@ impl MachineDriver for LocalDriver {
         secondary_ips: Vec<Ipv4Addr>,
         interfaces: Vec<ExtraInterface>,
     ) -> DriverResult<()> {
-        let machine = self.host.machine(id)?;
-        let _turn = machine.turn.lock().await;
-        let (m, wanted) = (machine.clone(), Interfaces { secondary_ips, interfaces });
-        self.blocking(move |host| interfaces::set(host, &m, &wanted)).await
+        let wanted = Interfaces { secondary_ips, interfaces };
+        self.in_turn(id, move |host, machine, _| interfaces::set(host, machine, &wanted)).await
     }
 
     async fn exec(&self, id: &MachineId, request: ExecRequest) -> DriverResult<ExecOutput> {
@@ -149,10 +164,8 @@ impl MachineDriver for LocalDriver {
     }
 
     async fn copy(&self, id: &MachineId, to: &Path) -> DriverResult<()> {
-        let machine = self.host.machine(id)?;
-        let _turn = machine.turn.lock().await;
-        let (m, to) = (machine.clone(), to.to_owned());
-        self.blocking(move |host| copy::copy(host, &m, &to)).await
+        let to = to.to_owned();
+        self.in_turn(id, move |host, machine, caller| copy::copy(host, machine, &to, caller)).await
     }
 
     async fn stats(&self, id: &MachineId) -> DriverResult<MachineStats> {
@@ -190,10 +203,8 @@ impl MachineDriver for LocalDriver {
     }
 
     async fn capture(&self, id: &MachineId, name: &str) -> DriverResult<ImageManifest> {
-        let machine = self.host.machine(id)?;
-        let _turn = machine.turn.lock().await;
-        let (id, name) = (id.clone(), name.to_owned());
-        self.blocking(move |host| capture::capture(host, &id, &name)).await
+        let name = name.to_owned();
+        self.in_turn(id, move |host, machine, caller| capture::capture(host, machine, &name, caller)).await
     }
 
     async fn images(&self) -> DriverResult<Vec<ImageManifest>> {
@@ -300,6 +311,8 @@ impl MachineDriver for LocalDriver {
     }
 
     async fn shutdown(&self, keep_machines: bool) -> DriverResult<()> {
+        // Also of those that end: they could not do so in order.
+        self.blocking(|host| host.stills.close()).await?;
         if keep_machines {
             return Ok(());
         }

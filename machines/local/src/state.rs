@@ -19,6 +19,7 @@ use crate::host::pidfd::boot_id;
 use crate::images::ImageStore;
 use crate::machines::Machine;
 use crate::machines::disk::Disks;
+use crate::machines::still::Stills;
 use crate::network::{Door, Router};
 use crate::preflight;
 use crate::runtime::Crun;
@@ -73,6 +74,7 @@ pub struct Host {
     pub door: Arc<Door>,
     pub events: broadcast::Sender<MachineEvent>,
     pub launches: Semaphore,
+    pub stills: Stills,
     _lock: Flock<File>,
 }
 
@@ -121,6 +123,7 @@ impl Host {
             door: Door::new(),
             events: broadcast::channel(EVENTS_KEPT).0,
             launches: Semaphore::new(config.launches_at_once.max(1)),
+            stills: Stills::default(),
             dirs,
             _lock: lock,
         })

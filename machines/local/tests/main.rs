@@ -2,6 +2,7 @@
 
 #[path = "../../spec/contract/mod.rs"]
 mod contract;
+mod copy;
 mod crash;
 mod disk;
 mod given;

@@ -60,8 +60,9 @@ pub trait MachineDriver: Send + Sync + 'static {
     async fn shell_command(&self, id: &MachineId) -> DriverResult<Vec<String>>;
     /// The last 64 KiB the machine wrote to its console.
     async fn console(&self, id: &MachineId) -> DriverResult<Vec<u8>>;
-    /// Copies what the driver keeps of a machine into the folder `to`, which is made: as the crash of the host
-    /// at one moment would leave it. A running machine is held still for as long as the copy of its disk takes.
+    /// Copies what the driver keeps of a machine into the new folder `to`: as the crash of the host at one moment
+    /// would leave it, and its console. A running machine is held still while its disk is copied, for a time that
+    /// has an end: then it goes on, and the copy has failed. Who goes away ends the copy, and `to` is gone.
     /// Fine, and nothing, for a driver that keeps nothing on a disk.
     async fn copy(&self, id: &MachineId, to: &Path) -> DriverResult<()>;
     /// What it used.
@@ -134,7 +135,7 @@ pub trait MachineDriver: Send + Sync + 'static {
     /// Finds what still runs after kiln died, watches it again, and removes
     /// what was half made. Call it once, before anything else.
     async fn adopt(&self) -> DriverResult<Vec<MachineStatus>>;
-    /// Stops watching. With `keep_machines` they go on and a later `adopt`
+    /// Stops watching; none is held still any longer. With `keep_machines` they go on and a later `adopt`
     /// finds them; else they are stopped and their networks taken down.
     async fn shutdown(&self, keep_machines: bool) -> DriverResult<()>;
     /// Counts what the driver holds on the host now.

@@ -5,10 +5,11 @@
 
 use super::disk::Device;
 use super::record::{Machine, Record};
+use super::still::{Caller, Hold};
 use crate::host::{mounts, userns};
 use crate::images::PackOptions;
 use crate::state::Host;
-use kiln_machines_spec::{DriverError, DriverResult, ImageManifest, ImageSource, LayerRef, MachineId};
+use kiln_machines_spec::{DriverError, DriverResult, ImageManifest, ImageSource, LayerRef};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -24,22 +25,22 @@ const LEFT_OUT: [&str; 6] = [
     "^tmp/.*",
 ];
 
-/// Makes an image of a machine. The caller has its turn.
-pub fn capture(host: &Host, id: &MachineId, name: &str) -> DriverResult<ImageManifest> {
-    let machine = host.machine(id)?;
+/// Makes an image of a machine. The caller has its turn. A running one is held still for as long as that takes (AWS
+/// shuts it down meanwhile), unless kiln is left or nobody waits any more.
+pub fn capture(host: &Host, machine: &Machine, name: &str, caller: &Caller) -> DriverResult<ImageManifest> {
     machine.status_or_gone()?;
     let record = machine.record.lock().clone();
     let _adding = host.images.adding();
     let runs = machine.running.lock().is_some();
     let group = machine.group(host);
-    if runs {
-        group.freeze(true)?;
-    }
-    let packed = pack_upper(host, &machine, &record);
-    if runs {
-        group.freeze(false)?;
-    }
-    let top = packed?;
+    let freeze = |still| group.freeze(still);
+    let top = match runs {
+        true => {
+            let hold = Hold { id: &machine.id, most: None, caller, freeze: &freeze };
+            host.stills.hold(&hold, |_| pack_upper(host, machine, &record))?
+        }
+        false => pack_upper(host, machine, &record)?,
+    };
     let mut layers = Vec::new();
     for digest in &record.layers {
         let bytes = host.images.layer_size(digest)?;
@@ -47,7 +48,7 @@ pub fn capture(host: &Host, id: &MachineId, name: &str) -> DriverResult<ImageMan
         layers.push(LayerRef { digest, bytes });
     }
     layers.push(top);
-    let source = ImageSource::Capture { machine: id.to_string(), parent: record.spec.image.clone() };
+    let source = ImageSource::Capture { machine: machine.id.to_string(), parent: record.spec.image.clone() };
     let architecture = crate::images::ARCHITECTURE;
     host.images.keep(name, layers, record.entry, architecture, source)
 }

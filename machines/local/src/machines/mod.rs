@@ -29,6 +29,7 @@ pub mod life;
 mod places;
 mod record;
 pub mod stage;
+pub mod still;
 mod watch;
 
 pub use record::{Interfaces, Machine};

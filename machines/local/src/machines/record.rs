@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicBool;
 pub struct Machine {
     pub id: MachineId,
     /// Held by whoever changes the machine; one at a time.
-    pub turn: tokio::sync::Mutex<()>,
+    pub turn: Arc<tokio::sync::Mutex<()>>,
     pub record: Mutex<Record>,
     /// Its first process, while it runs.
     pub running: Mutex<Option<Arc<Running>>>,
@@ -93,12 +93,7 @@ pub enum Phase {
 impl Machine {
     /// A machine with that record.
     pub fn new(record: Record) -> Self {
-        Self {
-            id: record.spec.id.clone(),
-            turn: tokio::sync::Mutex::new(()),
-            record: Mutex::new(record),
-            running: Mutex::new(None),
-        }
+        Self { id: record.spec.id.clone(), turn: Arc::default(), record: Mutex::new(record), running: Mutex::new(None) }
     }
 
     /// Its limits.
