@@ -1,6 +1,8 @@
 //! Who may read the page of metrics.
 //!
 //! - A program of this host: it comes from a loopback address and asks for `localhost` or a loopback address.
+//!   Not on behalf of others: what a proxy passes on says so (`Via`, `Forwarded`, `X-Forwarded-*`, `X-Real-IP`), and
+//!   comes from wherever its client is.
 //! - From elsewhere, where kiln listens for others too: who signs as the root user, for the service `kiln`.
 //! - No web page, from wherever: what a browser sends on a page's behalf says so (`Origin`, `Referer`,
 //!   `Sec-Fetch-Site`), and a page that has its own name lead here (DNS rebinding) asks for that name. What lies
@@ -9,7 +11,7 @@
 
 use super::Metrics;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, REFERER, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HeaderName, ORIGIN, REFERER, VIA, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -83,10 +85,17 @@ fn admit(head: &Parts, client: &Client, signed: impl FnOnce() -> Result<(), Erro
     }
     let host = host_of(&head.uri, &head.headers);
     let own = host == "localhost" || address(&host).is_some_and(|address| address.to_canonical().is_loopback());
-    match client.vpc.is_none() && client.ip().to_canonical().is_loopback() && own {
+    let itself = client.vpc.is_none() && client.ip().to_canonical().is_loopback() && !is_passed_on(head);
+    match itself && own {
         true => Ok(()),
         false => signed(),
     }
+}
+
+/// Whether a proxy says that it asks for somebody else.
+fn is_passed_on(head: &Parts) -> bool {
+    let says_so = |name: &HeaderName| *name == VIA || *name == FORWARDED || name.as_str() == "x-real-ip";
+    head.headers.keys().any(|name| says_so(name) || name.as_str().starts_with("x-forwarded-"))
 }
 
 fn answer(status: StatusCode, text: String) -> Response<Body> {
@@ -130,6 +139,21 @@ mod tests {
         assert_eq!(judged("192.0.2.1:1", None, &[localhost]), (false, true), "who comes counts, not what they ask for");
         assert_eq!(judged("127.0.0.1:1", None, &[("host", "192.0.2.9")]), (false, true));
         assert_eq!(judged("127.0.0.1:1", Some("vpc-1"), &[localhost]), (false, true), "a network's own loopback");
+    }
+
+    #[test]
+    fn what_a_proxy_of_this_host_passes_on_is_signed() {
+        let localhost = ("host", "localhost:4566");
+        for header in [
+            ("via", "1.1 proxy"),
+            ("forwarded", "for=192.0.2.1"),
+            ("x-forwarded-for", "192.0.2.1"),
+            ("X-Forwarded-Proto", "https"),
+            ("x-forwarded-host", "kiln.example"),
+            ("x-real-ip", "127.0.0.1"),
+        ] {
+            assert_eq!(judged("127.0.0.1:1", None, &[localhost, header]), (false, true), "{header:?}");
+        }
     }
 
     #[test]
