@@ -36,6 +36,8 @@ for _ in $(seq 100); do
     kill -0 "$holder" || fail "the bare root cannot be entered"
     sleep 0.1
 done
+# Until then it is in the host's root.
+grep -q ready "$root/tmp/holder" || fail "the bare root was not entered in time"
 if compgen -G "/usr/local/share/ca-certificates/*.crt" >/dev/null; then
     cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
     inside update-ca-certificates >/dev/null 2>&1
