@@ -121,8 +121,8 @@ pub enum Command {
     },
     /// Copy the state directory of a running kiln into one file, which must not be there yet.
     ///
-    /// Everything acknowledged before it begins is in it. A running machine is held still while its disk is
-    /// copied. The file has the secrets of the state directory in it, and only its owner can read it.
+    /// Everything acknowledged before it begins is in it. A running machine stands still while its disk is
+    /// copied, for 30 s at most: then it goes on, and the backup fails with its name. The file has the secrets of the state directory in it, and only its owner can read it.
     #[command(
         after_help = "Example:\n  kiln backup /srv/backups/kiln-$(date +%F).backup\n  kiln --state-dir /var/tmp/second restore /srv/backups/kiln-2026-01-31.backup"
     )]

@@ -2,57 +2,32 @@
 //!
 //! ```text
 //! hold: objects' files and images stay ─► copy of the database and the journal (the moment) ─► files that never change
-//!   ─► machines, one after the other ─► the archive gets its name
+//!   ─► machines that the copied database names, one after the other ─► the archive gets its name
 //! ```
 //!
 //! The database is copied first, so whatever it names must still be there when it is read: that is what the holds
-//! are for. What is made after that moment may be in the backup too; no record names it, and the kiln that is
-//! started from it clears it away. Machines are of a moment each, a little later than the database: a disk is
-//! copied while its machine holds still.
+//! are for. Files that are made after that moment may be in the backup too; no record names them, and the kiln that
+//! is started from it clears them away. Machines are of a moment each, a little later than the database: a disk is
+//! copied while its machine holds still. One that was made since is left out, for nobody would clear it away.
 //!
-//! A step is carried out by a thread for it; whoever asked and goes away ends the work, and nothing is left.
+//! A step is carried out by a thread for it; whoever asked and goes away ends the work, and nothing is left. So does
+//! a kiln that goes down.
 
-use crate::backups::{Backups, Ends};
+use crate::backed_up::{Found, JOURNAL, MACHINES, STAGING, all_of, bytes_of, of_state};
+use crate::backups::Backups;
 use crate::control::Control;
 use kiln_backup::{About, BackupError, FORMAT, Writer};
 use kiln_machines_spec::MachineId;
 use kiln_s3::ObjectFiles;
 use kiln_service_kit::{Journal, Store, chain};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// Copies on their way into the archive; removed after each, and by the next kiln.
-const STAGING: &str = "backup.tmp";
-
-/// Copied with the database, of the same moment.
-const JOURNAL: &str = "journal";
-
-/// What is not copied: what belongs to the process, what is made anew, and what others copy.
-const LEFT_OUT: [&str; 15] = [
-    "kiln.sock",
-    "kiln.log",
-    "kiln.log.1",
-    "kiln.db",
-    "kiln.db-wal",
-    "kiln.db-shm",
-    "kiln.db.lock",
-    JOURNAL,
-    "lost+found",
-    STAGING,
-    "s3/staging",
-    "machines/lock",
-    "machines/run",
-    // Empty disks and half-made layers.
-    "machines/disks",
-    "machines/images/work",
-];
-/// The driver copies what is in it.
-const MACHINES: &str = "machines/machines";
 
 /// Copies on their way, gone when this is dropped.
 struct Staging(PathBuf);
@@ -88,20 +63,18 @@ pub async fn back_up(control: &Control, to: &Path) -> Result<Json, String> {
     if !to.is_absolute() {
         return Err(format!("{} is no absolute path", to.display()));
     }
-    let Ok(_turn) = control.backups.turn.try_lock() else {
-        return Err("another backup is being made".to_owned());
-    };
-    let _ends = Ends(&control.backups);
-    control.backups.doing("the database");
-    let state_dir = control.state_dir.clone();
-    if to.starts_with(&state_dir) {
+    if to.starts_with(&control.state_dir) {
         return Err(format!("{} is in the state directory: choose a place outside of it", to.display()));
     }
+    let _turn = control.backups.begin()?;
+    control.backups.unless_closed(make(control, to)).await
+}
+
+async fn make(control: &Control, to: &Path) -> Result<Json, String> {
+    control.backups.doing("the database");
+    let state_dir = control.state_dir.clone();
     let objects: ObjectFiles = control.platform.part().map_err(|e| e.chain())?;
     let _held = (objects.hold(), control.driver.hold_images());
-    // Before the moment: one that is made after it has no record.
-    let machines = control.driver.list().await.map_err(|e| e.chain())?;
-    let machines: Vec<MachineId> = machines.into_iter().map(|machine| machine.spec.id).collect();
     let staging = Arc::new(Staging::make(&state_dir)?);
 
     let store = control.platform.store().clone();
@@ -110,19 +83,20 @@ pub async fn back_up(control: &Control, to: &Path) -> Result<Json, String> {
     let journal = control.platform.history().journal().clone();
     // What is moved from the one to the other between the two copies would be in neither.
     let fit = journal.hold().await;
-    let begun = blocking(move || begin(&path, made, &store, &journal, &place.0)).await?;
+    let (begun, instances) = blocking(move || begin(&path, made, &store, &journal, &place.0)).await?;
     drop(fit);
+    // After the moment: one that the database says runs was booted before it, and is here unless it is gone.
+    let machines = control.driver.list().await.map_err(|e| e.chain())?;
+    let machines = of_moment(machines.into_iter().map(|machine| machine.spec.id), &instances);
     let mut archive = Archive { writer: begun, backups: control.backups.clone() };
 
     archive.backups.doing("files");
-    archive.backups.done.store(0, Ordering::Relaxed);
     let files = blocking({
         let (state_dir, backups) = (state_dir.clone(), archive.backups.clone());
         move || {
-            let files = walk(&state_dir)?;
-            let disks = walk_into(&state_dir.join(MACHINES), Path::new(""), &[])?;
-            let all = files.iter().chain(&disks).map(|found| found.bytes).sum();
-            backups.all.store(all, Ordering::Relaxed);
+            let files = of_state(&state_dir)?;
+            let bytes = files.iter().map(|found| found.bytes).sum::<u64>() + bytes_of(&state_dir.join(MACHINES))?;
+            backups.all.store(bytes, Ordering::Relaxed);
             Ok(files)
         }
     })
@@ -142,7 +116,7 @@ pub async fn back_up(control: &Control, to: &Path) -> Result<Json, String> {
         archive = blocking(move || {
             if at.is_dir() {
                 let below = Path::new(MACHINES).join(id.as_str());
-                let files = walk_into(&at, Path::new(""), &[])?;
+                let files = all_of(&at)?;
                 archive = archive.add_all(&at, &below, files)?;
                 fs::remove_dir_all(&at).map_err(|e| format!("failed to remove {}: {e}", at.display()))?;
             }
@@ -160,34 +134,38 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + 
     tokio::task::spawn_blocking(work).await.map_err(|e| format!("the backup broke off: {e}"))?
 }
 
-/// The archive with the database and the journal in it.
-fn begin(to: &Path, made: String, store: &Store, journal: &Journal, staging: &Path) -> Result<Writer, String> {
+/// The machines of instances that the database has a record of.
+fn of_moment(machines: impl Iterator<Item = MachineId>, instances: &BTreeSet<String>) -> Vec<MachineId> {
+    machines.filter(|id| instances.contains(id.as_str())).collect()
+}
+
+/// The archive with the database and the journal in it, and the instances of that moment.
+fn begin(
+    to: &Path,
+    made: String,
+    store: &Store,
+    journal: &Journal,
+    staging: &Path,
+) -> Result<(Writer, BTreeSet<String>), String> {
     let about = About { format: FORMAT, kiln: env!("CARGO_PKG_VERSION").to_owned(), made };
     let mut writer = Writer::begin(to, &about).map_err(|e| e.to_string())?;
     let copy = staging.join("kiln.db");
     store.copy_to(&copy).map_err(|e| chain(&e))?;
+    let instances = kiln_ec2::instances_in_copy(&copy).map_err(|e| chain(&e))?;
     let opened = File::open(&copy).map_err(|e| format!("failed to read {}: {e}", copy.display()));
     writer.file(&mut opened?, &copy, Path::new("kiln.db")).map_err(|e| e.to_string())?;
     fs::remove_file(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
     let copy = staging.join(JOURNAL);
     journal.copy_to(&copy).map_err(|e| chain(&e))?;
     writer.folder(Path::new(JOURNAL)).map_err(|e| e.to_string())?;
-    for found in walk_into(&copy, Path::new(""), &[])? {
+    for found in all_of(&copy)? {
         let from = copy.join(&found.name);
         let opened = File::open(&from).map_err(|e| format!("failed to read {}: {e}", from.display()));
         let name = Path::new(JOURNAL).join(&found.name);
         writer.file(&mut opened?, &from, &name).map_err(|e| e.to_string())?;
     }
     fs::remove_dir_all(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
-    Ok(writer)
-}
-
-/// What lies somewhere below a folder.
-struct Found {
-    name: PathBuf,
-    folder: bool,
-    /// What it takes on the disk.
-    bytes: u64,
+    Ok((writer, instances))
 }
 
 struct Archive {
@@ -204,8 +182,7 @@ impl Archive {
                 true => self.writer.folder(&name).map(|()| 0),
                 false => match File::open(&from) {
                     Ok(mut file) => self.writer.file(&mut file, &from, &name),
-                    // A file that was replaced by a later one, or whose thing is gone: no record names it.
-                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+                    Err(error) if error.kind() == ErrorKind::NotFound && found.may_go => Ok(0),
                     Err(source) => Err(BackupError::Io { doing: "read", path: from, source }),
                 },
             };
@@ -214,43 +191,4 @@ impl Archive {
         }
         Ok(self)
     }
-}
-
-/// What of a state directory is copied as it lies there.
-fn walk(state_dir: &Path) -> Result<Vec<Found>, String> {
-    let left_out: Vec<&Path> = LEFT_OUT.iter().chain([&MACHINES]).map(Path::new).collect();
-    walk_into(state_dir, Path::new(""), &left_out)
-}
-
-fn walk_into(dir: &Path, below: &Path, left_out: &[&Path]) -> Result<Vec<Found>, String> {
-    let at = dir.join(below);
-    let failed = |e: std::io::Error| format!("failed to look into {}: {e}", at.display());
-    let entries = match fs::read_dir(&at) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
-        entries => entries.map_err(failed)?,
-    };
-    let mut names: Vec<_> =
-        entries.map(|entry| entry.map(|e| e.file_name())).collect::<Result<_, _>>().map_err(failed)?;
-    names.sort();
-    let mut found = vec![];
-    for name in names {
-        let name = below.join(name);
-        if left_out.contains(&&*name) {
-            continue;
-        }
-        let meta = match fs::symlink_metadata(dir.join(&name)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            meta => meta.map_err(failed)?,
-        };
-        if meta.is_dir() {
-            found.push(Found { name: name.clone(), folder: true, bytes: 0 });
-            found.extend(walk_into(dir, &name, left_out)?);
-        } else if meta.is_file() {
-            found.push(Found { name, folder: false, bytes: meta.blocks() * 512 });
-        } else if !meta.file_type().is_socket() {
-            // Nothing of kiln's: what it means elsewhere is not known.
-            return Err(format!("{} is neither a file nor a folder; remove it first", dir.join(&name).display()));
-        }
-    }
-    Ok(found)
 }

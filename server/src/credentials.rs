@@ -6,7 +6,8 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-const FILE: &str = "state.json";
+/// Where they lie in a state directory.
+pub const FILE: &str = "state.json";
 
 /// Reads what an earlier start left and updates it, or makes new credentials. The file is readable
 /// by its owner only, and replaced in one step.

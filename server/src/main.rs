@@ -6,6 +6,7 @@
 //! ```
 
 mod admin;
+mod backed_up;
 mod backup;
 mod backups;
 mod base_image;

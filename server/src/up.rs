@@ -106,6 +106,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
         state_dir: state_dir.clone(),
         backups: Arc::default(),
     };
+    let backups = control.backups.clone();
     tokio::spawn(admin::serve(socket, Arc::new(control)));
     let metrics = Metrics {
         platform: platform.clone(),
@@ -125,6 +126,8 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
 
     let keep_machines = wait_for_stop(stopped).await?;
     close.send_replace(true);
+    // Of a kiln that is half down none is made; the driver lets go of what one holds still.
+    backups.close().await;
     // What a controller is just making would stay behind if its machines were stopped meanwhile.
     if !keep_machines && !runner.finish(STEPS_END_WITHIN).await {
         tracing::warn!("a controller's step takes too long; what it makes may be left");

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import unittest
+import unittest.mock
 
 from kiln import BINARY, Kiln, wait_for
 from test_faults import small_disk
@@ -252,6 +253,82 @@ class Machines(Place):
 
     def lines(self, kiln, instance, file):
         return int(self.inside(kiln, instance, f"wc -l < {file}"))
+
+    def frozen(self, kiln, instance):
+        """Whether the machine is held still."""
+        pid = next(machine["pid"] for machine in kiln.status()["machines"] if machine["id"] == instance)
+        [group] = [line[4:] for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines() if line.startswith("0::/")]
+        trees = [tree for tree in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup") if pathlib.Path(tree, "cgroup.procs").exists()]
+        at = pathlib.Path(trees[0], group)
+        # The group is the machine's, or one in it.
+        of_machine = next(place for place in [at, *at.parents] if place.name == instance)
+        told = (of_machine / "cgroup.events").read_text().split()
+        return (of_machine / "cgroup.freeze").read_text().strip() != "0" or told[told.index("frozen") + 1] != "0"
+
+    def large(self, kiln):
+        """A machine whose disk takes a while to copy."""
+        ec2 = kiln.client("ec2")
+        image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, InstanceType="t3.micro")
+        instance = made["Instances"][0]["InstanceId"]
+        self.inside(kiln, instance, "dd if=/dev/urandom of=/large bs=1M count=600 2> /dev/null && sync && echo whole > /kept && sync")
+        return instance
+
+    def while_its_disk_is_copied(self, kiln, instance):
+        """A backup that is copying the machine's disk, which stands still."""
+        work = subprocess.Popen(
+            [BINARY, "--state-dir", kiln.state, "backup", self.file],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.addCleanup(lambda: (work.kill(), work.wait(), work.stderr.close()))
+        copy = kiln.state / "backup.tmp" / instance / "disk"
+        wait_for("the copy of its disk", lambda: work.poll() is not None or copy.exists(), every=0.001)
+        return work
+
+    def is_whole(self, kiln, instance):
+        """The next backup's disk is a good file system."""
+        kiln.cli("backup", self.file)
+        self.assertFalse(self.frozen(kiln, instance))
+        state = self.place / "restored"
+        done = globals()["kiln"](state, "restore", self.file)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        disk = state / "machines/machines" / instance / "disk"
+        checked = subprocess.run(["e2fsck", "-f", "-y", disk], capture_output=True, text=True, timeout=120)
+        # 0, or 1 where the journal was to be replayed, as after a crash.
+        self.assertIn(checked.returncode, (0, 1), checked.stdout)
+        again = subprocess.run(["e2fsck", "-f", "-n", disk], capture_output=True, text=True, timeout=120)
+        self.assertEqual(again.returncode, 0, again.stdout)
+        self.assertNotIn("UNEXPECTED INCONSISTENCY", checked.stdout + checked.stderr)
+
+    def test_a_machine_goes_on_when_its_backup_is_given_up(self):
+        with Kiln(machines="local") as kiln:
+            instance = self.large(kiln)
+            work = self.while_its_disk_is_copied(kiln, instance)
+            work.send_signal(signal.SIGINT)
+            work.wait(30)
+            self.assertNotEqual(work.returncode, 0)
+            wait_for("it to go on", lambda: not self.frozen(kiln, instance), 5)
+            wait_for("its copy to go", lambda: not (kiln.state / "backup.tmp").exists(), 10)
+            self.assertFalse(self.file.exists())
+            self.assertEqual(self.inside(kiln, instance, "cat /kept"), "whole")
+            self.is_whole(kiln, instance)
+
+    def test_a_machine_goes_on_when_kiln_goes_down(self):
+        with Kiln(machines="local") as kiln:
+            instance = self.large(kiln)
+            pid = next(machine["pid"] for machine in kiln.status()["machines"] if machine["id"] == instance)
+            work = self.while_its_disk_is_copied(kiln, instance)
+            with unittest.mock.patch.object(kiln, "status", lambda: {"machines": [{"id": instance, "pid": pid}]}):
+                kiln.process.send_signal(signal.SIGTERM)
+                self.assertEqual(kiln.process.wait(30), 0, kiln.log()[-2000:])
+                self.assertFalse(self.frozen(kiln, instance), "nobody is there who could let it go")
+            work.wait(30)
+            self.assertNotEqual(work.returncode, 0)
+            self.assertFalse(self.file.exists())
+            kiln.start()
+            self.assertEqual(self.state(kiln, instance), "running")
+            self.assertEqual(self.inside(kiln, instance, "cat /kept"), "whole")
+            self.is_whole(kiln, instance)
 
     def test_machines_are_as_after_a_crash_of_their_host(self):
         with Kiln(machines="local") as first:

@@ -34,6 +34,7 @@ mod zones;
 
 pub use images::provided::{register_base, register_import};
 pub use images::stand_ins;
+pub use instances::copied::instances_in_copy;
 use kiln_service_kit::{Kept, Operation, Service};
 
 /// The rows of every room.

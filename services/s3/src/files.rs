@@ -28,7 +28,6 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use crate::records::Piece;
 
-const KEY_FILE: &str = "s3.key";
 /// What is read of a file at a time.
 const READ: usize = 256 << 10;
 
@@ -87,6 +86,9 @@ fn failed(doing: &str, error: std::io::Error) -> Error {
 }
 
 impl ObjectFiles {
+    /// Where the key lies in a state directory.
+    pub const KEY_FILE: &str = "s3.key";
+
     /// The files below a state directory; makes folders and key at the first start. `Err` is a line for
     /// the terminal.
     pub fn open(state_dir: &Path, ids: &IdSource) -> Result<Self, String> {
@@ -95,7 +97,7 @@ impl ObjectFiles {
         for folder in [&staging, &data] {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| said(folder, e))?;
         }
-        let path = state_dir.join(KEY_FILE);
+        let path = state_dir.join(Self::KEY_FILE);
         let key = match std::fs::read(&path) {
             Ok(bytes) => bytes.try_into().map_err(|_| {
                 format!("{} is damaged: restore it, or remove it and all objects with it", path.display())

@@ -10,7 +10,6 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-const FILE: &str = "ssm.key";
 const NONCE: usize = 12;
 
 /// The key of all secrets of this platform; the server installs it as a part.
@@ -18,10 +17,13 @@ const NONCE: usize = 12;
 pub struct SealingKey([u8; 32]);
 
 impl SealingKey {
+    /// Where it lies in a state directory.
+    pub const FILE: &str = "ssm.key";
+
     /// Reads the key of a state directory, or makes it at the first start. `Err` is a line for the
     /// terminal.
     pub fn open(state_dir: &Path, ids: &IdSource) -> Result<Self, String> {
-        let path = state_dir.join(FILE);
+        let path = state_dir.join(Self::FILE);
         match std::fs::read(&path) {
             Ok(bytes) => bytes.try_into().map(Self).map_err(|_| {
                 format!(
@@ -93,7 +95,7 @@ mod tests {
         let two = SealingKey::open(dir.path(), &ids).expect("read again");
         assert_eq!(two.open_sealed("/db/password", &sealed).expect("opened"), "hunter2");
         assert!(two.open_sealed("/other", &sealed).is_err());
-        let mode = std::fs::metadata(dir.path().join(FILE)).expect("there").permissions().mode();
+        let mode = std::fs::metadata(dir.path().join(SealingKey::FILE)).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

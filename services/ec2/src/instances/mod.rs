@@ -1,6 +1,7 @@
 //! Machines: their launch, life, attributes and root disks.
 
 pub mod controllers;
+pub mod copied;
 pub mod instance_filters;
 pub mod launch;
 pub mod moved;
