@@ -7,10 +7,11 @@
 
 use crate::JournalError;
 use crate::engine::{Engine, Found, Item, Range};
+use kiln_store::create_private;
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ffi, params};
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,7 +61,7 @@ pub(crate) fn open_with(
     path: &Path,
     prepare: impl FnOnce(&Connection) -> rusqlite::Result<()>,
 ) -> Result<impl Engine, JournalError> {
-    create_private(path)?;
+    create(path)?;
     let failed = |e| classify(path, "open the journal", e);
     let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
     prepare(&writer).map_err(failed)?;
@@ -154,7 +155,7 @@ impl Engine for Sqlite {
             let there = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
             return Err(failed(path, "copy the journal to", there));
         }
-        create_private(path)?;
+        create(path)?;
         // A connection of its own: what it reads is of one moment, and nobody waits for it.
         let copy = || {
             let source = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -220,14 +221,10 @@ fn remove_some(writer: &mut Connection, stream: &str, range: &Range) -> rusqlite
 }
 
 /// Makes the directory and the file in it before SQLite does, for their owner only: what happened tells secrets.
-fn create_private(path: &Path) -> Result<(), JournalError> {
+fn create(path: &Path) -> Result<(), JournalError> {
     let make = || {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file(path)) {
-            Ok(made) => made.sync_all().and_then(|()| sync(path)),
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-            Err(e) => Err(e),
-        }
+        create_private(&file(path))
     };
     make().map_err(|e| failed(path, "create the journal", e))
 }

@@ -6,7 +6,7 @@
 
 use crate::history::KEPT;
 use crate::log::{DurableLog, Stored, Transaction};
-use crate::{Change, Commit, Scope, StoreError};
+use crate::{Change, Commit, Scope, StoreError, create_private};
 use kiln_clock::Timestamp;
 use parking_lot::Mutex;
 use rusqlite::backup::{Backup, StepResult};
@@ -37,7 +37,7 @@ impl Sqlite {
     /// Opens the database at `path`, makes it when it is not there, and brings its schema up.
     pub fn open(path: &Path, now: Timestamp) -> Result<Sqlite, StoreError> {
         let lock = lock(path)?;
-        create_private(path)?;
+        create(path)?;
         let failed = |e| classify(path, "open the database", e);
         let mut conn = Connection::open(path).map_err(failed)?;
         configure(&conn).map_err(failed)?;
@@ -60,7 +60,7 @@ impl DurableLog for Sqlite {
     }
 
     fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
-        create_private(to)?;
+        create(to)?;
         let conn = self.conn.lock();
         let copied = || {
             let mut copy = Connection::open(to)?;
@@ -259,19 +259,9 @@ fn lock(path: &Path) -> Result<Lock, StoreError> {
     Ok(Lock(file))
 }
 
-/// Makes the file before SQLite does, readable by its owner only: it holds secrets. SQLite gives
-/// the log beside it the same rights.
-fn create_private(path: &Path) -> Result<(), StoreError> {
+fn create(path: &Path) -> Result<(), StoreError> {
     let failed = |e| StoreError::File { doing: "create the database", path: path.to_owned(), source: Arc::new(e) };
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => {
-            file.sync_all().map_err(failed)?;
-            let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-            File::open(parent.unwrap_or(Path::new("."))).and_then(|d| d.sync_all()).map_err(failed)
-        }
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(e) => Err(failed(e)),
-    }
+    create_private(path).map_err(failed)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
