@@ -23,7 +23,6 @@ use kiln_store::{Record, Scope, Store, Tx};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// So many entries may wait in the store while the journal takes none: 50,000 × about 1 KiB.
 pub(crate) const MOST_WAITING: usize = 50_000;
@@ -121,8 +120,8 @@ impl History {
         position: &Position,
         entry: &E,
     ) -> Result<(), JournalError> {
-        let waiting = self.journal.waiting().load(Ordering::Relaxed);
-        if waiting > MOST_WAITING {
+        // Counted where it is, so that it holds also while nothing is moved at all.
+        if let Some(waiting) = tx.more_than::<Pending>(MOST_WAITING) {
             return Err(JournalError::Behind { waiting });
         }
         let (id, pending) = self.pending(scope, stream, position, entry.ages_from(tx.now()), entry)?;

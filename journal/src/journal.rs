@@ -9,7 +9,6 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
@@ -38,7 +37,6 @@ struct Shared {
     wake: Condvar,
     kept: RwLock<BTreeMap<&'static str, Kept>>,
     moving: Arc<tokio::sync::Mutex<()>>,
-    waiting: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -211,11 +209,6 @@ impl Journal {
         self.shared().kept.read().contains_key(kind)
     }
 
-    /// How many entries wait in the store, as last seen by the mover.
-    pub(crate) fn waiting(&self) -> &AtomicUsize {
-        &self.shared().waiting
-    }
-
     /// Whether calls block for a disk.
     pub(crate) fn is_on_disk(&self) -> bool {
         self.handle.thread.is_some()
@@ -257,7 +250,6 @@ impl Shared {
             wake: Condvar::new(),
             kept: RwLock::default(),
             moving: Arc::default(),
-            waiting: AtomicUsize::new(0),
         }
     }
 }

@@ -5,7 +5,6 @@ use crate::{Journal, JournalError};
 use kiln_clock::Clock;
 use kiln_store::{Commit, Op, Scope, Store};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
@@ -84,7 +83,6 @@ pub(crate) async fn move_over(store: &Store, journal: &Journal) -> Result<(), Jo
     loop {
         let _held = journal.hold().await;
         let mut waiting = store.list_everywhere::<Pending>()?;
-        journal.waiting().store(waiting.len(), Ordering::Relaxed);
         if waiting.is_empty() {
             return Ok(());
         }

@@ -53,6 +53,11 @@ impl<V> Table<V> {
         scopes.flat_map(|(at, ids)| ids.iter().map(move |(id, value)| (at, id, value)))
     }
 
+    /// How many values of a kind there are.
+    pub fn count(&self, kind: &str) -> usize {
+        self.scopes(kind).map(|(_, ids)| ids.len()).sum()
+    }
+
     /// How many values of each kind there are.
     pub fn counts(&self) -> Vec<(Arc<str>, usize)> {
         self.kinds.iter().map(|(kind, scopes)| (kind.clone(), scopes.values().map(Ids::len).sum())).collect()

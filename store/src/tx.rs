@@ -92,16 +92,35 @@ impl<'a> Tx<'a> {
 
     /// How many records of a kind a scope has, those that do not read among them. None is read.
     pub fn count<R: Record>(&self, scope: &Scope) -> usize {
-        let mut changed: BTreeMap<&Arc<str>, bool> = BTreeMap::new();
-        for (_, id, queued) in self.queued.rows(R::KIND, Some(scope)) {
-            self.saw_queued.set(true);
-            changed.insert(id, queued.entry.is_some());
+        self.counted(R::KIND, Some(scope))
+    }
+
+    /// How many records of a kind there are in all accounts and regions, if more than `most`; those that do not read
+    /// among them. None is read, and while there are clearly fewer none is looked at.
+    pub fn more_than<R: Record>(&self, most: usize) -> Option<usize> {
+        // What is in two layers counts twice here: never fewer than there are.
+        let durable = self.shared.memory.read().records.count(R::KIND);
+        if durable + self.queued.count(R::KIND) + self.own.count(R::KIND) <= most {
+            return None;
         }
-        changed.extend(self.own.rows(R::KIND, Some(scope)).map(|(_, id, own)| (id, own.is_some())));
+        Some(self.counted(R::KIND, None)).filter(|count| *count > most)
+    }
+
+    /// Counts a kind in one scope or everywhere.
+    fn counted(&self, kind: &str, scope: Option<&Scope>) -> usize {
+        let mut changed: BTreeMap<(&Scope, &Arc<str>), bool> = BTreeMap::new();
+        for (at, id, queued) in self.queued.rows(kind, scope) {
+            self.saw_queued.set(true);
+            changed.insert((at, id), queued.entry.is_some());
+        }
+        changed.extend(self.own.rows(kind, scope).map(|(at, id, own)| ((at, id), own.is_some())));
         let memory = self.shared.memory.read();
-        let durable = memory.records.ids(R::KIND, scope);
-        let as_it_was = changed.keys().filter(|id| durable.is_some_and(|ids| ids.contains_key(**id))).count();
-        durable.map_or(0, |ids| ids.len()) - as_it_was + changed.values().filter(|there| **there).count()
+        let durable = match scope {
+            Some(scope) => memory.records.ids(kind, scope).map_or(0, |ids| ids.len()),
+            None => memory.records.count(kind),
+        };
+        let as_it_was = changed.keys().filter(|(at, id)| memory.records.get(kind, at, id).is_some()).count();
+        durable - as_it_was + changed.values().filter(|there| **there).count()
     }
 
     /// The records of a kind in every account and region, ordered by scope and id.

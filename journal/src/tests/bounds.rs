@@ -78,11 +78,23 @@ async fn while_the_journal_is_held_nothing_is_moved() {
 }
 
 #[tokio::test]
-async fn a_journal_that_takes_nothing_for_long_makes_callers_wait() {
+async fn what_waits_is_bounded_also_while_nothing_is_moved() {
     let (store, journal) = (Store::in_memory(Clock::system()), keeping(Journal::in_memory()));
     let history = History::new(store.clone(), journal.clone());
     let most = crate::history::MOST_WAITING;
-    journal.waiting().store(most + 1, std::sync::atomic::Ordering::Relaxed);
-    let told = store.write(|tx| history.note(tx, &home(), "s", &Happened(1))).await.unwrap_err();
+    let held = journal.hold().await;
+    // In two scopes and a transaction for each: 25,000 and 25,001.
+    let filled = [(home(), most / 2), (Scope::new("1", "r"), most / 2 + 1)];
+    for (scope, entries) in &filled {
+        let noted = store.write::<_, JournalError>(|tx| {
+            (0..*entries as u64).try_for_each(|n| history.note(tx, scope, "s", &Happened(n)))
+        });
+        noted.await.unwrap();
+    }
+    let note_one = || store.write(|tx| history.note(tx, &home(), "s", &Happened(1)));
+    let told = note_one().await.unwrap_err();
     assert!(matches!(told, JournalError::Behind { waiting } if waiting == most + 1), "{told:?}");
+    drop(held);
+    crate::keeper::move_over(&store, &journal).await.unwrap();
+    note_one().await.unwrap();
 }

@@ -48,6 +48,9 @@ fn check_tx(tx: &Tx<'_>) {
     all.sort_by(|(a, _), (b, _)| a.cmp(b));
     assert_eq!(shown(&tx.list(&home()).unwrap()), shown(&all));
     assert_eq!(tx.count::<Machine>(&home()), all.len());
+    let everywhere = all.len() + 1;
+    assert_eq!(tx.more_than::<Machine>(everywhere - 1), Some(everywhere), "and one elsewhere");
+    assert_eq!(tx.more_than::<Machine>(everywhere), None);
     let range = |from: Bound<&str>, limit| tx.range(&home(), from, limit).unwrap();
     check(&all, range, |prefix| tx.list_prefix(&home(), prefix).unwrap());
 }
@@ -66,6 +69,8 @@ fn stir(tx: &mut Tx<'_>, round: usize, name: &str) {
 #[tokio::test]
 async fn ranges_are_what_the_whole_list_has_there_in_every_layer() {
     for (store, _dir) in both() {
+        let elsewhere = |tx: &mut Tx<'_>| tx.put(&Scope::new("1", "r"), "elsewhere", machine("m"));
+        store.write::<_, StoreError>(elsewhere).await.unwrap();
         for round in 0..8 {
             // The first is queued, on disk, when the second reads it; neither is awaited before both have run.
             let first = store.write(async_free(move |tx| stir(tx, round, "first")));
