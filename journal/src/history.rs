@@ -7,8 +7,10 @@
 //!                       the engine                reads: records that wait ∪ engine
 //! ```
 //! One commit makes the fact and its entry durable, so neither is without the other and an answer waits for one
-//! `fsync` as before. What the mover does it may do twice: an entry has one key, wherever it is. A reader looks at
-//! what waits first and at the engine then, so that an entry under way is seen, and seen once.
+//! `fsync` as before. What the mover does it may do twice: an entry has one key, wherever it is. It deletes only what
+//! it has appended: another that was noted at the same position meanwhile goes on waiting. A reader looks at what waits
+//! first and at the engine then, so that an entry under way is seen, and seen once; of two at one position what waits
+//! is newer.
 //!
 //! Turned down (`docs/decisions/0016-journal.md`): writing the journal first and dropping at start what the store
 //! did not commit (a second `fsync` before each answer, and a failed commit must be taken out again), and one file
@@ -31,7 +33,7 @@ pub(crate) const MOST_WAITING: usize = 50_000;
 pub(crate) const BATCH: usize = 500;
 
 /// An entry that waits in the store; its id is `KIND ␟ STREAM ␟ POSITION`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pending {
     /// From when its age counts.
     aged: Timestamp,
@@ -172,7 +174,10 @@ impl History {
                 found.insert(position, value);
             }
         }
-        found.extend(self.journal.read(&name, &range, window.newest_first, limit)?);
+        for (position, value) in self.journal.read(&name, &range, window.newest_first, limit)? {
+            // What waits is what was noted last at its place.
+            found.entry(position).or_insert(value);
+        }
         let read = |(position, value): (String, Vec<u8>)| {
             let key = || format!("{name}{UNIT}{position}");
             let read = serde_json::from_slice(value_json(&value));

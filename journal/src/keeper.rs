@@ -3,7 +3,7 @@
 use crate::history::{BATCH, Pending};
 use crate::{Journal, JournalError};
 use kiln_clock::Clock;
-use kiln_store::{Commit, Op, Scope, Store};
+use kiln_store::{Commit, Op, Scope, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -78,25 +78,48 @@ async fn trim_once(journal: &Journal, clock: &Clock) {
     }
 }
 
-/// Moves all that waits.
+/// Moves all that waits, also what is noted meanwhile.
 pub(crate) async fn move_over(store: &Store, journal: &Journal) -> Result<(), JournalError> {
     loop {
-        let _held = journal.hold().await;
-        let mut waiting = store.list_everywhere::<Pending>()?;
-        if waiting.is_empty() {
+        let waiting = store.ids_everywhere::<Pending>();
+        let mut moved = false;
+        for some in waiting.chunks(BATCH) {
+            moved |= move_some(store, journal, some).await?;
+        }
+        // What may be left then cannot be read, and stays.
+        if !moved {
             return Ok(());
         }
-        waiting.truncate(BATCH);
-        let items = waiting.iter().map(|(scope, id, pending)| pending.item(scope, id)).collect::<Result<_, _>>()?;
-        journal.append(items).await?;
-        let moved: Vec<(Scope, Arc<str>)> = waiting.into_iter().map(|(scope, id, _)| (scope, id)).collect();
-        store
-            .write::<_, JournalError>(|tx| {
-                for (scope, id) in &moved {
+    }
+}
+
+/// Moves what still waits of these; whether any does.
+async fn move_some(store: &Store, journal: &Journal, ids: &[(Scope, Arc<str>)]) -> Result<bool, JournalError> {
+    let _held = journal.hold().await;
+    let mut waiting = vec![];
+    for (scope, id) in ids {
+        match store.get::<Pending>(scope, id) {
+            Ok(found) => waiting.extend(found.map(|pending| (scope, id, pending))),
+            // The store has told of it; the others do not wait for it.
+            Err(StoreError::Decode { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if waiting.is_empty() {
+        return Ok(false);
+    }
+    let items = waiting.iter().map(|(scope, id, pending)| pending.item(scope, id)).collect::<Result<_, _>>()?;
+    journal.append(items).await?;
+    store
+        .write::<_, JournalError>(|tx| {
+            for (scope, id, appended) in &waiting {
+                // Another may have been noted in its place meanwhile: that one is not in the journal.
+                if tx.get::<Pending>(scope, id)?.is_some_and(|there| there == *appended) {
                     tx.delete::<Pending>(scope, id);
                 }
-                Ok(())
-            })
-            .await?;
-    }
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(true)
 }

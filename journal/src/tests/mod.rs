@@ -6,6 +6,7 @@ mod full_disk;
 mod kill;
 #[path = "../../../store/src/tests/killed.rs"]
 mod killed;
+mod meanwhile;
 mod notes;
 
 use crate::{Entry, History, Journal, Kept};
