@@ -145,7 +145,7 @@ impl History {
         if position.tie.contains(UNIT) {
             return Err(JournalError::BadName { name: position.tie.clone() });
         }
-        let id = format!("{}{UNIT}{stream}{UNIT}{position}", E::KIND);
+        let id = waiting_of::<E>(stream) + &position.to_string();
         let json = serde_json::to_string(entry).map_err(|e| JournalError::Entry {
             key: id.clone(),
             done: "written",
@@ -168,7 +168,8 @@ impl History {
                 && range.to.as_deref().is_none_or(|to| position < to)
         };
         let mut found: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        for (id, pending) in self.waiting(scope, &format!("{}{UNIT}{stream}{UNIT}", E::KIND))? {
+        // One that does not read is an error here, as it is in the engine; those of other streams are not looked at.
+        for (id, pending) in self.store.whole().list_prefix::<Pending>(scope, &waiting_of::<E>(stream))? {
             let Item { position, value, .. } = pending.item(scope, &id)?;
             if within(&position) {
                 found.insert(position, value);
@@ -200,13 +201,10 @@ impl History {
         let name = key::stream(E::KIND, scope, stream)?;
         // What is being moved just now is in the journal then.
         let _held = self.journal.hold().await;
-        let prefix = format!("{}{UNIT}{stream}{UNIT}", E::KIND);
         self.store
             .write::<_, JournalError>(|tx| {
-                for (id, _) in tx.list::<Pending>(scope)? {
-                    if id.starts_with(&prefix) {
-                        tx.delete::<Pending>(scope, &id);
-                    }
+                for (id, _) in tx.list_prefix::<Pending>(scope, &waiting_of::<E>(stream))? {
+                    tx.delete::<Pending>(scope, &id);
                 }
                 Ok(())
             })
@@ -235,9 +233,9 @@ impl History {
             })
             .await
     }
+}
 
-    fn waiting(&self, scope: &Scope, prefix: &str) -> Result<Vec<(Arc<str>, Arc<Pending>)>, JournalError> {
-        let all = self.store.list::<Pending>(scope)?;
-        Ok(all.into_iter().filter(|(id, _)| id.starts_with(prefix)).collect())
-    }
+/// How the ids begin of what waits of a stream.
+fn waiting_of<E: Entry>(stream: &str) -> String {
+    format!("{}{UNIT}{stream}{UNIT}", E::KIND)
 }
