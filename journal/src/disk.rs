@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ffi, params}
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What the tables are like; a journal with a greater number is from a newer kiln.
 const FORMAT: u32 = 1;
@@ -44,6 +44,32 @@ struct Sqlite {
     path: PathBuf,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
+    /// Why nothing more is written. It is set before the writer goes to the next, which could seem to succeed.
+    stopped: OnceLock<JournalError>,
+}
+
+impl Sqlite {
+    /// Does something to the file, unless what is in it is in doubt.
+    fn write<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, JournalError> {
+        let mut writer = self.writer.lock();
+        match self.stopped.get() {
+            Some(stopped) => Err(stopped.clone()),
+            None => work(&mut writer).map_err(|e| self.noted(doing, e)),
+        }
+    }
+
+    /// A failure in the journal's words. From one that leaves what is on disk in doubt on, nothing more is written.
+    fn noted(&self, doing: &'static str, error: rusqlite::Error) -> JournalError {
+        let error = classify(&self.path, doing, error);
+        if matches!(error, JournalError::Stopped { .. }) {
+            self.stopped.get_or_init(|| error.clone());
+        }
+        error
+    }
 }
 
 /// The database's file in a journal's directory.
@@ -75,7 +101,8 @@ pub(crate) fn open_with(
         transaction.commit().map_err(failed)?;
     }
     let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
-    Ok(Sqlite { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader) })
+    let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
+    Ok(Sqlite { path: path.to_owned(), writer, reader, stopped: OnceLock::new() })
 }
 
 fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
@@ -93,8 +120,7 @@ fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
 
 impl Engine for Sqlite {
     fn append(&self, items: &[Item]) -> Result<(), JournalError> {
-        let mut writer = self.writer.lock();
-        write(&mut writer, items).map_err(|e| classify(&self.path, "write the journal", e))
+        self.write("write the journal", |writer| write(writer, items))
     }
 
     fn read(&self, stream: &str, range: &Range, backwards: bool, limit: usize) -> Result<Found, JournalError> {
@@ -112,7 +138,7 @@ impl Engine for Sqlite {
             })?;
             rows.collect::<rusqlite::Result<Found>>()
         };
-        read().map_err(|e| classify(&self.path, "read the journal", e))
+        read().map_err(|e| self.noted("read the journal", e))
     }
 
     fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, JournalError> {
@@ -126,14 +152,13 @@ impl Engine for Sqlite {
             names.retain(|name| name.starts_with(prefix));
             Ok(names)
         };
-        read().map_err(|e| classify(&self.path, "read the journal", e))
+        read().map_err(|e| self.noted("read the journal", e))
     }
 
     fn remove(&self, stream: &str, range: &Range) -> Result<(), JournalError> {
         loop {
-            let mut writer = self.writer.lock();
-            let removed = remove_some(&mut writer, stream, range);
-            if removed.map_err(|e| classify(&self.path, "remove from the journal", e))? < REMOVED_AT_ONCE {
+            let removed = self.write("remove from the journal", |writer| remove_some(writer, stream, range))?;
+            if removed < REMOVED_AT_ONCE {
                 return Ok(());
             }
         }

@@ -27,7 +27,8 @@ pub struct Range {
     pub to: Option<String>,
 }
 
-/// Ordered streams of bytes that outlive the process. Calls block for the disk.
+/// Ordered streams of bytes that outlive the process. Calls block for the disk. Once one has said
+/// [`JournalError::Stopped`], nothing more is written: each `append` and `remove` that has not begun says so too.
 pub trait Engine: Send + Sync + 'static {
     /// Writes all of it or nothing, durable on return; what is at a position already is replaced. After a failure
     /// for want of space the next call may work.

@@ -42,7 +42,7 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     jobs: Vec<Job>,
-    /// Why no more appends are taken.
+    /// Why nothing more is written.
     stopped: Option<JournalError>,
     closed: bool,
 }
@@ -131,21 +131,20 @@ impl Journal {
     /// The beginning of each stream goes; what is not too old is not looked at.
     fn trim_streams(&self, kind: &str, oldest: Timestamp) -> Result<(), JournalError> {
         let old = Range { from: None, to: Some(Position::new(oldest, "").to_string()) };
-        self.each_stream(kind, |stream| self.shared().engine.remove(stream, &old))
+        self.each_stream(kind, |stream| self.shared().remove(stream, &old))
     }
 
     /// Each entry is asked for its age.
     fn trim_all(&self, kind: &str, oldest: Timestamp) -> Result<(), JournalError> {
-        let engine = &self.shared().engine;
         self.each_stream(kind, |stream| {
             let mut rest = Range::default();
             loop {
-                let some = engine.read(stream, &rest, false, LOOK)?;
+                let some = self.read(stream, &rest, false, LOOK)?;
                 let Some((last, _)) = some.last() else { return Ok(()) };
                 rest.from = Some(behind(last));
                 for (position, value) in some {
                     if value_age(&value).is_some_and(|age| age < oldest) {
-                        engine.remove(stream, &Range { to: Some(behind(&position)), from: Some(position) })?;
+                        self.shared().remove(stream, &Range { to: Some(behind(&position)), from: Some(position) })?;
                     }
                 }
             }
@@ -159,7 +158,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let (prefix, mut after) = (format!("{kind}{UNIT}"), String::new());
         loop {
-            let streams = self.shared().engine.streams(&prefix, &after, LOOK)?;
+            let streams = self.shared().told(self.shared().engine.streams(&prefix, &after, LOOK))?;
             for stream in &streams {
                 work(stream)?;
             }
@@ -198,11 +197,11 @@ impl Journal {
         backwards: bool,
         limit: usize,
     ) -> Result<Found, JournalError> {
-        self.shared().engine.read(stream, range, backwards, limit)
+        self.shared().told(self.shared().engine.read(stream, range, backwards, limit))
     }
 
     pub(crate) fn remove(&self, stream: &str) -> Result<(), JournalError> {
-        self.shared().engine.remove(stream, &Range::default())
+        self.shared().remove(stream, &Range::default())
     }
 
     pub(crate) fn is_kept(&self, kind: &str) -> bool {
@@ -252,35 +251,50 @@ impl Shared {
             moving: Arc::default(),
         }
     }
+
+    /// Takes a part of a stream out, unless nothing more is written.
+    fn remove(&self, stream: &str, range: &Range) -> Result<(), JournalError> {
+        if let Some(stopped) = self.queue.lock().stopped.clone() {
+            return Err(stopped);
+        }
+        self.told(self.engine.remove(stream, range))
+    }
+
+    /// Passes on what the engine says. Once what is on disk is in doubt, whoever came upon it, nothing more is written:
+    /// the mover would delete what only the store has for certain.
+    fn told<T>(&self, said: Result<T, JournalError>) -> Result<T, JournalError> {
+        if let Err(error @ JournalError::Stopped { .. }) = &said {
+            self.queue.lock().stopped.get_or_insert_with(|| error.clone());
+        }
+        said
+    }
 }
 
 /// The thread's body: what has gathered is one commit. While it waits for the disk, the next one gathers.
 fn run(shared: &Shared) {
-    loop {
-        let jobs = {
-            let mut queue = shared.queue.lock();
-            while queue.jobs.is_empty() {
-                if queue.closed {
-                    return;
-                }
-                shared.wake.wait(&mut queue);
-            }
-            std::mem::take(&mut queue.jobs)
-        };
+    while let Some(jobs) = next_jobs(shared) {
         let (entries, answers): (Vec<Vec<Item>>, Vec<_>) =
             jobs.into_iter().map(|job| (job.entries, job.answer)).unzip();
-        let written = shared.engine.append(&entries.concat());
+        let written = shared.told(shared.engine.append(&entries.concat()));
         if let Err(error) = &written {
             tracing::error!(error = error as &dyn std::error::Error, "an append failed; nothing of it was written");
-            if matches!(error, JournalError::Stopped { .. }) {
-                shared.queue.lock().stopped = Some(error.clone());
-            }
         }
         for answer in answers {
             // Who no longer waits has been served all the same.
             let _ = answer.send(written.clone());
         }
     }
+}
+
+fn next_jobs(shared: &Shared) -> Option<Vec<Job>> {
+    let mut queue = shared.queue.lock();
+    while queue.jobs.is_empty() {
+        if queue.closed {
+            return None;
+        }
+        shared.wake.wait(&mut queue);
+    }
+    Some(std::mem::take(&mut queue.jobs))
 }
 
 impl Drop for Handle {

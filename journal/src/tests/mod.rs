@@ -8,6 +8,7 @@ mod kill;
 mod killed;
 mod meanwhile;
 mod notes;
+mod stopped;
 mod unread;
 
 use crate::{Entry, History, Journal, Kept};
