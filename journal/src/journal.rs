@@ -184,10 +184,7 @@ impl Journal {
             queue.jobs.push(Job { entries, answer });
         }
         shared.wake.notify_one();
-        durable.await.unwrap_or_else(|_| {
-            let reason = "its writer thread has ended".into();
-            Err(JournalError::Stopped { path: shared.path.clone(), reason })
-        })
+        durable.await.unwrap_or_else(|_| Err(shared.thread_failed()))
     }
 
     pub(crate) fn read(
@@ -268,10 +265,15 @@ impl Shared {
         }
         said
     }
+
+    fn thread_failed(&self) -> JournalError {
+        JournalError::Stopped { path: self.path.clone(), reason: "its writer thread failed, see the log".into() }
+    }
 }
 
 /// The thread's body: what has gathered is one commit. While it waits for the disk, the next one gathers.
 fn run(shared: &Shared) {
+    let stop_on_panic = StopOnPanic(shared);
     while let Some(jobs) = next_jobs(shared) {
         let (entries, answers): (Vec<Vec<Item>>, Vec<_>) =
             jobs.into_iter().map(|job| (job.entries, job.answer)).unzip();
@@ -284,6 +286,7 @@ fn run(shared: &Shared) {
             let _ = answer.send(written.clone());
         }
     }
+    drop(stop_on_panic);
 }
 
 fn next_jobs(shared: &Shared) -> Option<Vec<Job>> {
@@ -295,6 +298,20 @@ fn next_jobs(shared: &Shared) -> Option<Vec<Job>> {
         shared.wake.wait(&mut queue);
     }
     Some(std::mem::take(&mut queue.jobs))
+}
+
+/// Without its thread the journal must say so instead of waiting for ever.
+struct StopOnPanic<'a>(&'a Shared);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut queue = self.0.queue.lock();
+            queue.stopped = Some(self.0.thread_failed());
+            // Who waits is told when the answer's other end goes.
+            queue.jobs.clear();
+        }
+    }
 }
 
 impl Drop for Handle {

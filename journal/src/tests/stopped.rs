@@ -49,6 +49,19 @@ async fn a_trim_that_the_disk_did_not_confirm_stops_the_journal() {
     takes_nothing_more(&store, &journal, &history).await;
 }
 
+#[tokio::test]
+async fn a_writer_thread_that_fails_is_told_to_who_waits_and_to_who_comes() {
+    let store = Store::in_memory(Clock::system());
+    let engine = Meddled::default();
+    *engine.appended.lock() = Some(Box::new(|| panic!("a bug in the engine, on purpose")));
+    let journal = keeping(Journal::on(Box::new(engine), Path::new("meddled")));
+    let history = History::new(store.clone(), journal.clone());
+    note(&history, &store, "waits", [1]).await;
+    let told = move_over(&store, &journal).await.unwrap_err();
+    assert!(told.to_string().contains("its writer thread failed, see the log"), "{told}");
+    takes_nothing_more(&store, &journal, &history).await;
+}
+
 #[test]
 fn the_engine_writes_nothing_more_to_a_file_in_which_a_removal_or_a_read_found_damage() {
     for removes in [true, false] {
