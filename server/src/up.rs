@@ -80,6 +80,8 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
         builder = builder.service(service);
     }
     let platform = builder.build();
+    // Before the services start: what they move over from an older state does not heap up in the store.
+    let _keeper = Keeper::start(platform.store().clone(), journal, platform.clock().clone());
     for service in platform.services() {
         for start in &service.start {
             start(platform.clone())
@@ -87,7 +89,6 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
                 .map_err(|e| format!("failed to start {}: {}", service.model.name, e.chain()))?;
         }
     }
-    let _keeper = Keeper::start(platform.store().clone(), journal, platform.clock().clone());
     let runner = Runner::start(platform.clone(), Hooks::default());
     tokio::spawn(machines::build_base(platform.clone(), driver.clone(), base_image.clone()));
 

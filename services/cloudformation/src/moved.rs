@@ -1,5 +1,9 @@
-//! What an earlier kiln kept in the store and is history now: at the first start it is moved to the journal. A move
-//! that is cut off goes on at the next start: an entry has the same place however often it is moved.
+//! What an earlier kiln kept in the store and is history now: moved to the journal at the start.
+//!
+//! Events go there directly, and then out of the store. A deleted stack ends as one does today: what is known of it is
+//! noted in the transaction that takes it out of the store, and the keeper moves it on. A move that is cut off, or that
+//! fails for a stack, is done at the next start: an entry has the same place however often it is moved. Until then the
+//! stack is what it was for the earlier kiln: a record at rest, described by its ARN.
 
 use crate::records::event::OperationOf;
 use crate::records::{Event, Stack, Status, deleted};
@@ -79,7 +83,8 @@ async fn events(platform: &Platform) -> Result<(), Error> {
     platform.store().write::<(), Error>(drop).await
 }
 
-/// Each in a transaction of its own, as if it ended now; what is already too old goes with the next trim.
+/// Each in a transaction of its own, at the time of its end; what is already too old goes with the next trim. One that
+/// cannot be moved does not keep the others, or kiln, from starting.
 async fn deleted_stacks(platform: &Arc<Platform>) -> Result<(), Error> {
     let all = platform.store().list_everywhere::<Stack>()?;
     let gone = all.into_iter().filter(|(_, _, stack)| stack.status == Status::DeleteComplete);
@@ -89,7 +94,10 @@ async fn deleted_stacks(platform: &Arc<Platform>) -> Result<(), Error> {
             Some(stack) => deleted::keep(tx, &cx, cx.scope(), (*stack).clone()),
             None => Ok(()),
         });
-        moved.await?;
+        if let Err(error) = moved.await {
+            let error = error.chain();
+            tracing::error!(stack = %id, error, "a deleted stack could not be moved to the journal; left for the next start");
+        }
     }
     Ok(())
 }

@@ -2,10 +2,10 @@
 
 use super::{arn_of, stack_of};
 use crate::errors::bad_token;
-use crate::records::Stack as Kept;
 use crate::records::deleted::{self, Row};
 use crate::records::family;
 use crate::records::stack::OnFailure;
+use crate::records::{Stack as Kept, Status};
 use crate::secrets::HIDDEN;
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Asked, Cx, Error, Operation, operation, page_of, paginate};
@@ -52,7 +52,10 @@ async fn describe_stacks(cx: &Cx, request: DescribeStacksRequest) -> Result<Desc
     if let Some(name) = &request.stack_name {
         return Ok(DescribeStacksResponse { stacks: vec![shown(cx, &*stack_of(cx, name)?)?], next_token: None });
     }
-    let page = paginate(newest_first(all(cx)?), |(key, _)| key, request.next_token.as_deref(), PAGE, bad_token)?;
+    // One that is gone is described by its ARN only; it may still be there if it could not be moved at the start.
+    let mut there = all(cx)?;
+    there.retain(|stack| stack.status != Status::DeleteComplete);
+    let page = paginate(newest_first(there), |(key, _)| key, request.next_token.as_deref(), PAGE, bad_token)?;
     let stacks = page.items.iter().map(|(_, stack)| shown(cx, stack)).collect::<Result<_, _>>()?;
     Ok(DescribeStacksResponse { stacks, next_token: page.next_token })
 }

@@ -96,11 +96,9 @@ pub fn keep(tx: &mut Tx<'_>, cx: &Cx, scope: &Scope, stack: Stack) -> Result<(),
     }
     let history = cx.history();
     let at = Position::new(stack.deleted.unwrap_or(tx.now()), "");
-    for (set_id, set) in tx.list::<ChangeSet>(scope)? {
-        if set.stack_id == id {
-            tx.delete::<ChangeSet>(scope, &set_id);
-            history.note_at(tx, scope, &set_id, &at, &*set)?;
-        }
+    for (set_id, set) in tx.by_key::<ChangeSet>(scope, "stack", &id)? {
+        tx.delete::<ChangeSet>(scope, &set_id);
+        history.note_at(tx, scope, &set_id, &at, &*set)?;
     }
     let row = Row::of(&stack);
     history.note_at(tx, scope, ALL, &row.position(), &row)?;

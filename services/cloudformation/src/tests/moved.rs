@@ -1,10 +1,13 @@
 //! A state directory of a kiln that kept history in the store: it is moved over once, and told as before.
 
 use super::given::*;
-use crate::records::{Event, Resource, Stack, Status};
+use crate::records::{ChangeSet, Event, Resource, Stack, Status};
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Cx, Journal, PlatformBuilder, Record, Store, Timestamp};
+use kiln_reconcile::{Hooks, Runner};
+use kiln_service_kit::{Cx, Journal, Platform, PlatformBuilder, Record, Store, StoreError, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
 
 const BODY: &str = "Resources: {Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}}";
 
@@ -21,6 +24,29 @@ struct OldEvent(serde_json::Value);
 
 impl Record for OldEvent {
     const KIND: &'static str = "cloudformation/event";
+}
+
+/// A change set that does not read.
+#[derive(Clone, Serialize, Deserialize)]
+struct BrokenSet {
+    stack_id: String,
+}
+
+impl Record for BrokenSet {
+    const KIND: &'static str = <ChangeSet as Record>::KIND;
+}
+
+/// A kiln on a state directory, its services started.
+async fn started(given: &Given, dir: &std::path::Path) -> Arc<Platform> {
+    let clock = given.cx.platform().clock().clone();
+    let store = Store::open(&dir.join("kiln.db"), clock.clone()).unwrap();
+    let journal = Journal::open(&dir.join("journal")).unwrap();
+    let builder = PlatformBuilder::new(store, clock, given.cx.ids().clone()).journal(journal).open(true);
+    let platform = builder.service(crate::service()).build();
+    for start in &platform.services()[0].start {
+        start(platform.clone()).await.unwrap();
+    }
+    platform
 }
 
 fn event(stack: &Stack, number: u64, at: Timestamp) -> OldEvent {
@@ -48,7 +74,7 @@ async fn events_and_deleted_stacks_are_told_as_before_from_the_journal_and_moved
     let clock = given.cx.platform().clock().clone();
     let store = Store::open(&dir.path().join("kiln.db"), clock.clone()).unwrap();
     store
-        .write::<(), kiln_service_kit::StoreError>(|tx| {
+        .write::<(), StoreError>(|tx| {
             tx.put(&scope, &id, (*stack).clone())?;
             let deleted = Some(clock.now());
             tx.put(&scope, &gone, Stack { status: Status::DeleteComplete, deleted, ..(*other).clone() })?;
@@ -67,13 +93,7 @@ async fn events_and_deleted_stacks_are_told_as_before_from_the_journal_and_moved
     drop(store);
 
     for round in 0..2 {
-        let store = Store::open(&dir.path().join("kiln.db"), clock.clone()).unwrap();
-        let journal = Journal::open(&dir.path().join("journal")).unwrap();
-        let builder = PlatformBuilder::new(store, clock.clone(), given.cx.ids().clone()).journal(journal).open(true);
-        let platform = builder.service(crate::service()).build();
-        for start in &platform.services()[0].start {
-            start(platform.clone()).await.unwrap();
-        }
+        let platform = started(&given, dir.path()).await;
         assert!(platform.store().list::<Event>(&scope).unwrap().is_empty(), "round {round}");
         assert!(platform.store().list::<NextEvent>(&scope).unwrap().is_empty());
         let cx = Cx::new(platform.clone(), scope.clone(), given.cx.caller().clone(), "r");
@@ -95,5 +115,57 @@ async fn events_and_deleted_stacks_are_told_as_before_from_the_journal_and_moved
         assert_eq!(cx.call(asked).await.unwrap().stacks[0].stack_status.as_deref(), Some("DELETE_COMPLETE"));
         assert!(platform.store().get::<Stack>(&scope, &gone).unwrap().is_none());
         assert!(platform.store().get::<Stack>(&scope, &id).unwrap().is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_stack_that_cannot_be_moved_waits_for_the_next_start_and_holds_nobody_up() {
+    let given = given();
+    let scope = given.cx.scope().clone();
+    let dir = tempfile::tempdir().unwrap();
+    let clock = given.cx.platform().clock().clone();
+    let mut ids = vec![];
+    let mut stacks = vec![];
+    for name in ["first", "second", "third"] {
+        given.create(name, BODY).await.unwrap();
+        let id = given.stack(name).await.stack_id.unwrap();
+        let stack = given.cx.store().get::<Stack>(&scope, &id).unwrap().unwrap();
+        stacks.push(Stack { status: Status::DeleteComplete, deleted: Some(clock.now()), ..(*stack).clone() });
+        ids.push(id);
+    }
+    let store = Store::open(&dir.path().join("kiln.db"), clock.clone()).unwrap();
+    let wrote = store.write::<(), StoreError>(|tx| {
+        for stack in &stacks {
+            tx.put(&scope, &stack.id, stack.clone())?;
+        }
+        tx.put(&scope, "set", BrokenSet { stack_id: ids[1].clone() })
+    });
+    wrote.await.unwrap();
+    drop(store);
+
+    for repaired in [false, true] {
+        let platform = started(&given, dir.path()).await;
+        let left: Vec<String> = platform.store().ids::<Stack>(&scope).iter().map(|id| id.to_string()).collect();
+        assert_eq!(left, if repaired { vec![] } else { vec![ids[1].clone()] }, "repaired: {repaired}");
+
+        // It is at rest: nobody works on it, and callers see it as they see the others.
+        let sequence = platform.store().sequence();
+        let runner = Runner::start(platform.clone(), Hooks::default());
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        drop(runner);
+        assert_eq!(platform.store().sequence(), sequence, "repaired: {repaired}");
+        let cx = Cx::new(platform.clone(), scope.clone(), given.cx.caller().clone(), "r");
+        for id in &ids {
+            let asked = DescribeStacksRequest { stack_name: Some(id.clone()), ..Default::default() };
+            assert_eq!(cx.call(asked).await.unwrap().stacks[0].stack_status.as_deref(), Some("DELETE_COMPLETE"));
+            cx.call(DeleteStackRequest { stack_name: id.clone(), ..Default::default() }).await.unwrap();
+            assert!(code(cx.call(update(id, BODY)).await).1.contains("DELETE_COMPLETE"));
+        }
+        assert!(cx.call(DescribeStacksRequest::default()).await.unwrap().stacks.is_empty());
+        let listed = cx.call(ListStacksRequest::default()).await.unwrap().stack_summaries;
+        assert_eq!(listed.len(), 3, "each once, repaired: {repaired}");
+        let named = DescribeStacksRequest { stack_name: Some("second".into()), ..Default::default() };
+        cx.call(named).await.unwrap_err();
+        platform.store().write::<_, StoreError>(|tx| Ok(tx.delete::<ChangeSet>(&scope, "set"))).await.unwrap();
     }
 }
