@@ -65,7 +65,11 @@ pub fn find(cx: &Cx, set: &str, stack: Option<&str>) -> Result<Arc<ChangeSet>, E
     let all = cx.store().by_key::<ChangeSet>(cx.scope(), "stack", &stack.id)?.into_iter().map(|(_, found)| found);
     let own = all.filter(|found| found.name == set);
     // An executed one gives its name up; until another takes it, it still leads there.
-    own.max_by_key(|found| (!found.was_executed(), found.created)).ok_or_else(|| no_change_set(set))
+    let found = match own.max_by_key(|found| (!found.was_executed(), found.created)) {
+        Some(found) => Some(found),
+        None => deleted::named_change_set(cx, &stack.id, set)?,
+    };
+    found.ok_or_else(|| no_change_set(set))
 }
 
 async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<CreateChangeSetResponse, Error> {

@@ -1,5 +1,6 @@
 //! A change set: a version that a stack could be led to, and what that would change. One that was executed is no
-//! longer listed and its name is free; by its ARN it tells how that went, also when the stack is gone.
+//! longer listed and its name is free; by its ARN, or by its name and the stack's ARN, it tells how that went, also
+//! when the stack is gone.
 
 use super::stack::OnFailure;
 use super::{Stack, Status, Version};

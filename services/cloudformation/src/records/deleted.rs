@@ -17,6 +17,16 @@ use std::time::Duration;
 pub struct Deleted {
     pub stack: Stack,
     pub resources: Vec<Resource>,
+    /// Its executed change sets in the order they were made: their names lead to them.
+    #[serde(default)]
+    pub change_sets: Vec<Named>,
+}
+
+/// A change set of a stack that is gone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Named {
+    pub name: String,
+    pub id: String,
 }
 
 impl Entry for Deleted {
@@ -96,13 +106,16 @@ pub fn keep(tx: &mut Tx<'_>, cx: &Cx, scope: &Scope, stack: Stack) -> Result<(),
     }
     let history = cx.history();
     let at = Position::new(stack.deleted.unwrap_or(tx.now()), "");
-    for (set_id, set) in tx.by_key::<ChangeSet>(scope, "stack", &id)? {
-        tx.delete::<ChangeSet>(scope, &set_id);
-        history.note_at(tx, scope, &set_id, &at, &*set)?;
+    let mut sets = tx.by_key::<ChangeSet>(scope, "stack", &id)?;
+    sets.sort_by_key(|(_, set)| set.created);
+    for (set_id, set) in &sets {
+        tx.delete::<ChangeSet>(scope, set_id);
+        history.note_at(tx, scope, set_id, &at, &**set)?;
     }
+    let change_sets = sets.iter().map(|(_, set)| Named { name: set.name.clone(), id: set.id.clone() }).collect();
     let row = Row::of(&stack);
     history.note_at(tx, scope, ALL, &row.position(), &row)?;
-    history.note_at(tx, scope, &id, &at, &Deleted { stack, resources })?;
+    history.note_at(tx, scope, &id, &at, &Deleted { stack, resources, change_sets })?;
     tx.delete::<Stack>(scope, &id);
     Ok(())
 }
@@ -129,5 +142,14 @@ pub fn change_set(cx: &Cx, id: &str) -> Result<Option<Arc<ChangeSet>>, Error> {
     match cx.store().get::<ChangeSet>(cx.scope(), id)? {
         Some(set) => Ok(Some(set)),
         None => Ok(cx.history().newest(cx.scope(), id)?.map(Arc::new)),
+    }
+}
+
+/// The change set of a name, the one made last, of a stack that is gone.
+pub fn named_change_set(cx: &Cx, stack_id: &str, name: &str) -> Result<Option<Arc<ChangeSet>>, Error> {
+    let Some(gone) = find(cx, stack_id)? else { return Ok(None) };
+    match gone.change_sets.iter().rev().find(|set| set.name == name) {
+        Some(set) => change_set(cx, &set.id),
+        None => Ok(None),
     }
 }

@@ -84,6 +84,13 @@ async fn an_executed_one_gives_its_name_up_and_tells_how_it_went_for_as_long_as_
     for (set, status) in [(&first, "EXECUTE_COMPLETE"), (&second, "EXECUTE_FAILED")] {
         assert_eq!(given.execution(set).await, status, "told after the stack is gone");
     }
+    let named = async |name: &str| {
+        let stack_name = stack.stack_id.clone();
+        let request = DescribeChangeSetRequest { change_set_name: name.into(), stack_name, ..Default::default() };
+        given.cx.call(request).await
+    };
+    assert_eq!(named("c").await.unwrap().change_set_id.as_ref(), Some(&second), "by its name the one made last");
+    assert_eq!(code(named("never").await).0, "ChangeSetNotFound");
     assert_eq!(code(given.described("never", false).await).0, "ValidationError");
 }
 
