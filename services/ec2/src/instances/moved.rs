@@ -1,5 +1,5 @@
 //! What consoles of terminated machines held is history; an earlier kiln kept it in the store. It is moved to the
-//! journal at the first start.
+//! journal at the start. A move that is cut off goes on at the next one.
 
 use crate::instances::records::ConsoleOutput;
 use kiln_service_kit::{BoxFuture, Error, Platform, Position, Tx};

@@ -112,6 +112,39 @@ fn an_instance_lives_through_every_state() {
 }
 
 #[test]
+fn a_console_that_an_earlier_kiln_kept_in_the_store_is_told_as_before_from_the_journal() {
+    use crate::instances::records::ConsoleOutput;
+    simulate(async {
+        let kit = platform().start().await;
+        let id = run(&kit, RunInstancesRequest::default()).await;
+        until(&kit, &id, "running").await;
+        kit.call(TerminateInstancesRequest { instance_ids: ids(&id), ..Default::default() }).await.expect("ending");
+        until(&kit, &id, "terminated").await;
+        let console = async || {
+            let asked = GetConsoleOutputRequest { instance_id: id.clone(), ..Default::default() };
+            kit.call(asked).await.expect("the instance is shown")
+        };
+        // As that kiln left it: no history, and a record under the instance's id.
+        kit.platform().history().forget::<ConsoleOutput>(&kit.scope(), &id).await.expect("forgotten");
+        assert_eq!(console().await.output, None);
+        let at = kit.now();
+        let old = serde_json::json!({"output": "b2xk", "at": at});
+        let old: ConsoleOutput = serde_json::from_value(old).expect("as it was written");
+        kit.store().write(|tx| tx.put(&kit.scope(), &id, old)).await.expect("put");
+        kit.advance(MINUTE).await;
+        for round in 0..2 {
+            super::moved::start(kit.platform().clone()).await.expect("moved");
+            assert_eq!(kit.store().ids::<ConsoleOutput>(&kit.scope()).len(), 0, "round {round}");
+            let told = console().await;
+            assert_eq!((told.output.as_deref(), told.timestamp), (Some("b2xk"), Some(at)), "round {round}");
+        }
+        kit.advance(Duration::from_secs(3 * 3600)).await;
+        let left = kit.platform().history().newest::<ConsoleOutput>(&kit.scope(), &id);
+        assert_eq!(left.expect("read"), None, "and goes by its age");
+    });
+}
+
+#[test]
 fn a_public_address_is_given_back_at_stop_and_another_comes_at_start() {
     simulate(async {
         let kit = platform().start().await;
