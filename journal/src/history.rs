@@ -105,8 +105,8 @@ impl History {
         &self.journal
     }
 
-    /// Notes an entry in the transaction that makes it true, at the transaction's time; its place is behind
-    /// everything noted before.
+    /// Notes an entry in the transaction that makes it true, at the transaction's time; of one millisecond its place is
+    /// behind everything noted before. So it is over all times, unless the system's clock is set back meanwhile.
     pub fn note<E: Entry>(&self, tx: &mut Tx<'_>, scope: &Scope, stream: &str, entry: &E) -> Result<(), JournalError> {
         let (sequence, number) = tx.place();
         let position = Position::new(tx.now(), format!("{sequence:016x}{number:08x}"));
