@@ -7,7 +7,7 @@
 //! colons), so that a `*` in the region cannot swallow the account.
 
 use crate::context::Keys;
-use kiln_ids::{Glob, Piece, glob};
+use kiln_ids::{Piece, glob};
 
 /// One element of a compiled pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
