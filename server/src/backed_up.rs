@@ -66,7 +66,7 @@ pub struct Found {
 
 /// What of a state directory is copied as it lies there.
 pub fn of_state(state_dir: &Path) -> Result<Vec<Found>, String> {
-    let found = Walk { dir: state_dir, left_out: &LEFT_OUT, may_go }.into(Path::new(""))?;
+    let found = Walk { dir: state_dir, left_out: &LEFT_OUT, may_go }.below(Path::new(""))?;
     match NEEDED.iter().find(|needed| !found.iter().any(|found| found.name == Path::new(needed))) {
         Some(missing) => Err(format!("{} is missing", state_dir.join(missing).display())),
         None => Ok(found),
@@ -75,12 +75,12 @@ pub fn of_state(state_dir: &Path) -> Result<Vec<Found>, String> {
 
 /// All of a folder of kiln's own, from which nothing goes.
 pub fn all_of(dir: &Path) -> Result<Vec<Found>, String> {
-    Walk { dir, left_out: &[], may_go: |_| false }.into(Path::new(""))
+    Walk { dir, left_out: &[], may_go: |_| false }.below(Path::new(""))
 }
 
 /// What a folder takes on the disk, whose files come and go.
 pub fn bytes_of(dir: &Path) -> Result<u64, String> {
-    let found = Walk { dir, left_out: &[], may_go: |_| true }.into(Path::new(""))?;
+    let found = Walk { dir, left_out: &[], may_go: |_| true }.below(Path::new(""))?;
     Ok(found.iter().map(|found| found.bytes).sum())
 }
 
@@ -91,7 +91,7 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    fn into(&self, below: &Path) -> Result<Vec<Found>, String> {
+    fn below(&self, below: &Path) -> Result<Vec<Found>, String> {
         let at = self.dir.join(below);
         let failed = |e: std::io::Error| format!("failed to look into {}: {e}", at.display());
         let entries = match fs::read_dir(&at) {
@@ -114,7 +114,7 @@ impl Walk<'_> {
             };
             if meta.is_dir() {
                 found.push(Found { name: name.clone(), folder: true, bytes: 0, may_go });
-                found.extend(self.into(&name)?);
+                found.extend(self.below(&name)?);
             } else if meta.is_file() {
                 found.push(Found { name, folder: false, bytes: meta.blocks() * 512, may_go });
             } else if !meta.file_type().is_socket() {
