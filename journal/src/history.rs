@@ -212,6 +212,26 @@ impl History {
         self.journal.remove(&name)
     }
 
+    /// Appends an entry that belongs to no transaction, since what it tells is no fact of the store; durable when it
+    /// answers. One that is at that position is replaced.
+    pub async fn append<E: Entry>(
+        &self,
+        scope: &Scope,
+        stream: &str,
+        position: &Position,
+        entry: &E,
+    ) -> Result<(), JournalError> {
+        let (id, pending) = self.pending(scope, stream, position, entry.ages_from(position.at), entry)?;
+        self.journal.append(vec![pending.item(scope, &id)?]).await
+    }
+
+    /// Forgets what a stream has in the journal up to a position, which is within: for streams that a number bounds,
+    /// whose entries are appended. Blocks for the disk.
+    pub fn forget_until<E: Entry>(&self, scope: &Scope, stream: &str, last: &Position) -> Result<(), JournalError> {
+        let range = Range { from: None, to: Some(behind(&last.to_string())) };
+        self.journal.remove_range(&key::stream(E::KIND, scope, stream)?, &range)
+    }
+
     /// Moves records of an older kiln over: `entries` are durable in the journal before `forget` takes their
     /// records out of the store. Done twice, it comes to the same.
     pub async fn adopt<E: Entry>(

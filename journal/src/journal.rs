@@ -198,7 +198,11 @@ impl Journal {
     }
 
     pub(crate) fn remove(&self, stream: &str) -> Result<(), JournalError> {
-        self.shared().remove(stream, &Range::default())
+        self.remove_range(stream, &Range::default())
+    }
+
+    pub(crate) fn remove_range(&self, stream: &str, range: &Range) -> Result<(), JournalError> {
+        self.shared().remove(stream, range)
     }
 
     pub(crate) fn is_kept(&self, kind: &str) -> bool {

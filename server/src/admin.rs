@@ -72,7 +72,7 @@ async fn route(control: &Control, asked: &Mutex<Stop>, request: &Request<Incomin
         (&Method::GET, "/explain") => explain::explain(control, &given("what")?).await,
         (&Method::GET, "/logs") => {
             let lines = given("lines")?.parse().map_err(|_| "lines is not a number".to_owned())?;
-            Ok(status::calls(control, lines, query.get("all").is_some_and(|all| all == "true")))
+            status::calls(control, lines, query.get("all").is_some_and(|all| all == "true")).await
         }
         (&Method::GET, "/console") => {
             let output = control.driver.console(&machine(&given("instance")?)).await.map_err(|e| e.chain())?;

@@ -2,7 +2,7 @@
 
 use crate::control::Control;
 use kiln_machines_spec::{MachineState, MachineStatus};
-use kiln_service_kit::{Name, Report, Timestamp, Unread};
+use kiln_service_kit::{CallRecord, Name, Report, Timestamp, Told, Unread, chain};
 use serde_json::{Value as Json, json};
 
 /// Everything at a glance.
@@ -42,28 +42,27 @@ fn unread(record: &Unread) -> Json {
 
 /// The latest API calls, oldest first.
 /// Without `all`, those that kiln's own services make to each other are left out.
-pub fn calls(control: &Control, lines: usize, all: bool) -> Json {
-    let mut calls = control.platform.calls().recent();
-    calls.retain(|c| all || !c.caller.contains(":role/aws-service-role/"));
-    let lines: Vec<String> = calls[calls.len().saturating_sub(lines)..]
+pub async fn calls(control: &Control, lines: usize, all: bool) -> Result<Json, String> {
+    let platform = &control.platform;
+    let wanted = |call: &CallRecord| all || !call.caller.contains(":role/aws-service-role/");
+    let told = platform.calls().latest(platform.history(), lines, wanted).await.map_err(|e| chain(&e))?;
+    let lines: Vec<String> = told
         .iter()
-        .map(|c| {
-            let outcome = match &c.error {
-                None => "ok".to_owned(),
-                Some((code, message)) => format!("{code}: {message}"),
-            };
-            format!(
-                "{} {}:{} {} {} {} µs {outcome}",
-                c.at.iso8601_millis(),
-                c.service,
-                c.operation,
-                c.region,
-                c.caller,
-                c.micros
-            )
+        .map(|told| match told {
+            Told::Call(call) => line(call),
+            Told::NotKept(calls) => format!("{calls} more calls: too many came for all to be kept"),
         })
         .collect();
-    json!({"lines": lines})
+    Ok(json!({"lines": lines}))
+}
+
+fn line(call: &CallRecord) -> String {
+    let outcome = match &call.error {
+        None => "ok".to_owned(),
+        Some((code, message)) => format!("{code}: {message}"),
+    };
+    let CallRecord { service, operation, region, caller, micros, .. } = call;
+    format!("{} {service}:{operation} {region} {caller} {micros} µs {outcome}", call.at.iso8601_millis())
 }
 
 pub fn machine(m: &MachineStatus) -> Json {

@@ -11,7 +11,7 @@ use kiln_ids::IdSource;
 use kiln_journal::{Journal, Keeper};
 use kiln_machines_spec::MachineDriver;
 use kiln_reconcile::{Hooks, Runner};
-use kiln_service_kit::{PlatformBuilder, RootCredential, Scope, Store, StoreError};
+use kiln_service_kit::{CallKeeper, PlatformBuilder, RootCredential, Scope, Store, StoreError, chain};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
@@ -56,9 +56,9 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
     let database = state_dir.join("kiln.db");
     let in_use = |error: &StoreError| matches!(error, StoreError::InUse { .. });
     let store = retried(patience, async || Store::open(&database, clock.clone()), in_use).await;
-    let store = store.map_err(|e| kiln_service_kit::chain(&e))?;
+    let store = store.map_err(|e| chain(&e))?;
     // Behind the store's lock: it has this kiln alone.
-    let journal = Journal::open(&state_dir.join("journal")).map_err(|e| kiln_service_kit::chain(&e))?;
+    let journal = Journal::open(&state_dir.join("journal")).map_err(|e| chain(&e))?;
     backup::clear(state_dir)?;
     let state = credentials::prepare(state_dir, &ids, &endpoint, &arguments.region, &arguments.account)?;
     let driver: Arc<dyn MachineDriver> = machines::open(arguments.machines, state_dir).await?;
@@ -89,6 +89,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
                 .map_err(|e| format!("failed to start {}: {}", service.model.name, e.chain()))?;
         }
     }
+    let calls = CallKeeper::start(platform.clone());
     let runner = Runner::start(platform.clone(), Hooks::default());
     tokio::spawn(machines::build_base(platform.clone(), driver.clone(), base_image.clone()));
 
@@ -135,6 +136,7 @@ pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String>
     }
     drop(runner);
     let _ = serving.await;
+    calls.finish().await;
     driver
         .shutdown(keep_machines)
         .await

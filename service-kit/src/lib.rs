@@ -30,7 +30,7 @@ mod target;
 pub use access::{Access, Caller, CallerKind, Credential, Grant, ResourcePolicy, RootCredential};
 pub use async_trait::async_trait;
 pub use call_figures::CallFigures;
-pub use calls::{CallLog, CallRecord};
+pub use calls::{CallKeeper, CallLog, CallRecord, Told};
 pub use controller::{AnyController, AskChaos, Chaos, Controller, Name, Pass, Plan, RecordKind, Report, Waiting};
 pub use cx::Cx;
 #[doc(no_inline)]

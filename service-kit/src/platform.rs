@@ -104,6 +104,7 @@ impl PlatformBuilder {
             }
         }
         let journal = self.journal.unwrap_or_else(Journal::in_memory);
+        journal.keep([crate::calls::KEPT]);
         journal.keep(self.services.iter().flat_map(|service| service.keeps.iter().copied()));
         let (wakes, wakes_out) = mpsc::unbounded_channel();
         Arc::new(Platform {

@@ -3,6 +3,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import tempfile
 import time
@@ -160,6 +161,16 @@ class WithAKiln(unittest.TestCase):
         piped = f"'{BINARY}' --state-dir '{self.kiln.state}' logs -n 2000; echo status $? >&2"
         done = subprocess.run(["sh", "-c", f"{{ {piped}; }} | true"], capture_output=True, text=True, timeout=60)
         self.assertEqual(done.stderr, "status 0\n")
+
+    def test_logs_tell_of_calls_before_a_restart(self):
+        with Kiln() as kiln:
+            kiln.client("iam").create_user(UserName="before-it")
+            kiln.process.send_signal(signal.SIGTERM)
+            self.assertEqual(kiln.process.wait(60), 0)
+            kiln.start()
+            kiln.client("iam").get_user(UserName="before-it")
+            told = [line.split()[1] for line in kiln.cli("logs", "-n", "2").stdout.splitlines()]
+            self.assertEqual(told, ["iam:CreateUser", "iam:GetUser"])
 
     def test_up_detach_beside_a_kiln_that_runs(self):
         done = self.kiln.cli("up", "--detach", "--machines", "sim")
