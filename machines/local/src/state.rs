@@ -117,7 +117,7 @@ impl Host {
             guest,
             trees,
             files_max: files_max()?,
-            boot_id: boot_id(),
+            boot_id: boot_id().map_err(|e| DriverError::failed("read which boot of the host this is", e))?,
             machines: Mutex::default(),
             routers: Mutex::default(),
             door: Door::new(),

@@ -1,5 +1,6 @@
 //! Real machines on this host. Root is needed: without it every test fails and says so.
 
+mod adopt;
 #[path = "../../spec/contract/mod.rs"]
 mod contract;
 mod copy;

@@ -5,6 +5,7 @@
 //! cannot be waited for. How they ended is read from the pidfd (Linux 6.15) or,
 //! while nobody has reaped the process, from `/proc`.
 
+use super::files::is_gone;
 use nix::libc;
 use std::fs;
 use std::io;
@@ -49,6 +50,23 @@ impl Process {
         Ok(Self { pid, fd })
     }
 
+    /// Takes hold of a process that may have ended meanwhile; none if it has. Whatever else keeps from that is
+    /// an error: who is taken for ended is started again beside itself, or goes on for ever.
+    pub fn find(pid: u32) -> io::Result<Option<Self>> {
+        match Self::open(pid) {
+            Ok(process) => Ok(Some(process)),
+            Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The same for the process of that number which started then.
+    pub fn find_started(pid: u32, start_ticks: u64) -> io::Result<Option<Self>> {
+        let Some(process) = Self::find(pid)? else { return Ok(None) };
+        // Looked at while it is held: it is no later one of that number.
+        Ok(Stat::lives(pid, start_ticks)?.then_some(process))
+    }
+
     /// Its number.
     pub fn pid(&self) -> u32 {
         self.pid
@@ -70,6 +88,18 @@ impl Process {
         let mut poll = libc::pollfd { fd: self.fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one valid pollfd, no waiting.
         unsafe { libc::poll(&raw mut poll, 1, 0) > 0 }
+    }
+
+    /// Waits a while for its end, which is to come.
+    pub fn end_within(&self, patience: Duration) -> io::Result<()> {
+        let until = Instant::now() + patience;
+        while !self.has_ended() {
+            if Instant::now() > until {
+                return Err(io::Error::other(format!("process {} goes on after {patience:?}", self.pid)));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Waits for its end.
@@ -104,7 +134,8 @@ impl Process {
     }
 
     fn status_from_proc(&self) -> Option<i32> {
-        let stat = Stat::read(self.pid)?;
+        // One that cannot be read leaves it unknown how it ended, as one that is gone does.
+        let stat = Stat::read(self.pid).ok().flatten()?;
         (stat.state == 'Z').then_some(stat.exit_code)
     }
 }
@@ -120,8 +151,17 @@ pub struct Stat {
 
 impl Stat {
     /// Reads it; none if there is no such process.
-    pub fn read(pid: u32) -> Option<Self> {
-        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    pub fn read(pid: u32) -> io::Result<Option<Self>> {
+        let text = match fs::read_to_string(format!("/proc/{pid}/stat")) {
+            Ok(text) => text,
+            Err(e) if is_gone(&e) => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let strange = || io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat says {text:?}"));
+        Self::parse(&text).map(Some).ok_or_else(strange)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
         // The name is in brackets and may hold anything; fields count from its end.
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
         Some(Self {
@@ -132,15 +172,22 @@ impl Stat {
     }
 
     /// Whether the process that started then still lives.
-    pub fn lives(pid: u32, start_ticks: u64) -> bool {
-        Self::read(pid).is_some_and(|s| s.start_ticks == start_ticks && !"ZX".contains(s.state))
+    fn lives(pid: u32, start_ticks: u64) -> io::Result<bool> {
+        Ok(Self::read(pid)?.is_some_and(|s| s.start_ticks == start_ticks && !"ZX".contains(s.state)))
     }
 }
 
 /// This boot of the host; process numbers mean nothing after another.
-pub fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
+pub fn boot_id() -> io::Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+}
+
+/// Runs a test on a thread of its own, which is told the thread's number.
+#[cfg(test)]
+pub fn on_a_thread(test: impl FnOnce(u32) + Send) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| test(nix::unistd::gettid().as_raw().cast_unsigned()));
+    });
 }
 
 #[cfg(test)]
@@ -162,5 +209,35 @@ mod tests {
         assert_eq!(process.wait_status(), Some(7 << 8));
         child.wait().unwrap();
         assert!(process.signal(0).is_err());
+    }
+
+    #[test]
+    fn who_cannot_be_taken_hold_of_has_not_ended() {
+        let us = std::process::id();
+        let ticks = Stat::read(us).unwrap().unwrap().start_ticks;
+        assert_eq!(Process::find_started(us, ticks).unwrap().unwrap().pid(), us);
+        assert!(Process::find_started(us, ticks + 1).unwrap().is_none(), "another one of that number");
+        let mut child = Command::new("/bin/true").spawn().unwrap();
+        child.wait().unwrap();
+        assert!(Process::find(child.id()).unwrap().is_none(), "it has ended");
+        assert!(Stat::read(child.id()).unwrap().is_none());
+        // The kernel shows a thread as it shows a process, and gives nobody hold of it.
+        on_a_thread(|thread| {
+            let ticks = Stat::read(thread).unwrap().unwrap().start_ticks;
+            assert!(Process::find(thread).is_err());
+            assert!(Process::find_started(thread, ticks).is_err());
+        });
+        assert!(Stat::parse("1 (a) b) S 0").is_none());
+    }
+
+    #[test]
+    fn one_that_goes_on_is_told() {
+        let mut child = Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        let process = Process::open(child.id()).unwrap();
+        let told = process.end_within(Duration::ZERO).unwrap_err().to_string();
+        assert!(told.contains(&format!("process {} goes on", child.id())), "{told}");
+        process.signal(libc::SIGKILL).unwrap();
+        process.end_within(Duration::from_secs(10)).unwrap();
+        child.wait().unwrap();
     }
 }

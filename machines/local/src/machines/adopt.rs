@@ -19,12 +19,11 @@ use super::life;
 use super::record::{Machine, Phase, Record, Running};
 use super::watch::{come_up_again, watch};
 use crate::blocking::blocking;
-use crate::host::pidfd::{Process, Stat};
+use crate::host::pidfd::Process;
 use crate::host::{files, mounts};
 use crate::network::Router;
 use crate::state::Host;
 use kiln_machines_spec::{DriverError, DriverResult, ExitCause, ExitInfo, MachineId, MachineStatus};
-use nix::libc;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -90,16 +89,11 @@ fn settle(host: &Host, machine: &Arc<Machine>) -> DriverResult<Option<Arc<Runnin
             Ok(None)
         }
         Phase::Running { pid, start_ticks, boot_id, .. } => {
-            let lives = boot_id == host.boot_id && Stat::lives(pid, start_ticks);
             let waiting = host.crun.is_waiting(machine.id.as_str());
-            if lives && !waiting {
-                let process = match Process::open(pid) {
-                    Ok(process) => Some(process),
-                    // It ended this very moment.
-                    Err(e) if e.raw_os_error() == Some(libc::ESRCH) => None,
-                    // To call it ended would leave it running beside the one that is booted in its place.
-                    Err(e) => return Err(DriverError::failed(format!("take hold of {}", machine.id), e)),
-                };
+            if boot_id == host.boot_id && !waiting {
+                // To call it ended would leave it running beside the one that is booted in its place.
+                let failed = |e| DriverError::failed(format!("take hold of {}", machine.id), e);
+                let process = Process::find_started(pid, start_ticks).map_err(failed)?;
                 if let Some(process) = process {
                     // Kiln may have been killed while it held the machine still for an image, or
                     // between noting another size and giving it.

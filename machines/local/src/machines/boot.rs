@@ -108,8 +108,9 @@ fn try_boot(host: &Host, machine: &Machine) -> DriverResult<Arc<Running>> {
     // What holds the disk from now on is the machine.
     drop(device);
     let id = machine.id.as_str();
+    let stat = Stat::read(pid).map_err(|e| machine.failed("look at the process of", e))?;
     let ended = || machine.failed("boot", io::Error::other("it ended before it was started"));
-    let start_ticks = Stat::read(pid).ok_or_else(ended)?.start_ticks;
+    let start_ticks = stat.ok_or_else(ended)?.start_ticks;
     let oom_kills = group.oom_kills();
     host.crun.start(id)?;
     // Only now: until here this boot never was, and a kiln that is killed leaves the machine as the

@@ -172,7 +172,7 @@ impl Stage {
         setns(namespace("cgroup")?, CloneFlags::CLONE_NEWCGROUP)?;
         let groups = mounts::fresh(c"cgroup2", &[(c"source", c"cgroup2")], QUIET)?;
         put(groups, &kernel.join("sys/fs/cgroup"))?;
-        for path in COVERED.into_iter().map(PathBuf::from).chain(disks()?) {
+        for path in COVERED.into_iter().map(PathBuf::from).chain(disks(Path::new("/sys/block"))?) {
             cover(&kernel.join(path))?;
         }
         for name in ["proc", "sys"] {
@@ -199,26 +199,31 @@ fn proc_of(pids: &File) -> io::Result<OwnedFd> {
     made.unwrap_or_else(|| Err(io::Error::other(format!("who was to mount it ended: {ended:?}"))))
 }
 
-/// Where the kernel shows the host's disks, beside the folders that list them.
-fn disks() -> io::Result<BTreeSet<PathBuf>> {
+/// Where the kernel shows the host's disks, beside the folders that list them (`listed` is `/sys/block`).
+fn disks(listed: &Path) -> io::Result<BTreeSet<PathBuf>> {
     // Where all loop devices are, of which there may be hundreds.
     let mut folders = BTreeSet::from([PathBuf::from("sys/devices/virtual/block")]);
-    for entry in fs::read_dir("/sys/block")? {
+    for entry in fs::read_dir(listed)? {
         let entry = entry?;
         if entry.file_name().as_bytes().starts_with(b"loop") {
             continue;
         }
-        // `../devices/pci0000:00/…/block/sda`.
+        // `../devices/pci0000:00/…/block/sda`. A device may go while we look. One whose place is not known for
+        // another reason would stay uncovered.
         let device = match fs::read_link(entry.path()) {
             Ok(device) => device,
-            // A device may go while we look. One that cannot be read for another reason would stay uncovered.
             Err(e) if is_gone(&e) => continue,
-            Err(e) => return Err(e),
+            Err(e) => return Err(unknown(&entry.path(), &e)),
         };
-        let above = device.strip_prefix("..").ok().and_then(Path::parent);
-        folders.extend(above.filter(|dir| dir.starts_with("devices")).map(|dir| Path::new("sys").join(dir)));
+        let within = device.strip_prefix("..").ok().filter(|at| at.starts_with("devices"));
+        let above = within.and_then(Path::parent).ok_or_else(|| unknown(&entry.path(), &device.display()))?;
+        folders.insert(Path::new("sys").join(above));
     }
     Ok(folders)
+}
+
+fn unknown(disk: &Path, what: &dyn std::fmt::Display) -> io::Error {
+    io::Error::other(format!("where the kernel shows {} is not known: {what}", disk.display()))
 }
 
 /// Puts an empty file or folder over what is there. Fine if nothing is.
@@ -229,5 +234,32 @@ fn cover(at: &Path) -> io::Result<()> {
         // Over a file goes a file only.
         Err(e) if e.kind() == io::ErrorKind::NotADirectory => with(NO_FILE),
         done => done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn no_disk_stays_uncovered_because_its_place_cannot_be_read() {
+        let listed = tempfile::tempdir().unwrap();
+        let at = |name: &str| listed.path().join(name);
+        symlink("../devices/pci0000:00/0000:00:04.0/virtio1/block/vda", at("vda")).unwrap();
+        symlink("../devices/virtual/block/dm-0", at("dm-0")).unwrap();
+        // However it looks: all of them are below the folder that is covered anyway.
+        fs::write(at("loop0"), "").unwrap();
+        let found = disks(listed.path()).unwrap();
+        let expected = ["sys/devices/pci0000:00/0000:00:04.0/virtio1/block", "sys/devices/virtual/block"];
+        assert_eq!(found, expected.map(PathBuf::from).into());
+
+        fs::write(at("sda"), "no link").unwrap();
+        let told = disks(listed.path()).unwrap_err().to_string();
+        assert!(told.contains("sda is not known"), "{told}");
+        fs::remove_file(at("sda")).unwrap();
+        symlink("/sys/devices/elsewhere/sdb", at("sdb")).unwrap();
+        let told = disks(listed.path()).unwrap_err().to_string();
+        assert!(told.contains("sdb is not known"), "{told}");
     }
 }

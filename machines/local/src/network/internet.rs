@@ -15,7 +15,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The router's interface to the internet.
 pub const TAP: &str = "internet";
@@ -29,6 +29,9 @@ pub const GATEWAY_MAC: [u8; 6] = [0x52, 0x55, 198, 19, 255, 2];
 /// Bytes that it may say in its life: some of its lines are about what machines send. The last lines
 /// of one that does not start are far fewer.
 const LONGEST_LOG: u64 = 1 << 20;
+
+/// How long one that was killed may take to be gone.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The helper of one router.
 pub struct Internet {
@@ -59,9 +62,15 @@ impl Internet {
 
     /// Its process, if it runs.
     pub fn running(&self) -> DriverResult<Option<u32>> {
-        let helper: Option<Helper> = files::read_json(&self.file)?;
-        let alive = |h: &Helper| h.boot_id == boot_id() && Stat::lives(h.pid, h.start_ticks);
-        Ok(helper.filter(alive).map(|h| h.pid))
+        Ok(self.process()?.map(|process| process.pid()))
+    }
+
+    fn process(&self) -> DriverResult<Option<Process>> {
+        let Some(helper) = files::read_json::<Helper>(&self.file)? else { return Ok(None) };
+        if helper.boot_id != this_boot()? {
+            return Ok(None);
+        }
+        Process::find_started(helper.pid, helper.start_ticks).map_err(not_held)
     }
 
     /// Starts it, if it does not run.
@@ -103,15 +112,16 @@ impl Internet {
             .stack_size(64 * 1024)
             .spawn(move || running.wait())
             .map_err(failed)?;
-        let stat = Stat::read(pid).ok_or_else(|| failed(io::Error::other("it ended at once")))?;
-        let helper = Helper { pid, start_ticks: stat.start_ticks, boot_id: boot_id() };
+        let stat = Stat::read(pid).map_err(failed)?;
+        let stat = stat.ok_or_else(|| failed(io::Error::other("it ended at once")))?;
+        let helper = Helper { pid, start_ticks: stat.start_ticks, boot_id: this_boot()? };
         files::write_json(&self.file, &helper)
     }
 
     /// Ends it. Fine if it does not run.
     pub fn stop(&self) -> DriverResult<()> {
-        if let Some(pid) = self.running()? {
-            end(pid)?;
+        if let Some(process) = self.process()? {
+            end(&process)?;
         }
         self.sweep()?;
         files::remove_all(&self.file)?;
@@ -124,9 +134,11 @@ impl Internet {
             return Ok(());
         }
         let recorded = self.running()?;
-        for pid in files::names_in(Path::new("/proc"))?.iter().filter_map(|name| name.parse::<u32>().ok()) {
-            if recorded != Some(pid) && leads_into(pid, &self.namespace) {
-                end(pid)?;
+        for pid in helpers_of(Path::new("/proc"), &self.namespace)? {
+            if recorded != Some(pid)
+                && let Some(process) = Process::find(pid).map_err(not_held)?
+            {
+                end(&process)?;
             }
         }
         self.swept.store(true, Ordering::Relaxed);
@@ -134,31 +146,43 @@ impl Internet {
     }
 }
 
-/// Whether a process is a helper of that namespace; no if it has ended meanwhile.
-fn leads_into(pid: u32, namespace: &Path) -> bool {
-    let Ok(command) = std::fs::read(format!("/proc/{pid}/cmdline")) else { return false };
+/// The processes that are helpers of that namespace, by what `/proc` shows. One that cannot be looked at may be
+/// one, and would run for ever.
+fn helpers_of(proc: &Path, namespace: &Path) -> DriverResult<Vec<u32>> {
+    let mut found = vec![];
+    for pid in files::names_in(proc)?.iter().filter_map(|name| name.parse::<u32>().ok()) {
+        match std::fs::read(proc.join(pid.to_string()).join("cmdline")) {
+            Ok(command) if leads_into(&command, namespace) => found.push(pid),
+            Ok(_) => {}
+            Err(e) if files::is_gone(&e) => {}
+            Err(e) => return Err(DriverError::failed(format!("see what process {pid} is"), e)),
+        }
+    }
+    Ok(found)
+}
+
+/// Whether this is the command line of a helper of that namespace.
+fn leads_into(command: &[u8], namespace: &Path) -> bool {
     let mut words = command.split(|byte| *byte == 0);
     words.next().is_some_and(|program| program.ends_with(b"slirp4netns"))
         && words.any(|word| word == namespace.as_os_str().as_encoded_bytes())
 }
 
-fn end(pid: u32) -> DriverResult<()> {
-    let process = match Process::open(pid) {
-        Ok(process) => process,
-        Err(e) if e.raw_os_error() == Some(nix::libc::ESRCH) => return Ok(()),
-        Err(e) => return Err(DriverError::failed("take hold of slirp4netns", e)),
-    };
+fn end(process: &Process) -> DriverResult<()> {
+    let failed = |e| DriverError::failed("end slirp4netns", e);
     match process.signal(nix::libc::SIGKILL) {
-        Err(e) if e.raw_os_error() != Some(nix::libc::ESRCH) => {
-            return Err(DriverError::failed("end slirp4netns", e));
-        }
+        Err(e) if e.raw_os_error() != Some(nix::libc::ESRCH) => return Err(failed(e)),
         _ => {}
     }
-    let until = Instant::now() + Duration::from_secs(2);
-    while !process.has_ended() && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    Ok(())
+    process.end_within(PATIENCE).map_err(failed)
+}
+
+fn not_held(error: io::Error) -> DriverError {
+    DriverError::failed("take hold of slirp4netns", error)
+}
+
+fn this_boot() -> DriverResult<String> {
+    boot_id().map_err(|e| DriverError::failed("read which boot of the host this is", e))
 }
 
 fn beside(base: &Path, end: &str) -> PathBuf {
@@ -171,4 +195,49 @@ fn read_one(mut pipe: io::PipeReader) -> io::Result<bool> {
     use std::io::Read;
     let mut byte = [0u8; 1];
     Ok(pipe.read(&mut byte)? == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::pidfd::on_a_thread;
+    use std::fs;
+
+    #[test]
+    fn a_helper_that_cannot_be_ended_is_not_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let internet = Internet::new(&dir.path().join("vpc-1"));
+        // The kernel shows a thread as it shows a process, and gives nobody hold of it.
+        on_a_thread(|thread| {
+            let start_ticks = Stat::read(thread).unwrap().unwrap().start_ticks;
+            let helper = Helper { pid: thread, start_ticks, boot_id: boot_id().unwrap() };
+            files::write_json(&internet.file, &helper).unwrap();
+            let told = internet.stop().unwrap_err().chain();
+            assert!(told.contains("take hold of slirp4netns"), "{told}");
+            assert!(internet.start().is_err(), "there would be two");
+        });
+        assert!(internet.file.exists(), "it can be ended later");
+        // The thread is gone.
+        internet.stop().unwrap();
+        assert!(!internet.file.exists());
+    }
+
+    #[test]
+    fn who_cannot_be_looked_at_may_be_a_helper() {
+        let proc = tempfile::tempdir().unwrap();
+        let shows = |pid: &str, command: &str| {
+            fs::create_dir(proc.path().join(pid)).unwrap();
+            fs::write(proc.path().join(pid).join("cmdline"), command).unwrap();
+        };
+        let namespace = Path::new("/run/netns/vpc-1");
+        shows("7", "/usr/bin/slirp4netns\0--configure\0/run/netns/vpc-1\0internet\0");
+        shows("8", "/usr/bin/slirp4netns\0--configure\0/run/netns/vpc-11\0internet\0");
+        shows("9", "cat\0/run/netns/vpc-1\0");
+        shows("self", "/usr/bin/slirp4netns\0/run/netns/vpc-1\0");
+        fs::create_dir(proc.path().join("10")).unwrap();
+        assert_eq!(helpers_of(proc.path(), namespace).unwrap(), [7], "10 has ended meanwhile");
+        fs::create_dir_all(proc.path().join("11/cmdline")).unwrap();
+        let told = helpers_of(proc.path(), namespace).unwrap_err().chain();
+        assert!(told.contains("see what process 11 is"), "{told}");
+    }
 }
