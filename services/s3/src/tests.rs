@@ -6,8 +6,8 @@ use kiln_s3_shapes::*;
 use kiln_service_kit::*;
 use std::collections::HashSet;
 
-struct Given {
-    cx: Cx,
+pub struct Given {
+    pub cx: Cx,
     files: ObjectFiles,
     folder: tempfile::TempDir,
 }
@@ -21,7 +21,7 @@ impl Given {
     }
 }
 
-async fn given() -> Given {
+pub async fn given() -> Given {
     let folder = tempfile::tempdir().unwrap();
     let (clock, ids) = (Clock::system(), IdSource::seeded(1));
     let files = ObjectFiles::open(folder.path(), &ids).unwrap();
@@ -34,7 +34,7 @@ async fn given() -> Given {
     Given { cx, files, folder }
 }
 
-fn put(key: &str, body: &[u8]) -> PutObjectRequest {
+pub fn put(key: &str, body: &[u8]) -> PutObjectRequest {
     PutObjectRequest { bucket: "docs".into(), key: key.into(), body: Some(Blob(body.to_vec())), ..Default::default() }
 }
 
