@@ -156,7 +156,8 @@ pub fn groups(actions: &[Action]) -> impl Iterator<Item = &str> {
     forwards.flat_map(|f| f.target_groups.iter().filter_map(|t| t.target_group_arn.as_deref()))
 }
 
-/// For the balancer. The actions were checked when they were kept.
+/// For the balancer. The actions were checked when they were kept; one that lacks a part of its own now is none, and
+/// not carried out by halves.
 pub fn compile(actions: &[Action]) -> Option<lb::Action> {
     let action = actions.first()?;
     Some(match action.r#type.as_str() {
@@ -167,11 +168,12 @@ pub fn compile(actions: &[Action]) -> Option<lb::Action> {
                 target_groups: forward
                     .target_groups
                     .iter()
-                    .filter_map(|t| Some((t.target_group_arn.clone()?, t.weight.unwrap_or(1).unsigned_abs())))
-                    .collect(),
-                stickiness: sticky
-                    .and_then(|s| s.duration_seconds)
-                    .map(|s| Duration::from_secs(s.unsigned_abs().into())),
+                    .map(|t| Some((t.target_group_arn.clone()?, t.weight.unwrap_or(1).unsigned_abs())))
+                    .collect::<Option<_>>()?,
+                stickiness: match sticky {
+                    Some(sticky) => Some(Duration::from_secs(sticky.duration_seconds?.unsigned_abs().into())),
+                    None => None,
+                },
             })
         }
         "redirect" => {
@@ -182,7 +184,11 @@ pub fn compile(actions: &[Action]) -> Option<lb::Action> {
                 port: r.port?,
                 path: r.path?,
                 query: r.query?,
-                permanent: r.status_code == "HTTP_301",
+                permanent: match r.status_code.as_str() {
+                    "HTTP_301" => true,
+                    "HTTP_302" => false,
+                    _ => return None,
+                },
             })
         }
         "fixed-response" => {
@@ -195,4 +201,37 @@ pub fn compile(actions: &[Action]) -> Option<lb::Action> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_that_lost_a_part_is_not_carried_out_by_halves() {
+        let tuple = |arn: Option<&str>| TargetGroupTuple { target_group_arn: arn.map(str::to_owned), weight: Some(1) };
+        let forward = |groups: Vec<TargetGroupTuple>, duration: Option<i32>| {
+            let stickiness = TargetGroupStickinessConfig { enabled: Some(true), duration_seconds: duration };
+            let config =
+                ForwardActionConfig { target_groups: groups, target_group_stickiness_config: Some(stickiness) };
+            compile(&[Action { r#type: "forward".into(), forward_config: Some(config), ..Default::default() }])
+        };
+        assert!(forward(vec![tuple(Some("a")), tuple(Some("b"))], Some(60)).is_some());
+        assert_eq!(forward(vec![tuple(Some("a")), tuple(None)], Some(60)), None, "the others would have its share");
+        assert_eq!(forward(vec![tuple(Some("a"))], None), None, "nobody would be kept where they are");
+        let redirect = |status: &str| {
+            let text = || Some("/".to_owned());
+            let config = RedirectActionConfig {
+                protocol: text(),
+                host: text(),
+                port: text(),
+                path: text(),
+                query: text(),
+                status_code: status.into(),
+            };
+            compile(&[Action { r#type: "redirect".into(), redirect_config: Some(config), ..Default::default() }])
+        };
+        assert!(redirect("HTTP_301").is_some() && redirect("HTTP_302").is_some());
+        assert_eq!(redirect("HTTP_308"), None);
+    }
 }

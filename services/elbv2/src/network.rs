@@ -66,7 +66,7 @@ pub async fn subnets(cx: &Cx, ids: &[String]) -> Result<Vec<Subnet>, Error> {
     let found = own(cx).call(request).await.map_err(|e| {
         if e.code.starts_with("InvalidSubnetI") { Error::sender("SubnetNotFound", e.message) } else { e }
     })?;
-    let found: Vec<Subnet> = found.subnets.into_iter().filter_map(subnet).collect();
+    let found: Vec<Subnet> = found.subnets.into_iter().map(subnet).collect::<Result<_, _>>()?;
     ids.iter()
         .map(|id| {
             let missing = || Error::sender("SubnetNotFound", format!("The subnet ID '{id}' does not exist"));
@@ -79,16 +79,23 @@ pub async fn subnets(cx: &Cx, ids: &[String]) -> Result<Vec<Subnet>, Error> {
 pub async fn subnets_of(cx: &Cx, vpc: &str) -> Result<Vec<Subnet>, Error> {
     let filters = vec![filter("vpc-id", &[vpc.to_owned()])];
     let found = own(cx).call(ec2::DescribeSubnetsRequest { filters, ..Default::default() }).await?;
-    Ok(found.subnets.into_iter().filter_map(subnet).collect())
+    found.subnets.into_iter().map(subnet).collect()
 }
 
-fn subnet(s: ec2::Subnet) -> Option<Subnet> {
-    Some(Subnet {
-        id: s.subnet_id?,
-        vpc: s.vpc_id?,
-        zone: s.availability_zone?,
-        block: s.cidr_block.as_deref().and_then(block_v4),
+fn subnet(s: ec2::Subnet) -> Result<Subnet, Error> {
+    Ok(Subnet {
+        id: told(s.subnet_id, "a subnet's id")?,
+        vpc: told(s.vpc_id, "a subnet's VPC")?,
+        zone: told(s.availability_zone, "a subnet's zone")?,
+        // One for IPv6 alone has none.
+        block: s.cidr_block.map(|text| told(block_v4(&text), "a subnet's block")).transpose()?,
     })
+}
+
+/// What EC2 always tells. A thing that is left out because its answer lacks something, or is not understood, is taken
+/// for gone, and made anew at each pass; what a rule admits would be guessed.
+fn told<T>(member: Option<T>, what: &str) -> Result<T, Error> {
+    member.ok_or_else(|| Error::internal(format!("EC2's answer does not tell {what}")))
 }
 
 /// Fails as AWS does when there is no such VPC.
@@ -115,7 +122,7 @@ pub async fn groups(cx: &Cx, ids: &[String]) -> Result<Vec<Group>, Error> {
     }
     let filters = vec![filter("group-id", ids)];
     let found = own(cx).call(ec2::DescribeSecurityGroupsRequest { filters, ..Default::default() }).await?;
-    Ok(found.security_groups.into_iter().filter_map(group).collect())
+    found.security_groups.into_iter().map(group).collect()
 }
 
 /// The VPC's default security group.
@@ -126,24 +133,26 @@ pub async fn default_group(cx: &Cx, vpc: &str) -> Result<String, Error> {
     id.ok_or_else(|| Error::sender("InvalidSecurityGroup", format!("The VPC '{vpc}' has no default security group")))
 }
 
-fn group(g: ec2::SecurityGroup) -> Option<Group> {
-    let lets_in = g.ip_permissions.iter().flat_map(lets_in).collect();
-    Some(Group { id: g.group_id?, vpc: g.vpc_id?, lets_in })
+fn group(g: ec2::SecurityGroup) -> Result<Group, Error> {
+    let each = g.ip_permissions.iter().map(lets_in).collect::<Result<Vec<_>, _>>()?;
+    Ok(Group {
+        id: told(g.group_id, "a security group's id")?,
+        vpc: told(g.vpc_id, "a security group's VPC")?,
+        lets_in: each.concat(),
+    })
 }
 
-fn lets_in(permission: &ec2::IpPermission) -> Vec<LetIn> {
-    let port = |p: Option<i32>| p.and_then(|p| u16::try_from(p).ok());
+fn lets_in(permission: &ec2::IpPermission) -> Result<Vec<LetIn>, Error> {
+    let port = |p: Option<i32>| told(p.and_then(|p| u16::try_from(p).ok()), "the ports of a rule for TCP");
     let (from, to) = match permission.ip_protocol.as_deref() {
         Some("-1") => (0, u16::MAX),
-        Some("tcp" | "6") => match (port(permission.from_port), port(permission.to_port)) {
-            (Some(from), Some(to)) => (from, to),
-            _ => (0, u16::MAX),
-        },
-        _ => return vec![],
+        Some("tcp" | "6") => (port(permission.from_port)?, port(permission.to_port)?),
+        _ => return Ok(vec![]),
     };
     let v4 = permission.ip_ranges.iter().filter_map(|r| r.cidr_ip.as_deref());
     let v6 = permission.ipv6_ranges.iter().filter_map(|r| r.cidr_ipv6.as_deref());
-    v4.chain(v6).filter_map(block).map(|block| LetIn { block, from, to }).collect()
+    let let_in = |text| told(block(text), "a rule's block").map(|block| LetIn { block, from, to });
+    v4.chain(v6).map(let_in).collect()
 }
 
 /// The address blocks that groups let in to a port.
@@ -162,18 +171,18 @@ pub async fn instances(cx: &Cx, ids: &[String]) -> Result<BTreeMap<String, Insta
     }
     let filters = vec![filter("instance-id", ids)];
     let found = own(cx).call(ec2::DescribeInstancesRequest { filters, ..Default::default() }).await?;
-    let all = found.reservations.into_iter().flat_map(|r| r.instances);
-    Ok(all
-        .filter_map(|i| {
-            let seen = Instance {
-                state: i.state?.name?,
-                vpc: i.vpc_id,
-                zone: i.placement.and_then(|p| p.availability_zone).unwrap_or_default(),
-                ip: i.private_ip_address.and_then(|ip| ip.parse().ok()),
-            };
-            Some((i.instance_id?, seen))
-        })
-        .collect())
+    found.reservations.into_iter().flat_map(|r| r.instances).map(instance).collect()
+}
+
+fn instance(i: ec2::Instance) -> Result<(String, Instance), Error> {
+    let seen = Instance {
+        state: told(i.state.and_then(|state| state.name), "an instance's state")?,
+        vpc: i.vpc_id,
+        zone: i.placement.and_then(|p| p.availability_zone).unwrap_or_default(),
+        // One that is terminated has none.
+        ip: i.private_ip_address.map(|ip| told(ip.parse().ok(), "an instance's address")).transpose()?,
+    };
+    Ok((told(i.instance_id, "an instance's id")?, seen))
 }
 
 /// The interfaces that this service made with this description, which names their load balancer.
@@ -182,19 +191,23 @@ pub async fn interfaces(cx: &Cx, description: &str) -> Result<Vec<Interface>, Er
     let filters =
         vec![filter("description", &[description.to_owned()]), filter("requester-id", &[PRINCIPAL.to_owned()])];
     let found = own(cx).call(ec2::DescribeNetworkInterfacesRequest { filters, ..Default::default() }).await?;
-    Ok(found
+    found
         .network_interfaces
         .into_iter()
         .filter(|i| i.description.as_deref() == Some(description) && i.requester_id.as_deref() == Some(PRINCIPAL))
-        .filter_map(|i| {
-            Some(Interface {
-                id: i.network_interface_id?,
-                subnet: i.subnet_id?,
-                ip: i.private_ip_address?.parse().ok()?,
-                groups: i.groups.into_iter().filter_map(|g| g.group_id).collect(),
-            })
-        })
-        .collect())
+        .map(interface)
+        .collect()
+}
+
+fn interface(i: ec2::NetworkInterface) -> Result<Interface, Error> {
+    let address = i.private_ip_address.and_then(|ip| ip.parse().ok());
+    let groups = i.groups.into_iter().map(|g| told(g.group_id, "an interface's security group"));
+    Ok(Interface {
+        id: told(i.network_interface_id, "an interface's id")?,
+        subnet: told(i.subnet_id, "an interface's subnet")?,
+        ip: told(address, "an interface's address")?,
+        groups: groups.collect::<Result<_, _>>()?,
+    })
 }
 
 /// Makes an interface.
@@ -230,6 +243,48 @@ pub async fn delete_interface(cx: &Cx, id: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whose rules cannot be read lets nobody in by them; what cannot be read is not taken for gone.
+    #[test]
+    fn what_an_answer_of_ec2_does_not_tell_is_not_guessed() {
+        let of_ports = |from: Option<i32>, to: Option<i32>, cidr: &str| {
+            let rule = ec2::IpPermission {
+                ip_protocol: Some("tcp".into()),
+                from_port: from,
+                to_port: to,
+                ip_ranges: vec![ec2::IpRange { cidr_ip: Some(cidr.into()), ..Default::default() }],
+                ..Default::default()
+            };
+            let (id, vpc) = (Some("sg-1".into()), Some("vpc-1".into()));
+            group(ec2::SecurityGroup { group_id: id, vpc_id: vpc, ip_permissions: vec![rule], ..Default::default() })
+        };
+        assert_eq!(of_ports(Some(80), Some(81), "10.0.0.0/8").expect("complete").lets_in.len(), 1);
+        for (from, to, cidr, what) in [
+            (None, None, "10.0.0.0/8", "the ports of a rule"),
+            (Some(80), Some(70_000), "10.0.0.0/8", "the ports of a rule"),
+            (Some(80), Some(80), "10.0.0.0/99", "a rule's block"),
+        ] {
+            let told = of_ports(from, to, cidr).expect_err(what).chain();
+            assert!(told.contains(what), "{told}");
+        }
+        let whole = ec2::NetworkInterface {
+            network_interface_id: Some("eni-1".into()),
+            subnet_id: Some("subnet-1".into()),
+            private_ip_address: Some("10.0.0.9".into()),
+            ..Default::default()
+        };
+        assert_eq!(interface(whole.clone()).expect("complete").ip, Ipv4Addr::new(10, 0, 0, 9));
+        let strange = ec2::NetworkInterface { private_ip_address: Some("somewhere".into()), ..whole.clone() };
+        assert!(interface(strange).is_err(), "another one would be made beside it");
+        assert!(interface(ec2::NetworkInterface { subnet_id: None, ..whole }).is_err());
+        let dead = ec2::Instance {
+            instance_id: Some("i-1".into()),
+            state: Some(ec2::InstanceState { name: Some("terminated".into()), ..Default::default() }),
+            ..Default::default()
+        };
+        assert_eq!(instance(dead.clone()).expect("complete").1.ip, None);
+        assert!(instance(ec2::Instance { state: None, ..dead }).is_err(), "it is not known to be gone");
+    }
 
     #[test]
     fn a_listener_is_open_to_what_the_groups_let_in_to_its_port() {
