@@ -1,7 +1,7 @@
 //! Resource attributes that say how a resource is made and changed (`CreationPolicy`, `UpdatePolicy`): what is not
 //! carried out, or makes no sense, must not be accepted.
 
-use crate::signals::{duration, whole};
+use crate::signals::{MOST_SIGNALS, duration, whole};
 use crate::update_policy::{GROUP, UpdatePolicy};
 use kiln_template::{ErrorKind, Place, ResolvedResource, TemplateError, is_unknown};
 use serde_json::{Map, Value as Json};
@@ -69,7 +69,7 @@ fn creation_policy(id: &str, policy: &Json) -> Result<(), TemplateError> {
         for (member, value) in members {
             let path = format!("{name}/{member}");
             let fits = match path.as_str() {
-                "ResourceSignal/Count" => whole(value).is_some(),
+                "ResourceSignal/Count" => whole(value).is_some_and(|n| n <= MOST_SIGNALS),
                 "ResourceSignal/Timeout" => value.as_str().and_then(duration).is_some_and(|time| time <= LONGEST),
                 "AutoScalingCreationPolicy/MinSuccessfulInstancesPercent" => whole(value).is_some_and(|n| n <= 100),
                 _ => return wrong(&path, format!("Encountered unsupported CreationPolicy property {member}")),

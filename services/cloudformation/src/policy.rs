@@ -34,11 +34,11 @@ pub fn denies_action(stack: &Stack, logical_id: &str, resource_type: &str, actio
 /// What a policy says of an action.
 fn judge(text: &str, logical_id: &str, resource_type: &str, action: &str) -> Option<String> {
     // It was checked when it was set. One that cannot be read any more protects what it protected.
-    let policy: Json = match serde_json::from_str(text) {
+    let policy = match read(text) {
         Ok(policy) => policy,
-        Err(error) => {
+        Err(why) => {
             return Some(format!(
-                "Action denied by stack policy: the policy cannot be read ({error}), so nothing is known to allow \
+                "Action denied by stack policy: the policy cannot be read ({why}), so nothing is known to allow \
                  [{action}] for resource [{logical_id}]; set another one"
             ));
         }
@@ -74,47 +74,65 @@ pub async fn given(cx: &Cx, body: Option<&String>, url: Option<&String>) -> Resu
         if text.len() > MOST_BYTES {
             return Err(validation(format!("Stack policy may not exceed {MOST_BYTES} bytes in size.")));
         }
-        check(text)?;
+        read(text).map_err(|why| validation(format!("Error validating stack policy: {why}")))?;
     }
     Ok(text)
 }
 
-/// Refuses what is not a stack policy.
-fn check(text: &str) -> Result<(), Error> {
-    let bad = |why: String| validation(format!("Error validating stack policy: {why}"));
-    let policy: Json = serde_json::from_str(text).map_err(|e| bad(format!("Invalid stack policy: {e}")))?;
+/// Reads a stack policy; why it is none.
+fn read(text: &str) -> Result<Json, String> {
+    let policy: Json = serde_json::from_str(text).map_err(|e| format!("Invalid stack policy: {e}"))?;
     let found = statements(&policy);
     if found.is_empty() {
-        return Err(bad("Invalid stack policy: it has no Statement".to_owned()));
+        return Err("Invalid stack policy: it has no Statement".to_owned());
     }
     for statement in found {
         let effect = statement.get("Effect").and_then(Json::as_str);
         if !matches!(effect, Some("Allow" | "Deny")) {
-            return Err(bad("Invalid effect: Effect must be Allow or Deny".to_owned()));
+            return Err("Invalid effect: Effect must be Allow or Deny".to_owned());
+        }
+        // What is no text would be passed over, and a denial with it.
+        if let Some(name) = LISTS.into_iter().find(|name| !are_texts(statement.get(*name))) {
+            return Err(format!("Invalid stack policy: {name} must be a text or a list of texts"));
         }
         if texts(statement.get("Action")).is_empty() && texts(statement.get("NotAction")).is_empty() {
-            return Err(bad("Missing required field Action".to_owned()));
+            return Err("Missing required field Action".to_owned());
         }
         let known = |action: &str| matches!(action, "Update:Modify" | "Update:Replace" | "Update:Delete" | "Update:*");
-        if let Some(action) = texts(statement.get("Action")).into_iter().find(|action| !known(action)) {
-            return Err(bad(format!("Unknown stack action {action}")));
+        let mut actions = ["Action", "NotAction"].into_iter().flat_map(|name| texts(statement.get(name)));
+        if let Some(action) = actions.find(|action| !known(action)) {
+            return Err(format!("Unknown stack action {action}"));
         }
         if texts(statement.get("Principal")) != ["*"] {
-            return Err(bad("Invalid principal: Principal must be *".to_owned()));
+            return Err("Invalid principal: Principal must be *".to_owned());
         }
         if let Some(condition) = statement.get("Condition") {
             let only_types = condition.as_object().is_some_and(|tests| {
                 tests.iter().all(|(test, keys)| {
                     matches!(test.as_str(), "StringEquals" | "StringLike")
-                        && keys.as_object().is_some_and(|keys| keys.keys().all(|key| key == "ResourceType"))
+                        && keys.as_object().is_some_and(|keys| {
+                            keys.iter().all(|(key, types)| key == "ResourceType" && are_texts(Some(types)))
+                        })
                 })
             });
             if !only_types {
-                return Err(bad("Condition must test ResourceType by StringEquals or StringLike".to_owned()));
+                return Err("Condition must test ResourceType by StringEquals or StringLike".to_owned());
             }
         }
     }
-    Ok(())
+    Ok(policy)
+}
+
+/// Members of a statement that are texts.
+const LISTS: [&str; 5] = ["Action", "NotAction", "Principal", "Resource", "NotResource"];
+
+/// Whether a value is left out, a text or a list of texts.
+fn are_texts(value: Option<&Json>) -> bool {
+    match value {
+        None | Some(Json::String(_)) => true,
+        Some(Json::Array(all)) => all.iter().all(Json::is_string),
+        Some(_) => false,
+    }
 }
 
 fn statements(policy: &Json) -> Vec<&Json> {
@@ -171,6 +189,27 @@ mod tests {
         );
         let all = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"}}"#;
         assert_eq!(judged(all), None);
+    }
+
+    #[test]
+    fn a_denial_of_what_is_no_text_is_refused_and_not_passed_over() {
+        let all = r#"{"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"}"#;
+        for (members, why) in [
+            (r#""Action": "Update:*", "Resource": 5"#, "Resource must be a text"),
+            (r#""Action": "Update:*", "NotResource": [["LogicalResourceId/Web"]]"#, "NotResource must be a text"),
+            (r#""Action": ["Update:*", {}], "Resource": "*""#, "Action must be a text"),
+            (r#""NotAction": ["Update:modify"], "Resource": "*""#, "Unknown stack action Update:modify"),
+            (
+                r#""Action": "Update:*", "Resource": "*", "Condition": {"StringEquals": {"ResourceType": 5}}"#,
+                "Condition must test ResourceType",
+            ),
+        ] {
+            let text = format!(r#"{{"Statement": [{all}, {{"Effect": "Deny", "Principal": "*", {members}}}]}}"#);
+            assert!(read(&text).is_err_and(|told| told.contains(why)), "{members}: {:?}", read(&text));
+            // One that an earlier version took.
+            let judged = judge(&text, "Web", "AWS::EC2::VPC", "Update:Modify").expect("denied");
+            assert!(judged.contains("cannot be read"), "{judged}");
+        }
     }
 
     #[test]

@@ -65,6 +65,7 @@ async fn policies_that_are_not_carried_out_are_refused_behind_functions_too() {
         ("{Signals: 1}", "Signals must be an object"),
         ("{Signals: {}}", "unsupported CreationPolicy property Signals"),
         ("{ResourceSignal: {Count: many}}", "Count cannot be \"many\""),
+        ("{ResourceSignal: {Count: 9999999999999}}", "Count cannot be 9999999999999"),
         ("{ResourceSignal: {Timeout: 15}}", "Timeout cannot be 15"),
         ("{ResourceSignal: {Timeout: PT13H}}", "Timeout cannot be"),
     ] {
