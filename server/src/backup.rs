@@ -74,7 +74,7 @@ async fn make(control: &Control, to: &Path) -> Result<Json, String> {
     control.backups.doing("the database");
     let state_dir = control.state_dir.clone();
     let objects: ObjectFiles = control.platform.part().map_err(|e| e.chain())?;
-    let _held = (objects.hold(), control.driver.hold_images());
+    let _held = (objects.hold(), control.driver.hold_images().await);
     let staging = Arc::new(Staging::make(&state_dir)?);
 
     let store = control.platform.store().clone();

@@ -216,14 +216,19 @@ impl MachineDriver for LocalDriver {
         self.blocking(move |host| host.images.get(&id)).await
     }
 
-    fn hold_images(&self) -> ImageHold {
-        self.holds.hold()
+    async fn hold_images(&self) -> ImageHold {
+        self.holds.hold().await
     }
 
     async fn delete_image(&self, id: &ImageId) -> DriverResult<()> {
-        self.holds.check(id)?;
+        let removal = self.holds.remove(id)?;
         let id = id.clone();
-        self.blocking(move |host| host.images.delete(&id, &host.layers_in_use())).await
+        self.blocking(move |host| {
+            // Here and not with who waits: the work goes on when that one goes away.
+            let _removal = removal;
+            host.images.delete(&id, &host.layers_in_use())
+        })
+        .await
     }
 
     async fn verify_image(&self, id: &ImageId) -> DriverResult<()> {

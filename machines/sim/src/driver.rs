@@ -363,12 +363,12 @@ impl MachineDriver for SimDriver {
         self.world.lock().images.get(id).cloned().ok_or_else(|| DriverError::not_found("image", id))
     }
 
-    fn hold_images(&self) -> ImageHold {
-        self.holds.hold()
+    async fn hold_images(&self) -> ImageHold {
+        self.holds.hold().await
     }
 
     async fn delete_image(&self, id: &ImageId) -> DriverResult<()> {
-        self.holds.check(id)?;
+        let _removal = self.holds.remove(id)?;
         self.world.lock().images.remove(id);
         Ok(())
     }

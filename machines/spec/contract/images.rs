@@ -30,7 +30,7 @@ pub async fn an_image_is_whole_until_it_is_deleted(world: impl World) {
     let (driver, id) = (world.driver(), world.image().clone());
     driver.verify_image(&id).await.unwrap();
     assert!(driver.images().await.unwrap().iter().any(|image| image.id == id));
-    let held = driver.hold_images();
+    let held = driver.hold_images().await;
     let refused = driver.delete_image(&id).await;
     assert!(matches!(refused, Err(DriverError::Conflict { .. })), "somebody copies it: {refused:?}");
     driver.verify_image(&id).await.unwrap();

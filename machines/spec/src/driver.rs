@@ -89,8 +89,8 @@ pub trait MachineDriver: Send + Sync + 'static {
     /// running machine is held still for as long as the copy takes.
     async fn capture(&self, id: &MachineId, name: &str) -> DriverResult<ImageManifest>;
     /// Keeps images and layers from being removed until the hold is dropped: removing one is a `Conflict`
-    /// meanwhile.
-    fn hold_images(&self) -> ImageHold;
+    /// meanwhile. Waits for the removals that have begun.
+    async fn hold_images(&self) -> ImageHold;
     /// Every image.
     async fn images(&self) -> DriverResult<Vec<ImageManifest>>;
     /// One image.

@@ -28,7 +28,7 @@ mod seed;
 pub use address::{Cidr, CidrError, MacAddr};
 pub use driver::{ExitEvents, Leftovers, MachineDriver};
 pub use error::{DriverError, DriverResult};
-pub use hold::{ImageHold, ImageHolds};
+pub use hold::{ImageHold, ImageHolds, ImageRemoval};
 pub use image::{BaseRecipe, Entry, ImageManifest, ImageSource, LayerRef, NoProgress, Program, Progress};
 pub use machine::{
     ExecOutput, ExecRequest, ExitCause, ExitInfo, ExtraInterface, InjectedFile, MachineEvent, MachineSpec,
