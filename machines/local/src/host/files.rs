@@ -1,12 +1,14 @@
 //! Files that are whole or absent: write beside, then rename.
 
 use kiln_machines_spec::{DriverError, DriverResult};
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::libc;
 use nix::sys::stat::Mode;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -39,14 +41,38 @@ pub fn close_dir(path: &Path) -> DriverResult<()> {
 /// outside of the tree, and a pipe keeps nobody waiting.
 pub fn open_inside(root: &Path, way: &Path) -> io::Result<File> {
     let top = open(root, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let how = OpenHow::new()
-        .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)
-        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    let file = File::from(openat2(top, way, how)?);
+    let file = File::from(open_in(&top, way, OFlag::O_RDONLY | OFlag::O_NONBLOCK, 0)?);
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "not an ordinary file"));
     }
     Ok(file)
+}
+
+/// How often a way is walked: whoever renames for ever keeps nobody for ever.
+const WALKS: usize = 128;
+
+/// Opens something in a tree that somebody else made and may be changing. Its root is the top of all: no link and
+/// no `..` leads out of it.
+pub fn open_in(root: impl AsFd, way: &Path, flags: OFlag, mode: u32) -> io::Result<OwnedFd> {
+    let way = if way.as_os_str().is_empty() { Path::new(".") } else { way };
+    let how = OpenHow::new()
+        .flags(flags | OFlag::O_CLOEXEC)
+        .mode(Mode::from_bits_truncate(mode))
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    walk(way, || openat2(root.as_fd(), way, how))
+}
+
+/// Walks anew where the kernel cannot tell whether a `..` led out: that is so whenever anything was renamed
+/// meanwhile, in whatever tree (`EAGAIN`, see openat2(2)).
+fn walk<T>(way: &Path, mut once: impl FnMut() -> nix::Result<T>) -> io::Result<T> {
+    for _ in 0..WALKS {
+        match once() {
+            Err(Errno::EAGAIN) => {}
+            done => return Ok(done?),
+        }
+    }
+    let changes = format!("what leads to {} was being changed each of {WALKS} times", way.display());
+    Err(io::Error::new(ErrorKind::ResourceBusy, changes))
 }
 
 /// Writes a whole file, readable by its owner only: a reader sees the old or
@@ -142,6 +168,24 @@ mod tests {
         for name in ["etc/absolute", "etc/relative", "etc/pipe", "etc", "../secret"] {
             assert!(read(name).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_walk_that_the_kernel_breaks_off_is_walked_anew_and_not_for_ever() {
+        let walks = |broken_off: usize, then: nix::Result<usize>| {
+            let mut times = 0;
+            let done = walk(Path::new("etc/hosts"), || {
+                times += 1;
+                if times > broken_off { then.map(|_| times) } else { Err(Errno::EAGAIN) }
+            });
+            (done, times)
+        };
+        assert_eq!(walks(WALKS - 1, Ok(0)).0.expect("the last time"), WALKS);
+        let (failed, times) = walks(2, Err(Errno::ELOOP));
+        assert_eq!((failed.expect_err("told").raw_os_error(), times), (Some(libc::ELOOP), 3), "at once");
+        let (failed, times) = walks(usize::MAX, Ok(0));
+        let told = failed.expect_err("given up").to_string();
+        assert_eq!((told.as_str(), times), ("what leads to etc/hosts was being changed each of 128 times", WALKS));
     }
 
     #[test]

@@ -4,9 +4,10 @@
 //! the top: a link in the image that points to `/etc` leads into the machine,
 //! never to the host.
 
+use crate::host::files::open_in;
 use kiln_machines_spec::{DriverError, DriverResult, InjectedFile};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 use std::fs::File;
@@ -79,15 +80,6 @@ fn write(pid: u32, owner: u32, file: &InjectedFile, replace: bool) -> io::Result
     out.write_all(&file.content)?;
     use std::os::unix::fs::PermissionsExt;
     out.set_permissions(std::fs::Permissions::from_mode(file.mode & 0o7777))
-}
-
-fn open_in(root: &OwnedFd, way: &Path, flags: OFlag, mode: u32) -> io::Result<OwnedFd> {
-    let way = if way.as_os_str().is_empty() { Path::new(".") } else { way };
-    let how = OpenHow::new()
-        .flags(flags | OFlag::O_CLOEXEC)
-        .mode(Mode::from_bits_truncate(mode))
-        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    Ok(openat2(root, way, how)?)
 }
 
 fn give(fd: &OwnedFd, owner: u32) -> io::Result<()> {
