@@ -7,7 +7,6 @@ use kiln_reconcile::Hooks;
 use kiln_service_kit::{Chaos, Clock, Store};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 const PORT: u16 = 18080;
 
@@ -15,7 +14,7 @@ const PORT: u16 = 18080;
 async fn shop(world: &World) -> (String, String) {
     let lb = world.load_balancer("shop").await.load_balancer_arn.expect("an ARN");
     let group = world.target_group("shop", "ip").await;
-    let target = server("shop", Duration::ZERO).await;
+    let target = server("shop").await;
     world.register(&group, "10.0.0.5", target).await;
     world.listener(&lb, PORT, forward(&group)).await;
     until("the load balancer to be active", || async { world.state(&lb).await == "active" }).await;
@@ -30,7 +29,7 @@ async fn a_load_balancer_forwards_follows_changes_and_leaves_nothing() {
     let at = world.address(&lb, PORT);
     assert_eq!(get(at, "/").await, Some((200, "shop".into())));
 
-    let second = server("second", Duration::ZERO).await;
+    let second = server("second").await;
     let other = world.target_group("other", "ip").await;
     world.register(&other, "10.0.0.5", second).await;
     assert_eq!(world.health(&other).await, ["10.0.0.5 unused Target.NotInUse"]);
@@ -80,16 +79,18 @@ async fn a_deregistered_target_finishes_its_requests_and_then_is_gone() {
     let world = World::new().await;
     let lb = world.load_balancer("slow").await.load_balancer_arn.expect("an ARN");
     let group = world.target_group("slow", "ip").await;
-    let slow = server("slow", Duration::from_millis(700)).await;
+    let (slow, mut requests) = holding_server("slow").await;
     world.register(&group, "10.0.0.5", slow).await;
     world.listener(&lb, PORT, forward(&group)).await;
     until("the target to be healthy", || async { world.health(&group).await == ["10.0.0.5 healthy"] }).await;
     let at = world.address(&lb, PORT);
     let asked = tokio::spawn(get(at, "/"));
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let request = requests.recv().await.expect("the target has the request");
     let leave = DeregisterTargetsRequest { target_group_arn: group.clone(), targets: vec![target("10.0.0.5", slow)] };
     world.cx.call(leave).await.expect("deregistered");
     assert_eq!(world.health(&group).await, ["10.0.0.5 draining Target.DeregistrationInProgress"]);
+    assert!(!asked.is_finished(), "the target has not answered yet");
+    request.send(()).expect("the target waits");
     assert_eq!(asked.await.expect("answered"), Some((200, "slow".into())), "the request under way is finished");
     until("the target to be gone", || async { world.health(&group).await.is_empty() }).await;
     assert_eq!(get(at, "/").await.map(|(status, _)| status), Some(503));
@@ -101,7 +102,7 @@ async fn a_dead_instance_is_unused_at_once_and_a_terminated_one_is_forgotten() {
     let (id, mut feed) = ("i-00000000000000001", world.store.feed());
     let lb = world.load_balancer("shop").await.load_balancer_arn.expect("an ARN");
     let group = world.target_group("shop", "instance").await;
-    let at = server("shop", Duration::ZERO).await;
+    let at = server("shop").await;
     let register = |world: &World| {
         let (cx, target_group_arn) = (world.cx.clone(), group.clone());
         async move { cx.call(RegisterTargetsRequest { target_group_arn, targets: vec![target(id, at)] }).await }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
 
 /// The VPC's targets are this host's servers: of an address only the port counts.
 struct ToThisHost;
@@ -154,17 +155,36 @@ pub fn fixed(status: &str, body: &str) -> Vec<Action> {
     vec![Action { r#type: "fixed-response".into(), fixed_response_config: Some(fixed), ..Default::default() }]
 }
 
-/// A server that answers `name` after `delay`, except health checks, which it answers at once.
-pub async fn server(name: &'static str, delay: Duration) -> SocketAddr {
+/// A server that answers `name`.
+pub async fn server(name: &'static str) -> SocketAddr {
+    let (address, mut requests) = holding_server(name).await;
+    tokio::spawn(async move {
+        while let Some(request) = requests.recv().await {
+            // A client that hung up is fine.
+            let _ = request.send(());
+        }
+    });
+    address
+}
+
+/// A request that has come and waits for its answer.
+pub type Held = oneshot::Sender<()>;
+
+/// A server that answers `name` to each request when the test says so; health checks it answers at once.
+pub async fn holding_server(name: &'static str) -> (SocketAddr, mpsc::UnboundedReceiver<Held>) {
+    let (come, requests) = mpsc::unbounded_channel();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
+            let come = come.clone();
             tokio::spawn(async move {
                 let mut buffer = vec![0; 4096];
-                let read = stream.read(&mut buffer).await.unwrap_or(0);
+                let Ok(read @ 1..) = stream.read(&mut buffer).await else { return };
                 if !String::from_utf8_lossy(&buffer[..read]).contains("HealthChecker") {
-                    tokio::time::sleep(delay).await;
+                    let (answer, held) = oneshot::channel();
+                    come.send(answer).expect("the test takes requests");
+                    held.await.expect("the test lets it answer");
                 }
                 let length = name.len();
                 let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{name}");
@@ -173,7 +193,7 @@ pub async fn server(name: &'static str, delay: Duration) -> SocketAddr {
             });
         }
     });
-    address
+    (address, requests)
 }
 
 /// One GET: status line's code and body; `None` when nothing answered.
