@@ -11,6 +11,10 @@ mod script;
 #[cfg(test)]
 mod broken_steps;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod growth;
+#[cfg(test)]
 mod half_made;
 #[path = "../../server/src/services.rs"]
 mod services;

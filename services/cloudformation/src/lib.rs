@@ -66,6 +66,7 @@ pub fn service() -> Service {
     ];
     service.start.push(moved::start);
     service.records = records![
+        moved::NextEvent,
         records::ChangeSet,
         records::Event,
         records::Resource,

@@ -17,7 +17,7 @@ const BATCH: usize = 500;
 
 /// The number of a stack's next event; events no longer have numbers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct NextEvent(u64);
+pub struct NextEvent(u64);
 
 impl Record for NextEvent {
     const KIND: &'static str = "cloudformation/next-event";

@@ -76,8 +76,7 @@ pub fn new_default_vpc(tx: &mut Tx, cx: &Cx) -> Result<Vpc, Error> {
 /// The default subnet of a zone: the first free /20 of the default VPC.
 pub fn new_default_subnet(tx: &mut Tx, cx: &Cx, vpc: &Vpc, zone: &str) -> Result<Subnet, Error> {
     let base = vpc.cidrs[0].cidr.base();
-    let taken: Vec<Cidr> =
-        tx.list::<Subnet>(cx.scope())?.iter().filter(|(_, s)| s.vpc == vpc.id).map(|(_, s)| s.cidr).collect();
+    let taken: Vec<Cidr> = tx.by_key::<Subnet>(cx.scope(), "vpc-id", &vpc.id)?.iter().map(|(_, s)| s.cidr).collect();
     // A /16 has sixteen /20 blocks.
     let free = (0..16u32)
         .map(|n| block(Ipv4Addr::from(u32::from(base) + n * 4096), 20))
@@ -167,8 +166,8 @@ pub fn egress_to_anywhere(cx: &Cx) -> GroupRule {
 
 /// The main route table of a VPC.
 pub fn main_table(tx: &Tx, cx: &Cx, vpc: &VpcId) -> Result<std::sync::Arc<RouteTable>, Error> {
-    let tables = tx.list::<RouteTable>(cx.scope())?;
-    let main = tables.into_iter().find(|(_, table)| table.vpc == *vpc && table.is_main());
+    let tables = tx.by_key::<RouteTable>(cx.scope(), "vpc-id", vpc)?;
+    let main = tables.into_iter().find(|(_, table)| table.is_main());
     main.map(|(_, table)| table).ok_or_else(|| Error::internal(format!("{vpc} has no main route table")))
 }
 

@@ -45,6 +45,13 @@ impl<'a> Filters<'a> {
         })
     }
 
+    /// The values that a filter of this name asks for, where all of them are plain texts.
+    pub fn exact(&self, name: &str) -> Option<&'a [String]> {
+        let filter = self.0.iter().find(|filter| filter.name.as_deref() == Some(name))?;
+        let plain = |value: &String| !value.is_empty() && !value.contains(['*', '?', '\\']);
+        filter.values.iter().all(plain).then_some(&filter.values)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

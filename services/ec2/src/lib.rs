@@ -35,7 +35,8 @@ mod zones;
 pub use images::provided::{register_base, register_import};
 pub use images::stand_ins;
 pub use instances::copied::instances_in_copy;
-use kiln_service_kit::{Kept, Operation, Service};
+use kiln_service_kit::{Kept, Operation, Service, records};
+pub use metadata::caller as metadata_caller;
 
 /// The rows of every room.
 fn rows() -> Vec<&'static [Operation]> {
@@ -66,6 +67,28 @@ pub fn service() -> Service {
     service.resources.extend(templates::resources::all());
     service.targets = Some(targets::of);
     service.explain = Some(explain::explain);
+    service.records = records![
+        defaults::ScopeReady,
+        firewall::records::NetworkAcl,
+        firewall::records::SecurityGroup,
+        images::records::DiscardedImage,
+        images::records::Image,
+        images::records::Snapshot,
+        instances::records::ConsoleOutput,
+        instances::records::Instance,
+        instances::records::Volume,
+        interfaces::records::Address,
+        interfaces::records::NetworkInterface,
+        keys::records::KeyPair,
+        networks::records::DhcpOptions,
+        networks::records::InternetGateway,
+        networks::records::NatGateway,
+        networks::records::NetworkStatus,
+        networks::records::RouteTable,
+        networks::records::Subnet,
+        networks::records::Vpc,
+        templates::records::LaunchTemplate
+    ];
     service.start.push(instances::controllers::forward_machine_events);
     service.start.push(metadata::start);
     service.start.push(instances::moved::start);

@@ -1,14 +1,49 @@
 //! Finding records by the ids of a request, with AWS's errors for those that are not there.
 
 use crate::errors::{bad_token, invalid_combination, invalid_value};
+use crate::filters::Filters;
 use crate::tags::Tagged;
-use kiln_service_kit::{Cx, Error, Page, Scope, Tx, paginate};
+use kiln_service_kit::{CallerKind, Cx, Error, Page, Scope, Tx, paginate};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The record of an id in a transaction.
 pub fn need<R: Tagged>(tx: &Tx, scope: &Scope, id: &str) -> Result<Arc<R>, Error> {
     R::THING.check(id)?;
     tx.get::<R>(scope, id)?.ok_or_else(|| R::THING.none(id))
+}
+
+/// The records that a describing call may mean: of its ids, or else of the ids and keys that its filters ask
+/// for (`own` is the filter of ids), or else all; ordered by id. The filters are still to be applied.
+///
+/// A service that asks decides by what it is told: for it, one that does not read and may be meant is an
+/// error.
+pub fn asked<R: Tagged>(
+    cx: &Cx,
+    ids: &[String],
+    filters: &Filters<'_>,
+    own: &str,
+) -> Result<Vec<(Arc<str>, Arc<R>)>, Error> {
+    if !ids.is_empty() {
+        return selected(cx, ids);
+    }
+    let mut found: BTreeMap<Arc<str>, Arc<R>> = BTreeMap::new();
+    if let Some(ids) = filters.exact(own) {
+        for id in ids {
+            found.extend(cx.store().get::<R>(cx.scope(), id)?.map(|record| (Arc::from(id.as_str()), record)));
+        }
+        return Ok(found.into_iter().collect());
+    }
+    let Some((key, values)) = R::KEYS.iter().find_map(|key| Some((*key, filters.exact(key)?))) else {
+        return selected(cx, ids);
+    };
+    for value in values {
+        found.extend(match cx.caller().kind {
+            CallerKind::Service { .. } => cx.store().whole().by_key::<R>(cx.scope(), key, value)?,
+            _ => cx.store().by_key::<R>(cx.scope(), key, value)?,
+        });
+    }
+    Ok(found.into_iter().collect())
 }
 
 /// The records of the ids of a describing call, or all when it names none; ordered by id.

@@ -92,8 +92,8 @@ fn peer_group(tx: &Tx, cx: &Cx, group: &SecurityGroup, pair: &UserIdGroupPair) -
 
 /// The group of that name in a VPC.
 pub fn by_name(tx: &Tx, cx: &Cx, vpc: &kiln_ids::VpcId, name: &str) -> Result<std::sync::Arc<SecurityGroup>, Error> {
-    let groups = tx.list::<SecurityGroup>(cx.scope())?;
-    groups.into_iter().map(|(_, g)| g).find(|g| g.vpc == *vpc && g.name == name).ok_or_else(|| {
+    let groups = tx.by_key::<SecurityGroup>(cx.scope(), "vpc-id", vpc)?;
+    groups.into_iter().map(|(_, g)| g).find(|g| g.name == name).ok_or_else(|| {
         Error::sender("InvalidGroup.NotFound", format!("The security group '{name}' does not exist in VPC '{vpc}'"))
     })
 }

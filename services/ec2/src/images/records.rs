@@ -7,7 +7,7 @@
 use crate::kinds::{self, Kind};
 use crate::tags::{Tagged, Tags};
 use kiln_ids::{ImageId, InstanceId, SnapshotId, VolumeId};
-use kiln_service_kit::{Record, Scope, Timestamp};
+use kiln_service_kit::{Keys, Record, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::instances::records::Reason;
@@ -93,6 +93,10 @@ pub enum ImageOrigin {
 
 impl Record for Image {
     const KIND: &'static str = "ec2/image";
+    const KEYS: &'static [&'static str] = &["name", "snapshot"];
+    fn keys(&self) -> Keys {
+        vec![("name", self.name.clone()), ("snapshot", self.snapshot.to_string())]
+    }
 }
 
 impl Tagged for Image {
@@ -147,6 +151,10 @@ impl SnapshotState {
 
 impl Record for Snapshot {
     const KIND: &'static str = "ec2/snapshot";
+    const KEYS: &'static [&'static str] = &["machine image"];
+    fn keys(&self) -> Keys {
+        self.machine_image.iter().map(|image| ("machine image", image.clone())).collect()
+    }
 }
 
 impl Tagged for Snapshot {

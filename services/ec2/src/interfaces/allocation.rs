@@ -5,14 +5,14 @@
 
 use crate::firewall::records::SecurityGroup;
 use crate::instances::records::Instance;
-use crate::interfaces::records::{Address, Attachment, NetworkInterface, PublicAddress, SecondaryIp};
+use crate::interfaces::records::{Address, Attachment, NetworkInterface, PublicAddress, SecondaryIp, address_in};
 use crate::networks::records::Subnet;
 use crate::tags::Tags;
 use kiln_ids::{NetworkInterfaceId, SecurityGroupId};
 use kiln_machines_spec::MacAddr;
 use kiln_service_kit::{Cx, Error, Scope, Timestamp, Tx};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -80,27 +80,23 @@ impl<'a> NewInterface<'a> {
 }
 
 /// Knows which addresses are taken; for calls that make many interfaces in one transaction.
+#[derive(Default)]
 pub struct InterfaceAllocator {
-    private: BTreeMap<String, BTreeSet<Ipv4Addr>>,
-    /// Read when the first public address is asked for.
-    public: Option<BTreeSet<Ipv4Addr>>,
+    /// Given to interfaces that may not be kept yet: private ones by subnet, and public ones.
+    private: BTreeSet<(String, Ipv4Addr)>,
+    public: BTreeSet<Ipv4Addr>,
 }
 
 impl InterfaceAllocator {
-    /// Looks at what there is.
-    pub fn new(tx: &Tx, scope: &Scope) -> Result<Self, Error> {
-        let mut private: BTreeMap<String, BTreeSet<Ipv4Addr>> = BTreeMap::new();
-        for (_, interface) in tx.list::<NetworkInterface>(scope)? {
-            let of_subnet = private.entry(interface.subnet.to_string()).or_default();
-            of_subnet.extend(interface.addresses().map(|(ip, _)| ip));
-        }
-        Ok(Self { private, public: None })
+    /// One that has given nothing.
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Makes one interface and keeps it.
     pub fn allocate(&mut self, tx: &mut Tx, cx: &Cx, new: NewInterface<'_>) -> Result<NetworkInterface, Error> {
-        let ip = self.private_ip(cx, new.subnet, new.addresses.primary)?;
-        let secondary = self.secondary(cx, new.subnet, &new.addresses)?;
+        let ip = self.private_ip(tx, cx, new.subnet, new.addresses.primary)?;
+        let secondary = self.secondary(tx, cx, new.subnet, &new.addresses)?;
         let id = NetworkInterfaceId::new(cx.ids());
         let public = match new.public {
             true => Some(PublicAddress { ip: self.public_ip(tx, &id)?, elastic: None }),
@@ -130,21 +126,31 @@ impl InterfaceAllocator {
     }
 
     /// Takes the further addresses.
-    pub fn secondary(&mut self, cx: &Cx, subnet: &Subnet, wanted: &WantedAddresses) -> Result<Vec<Ipv4Addr>, Error> {
+    pub fn secondary(
+        &mut self,
+        tx: &Tx,
+        cx: &Cx,
+        subnet: &Subnet,
+        wanted: &WantedAddresses,
+    ) -> Result<Vec<Ipv4Addr>, Error> {
         let mut taken = vec![];
         for ip in &wanted.secondary {
-            taken.push(self.private_ip(cx, subnet, Some(*ip))?);
+            taken.push(self.private_ip(tx, cx, subnet, Some(*ip))?);
         }
         for _ in 0..wanted.more {
-            taken.push(self.private_ip(cx, subnet, None)?);
+            taken.push(self.private_ip(tx, cx, subnet, None)?);
         }
         Ok(taken)
     }
 
     /// A free address of the subnet. Any means: the next free one after a random start, so that an
     /// address is not given again right after its machine has gone.
-    fn private_ip(&mut self, cx: &Cx, subnet: &Subnet, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr, Error> {
-        let taken = self.private.entry(subnet.id.to_string()).or_default();
+    fn private_ip(&mut self, tx: &Tx, cx: &Cx, subnet: &Subnet, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr, Error> {
+        let is_taken = |ip: Ipv4Addr| -> Result<bool, Error> {
+            let given = self.private.contains(&(subnet.id.to_string(), ip));
+            let key = address_in(&subnet.vpc, ip);
+            Ok(given || !tx.by_key::<NetworkInterface>(cx.scope(), "vpc and address", &key)?.is_empty())
+        };
         let ip = match wanted {
             Some(ip) if !subnet.may_give(ip) => {
                 return Err(Error::sender(
@@ -152,15 +158,20 @@ impl InterfaceAllocator {
                     format!("Address {ip} does not fall within the subnet's address range"),
                 ));
             }
-            Some(ip) if taken.contains(&ip) => {
+            Some(ip) if is_taken(ip)? => {
                 return Err(Error::sender("InvalidIPAddress.InUse", format!("Address {ip} is in use.")));
             }
             Some(ip) => ip,
             None => {
                 let usable = subnet.usable();
                 let start = cx.ids().below(usable.into()) as u32;
-                let free =
-                    (0..usable).map(|n| subnet.usable_address((start + n) % usable)).find(|ip| !taken.contains(ip));
+                let mut free = None;
+                for ip in (0..usable).map(|n| subnet.usable_address((start + n) % usable)) {
+                    if !is_taken(ip)? {
+                        free = Some(ip);
+                        break;
+                    }
+                }
                 free.ok_or_else(|| {
                     Error::sender(
                         "InsufficientFreeAddressesInSubnet",
@@ -172,36 +183,31 @@ impl InterfaceAllocator {
                 })?
             }
         };
-        taken.insert(ip);
+        self.private.insert((subnet.id.to_string(), ip));
         Ok(ip)
     }
 
     /// A public address that nobody in any account or region has, for that interface or allocation.
     pub fn public_ip(&mut self, tx: &Tx, holder: &str) -> Result<Ipv4Addr, Error> {
         let start = public_start(holder, tx.now());
-        let taken = match &mut self.public {
-            Some(taken) => taken,
-            none => {
-                let interfaces = tx.list_everywhere::<NetworkInterface>()?;
-                let addresses = tx.list_everywhere::<Address>()?;
-                let held = interfaces.iter().flat_map(|(_, _, i)| i.addresses().filter_map(|(_, p)| p.map(|p| p.ip)));
-                none.insert(held.chain(addresses.iter().map(|(_, _, a)| a.ip)).collect())
-            }
-        };
         let all = (0..PUBLIC_COUNT).map(|n| Ipv4Addr::from(u32::from(PUBLIC_BASE) + (start + n) % PUBLIC_COUNT));
         // Addresses that look like a network's or a broadcast are nobody's.
-        let mut usable = all.filter(|ip| !matches!(ip.octets()[3], 0 | 255));
-        let free = usable.find(|ip| !taken.contains(ip)).ok_or_else(|| {
-            Error::sender("InsufficientAddressCapacity", "There are not enough free public addresses.").with_status(503)
-        })?;
-        taken.insert(free);
-        Ok(free)
+        for ip in all.filter(|ip| !matches!(ip.octets()[3], 0 | 255)) {
+            let text = ip.to_string();
+            let held = tx.by_key_everywhere::<NetworkInterface>("addresses.association.public-ip", &text)?;
+            let kept = tx.by_key_everywhere::<Address>("public-ip", &text)?;
+            if held.is_empty() && kept.is_empty() && self.public.insert(ip) {
+                return Ok(ip);
+            }
+        }
+        let text = "There are not enough free public addresses.";
+        Err(Error::sender("InsufficientAddressCapacity", text).with_status(503))
     }
 }
 
 /// Makes one interface and keeps it.
 pub fn allocate_interface(tx: &mut Tx, cx: &Cx, new: NewInterface<'_>) -> Result<NetworkInterface, Error> {
-    InterfaceAllocator::new(tx, cx.scope())?.allocate(tx, cx, new)
+    InterfaceAllocator::new().allocate(tx, cx, new)
 }
 
 /// Removes an interface; an Elastic IP it had stays allocated. Fine if it is gone.
@@ -228,7 +234,7 @@ pub fn renew_public(tx: &mut Tx, scope: &Scope, id: &str) -> Result<(), Error> {
     if !interface.auto_public || interface.public.is_some() {
         return Ok(());
     }
-    let ip = InterfaceAllocator::new(tx, scope)?.public_ip(tx, id)?;
+    let ip = InterfaceAllocator::new().public_ip(tx, id)?;
     let public = Some(PublicAddress { ip, elastic: None });
     Ok(tx.put(scope, id, NetworkInterface { public, ..NetworkInterface::clone(&interface) })?)
 }
@@ -289,8 +295,8 @@ pub fn several(instance: &str) -> Error {
 /// The groups a new interface gets: those named by id, all of the subnet's VPC, or its default one.
 pub fn groups_for(tx: &Tx, scope: &Scope, subnet: &Subnet, ids: &[String]) -> Result<Vec<SecurityGroupId>, Error> {
     if ids.is_empty() {
-        let groups = tx.list::<SecurityGroup>(scope)?;
-        let default = groups.iter().find(|(_, g)| g.vpc == subnet.vpc && g.name == "default");
+        let groups = tx.by_key::<SecurityGroup>(scope, "vpc-id", &subnet.vpc)?;
+        let default = groups.iter().find(|(_, g)| g.name == "default");
         return match default {
             Some((_, group)) => Ok(vec![group.id.clone()]),
             None => Err(Error::internal(format!("{} has no default security group", subnet.vpc))),
@@ -318,9 +324,9 @@ pub fn groups_for(tx: &Tx, scope: &Scope, subnet: &Subnet, ids: &[String]) -> Re
     Ok(groups)
 }
 
-/// How many addresses of each subnet are free.
-pub fn free_addresses(interfaces: &[(Arc<str>, Arc<NetworkInterface>)], subnet: &Subnet) -> u32 {
-    let used: usize =
-        interfaces.iter().filter(|(_, i)| i.subnet == subnet.id).map(|(_, i)| i.addresses().count()).sum();
-    subnet.usable().saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
+/// How many addresses of a subnet are free.
+pub fn free_addresses(cx: &Cx, subnet: &Subnet) -> Result<u32, Error> {
+    let interfaces = cx.store().by_key::<NetworkInterface>(cx.scope(), "subnet-id", &subnet.id)?;
+    let used: usize = interfaces.iter().map(|(_, i)| i.addresses().count()).sum();
+    Ok(subnet.usable().saturating_sub(u32::try_from(used).unwrap_or(u32::MAX)))
 }

@@ -11,10 +11,11 @@ use kiln_ec2_shapes::{
 };
 use kiln_service_kit::{Cx, Error};
 
-/// Ids and names of the scope's groups.
-pub fn group_names(cx: &Cx) -> Result<Vec<(String, String)>, Error> {
-    let groups = cx.store().list::<SecurityGroup>(cx.scope())?;
-    Ok(groups.into_iter().map(|(id, group)| (id.to_string(), group.name.clone())).collect())
+/// Ids and names of groups.
+pub fn group_names(cx: &Cx, ids: &[kiln_ids::SecurityGroupId]) -> Result<Vec<(String, String)>, Error> {
+    let group = |id: &kiln_ids::SecurityGroupId| cx.store().get::<SecurityGroup>(cx.scope(), id);
+    let names = ids.iter().filter_map(|id| group(id).transpose());
+    names.map(|group| group.map(|group| (group.id.to_string(), group.name.clone())).map_err(Error::from)).collect()
 }
 
 /// Groups as interfaces and instances show them.

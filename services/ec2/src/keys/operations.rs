@@ -88,7 +88,7 @@ async fn keep(
     check_name(name)?;
     cx.store()
         .write(|tx| {
-            if tx.list::<KeyPair>(cx.scope())?.iter().any(|(_, pair)| pair.name == name) {
+            if !tx.by_key::<KeyPair>(cx.scope(), "key-name", name)?.is_empty() {
                 return Err(duplicate(name));
             }
             let pair = KeyPair {

@@ -3,7 +3,7 @@
 use crate::kinds::{self, Kind};
 use crate::tags::{Tagged, Tags};
 use kiln_ids::KeyPairId;
-use kiln_service_kit::{Record, Timestamp};
+use kiln_service_kit::{Keys, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// See the module's head.
@@ -22,6 +22,10 @@ pub struct KeyPair {
 
 impl Record for KeyPair {
     const KIND: &'static str = "ec2/key-pair";
+    const KEYS: &'static [&'static str] = &["key-name"];
+    fn keys(&self) -> Keys {
+        vec![("key-name", self.name.clone())]
+    }
 }
 
 impl Tagged for KeyPair {

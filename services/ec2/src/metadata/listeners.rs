@@ -276,7 +276,9 @@ async fn carry_out(
     request: &Request<Incoming>,
 ) -> Result<Done, Error> {
     let platform = &metadata.platform;
-    let Some(world) = World::find(platform, vpc.as_str(), from)? else { return Ok(Done::refused(404)) };
+    let find = || World::find(platform, vpc.as_str(), from);
+    let found = platform.store().counted_sync(|| "metadata".to_owned(), find)?;
+    let Some(world) = found else { return Ok(Done::refused(404)) };
     let now = platform.clock().now();
     // A header that is not text is there all the same; it cannot be right.
     let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or(""));

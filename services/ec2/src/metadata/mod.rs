@@ -38,3 +38,4 @@ mod world;
 mod tests;
 
 pub use listeners::start;
+pub use world::caller;

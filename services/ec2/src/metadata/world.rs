@@ -3,7 +3,7 @@
 use crate::firewall::records::SecurityGroup;
 use crate::instances::records::Instance;
 use crate::instances::shown::Around;
-use crate::interfaces::records::NetworkInterface;
+use crate::interfaces::records::{NetworkInterface, address_in};
 use crate::names::public_dns_name;
 use crate::networks::records::{Subnet, Vpc};
 use kiln_service_kit::{Cx, Error, Platform, Scope};
@@ -40,22 +40,27 @@ pub struct Interface {
     pub groups: Vec<(String, String)>,
 }
 
+/// The instance that asks from this address of a VPC, as the metadata service sees it.
+pub fn caller(platform: &Arc<Platform>, vpc: &str, ip: Ipv4Addr) -> Result<Option<String>, Error> {
+    let find = || World::find(platform, vpc, ip);
+    let found = platform.store().counted_sync(|| "metadata".to_owned(), find)?;
+    Ok(found.map(|world| world.instance.id.to_string()))
+}
+
 impl World {
     /// Who has this address in this network; nobody when no instance has it.
     pub fn find(platform: &Arc<Platform>, vpc: &str, ip: Ipv4Addr) -> Result<Option<World>, Error> {
         let store = platform.store();
         // VPC ids are unique over all accounts and regions.
-        let everywhere = store.list_everywhere::<NetworkInterface>()?;
-        let Some((scope, _, caller)) = everywhere.iter().find(|(_, _, i)| i.vpc == *vpc && i.has(ip)) else {
-            return Ok(None);
-        };
+        let found = store.by_key_everywhere::<NetworkInterface>("vpc and address", &address_in(vpc, ip))?;
+        let Some((scope, _, caller)) = found.first() else { return Ok(None) };
         let Some(attachment) = &caller.attachment else { return Ok(None) };
         let Some(instance) = store.get::<Instance>(scope, &attachment.instance)? else { return Ok(None) };
-        let mut attached: Vec<Arc<NetworkInterface>> = everywhere
-            .iter()
-            .filter(|(of, _, i)| of == scope && i.attachment.as_ref().is_some_and(|a| a.instance == instance.id))
-            .map(|(_, _, i)| i.clone())
-            .collect();
+        let mut attached: Vec<Arc<NetworkInterface>> = vec![];
+        for id in std::iter::once(&instance.interface).chain(&instance.more_interfaces) {
+            attached.extend(store.get::<NetworkInterface>(scope, id)?);
+        }
+        attached.retain(|i| i.attachment.as_ref().is_some_and(|a| a.instance == instance.id));
         attached.sort_by_key(|i| i.attachment.as_ref().map(|a| a.device_index));
         let names = store.get::<Vpc>(scope, &instance.vpc)?.is_some_and(|vpc| vpc.gives_public_names());
         let mut interfaces = Vec::with_capacity(attached.len());

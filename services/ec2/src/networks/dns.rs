@@ -7,7 +7,7 @@
 //! message is read here; RFC 1035 says how. A DNS library was turned down: this is all of it.
 
 use crate::instances::records::Instance;
-use crate::interfaces::records::NetworkInterface;
+use crate::interfaces::records::{NetworkInterface, address_in};
 use crate::names::{private_domain, public_domain};
 use crate::networks::records::Vpc;
 use kiln_doors::{DNS, Door};
@@ -225,8 +225,8 @@ async fn own_name(cx: &Cx, vpc: &str, question: &Question) -> Result<Option<Vec<
     if let Some(host) = question.name.strip_suffix(&private_domain(cx.region())).and_then(|h| h.strip_suffix('.')) {
         if let Some(wanted) = host.strip_prefix("ip-").and_then(|text| text.replace('-', ".").parse::<Ipv4Addr>().ok())
         {
-            let all = cx.store().list::<NetworkInterface>(cx.scope())?;
-            let found = all.iter().filter(|(_, i)| of_vpc(i) && i.has(wanted)).map(|_| wanted);
+            let has = cx.store().by_key::<NetworkInterface>(cx.scope(), "vpc and address", &address_in(vpc, wanted))?;
+            let found = has.iter().map(|_| wanted);
             return Ok(Some(found.take(1).collect()));
         }
         let instance = cx.store().get::<Instance>(cx.scope(), host)?;
@@ -256,7 +256,8 @@ fn public_address(region: &str, name: &str) -> Option<Ipv4Addr> {
 /// neighbour, else nothing, as the public one is the host's to reach (a machine that was told a
 /// loopback address would speak to itself); `None` if nobody here holds it.
 fn holder(cx: &Cx, vpc: &str, ip: Ipv4Addr) -> Result<Option<Vec<Ipv4Addr>>, Error> {
-    let all = cx.store().list::<NetworkInterface>(cx.scope())?;
+    let key = "addresses.association.public-ip";
+    let all = cx.store().by_key::<NetworkInterface>(cx.scope(), key, &ip.to_string())?;
     let private = |i: &NetworkInterface| {
         i.addresses().find(|(_, public)| public.is_some_and(|public| public.ip == ip)).map(|(ip, _)| ip)
     };
@@ -268,24 +269,40 @@ fn holder(cx: &Cx, vpc: &str, ip: Ipv4Addr) -> Result<Option<Vec<Ipv4Addr>>, Err
 
 /// The addresses in this VPC of the load balancer with that name, as the host has it ([`balancer_names`]).
 async fn balancer(cx: &Cx, name: &str, of_vpc: impl Fn(&NetworkInterface) -> bool) -> Result<Vec<Ipv4Addr>, Error> {
-    let request = DescribeLoadBalancersRequest::default();
-    let all = cx.as_service("ec2.amazonaws.com").call(request).await?.load_balancers;
     let named = |lb: &LoadBalancer| lb.dns_name.as_deref().is_some_and(|its| balancer_names::at_host(its) == name);
-    let Some(found) = all.into_iter().find(named) else { return Ok(vec![]) };
+    let service = cx.as_service("ec2.amazonaws.com");
+    let find = async |names: Vec<String>| match service
+        .call(DescribeLoadBalancersRequest { names, ..Default::default() })
+        .await
+    {
+        Err(error) if error.is("LoadBalancerNotFound") => Ok(None),
+        found => found.map(|found| found.load_balancers.into_iter().find(named)),
+    };
+    // `NAME-NUMBER.…`, in lower case: most are found by their name, those with capitals among all.
+    let first = name.split('.').next().unwrap_or_default();
+    let first = first.strip_prefix("internal-").unwrap_or(first);
+    let mut found = None;
+    if let Some((name, _)) = first.rsplit_once('-') {
+        found = find(vec![name.to_owned()]).await?;
+    }
+    if found.is_none() {
+        found = find(vec![]).await?;
+    }
+    let Some(found) = found else { return Ok(vec![]) };
     let arn = found.load_balancer_arn.unwrap_or_default();
     let Some((_, full_name)) = arn.split_once(":loadbalancer/") else { return Ok(vec![]) };
     let description = format!("ELB {full_name}");
     // Its interfaces are those that the load balancers' service made; anybody may describe one so.
     let own = |i: &NetworkInterface| i.managed_by.as_deref() == Some(BALANCERS) && i.description == description;
-    let interfaces = cx.store().list::<NetworkInterface>(cx.scope())?;
+    let interfaces = cx.store().by_key::<NetworkInterface>(cx.scope(), "description", &description)?;
     Ok(interfaces.iter().filter(|(_, i)| of_vpc(i) && own(i)).map(|(_, i)| i.ip).collect())
 }
 
 /// Whether the subnet of the machine that asks leads to the internet, as the host has it now.
 async fn leads_out(cx: &Cx, vpc: &str, from: IpAddr) -> Result<bool, Error> {
-    let all = cx.store().list::<NetworkInterface>(cx.scope())?;
-    let asking = all.into_iter().find(|(_, i)| *i.vpc == *vpc && i.addresses().any(|(ip, _)| IpAddr::V4(ip) == from));
-    let Some((_, interface)) = asking else { return Ok(false) };
+    let IpAddr::V4(from) = from else { return Ok(false) };
+    let asking = cx.store().by_key::<NetworkInterface>(cx.scope(), "vpc and address", &address_in(vpc, from))?;
+    let Some((_, interface)) = asking.into_iter().next() else { return Ok(false) };
     let driver = cx.part::<Arc<dyn MachineDriver>>()?;
     let networks = driver.networks().await.map_err(|e| Error::failed("look at the host's networks", e))?;
     let network = networks.into_iter().find(|network| network.id == VpcId::new(vpc));

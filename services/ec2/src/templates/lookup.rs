@@ -4,25 +4,25 @@ use crate::errors::{invalid_combination, invalid_value, missing_parameter};
 use crate::kinds;
 use crate::templates::records::LaunchTemplate;
 use kiln_ids::LaunchTemplateId;
-use kiln_service_kit::{Cx, Error, Tx};
+use kiln_service_kit::{Cx, Error, Rows, Tx};
 use std::sync::Arc;
 
 /// The template of that id or name.
 pub fn find(cx: &Cx, id: Option<&str>, name: Option<&str>) -> Result<Arc<LaunchTemplate>, Error> {
     let by_id = |id: &str| cx.store().get::<LaunchTemplate>(cx.scope(), id).map_err(Error::from);
-    pick(id, name, by_id, || Ok(cx.store().list::<LaunchTemplate>(cx.scope())?.into_iter().map(|(_, t)| t).collect()))
+    pick(id, name, by_id, |name| Ok(cx.store().whole().by_key(cx.scope(), "launch-template-name", name)?))
 }
 
 pub fn find_in(tx: &Tx, cx: &Cx, id: Option<&str>, name: Option<&str>) -> Result<Arc<LaunchTemplate>, Error> {
     let by_id = |id: &str| tx.get::<LaunchTemplate>(cx.scope(), id).map_err(Error::from);
-    pick(id, name, by_id, || Ok(tx.list::<LaunchTemplate>(cx.scope())?.into_iter().map(|(_, t)| t).collect()))
+    pick(id, name, by_id, |name| Ok(tx.by_key(cx.scope(), "launch-template-name", name)?))
 }
 
 fn pick(
     id: Option<&str>,
     name: Option<&str>,
     by_id: impl Fn(&str) -> Result<Option<Arc<LaunchTemplate>>, Error>,
-    all: impl Fn() -> Result<Vec<Arc<LaunchTemplate>>, Error>,
+    by_name: impl Fn(&str) -> Result<Rows<LaunchTemplate>, Error>,
 ) -> Result<Arc<LaunchTemplate>, Error> {
     let found = match (id, name) {
         (Some(_), Some(_)) => {
@@ -38,7 +38,7 @@ fn pick(
             kinds::LAUNCH_TEMPLATE.parse::<LaunchTemplateId>(id)?;
             by_id(id)?
         }
-        (None, Some(name)) => all()?.into_iter().find(|t| t.name == name),
+        (None, Some(name)) => by_name(name)?.into_iter().map(|(_, template)| template).next(),
     };
     found.ok_or_else(|| none(id, name))
 }

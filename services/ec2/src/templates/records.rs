@@ -4,7 +4,7 @@ use crate::kinds::{self, Kind};
 use crate::tags::{Tagged, Tags};
 use kiln_ec2_shapes::RequestLaunchTemplateData;
 use kiln_ids::LaunchTemplateId;
-use kiln_service_kit::{Record, Timestamp};
+use kiln_service_kit::{Keys, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -42,6 +42,10 @@ impl LaunchTemplate {
 
 impl Record for LaunchTemplate {
     const KIND: &'static str = "ec2/launch-template";
+    const KEYS: &'static [&'static str] = &["launch-template-name"];
+    fn keys(&self) -> Keys {
+        vec![("launch-template-name", self.name.clone())]
+    }
 }
 
 impl Tagged for LaunchTemplate {

@@ -7,7 +7,7 @@ use crate::filters::{Filters, flag, one};
 use crate::firewall::operations::network_acl_entries;
 use crate::firewall::records::{AclAssociation, NetworkAcl, acl_of};
 use crate::kinds;
-use crate::lookup::{need, page, selected};
+use crate::lookup::{asked, need, page};
 use crate::networks::records::{Subnet, Vpc};
 use crate::tags;
 use kiln_ec2_shapes as shapes;
@@ -45,7 +45,7 @@ async fn create_network_acl(cx: &Cx, request: CreateNetworkAclRequest) -> Result
             {
                 return Ok(NetworkAcl::clone(&made));
             }
-            let of_vpc = tx.list::<NetworkAcl>(cx.scope())?.iter().filter(|(_, acl)| acl.vpc == vpc.id).count();
+            let of_vpc = tx.by_key::<NetworkAcl>(cx.scope(), "vpc-id", &vpc.id)?.len();
             if of_vpc >= MOST_PER_VPC {
                 return Err(Error::sender(
                     "NetworkAclLimitExceeded",
@@ -174,7 +174,7 @@ async fn describe_network_acls(
     let all: Vec<Arc<NetworkAcl>> =
         cx.store().list::<NetworkAcl>(cx.scope())?.into_iter().map(|(_, acl)| acl).collect();
     let mut found: Vec<(Arc<str>, shapes::NetworkAcl)> = vec![];
-    for (id, acl) in selected::<NetworkAcl>(cx, &request.network_acl_ids)? {
+    for (id, acl) in asked::<NetworkAcl>(cx, &request.network_acl_ids, &filters, "network-acl-id")? {
         let follows =
             |subnet: &Subnet| acl_of(&subnet.vpc, &subnet.id, &all).is_some_and(|followed| followed.id == acl.id);
         let associations: Vec<NetworkAclAssociation> = subnets

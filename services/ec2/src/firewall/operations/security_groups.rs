@@ -7,7 +7,7 @@ use crate::firewall::records::{GroupRule, RulePeer, SecurityGroup};
 use crate::firewall::rules;
 use crate::interfaces::records::NetworkInterface;
 use crate::kinds;
-use crate::lookup::{need, page, selected};
+use crate::lookup::{asked, need, page};
 use crate::networks::records::Vpc;
 use crate::tags;
 use kiln_ec2_shapes as shapes;
@@ -61,7 +61,7 @@ async fn create_security_group(
             if name == "default" {
                 return Err(invalid_value("Cannot use reserved security group name: default"));
             }
-            if tx.list::<SecurityGroup>(cx.scope())?.iter().any(|(_, g)| g.vpc == vpc.id && g.name == name) {
+            if tx.by_key::<SecurityGroup>(cx.scope(), "vpc-id", &vpc.id)?.iter().any(|(_, g)| g.name == name) {
                 return Err(Error::sender(
                     "InvalidGroup.Duplicate",
                     format!("The security group '{name}' already exists for VPC '{}'", vpc.id),
@@ -92,8 +92,8 @@ pub fn named(tx: &Tx, cx: &Cx, id: Option<&str>, name: Option<&str>) -> Result<A
         (Some(id), _) => need::<SecurityGroup>(tx, cx.scope(), id),
         (None, Some(name)) => {
             let vpc = default_vpc(tx, cx)?.ok_or_else(no_default_vpc)?;
-            let groups = tx.list::<SecurityGroup>(cx.scope())?;
-            groups.into_iter().map(|(_, g)| g).find(|g| g.vpc == vpc.id && g.name == name).ok_or_else(|| {
+            let groups = tx.by_key::<SecurityGroup>(cx.scope(), "vpc-id", &vpc.id)?;
+            groups.into_iter().map(|(_, g)| g).find(|g| g.name == name).ok_or_else(|| {
                 Error::sender(
                     "InvalidGroup.NotFound",
                     format!("The security group '{name}' does not exist in default VPC '{}'", vpc.id),
@@ -109,27 +109,25 @@ async fn delete_security_group(
     request: DeleteSecurityGroupRequest,
 ) -> Result<DeleteSecurityGroupResponse, Error> {
     ensure_defaults(cx).await?;
-    let id =
-        cx.store()
-            .write(|tx| {
-                let group = named(tx, cx, request.group_id.as_deref(), request.group_name.as_deref())?;
-                if group.name == "default" {
-                    return Err(Error::sender(
-                        "CannotDelete",
-                        format!("the specified group: \"{}\" name: \"default\" cannot be deleted by a user", group.id),
-                    ));
-                }
-                let used = tx.list::<NetworkInterface>(cx.scope())?.iter().any(|(_, i)| i.groups.contains(&group.id));
-                let named = tx.list::<SecurityGroup>(cx.scope())?.iter().any(|(_, g)| {
-                    g.id != group.id && g.rules.iter().any(|r| r.peer == RulePeer::Group(group.id.clone()))
-                });
-                if used || named {
-                    return Err(dependency(format!("resource {} has a dependent object", group.id)));
-                }
-                tx.delete::<SecurityGroup>(cx.scope(), &group.id);
-                Ok(group.id.to_string())
-            })
-            .await?;
+    let id = cx
+        .store()
+        .write(|tx| {
+            let group = named(tx, cx, request.group_id.as_deref(), request.group_name.as_deref())?;
+            if group.name == "default" {
+                return Err(Error::sender(
+                    "CannotDelete",
+                    format!("the specified group: \"{}\" name: \"default\" cannot be deleted by a user", group.id),
+                ));
+            }
+            let used = tx.by_key::<NetworkInterface>(cx.scope(), "group-id", &group.id)?;
+            let named = tx.by_key::<SecurityGroup>(cx.scope(), "peer", &group.id)?;
+            if !used.is_empty() || named.iter().any(|(_, other)| other.id != group.id) {
+                return Err(dependency(format!("resource {} has a dependent object", group.id)));
+            }
+            tx.delete::<SecurityGroup>(cx.scope(), &group.id);
+            Ok(group.id.to_string())
+        })
+        .await?;
     Ok(DeleteSecurityGroupResponse { r#return: Some(true), group_id: Some(id) })
 }
 
@@ -165,8 +163,13 @@ async fn describe_security_groups(
 ) -> Result<DescribeSecurityGroupsResponse, Error> {
     ensure_defaults(cx).await?;
     let filters = Filters::read(&request.filters, FILTERS)?;
-    let all = cx.store().list::<SecurityGroup>(cx.scope())?;
-    let mut groups = selected::<SecurityGroup>(cx, &request.group_ids)?;
+    // Rules are shown with the names of others' groups.
+    let by_rule = request.filters.iter().any(|filter| filter.name.iter().any(|name| name.contains("ip-permission")));
+    let all = match by_rule || !request.group_names.is_empty() {
+        true => cx.store().list::<SecurityGroup>(cx.scope())?,
+        false => vec![],
+    };
+    let mut groups = asked::<SecurityGroup>(cx, &request.group_ids, &filters, "group-id")?;
     if !request.group_names.is_empty() {
         let vpcs = cx.store().list::<Vpc>(cx.scope())?;
         let default = vpcs.iter().find(|(_, vpc)| vpc.is_default).map(|(_, vpc)| vpc.id.clone());

@@ -6,7 +6,7 @@ use crate::kinds::{self, Kind};
 use crate::tags::{Tagged, Tags};
 use kiln_ids::{NetworkAclId, SubnetId, VpcId};
 use kiln_machines_spec::Cidr;
-use kiln_service_kit::Record;
+use kiln_service_kit::{Keys, Record};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -104,6 +104,10 @@ impl NetworkAcl {
 
 impl Record for NetworkAcl {
     const KIND: &'static str = "ec2/network-acl";
+    const KEYS: &'static [&'static str] = &["vpc-id"];
+    fn keys(&self) -> Keys {
+        vec![("vpc-id", self.vpc.to_string())]
+    }
 }
 impl Tagged for NetworkAcl {
     const THING: &'static Kind = &kinds::NETWORK_ACL;

@@ -4,7 +4,7 @@ use crate::kinds::{self, Kind};
 use crate::tags::{Tagged, Tags};
 use kiln_ids::{SecurityGroupId, SecurityGroupRuleId, VpcId};
 use kiln_machines_spec::Cidr;
-use kiln_service_kit::Record;
+use kiln_service_kit::{Keys, Record};
 use serde::{Deserialize, Serialize};
 
 /// A security group. Its rules live in it: a change of one rule is a change of the group.
@@ -62,6 +62,15 @@ pub enum RulePeer {
 
 impl Record for SecurityGroup {
     const KIND: &'static str = kiln_ec2_shapes::kinds::SECURITY_GROUP;
+    const KEYS: &'static [&'static str] = &["vpc-id", "group-name", "peer"];
+    fn keys(&self) -> Keys {
+        // The groups that its rules let in or out.
+        let peers = self.rules.iter().filter_map(|rule| match &rule.peer {
+            RulePeer::Group(id) => Some(("peer", id.to_string())),
+            _ => None,
+        });
+        [("vpc-id", self.vpc.to_string()), ("group-name", self.name.clone())].into_iter().chain(peers).collect()
+    }
 }
 
 impl Tagged for SecurityGroup {

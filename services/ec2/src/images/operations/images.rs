@@ -207,7 +207,7 @@ fn check_name(name: &str) -> Result<(), Error> {
 }
 
 fn check_free(tx: &Tx, cx: &Cx, name: &str) -> Result<(), Error> {
-    match tx.list::<Image>(cx.scope())?.iter().find(|(_, image)| image.name == name) {
+    match tx.by_key::<Image>(cx.scope(), "name", name)?.first() {
         None => Ok(()),
         Some((id, _)) => {
             Err(Error::sender("InvalidAMIName.Duplicate", format!("AMI name {name} is already in use by AMI {id}")))

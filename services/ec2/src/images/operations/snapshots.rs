@@ -134,8 +134,8 @@ async fn delete_snapshot(cx: &Cx, request: DeleteSnapshotRequest) -> Result<Dele
 
 /// Removes a snapshot that no image needs, and has the driver's copy looked at.
 pub fn delete(tx: &mut Tx, scope: &Scope, id: &str) -> Result<(), Error> {
-    let user = tx.list_everywhere::<Image>()?.into_iter().find(|(_, _, image)| *image.snapshot == *id);
-    if let Some((_, image, _)) = user {
+    let users = tx.by_key_everywhere::<Image>("snapshot", id)?;
+    if let Some((_, image, _)) = users.first() {
         return Err(Error::sender(
             "InvalidSnapshot.InUse",
             format!("The snapshot {id} is currently in use by {image}"),

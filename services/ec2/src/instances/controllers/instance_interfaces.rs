@@ -109,8 +109,8 @@ pub fn holders(store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
 /// The instances that wait for this network to have an interface of theirs.
 pub fn waiting_for(store: &Store, change: &Change) -> Result<Vec<Name>, Error> {
     let mut names = BTreeSet::new();
-    for (_, interface) in store.list::<NetworkInterface>(&change.scope)? {
-        let Some(attachment) = interface.attachment.as_ref().filter(|_| *interface.vpc == *change.id) else { continue };
+    for (_, interface) in store.by_key::<NetworkInterface>(&change.scope, "vpc-id", &change.id)? {
+        let Some(attachment) = interface.attachment.as_ref() else { continue };
         let instance = store.get::<Instance>(&change.scope, &attachment.instance)?;
         let starts = instance.is_some_and(|instance| instance.state == InstanceState::Pending);
         if starts || !attachment.plugged {

@@ -5,7 +5,7 @@ use crate::instances::controllers::instances::Instances;
 use crate::instances::records::Instance;
 use futures_util::future::BoxFuture;
 use kiln_machines_spec::{MachineDriver, MachineEvent};
-use kiln_service_kit::{Controller, Error, Name, Platform, chain};
+use kiln_service_kit::{Controller, Error, Name, Platform};
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -34,14 +34,7 @@ pub fn forward_machine_events(platform: Arc<Platform>) -> BoxFuture<'static, Res
 }
 
 fn wake(platform: &Platform, which: impl Fn(&str) -> bool) {
-    match platform.store().list_everywhere::<Instance>() {
-        Ok(all) => {
-            for (scope, id, _) in all.into_iter().filter(|(_, id, _)| which(id)) {
-                platform.wake(Instances::NAME, Name::new(&scope, id));
-            }
-        }
-        Err(error) => {
-            tracing::error!(error = chain(&error), "cannot find whose machine it is; the next full pass will")
-        }
+    for (scope, id) in platform.store().ids_everywhere::<Instance>().into_iter().filter(|(_, id)| which(id)) {
+        platform.wake(Instances::NAME, Name::new(&scope, id));
     }
 }

@@ -28,7 +28,7 @@ struct Spot<'a> {
 pub fn make(tx: &mut Tx, cx: &Cx, launch: &Resolved) -> Result<Vec<Instance>, Error> {
     let spots = spots(tx, cx, launch)?;
     let reservation = ReservationId::new(cx.ids());
-    let mut allocator = InterfaceAllocator::new(tx, cx.scope())?;
+    let mut allocator = InterfaceAllocator::new();
     let mut made = vec![];
     for index in 0..launch.max {
         let id = InstanceId::new(cx.ids());
@@ -254,10 +254,10 @@ fn subnet_of(tx: &Tx, cx: &Cx, place: &PlacedInterface, zone: Option<&str>) -> R
         None => defaults::default_vpc(tx, cx)?.ok_or_else(defaults::no_default_vpc)?.id.clone(),
     };
     let mut subnets: Vec<Arc<Subnet>> = tx
-        .list::<Subnet>(cx.scope())?
+        .by_key::<Subnet>(cx.scope(), "vpc-id", &vpc)?
         .into_iter()
         .map(|(_, s)| s)
-        .filter(|s| s.vpc == vpc && s.default_for_az)
+        .filter(|s| s.default_for_az)
         .collect();
     subnets.sort_by(|a, b| a.zone.cmp(&b.zone));
     let found = match zone {
@@ -273,10 +273,10 @@ fn groups_of(tx: &Tx, cx: &Cx, place: &PlacedInterface, subnet: &Subnet) -> Resu
     if place.group_names.is_empty() {
         return groups_for(tx, cx.scope(), subnet, &place.groups);
     }
-    let all = tx.list::<SecurityGroup>(cx.scope())?;
+    let all = tx.by_key::<SecurityGroup>(cx.scope(), "vpc-id", &subnet.vpc)?;
     let mut ids = place.groups.clone();
     for name in &place.group_names {
-        let found = all.iter().find(|(_, group)| group.vpc == subnet.vpc && group.name == *name);
+        let found = all.iter().find(|(_, group)| group.name == *name);
         let (id, _) = found.ok_or_else(|| {
             Error::sender(
                 kinds::SECURITY_GROUP.not_found,

@@ -84,9 +84,8 @@ fn again(cx: &Cx, reservation: &str) -> Result<RunInstancesResponse, Error> {
 }
 
 fn reservation_of(cx: &Cx, reservation: &str) -> Result<Vec<Instance>, Error> {
-    let all = cx.store().list::<Instance>(cx.scope())?;
-    let mut found: Vec<Instance> =
-        all.iter().filter(|(_, i)| *i.reservation == *reservation).map(|(_, i)| Instance::clone(i)).collect();
+    let all = cx.store().whole().by_key::<Instance>(cx.scope(), "reservation-id", reservation)?;
+    let mut found: Vec<Instance> = all.iter().map(|(_, instance)| Instance::clone(instance)).collect();
     found.sort_by_key(|instance| instance.launch_index);
     Ok(found)
 }
@@ -110,7 +109,7 @@ async fn describe_instances(cx: &Cx, request: DescribeInstancesRequest) -> Resul
     let known = if request.filters.is_empty() { vec![] } else { instance_filters::names() };
     let filters = Filters::read(&request.filters, &known)?;
     let mut chosen: Vec<(Arc<Instance>, Around)> = vec![];
-    for (_, instance) in lookup::selected::<Instance>(cx, &request.instance_ids)? {
+    for (_, instance) in lookup::asked::<Instance>(cx, &request.instance_ids, &filters, "instance-id")? {
         let around = Around::of(cx, &instance)?;
         if filters.is_empty()
             || filters.accept(&instance.tags, |name| {

@@ -58,8 +58,8 @@ async fn associate(
 
 /// The instance that has this association.
 fn holder(tx: &Tx, cx: &Cx, association: &str) -> Result<(Instance, ProfileAssociation), Error> {
-    for (_, instance) in tx.list::<Instance>(cx.scope())? {
-        if let Some(profile) = instance.profile.as_ref().filter(|profile| profile.association == association)
+    for (_, instance) in tx.by_key::<Instance>(cx.scope(), "profile association", association)? {
+        if let Some(profile) = instance.profile.as_ref()
             && !instance.is_terminated()
         {
             return Ok((Instance::clone(&instance), profile.clone()));
@@ -89,9 +89,8 @@ async fn replace(
     cx: &Cx,
     request: ReplaceIamInstanceProfileAssociationRequest,
 ) -> Result<ReplaceIamInstanceProfileAssociationResponse, Error> {
-    let of = cx.store().list::<Instance>(cx.scope())?.into_iter().find(|(_, instance)| {
-        instance.profile.as_ref().is_some_and(|profile| profile.association == request.association_id)
-    });
+    let of = cx.store().by_key::<Instance>(cx.scope(), "profile association", &request.association_id)?;
+    let of = of.into_iter().next();
     // One that is not there is said below.
     let of = of.map_or_else(|| "*".to_owned(), |(id, _)| id.to_string());
     let profile = launch::profile(cx, &request.iam_instance_profile, &of).await?;

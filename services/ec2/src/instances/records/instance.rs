@@ -14,7 +14,7 @@ use crate::names::{ip_host, private_domain};
 use crate::tags::{Tagged, Tags, check_metadata_keys};
 use kiln_ids::{ImageId, InstanceId, NetworkInterfaceId, ReservationId, SubnetId, VolumeId, VpcId};
 use kiln_machines_spec::MacAddr;
-use kiln_service_kit::{Entry, Error, Record, Timestamp};
+use kiln_service_kit::{Entry, Error, Keys, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -246,6 +246,18 @@ impl Instance {
 
 impl Record for Instance {
     const KIND: &'static str = kiln_ec2_shapes::kinds::INSTANCE;
+    const KEYS: &'static [&'static str] =
+        &["vpc-id", "subnet-id", "reservation-id", "machine image", "profile association"];
+    fn keys(&self) -> Keys {
+        let profile = self.profile.iter().map(|profile| ("profile association", profile.association.clone()));
+        let own = [
+            ("vpc-id", self.vpc.to_string()),
+            ("subnet-id", self.subnet.to_string()),
+            ("reservation-id", self.reservation.to_string()),
+            ("machine image", self.machine_image.clone()),
+        ];
+        own.into_iter().chain(profile).collect()
+    }
 }
 
 impl Tagged for Instance {

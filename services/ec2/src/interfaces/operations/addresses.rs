@@ -50,7 +50,7 @@ async fn allocate_address(cx: &Cx, request: AllocateAddressRequest) -> Result<Al
         .store()
         .write(|tx| -> Result<_, Error> {
             let id = AllocationId::new(cx.ids());
-            let ip = InterfaceAllocator::new(tx, cx.scope())?.public_ip(tx, &id)?;
+            let ip = InterfaceAllocator::new().public_ip(tx, &id)?;
             let made = Address { id, ip, association: None, tags };
             tx.put(cx.scope(), &made.id, made.clone())?;
             Ok(made)
@@ -75,8 +75,8 @@ fn named(tx: &Tx, cx: &Cx, allocation: Option<&str>, ip: Option<&str>) -> Result
         (Some(id), None) => need::<Address>(tx, cx.scope(), id),
         (None, Some(text)) => {
             let wanted = address(text)?;
-            let all = tx.list::<Address>(cx.scope())?;
-            all.into_iter().map(|(_, a)| a).find(|a| a.ip == wanted).ok_or_else(|| no_address(text))
+            let of_ip = tx.by_key::<Address>(cx.scope(), "public-ip", &wanted.to_string())?;
+            of_ip.into_iter().map(|(_, a)| a).next().ok_or_else(|| no_address(text))
         }
         (None, None) => Err(missing_parameter("AllocationId")),
     }
@@ -159,8 +159,7 @@ async fn associate_address(cx: &Cx, request: AssociateAddressRequest) -> Result<
                     interface.id
                 )));
             }
-            let has_gateway = |(_, gateway): &(_, Arc<InternetGateway>)| gateway.vpc.as_ref() == Some(&interface.vpc);
-            if !tx.list::<InternetGateway>(cx.scope())?.iter().any(has_gateway) {
+            if tx.by_key::<InternetGateway>(cx.scope(), "attachment.vpc-id", &interface.vpc)?.is_empty() {
                 return Err(Error::sender(
                     "Gateway.NotAttached",
                     format!("Network {} is not attached to any internet gateway", interface.vpc),
@@ -181,12 +180,8 @@ async fn disassociate_address(
             let found = match &request.association_id {
                 Some(id) => {
                     kinds::ADDRESS_ASSOCIATION.check(id)?;
-                    let all = tx.list::<Address>(cx.scope())?;
-                    let has = |a: &Address| a.association.as_ref().is_some_and(|(association, _)| *association == **id);
-                    all.into_iter()
-                        .map(|(_, a)| a)
-                        .find(|a| has(a))
-                        .ok_or_else(|| kinds::ADDRESS_ASSOCIATION.none(id))?
+                    let of_id = tx.by_key::<Address>(cx.scope(), "association-id", id)?;
+                    of_id.into_iter().map(|(_, a)| a).next().ok_or_else(|| kinds::ADDRESS_ASSOCIATION.none(id))?
                 }
                 None => named(tx, cx, None, request.public_ip.as_deref())?,
             };

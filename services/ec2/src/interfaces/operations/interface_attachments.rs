@@ -100,10 +100,9 @@ async fn detach_network_interface(
     kinds::ATTACHMENT.check(&request.attachment_id)?;
     cx.store()
         .write(|tx| -> Result<_, Error> {
-            let all = tx.list::<NetworkInterface>(cx.scope())?;
-            let is = |i: &NetworkInterface| i.attachment.as_ref().is_some_and(|a| a.id == *request.attachment_id);
-            let found = all.iter().find(|(_, interface)| is(interface));
-            let (id, found) = found.ok_or_else(|| no_attachment(&request.attachment_id))?;
+            let key = "attachment.attachment-id";
+            let all = tx.by_key::<NetworkInterface>(cx.scope(), key, &request.attachment_id)?;
+            let (id, found) = all.first().ok_or_else(|| no_attachment(&request.attachment_id))?;
             let mut interface = NetworkInterface::clone(found);
             for attachment in interface.attachment.iter_mut() {
                 if attachment.device_index == 0 {

@@ -11,7 +11,7 @@ use crate::interfaces::owner::{calling_service, check_owner};
 use crate::interfaces::records::NetworkInterface;
 use crate::interfaces::shown::{around, group_names, shown};
 use crate::kinds;
-use crate::lookup::{need, page, selected};
+use crate::lookup::{asked, need, page, selected};
 use crate::networks::records::Subnet;
 use crate::tags;
 use kiln_ec2_shapes as shapes;
@@ -87,7 +87,7 @@ async fn create_network_interface(
         })
         .await?;
     let around = around(cx, &interface)?;
-    let names = group_names(cx)?;
+    let names = group_names(cx, &interface.groups)?;
     Ok(CreateNetworkInterfaceResponse {
         network_interface: Some(shown(cx, &interface, &names, &around)),
         client_token: token,
@@ -187,7 +187,7 @@ async fn describe_network_interface_attribute(
     request: DescribeNetworkInterfaceAttributeRequest,
 ) -> Result<DescribeNetworkInterfaceAttributeResponse, Error> {
     let found = selected::<NetworkInterface>(cx, std::slice::from_ref(&request.network_interface_id))?.remove(0).1;
-    let shown = shown(cx, &found, &group_names(cx)?, &around(cx, &found)?);
+    let shown = shown(cx, &found, &group_names(cx, &found.groups)?, &around(cx, &found)?);
     let mut answer = DescribeNetworkInterfaceAttributeResponse {
         network_interface_id: shown.network_interface_id,
         ..Default::default()
@@ -253,10 +253,11 @@ async fn describe_network_interfaces(
 ) -> Result<DescribeNetworkInterfacesResponse, Error> {
     ensure_defaults(cx).await?;
     let filters = Filters::read(&request.filters, FILTERS)?;
-    let names = group_names(cx)?;
     let mut shown_all = vec![];
-    for (id, interface) in selected::<NetworkInterface>(cx, &request.network_interface_ids)? {
-        let shown = shown(cx, &interface, &names, &around(cx, &interface)?);
+    for (id, interface) in
+        asked::<NetworkInterface>(cx, &request.network_interface_ids, &filters, "network-interface-id")?
+    {
+        let shown = shown(cx, &interface, &group_names(cx, &interface.groups)?, &around(cx, &interface)?);
         if filters.accept(&interface.tags, |name| filter_value(&shown, name)) {
             shown_all.push((id, shown));
         }

@@ -9,7 +9,7 @@ use crate::interfaces::asked::address;
 use crate::interfaces::association::disassociate;
 use crate::interfaces::attaching::check_address_limit;
 use crate::interfaces::owner::check_owner;
-use crate::interfaces::records::{Address, NetworkInterface, SecondaryIp};
+use crate::interfaces::records::{Address, NetworkInterface, SecondaryIp, address_in};
 use crate::lookup::need;
 use crate::networks::records::Subnet;
 use kiln_ec2_shapes::{
@@ -76,7 +76,7 @@ async fn assign_private_ip_addresses(
                 }
             }
             let wanted = WantedAddresses { primary: None, secondary: free, more: count };
-            let taken = InterfaceAllocator::new(tx, cx.scope())?.secondary(cx, &subnet, &wanted)?;
+            let taken = InterfaceAllocator::new().secondary(tx, cx, &subnet, &wanted)?;
             let assigned = if listed.is_empty() { taken.clone() } else { listed.clone() };
             interface.secondary.extend(taken.into_iter().map(|ip| SecondaryIp { ip, public: None }));
             tx.put_if_changed(cx.scope(), &found.id, interface)?;
@@ -93,9 +93,8 @@ async fn assign_private_ip_addresses(
 
 /// Who has an address of the subnet.
 fn holder(tx: &Tx, cx: &Cx, subnet: &Subnet, ip: Ipv4Addr) -> Result<Option<NetworkInterface>, Error> {
-    let all = tx.list::<NetworkInterface>(cx.scope())?;
-    let found = all.iter().find(|(_, interface)| interface.subnet == subnet.id && interface.has(ip));
-    Ok(found.map(|(_, interface)| NetworkInterface::clone(interface)))
+    let all = tx.by_key::<NetworkInterface>(cx.scope(), "vpc and address", &address_in(&subnet.vpc, ip))?;
+    Ok(all.first().map(|(_, interface)| NetworkInterface::clone(interface)))
 }
 
 /// Takes a further address from its interface; its Elastic IP moves with it.

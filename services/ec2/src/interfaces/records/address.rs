@@ -3,7 +3,7 @@
 use crate::kinds::{self, Kind};
 use crate::tags::{Tagged, Tags};
 use kiln_ids::{AllocationId, AssociationId, NetworkInterfaceId};
-use kiln_service_kit::Record;
+use kiln_service_kit::{Keys, Record};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -18,6 +18,11 @@ pub struct Address {
 
 impl Record for Address {
     const KIND: &'static str = "ec2/address";
+    const KEYS: &'static [&'static str] = &["public-ip", "association-id"];
+    fn keys(&self) -> Keys {
+        let association = self.association.iter().map(|(id, _)| ("association-id", id.to_string()));
+        std::iter::once(("public-ip", self.ip.to_string())).chain(association).collect()
+    }
 }
 impl Tagged for Address {
     const THING: &'static Kind = &kinds::ADDRESS;

@@ -6,7 +6,7 @@ use kiln_ids::{
     AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId,
 };
 use kiln_machines_spec::MacAddr;
-use kiln_service_kit::{Record, Timestamp};
+use kiln_service_kit::{Keys, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -107,8 +107,34 @@ impl NetworkInterface {
     }
 }
 
+/// The key `vpc and address`: an address is one interface's within a VPC.
+pub fn address_in(vpc: &str, ip: Ipv4Addr) -> String {
+    format!("{vpc}\n{ip}")
+}
+
 impl Record for NetworkInterface {
     const KIND: &'static str = kiln_ec2_shapes::kinds::NETWORK_INTERFACE;
+    const KEYS: &'static [&'static str] = &[
+        "vpc-id",
+        "subnet-id",
+        "group-id",
+        "description",
+        "attachment.attachment-id",
+        "addresses.association.public-ip",
+        "vpc and address",
+    ];
+    fn keys(&self) -> Keys {
+        let mut keys = vec![("vpc-id", self.vpc.to_string()), ("subnet-id", self.subnet.to_string())];
+        keys.extend(self.groups.iter().map(|group| ("group-id", group.to_string())));
+        // Most have none; it finds those that a service made.
+        keys.extend(Some(&self.description).filter(|text| !text.is_empty()).map(|text| ("description", text.clone())));
+        keys.extend(self.attachment.iter().map(|attachment| ("attachment.attachment-id", attachment.id.to_string())));
+        for (ip, public) in self.addresses() {
+            keys.push(("vpc and address", address_in(&self.vpc, ip)));
+            keys.extend(public.map(|public| ("addresses.association.public-ip", public.ip.to_string())));
+        }
+        keys
+    }
 }
 
 impl Tagged for NetworkInterface {

@@ -52,8 +52,8 @@ impl Controller for Dns {
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
-        let all = store.list_everywhere::<NetworkStatus>()?;
-        Ok(all.into_iter().map(|(scope, id, _)| Name::new(&scope, id)).collect())
+        let all = store.ids_everywhere::<NetworkStatus>();
+        Ok(all.into_iter().map(|(scope, id)| Name::new(&scope, id)).collect())
     }
 
     async fn observe(&self, cx: &Cx, name: &Name) -> Result<Option<Seen>, Error> {

@@ -100,8 +100,8 @@ impl Controller for Network {
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
         let mut names: BTreeSet<Name> = BTreeSet::new();
-        names.extend(store.list_everywhere::<Vpc>()?.into_iter().map(|(scope, id, _)| Name::new(&scope, id)));
-        names.extend(store.list_everywhere::<NetworkStatus>()?.into_iter().map(|(scope, id, _)| Name::new(&scope, id)));
+        names.extend(store.ids_everywhere::<Vpc>().into_iter().map(|(scope, id)| Name::new(&scope, id)));
+        names.extend(store.ids_everywhere::<NetworkStatus>().into_iter().map(|(scope, id)| Name::new(&scope, id)));
         Ok(names.into_iter().collect())
     }
 
@@ -207,8 +207,8 @@ fn vpcs<R: Record>(
     if matches!(before, Before::Untold) {
         // Nobody knows whose it was: every VPC of the scope, also one that is only on the host.
         let mut all: BTreeSet<String> = BTreeSet::new();
-        all.extend(store.list::<Vpc>(&change.scope)?.into_iter().map(|(id, _)| id.to_string()));
-        all.extend(store.list::<NetworkStatus>(&change.scope)?.into_iter().map(|(id, _)| id.to_string()));
+        all.extend(store.ids::<Vpc>(&change.scope).into_iter().map(|id| id.to_string()));
+        all.extend(store.ids::<NetworkStatus>(&change.scope).into_iter().map(|id| id.to_string()));
         return Ok(all);
     }
     let versions = [store.get::<R>(&change.scope, &change.id)?, before.record()];
@@ -219,18 +219,20 @@ fn read(store: &Store, scope: &kiln_service_kit::Scope, vpc: &str) -> Result<Vpc
     fn of<R: Record>(
         store: &Store,
         scope: &kiln_service_kit::Scope,
-        keep: impl Fn(&R) -> bool,
+        key: &'static str,
+        vpc: &str,
     ) -> Result<Vec<Arc<R>>, Error> {
-        Ok(store.list::<R>(scope)?.into_iter().map(|(_, record)| record).filter(|record| keep(record)).collect())
+        // What is not there is taken off the host: one that does not read and may be of the VPC holds up its pass.
+        Ok(store.whole().by_key::<R>(scope, key, vpc)?.into_iter().map(|(_, record)| record).collect())
     }
     Ok(VpcRecords {
-        subnets: of(store, scope, |r: &Subnet| r.vpc == *vpc)?,
-        tables: of(store, scope, |r: &RouteTable| r.vpc == *vpc)?,
-        gateways: of(store, scope, |r: &InternetGateway| r.vpc.as_deref() == Some(vpc))?,
-        nats: of(store, scope, |r: &NatGateway| r.vpc == *vpc)?,
-        groups: of(store, scope, |r: &SecurityGroup| r.vpc == *vpc)?,
-        acls: of(store, scope, |r: &NetworkAcl| r.vpc == *vpc)?,
-        interfaces: of(store, scope, |r: &NetworkInterface| r.vpc == *vpc)?,
+        subnets: of(store, scope, "vpc-id", vpc)?,
+        tables: of(store, scope, "vpc-id", vpc)?,
+        gateways: of(store, scope, "attachment.vpc-id", vpc)?,
+        nats: of(store, scope, "vpc-id", vpc)?,
+        groups: of(store, scope, "vpc-id", vpc)?,
+        acls: of(store, scope, "vpc-id", vpc)?,
+        interfaces: of(store, scope, "vpc-id", vpc)?,
     })
 }
 

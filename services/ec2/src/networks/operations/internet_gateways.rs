@@ -5,7 +5,7 @@ use crate::errors::{dependency, invalid_value};
 use crate::filters::{Filters, maybe, one};
 use crate::interfaces::records::NetworkInterface;
 use crate::kinds;
-use crate::lookup::{need, page, selected};
+use crate::lookup::{asked, need, page};
 use crate::networks::records::{InternetGateway, Vpc};
 use crate::tags;
 use kiln_ec2_shapes as shapes;
@@ -71,7 +71,7 @@ async fn attach_internet_gateway(
                     format!("resource {} is already attached to network {other}", gateway.id),
                 ));
             }
-            if tx.list::<InternetGateway>(cx.scope())?.iter().any(|(_, g)| g.vpc.as_ref() == Some(&vpc.id)) {
+            if !tx.by_key::<InternetGateway>(cx.scope(), "attachment.vpc-id", &vpc.id)?.is_empty() {
                 return Err(invalid_value(format!("Network {} already has an internet gateway attached", vpc.id)));
             }
             let mut gateway = InternetGateway::clone(&gateway);
@@ -96,8 +96,8 @@ async fn detach_internet_gateway(
                     format!("resource {} is not attached to network {}", gateway.id, vpc.id),
                 ));
             }
-            let mapped = tx.list::<NetworkInterface>(cx.scope())?.iter().any(|(_, i)| i.vpc == vpc.id && i.public.is_some());
-            if mapped {
+            let interfaces = tx.by_key::<NetworkInterface>(cx.scope(), "vpc-id", &vpc.id)?;
+            if interfaces.iter().any(|(_, i)| i.public.is_some()) {
                 return Err(dependency(format!(
                     "Network {} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.",
                     vpc.id
@@ -119,7 +119,7 @@ async fn describe_internet_gateways(
 ) -> Result<DescribeInternetGatewaysResponse, Error> {
     ensure_defaults(cx).await?;
     let filters = Filters::read(&request.filters, FILTERS)?;
-    let mut gateways = selected::<InternetGateway>(cx, &request.internet_gateway_ids)?;
+    let mut gateways = asked::<InternetGateway>(cx, &request.internet_gateway_ids, &filters, "internet-gateway-id")?;
     gateways.retain(|(_, gateway)| {
         filters.accept(&gateway.tags, |name| match name {
             "attachment.state" => maybe(gateway.vpc.as_ref().map(|_| "available")),

@@ -9,7 +9,7 @@ use crate::interfaces::asked::address as ip_address;
 use crate::interfaces::association::associate;
 use crate::interfaces::records::Address;
 use crate::kinds;
-use crate::lookup::{need, page, selected};
+use crate::lookup::{asked, need, page};
 use crate::networks::records::{NatGateway, NatState, Subnet};
 use crate::tags;
 use kiln_ec2_shapes as shapes;
@@ -131,7 +131,7 @@ async fn describe_nat_gateways(
         return Err(invalid_combination("The parameter natGatewayIds cannot be used with the parameter maxResults"));
     }
     let filters = Filters::read(&request.filter, &["nat-gateway-id", "state", "subnet-id", "vpc-id"])?;
-    let mut nats = selected::<NatGateway>(cx, &request.nat_gateway_ids)?;
+    let mut nats = asked::<NatGateway>(cx, &request.nat_gateway_ids, &filters, "nat-gateway-id")?;
     nats.retain(|(_, nat)| {
         !is_forgotten(nat, cx.now())
             && filters.accept(&nat.tags, |name| match name {

@@ -7,7 +7,7 @@ use crate::defaults::ensure_defaults;
 use crate::errors::{dependency, invalid_combination, invalid_value, missing_parameter, refuse};
 use crate::filters::{Filters, flag, one};
 use crate::kinds;
-use crate::lookup::{need, page, selected};
+use crate::lookup::{asked, need, page};
 use crate::networks::records::{
     Destination, InternetGateway, NatGateway, Route, RouteAssociation, RouteTable, RouteTarget, RouteUser, Subnet, Vpc,
 };
@@ -89,13 +89,13 @@ async fn delete_route_table(cx: &Cx, request: DeleteRouteTableRequest) -> Result
 }
 
 /// What a route is asked to be.
-struct Asked {
+struct AskedRoute {
     destination: Destination,
     /// The id as given, `igw-…` or `nat-…`.
     target: String,
 }
 
-fn asked(operation: &str, request: &ReplaceRouteRequest) -> Result<Asked, Error> {
+fn asked_route(operation: &str, request: &ReplaceRouteRequest) -> Result<AskedRoute, Error> {
     refuse(
         operation,
         &[
@@ -126,7 +126,7 @@ fn asked(operation: &str, request: &ReplaceRouteRequest) -> Result<Asked, Error>
             return Err(invalid_combination("The parameters gatewayId and natGatewayId cannot be used together."));
         }
     };
-    Ok(Asked { destination, target })
+    Ok(AskedRoute { destination, target })
 }
 
 fn destination(operation: &str, v4: Option<&str>, v6: Option<&str>) -> Result<Destination, Error> {
@@ -179,7 +179,7 @@ fn target(tx: &Tx, cx: &Cx, table: &RouteTable, id: &str) -> Result<RouteTarget,
 
 async fn create_route(cx: &Cx, request: CreateRouteRequest) -> Result<CreateRouteResponse, Error> {
     let CreateRouteRequest { dry_run: _, route_table_id, .. } = request.clone();
-    let asked = asked("CreateRoute", &as_replace(request))?;
+    let asked = asked_route("CreateRoute", &as_replace(request))?;
     cx.store()
         .write(|tx| {
             let mut table = RouteTable::clone(&*need::<RouteTable>(tx, cx.scope(), &route_table_id)?);
@@ -232,7 +232,7 @@ fn no_route(table: &RouteTable, destination: Destination) -> Error {
 }
 
 async fn replace_route(cx: &Cx, request: ReplaceRouteRequest) -> Result<ReplaceRouteResponse, Error> {
-    let asked = asked("ReplaceRoute", &request)?;
+    let asked = asked_route("ReplaceRoute", &request)?;
     cx.store()
         .write(|tx| -> Result<_, Error> {
             let mut table = RouteTable::clone(&*need::<RouteTable>(tx, cx.scope(), &request.route_table_id)?);
@@ -306,7 +306,7 @@ async fn associate_route_table(
                     table.id, subnet.id
                 )));
             }
-            for (_, other) in tx.list::<RouteTable>(cx.scope())? {
+            for (_, other) in tx.by_key::<RouteTable>(cx.scope(), "vpc-id", &subnet.vpc)? {
                 if !other.serves(&subnet.id) {
                     continue;
                 }
@@ -457,7 +457,7 @@ async fn describe_route_tables(
     ensure_defaults(cx).await?;
     let filters = Filters::read(&request.filters, FILTERS)?;
     let targets = Targets::read(cx)?;
-    let mut tables = selected::<RouteTable>(cx, &request.route_table_ids)?;
+    let mut tables = asked::<RouteTable>(cx, &request.route_table_ids, &filters, "route-table-id")?;
     tables.retain(|(_, table)| {
         let routes = |of: fn(&shapes::Route) -> &Option<String>| -> Vec<String> {
             routes(table, &targets).iter().filter_map(|route| of(route).clone()).collect()

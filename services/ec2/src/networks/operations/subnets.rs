@@ -7,7 +7,7 @@ use crate::firewall::records::NetworkAcl;
 use crate::interfaces::allocation::free_addresses;
 use crate::interfaces::records::NetworkInterface;
 use crate::kinds;
-use crate::lookup::{need, page, selected};
+use crate::lookup::{asked, need, page};
 use crate::networks::records::{RouteTable, RouteUser, Subnet, Vpc};
 use crate::tags;
 use crate::zones;
@@ -20,6 +20,8 @@ use kiln_ec2_shapes::{
 use kiln_ids::SubnetId;
 use kiln_machines_spec::Cidr;
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreateSubnet: create_subnet(CreateSubnetRequest)),
@@ -60,8 +62,8 @@ async fn create_subnet(cx: &Cx, request: CreateSubnetRequest) -> Result<CreateSu
             if !vpc.cidrs.iter().any(|block| block.cidr.holds(&cidr)) {
                 return Err(range());
             }
-            let others = tx.list::<Subnet>(cx.scope())?;
-            if others.iter().any(|(_, s)| s.vpc == vpc.id && s.cidr.overlaps(&cidr)) {
+            let others = tx.by_key::<Subnet>(cx.scope(), "vpc-id", &vpc.id)?;
+            if others.iter().any(|(_, s)| s.cidr.overlaps(&cidr)) {
                 return Err(Error::sender(
                     "InvalidSubnet.Conflict",
                     format!("The CIDR '{cidr}' conflicts with another subnet"),
@@ -91,8 +93,8 @@ async fn create_subnet(cx: &Cx, request: CreateSubnetRequest) -> Result<CreateSu
 
 /// AWS chooses a zone when the caller does not; here the first with the fewest subnets of the VPC.
 fn emptiest_zone(tx: &Tx, cx: &Cx, vpc: &Vpc) -> Result<String, Error> {
-    let subnets = tx.list::<Subnet>(cx.scope())?;
-    let count = |zone: &str| subnets.iter().filter(|(_, s)| s.vpc == vpc.id && s.zone == zone).count();
+    let subnets = tx.by_key::<Subnet>(cx.scope(), "vpc-id", &vpc.id)?;
+    let count = |zone: &str| subnets.iter().filter(|(_, s)| s.zone == zone).count();
     let zones = zones::zones(cx.region());
     let emptiest = zones.into_iter().min_by_key(|zone| count(&zone.name));
     Ok(emptiest.expect("every region has zones").name)
@@ -102,18 +104,17 @@ async fn delete_subnet(cx: &Cx, request: DeleteSubnetRequest) -> Result<DeleteSu
     cx.store()
         .write(|tx| {
             let subnet = need::<Subnet>(tx, cx.scope(), &request.subnet_id)?;
-            let used = tx.list::<NetworkInterface>(cx.scope())?.iter().any(|(_, i)| i.subnet == subnet.id);
-            if used {
+            if !tx.by_key::<NetworkInterface>(cx.scope(), "subnet-id", &subnet.id)?.is_empty() {
                 return Err(dependency(format!("The subnet '{}' has dependencies and cannot be deleted.", subnet.id)));
             }
-            for (id, table) in tx.list::<RouteTable>(cx.scope())? {
+            for (id, table) in tx.by_key::<RouteTable>(cx.scope(), "vpc-id", &subnet.vpc)? {
                 if table.serves(&subnet.id) {
                     let mut table = RouteTable::clone(&table);
                     table.associations.retain(|a| a.user != RouteUser::Subnet(subnet.id.clone()));
                     tx.put(cx.scope(), &id, table)?;
                 }
             }
-            for (id, acl) in tx.list::<NetworkAcl>(cx.scope())? {
+            for (id, acl) in tx.by_key::<NetworkAcl>(cx.scope(), "vpc-id", &subnet.vpc)? {
                 if acl.was_given(&subnet.id) {
                     let mut acl = NetworkAcl::clone(&acl);
                     acl.associations.retain(|association| association.subnet != subnet.id);
@@ -161,13 +162,17 @@ const FILTERS: &[&str] = &[
 async fn describe_subnets(cx: &Cx, request: DescribeSubnetsRequest) -> Result<DescribeSubnetsResponse, Error> {
     ensure_defaults(cx).await?;
     let filters = Filters::read(&request.filters, FILTERS)?;
-    let mut subnets = selected::<Subnet>(cx, &request.subnet_ids)?;
-    let interfaces = cx.store().list::<NetworkInterface>(cx.scope())?;
+    let mut subnets = asked::<Subnet>(cx, &request.subnet_ids, &filters, "subnet-id")?;
+    let mut free: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+    for (id, subnet) in &subnets {
+        free.insert(id.clone(), free_addresses(cx, subnet)?);
+    }
+    let free = |subnet: &Subnet| free.get(&*subnet.id).copied().unwrap_or_default();
     subnets.retain(|(_, subnet)| {
         filters.accept(&subnet.tags, |name| match name {
             "availability-zone" | "availabilityZone" => one(&subnet.zone),
             "availability-zone-id" | "availabilityZoneId" => maybe(zones::zone_id(cx.region(), &subnet.zone)),
-            "available-ip-address-count" => one(free_addresses(&interfaces, subnet)),
+            "available-ip-address-count" => one(free(subnet)),
             "cidr" | "cidrBlock" | "cidr-block" => one(subnet.cidr),
             "default-for-az" | "defaultForAz" => flag(subnet.default_for_az),
             "ipv6-native" => flag(false),
@@ -188,7 +193,7 @@ async fn describe_subnets(cx: &Cx, request: DescribeSubnetsRequest) -> Result<De
     let page = page(subnets, request.next_token.as_deref(), request.max_results)?;
     Ok(DescribeSubnetsResponse {
         next_token: page.next_token,
-        subnets: page.items.iter().map(|s| shown(cx, s, free_addresses(&interfaces, s))).collect(),
+        subnets: page.items.iter().map(|s| shown(cx, s, free(s))).collect(),
     })
 }
 

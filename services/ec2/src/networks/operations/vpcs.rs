@@ -6,7 +6,7 @@ use crate::filters::{Filters, flag, one};
 use crate::firewall::records::{NetworkAcl, SecurityGroup};
 use crate::interfaces::records::NetworkInterface;
 use crate::kinds;
-use crate::lookup::{need, page, selected};
+use crate::lookup::{asked, need, page, selected};
 use crate::networks::records::{InternetGateway, NatGateway, RouteTable, Subnet, Vpc, VpcCidr};
 use crate::tags;
 use crate::zones;
@@ -107,8 +107,8 @@ async fn create_default_subnet(
         .store()
         .write(|tx| {
             let vpc = crate::defaults::default_vpc(tx, cx)?.ok_or_else(no_default_vpc)?;
-            if tx.list::<Subnet>(cx.scope())?.iter().any(|(_, s)| s.vpc == vpc.id && s.default_for_az && s.zone == zone)
-            {
+            let subnets = tx.by_key::<Subnet>(cx.scope(), "vpc-id", &vpc.id)?;
+            if subnets.iter().any(|(_, s)| s.default_for_az && s.zone == zone) {
                 return Err(Error::sender(
                     "DefaultSubnetAlreadyExistsInAvailabilityZone",
                     format!("A default subnet already exists in the availability zone {zone}."),
@@ -128,20 +128,14 @@ async fn delete_vpc(cx: &Cx, request: DeleteVpcRequest) -> Result<DeleteVpcRespo
             if has_dependents(tx, scope, &vpc)? {
                 return Err(dependency(format!("The vpc '{}' has dependencies and cannot be deleted.", vpc.id)));
             }
-            for (id, table) in tx.list::<RouteTable>(scope)? {
-                if table.vpc == vpc.id {
-                    tx.delete::<RouteTable>(scope, &id);
-                }
+            for (id, _) in tx.by_key::<RouteTable>(scope, "vpc-id", &vpc.id)? {
+                tx.delete::<RouteTable>(scope, &id);
             }
-            for (id, group) in tx.list::<SecurityGroup>(scope)? {
-                if group.vpc == vpc.id {
-                    tx.delete::<SecurityGroup>(scope, &id);
-                }
+            for (id, _) in tx.by_key::<SecurityGroup>(scope, "vpc-id", &vpc.id)? {
+                tx.delete::<SecurityGroup>(scope, &id);
             }
-            for (id, acl) in tx.list::<NetworkAcl>(scope)? {
-                if acl.vpc == vpc.id {
-                    tx.delete::<NetworkAcl>(scope, &id);
-                }
+            for (id, _) in tx.by_key::<NetworkAcl>(scope, "vpc-id", &vpc.id)? {
+                tx.delete::<NetworkAcl>(scope, &id);
             }
             tx.delete::<Vpc>(scope, &vpc.id);
             Ok(())
@@ -153,13 +147,13 @@ async fn delete_vpc(cx: &Cx, request: DeleteVpcRequest) -> Result<DeleteVpcRespo
 /// Anything beside the main route table, the default group and the default ACL.
 fn has_dependents(tx: &Tx, scope: &Scope, vpc: &Vpc) -> Result<bool, Error> {
     let id = &vpc.id;
-    Ok(tx.list::<Subnet>(scope)?.iter().any(|(_, r)| r.vpc == *id)
-        || tx.list::<NetworkInterface>(scope)?.iter().any(|(_, r)| r.vpc == *id)
-        || tx.list::<InternetGateway>(scope)?.iter().any(|(_, r)| r.vpc.as_ref() == Some(id))
-        || tx.list::<NatGateway>(scope)?.iter().any(|(_, r)| r.vpc == *id && r.state.is_live())
-        || tx.list::<RouteTable>(scope)?.iter().any(|(_, r)| r.vpc == *id && !r.is_main())
-        || tx.list::<NetworkAcl>(scope)?.iter().any(|(_, r)| r.vpc == *id && !r.is_default)
-        || tx.list::<SecurityGroup>(scope)?.iter().any(|(_, r)| r.vpc == *id && r.name != "default"))
+    Ok(!tx.by_key::<Subnet>(scope, "vpc-id", id)?.is_empty()
+        || !tx.by_key::<NetworkInterface>(scope, "vpc-id", id)?.is_empty()
+        || !tx.by_key::<InternetGateway>(scope, "attachment.vpc-id", id)?.is_empty()
+        || tx.by_key::<NatGateway>(scope, "vpc-id", id)?.iter().any(|(_, r)| r.state.is_live())
+        || tx.by_key::<RouteTable>(scope, "vpc-id", id)?.iter().any(|(_, r)| !r.is_main())
+        || tx.by_key::<NetworkAcl>(scope, "vpc-id", id)?.iter().any(|(_, r)| !r.is_default)
+        || tx.by_key::<SecurityGroup>(scope, "vpc-id", id)?.iter().any(|(_, r)| r.name != "default"))
 }
 
 const FILTERS: &[&str] = &[
@@ -182,7 +176,7 @@ const FILTERS: &[&str] = &[
 async fn describe_vpcs(cx: &Cx, request: DescribeVpcsRequest) -> Result<DescribeVpcsResponse, Error> {
     ensure_defaults(cx).await?;
     let filters = Filters::read(&request.filters, FILTERS)?;
-    let mut vpcs = selected::<Vpc>(cx, &request.vpc_ids)?;
+    let mut vpcs = asked::<Vpc>(cx, &request.vpc_ids, &filters, "vpc-id")?;
     vpcs.retain(|(_, vpc)| {
         filters.accept(&vpc.tags, |name| match name {
             "cidr" => one(vpc.cidrs[0].cidr),
@@ -347,7 +341,7 @@ async fn disassociate_vpc_cidr_block(
                 ));
             }
             let block = vpc.cidrs.remove(at);
-            if tx.list::<Subnet>(cx.scope())?.iter().any(|(_, s)| s.vpc == vpc.id && block.cidr.holds(&s.cidr)) {
+            if tx.by_key::<Subnet>(cx.scope(), "vpc-id", &vpc.id)?.iter().any(|(_, s)| block.cidr.holds(&s.cidr)) {
                 return Err(dependency(format!("The vpc CIDR block '{}' is in use by a subnet.", block.cidr)));
             }
             tx.put(cx.scope(), &vpc.id.clone(), vpc.clone())?;

@@ -3,7 +3,7 @@
 use crate::kinds::{self, Kind};
 use crate::tags::{Tagged, Tags};
 use kiln_ids::{AllocationId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, SubnetId, VpcId};
-use kiln_service_kit::{Record, Timestamp};
+use kiln_service_kit::{Keys, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -60,6 +60,10 @@ impl NatState {
 
 impl Record for InternetGateway {
     const KIND: &'static str = "ec2/internet-gateway";
+    const KEYS: &'static [&'static str] = &["attachment.vpc-id"];
+    fn keys(&self) -> Keys {
+        self.vpc.iter().map(|vpc| ("attachment.vpc-id", vpc.to_string())).collect()
+    }
 }
 impl Tagged for InternetGateway {
     const THING: &'static Kind = &kinds::INTERNET_GATEWAY;
@@ -73,6 +77,10 @@ impl Tagged for InternetGateway {
 
 impl Record for NatGateway {
     const KIND: &'static str = "ec2/nat-gateway";
+    const KEYS: &'static [&'static str] = &["vpc-id"];
+    fn keys(&self) -> Keys {
+        vec![("vpc-id", self.vpc.to_string())]
+    }
 }
 impl Tagged for NatGateway {
     const THING: &'static Kind = &kinds::NAT_GATEWAY;

@@ -3,7 +3,7 @@
 use crate::kinds::{self, Kind};
 use crate::tags::{Tagged, Tags};
 use kiln_ids::{InternetGatewayId, NatGatewayId, RouteTableAssociationId, RouteTableId, SubnetId, VpcId};
-use kiln_service_kit::Record;
+use kiln_service_kit::{Keys, Record};
 use serde::{Deserialize, Serialize};
 
 /// A route table. The local routes are not kept: they follow from the VPC's blocks.
@@ -75,6 +75,10 @@ impl RouteTable {
 
 impl Record for RouteTable {
     const KIND: &'static str = "ec2/route-table";
+    const KEYS: &'static [&'static str] = &["vpc-id"];
+    fn keys(&self) -> Keys {
+        vec![("vpc-id", self.vpc.to_string())]
+    }
 }
 impl Tagged for RouteTable {
     const THING: &'static Kind = &kinds::ROUTE_TABLE;

@@ -4,7 +4,7 @@ use crate::kinds::{self, Kind};
 use crate::tags::{Tagged, Tags};
 use kiln_ids::{SubnetId, VpcId};
 use kiln_machines_spec::Cidr;
-use kiln_service_kit::Record;
+use kiln_service_kit::{Keys, Record};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -45,6 +45,10 @@ impl Subnet {
 
 impl Record for Subnet {
     const KIND: &'static str = "ec2/subnet";
+    const KEYS: &'static [&'static str] = &["vpc-id"];
+    fn keys(&self) -> Keys {
+        vec![("vpc-id", self.vpc.to_string())]
+    }
 }
 
 impl Tagged for Subnet {

@@ -45,7 +45,7 @@ async fn create_launch_template(
                 return Ok(LaunchTemplate::clone(&made));
             }
             let name = &request.launch_template_name;
-            if tx.list::<LaunchTemplate>(cx.scope())?.iter().any(|(_, t)| &t.name == name) {
+            if !tx.by_key::<LaunchTemplate>(cx.scope(), "launch-template-name", name)?.is_empty() {
                 return Err(Error::sender(
                     "InvalidLaunchTemplateName.AlreadyExistsException",
                     "Launch template name already in use.",

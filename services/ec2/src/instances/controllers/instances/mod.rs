@@ -69,8 +69,7 @@ impl Controller for Instances {
     }
 
     fn all(&self, store: &Store) -> Result<Vec<Name>, Error> {
-        let all = store.list_everywhere::<Instance>()?;
-        Ok(all.into_iter().map(|(scope, id, _)| Name::new(&scope, id)).collect())
+        Ok(store.ids_everywhere::<Instance>().into_iter().map(|(scope, id)| Name::new(&scope, id)).collect())
     }
 
     async fn observe(&self, cx: &Cx, name: &Name) -> Result<Option<Seen>, Error> {
