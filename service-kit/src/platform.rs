@@ -3,7 +3,8 @@
 use crate::calls::CallLog;
 use crate::controller::{Name, Report};
 use crate::{
-    Access, AnyController, Caller, Cx, Error, Grant, IdSource, Operation, ResourceType, Scope, Service, Store, Targets,
+    Access, AnyController, Caller, Cx, Error, Grant, IdSource, Names, Operation, ResourceType, Scope, Service, Store,
+    Targets,
 };
 use kiln_clock::{Clock, Timestamp};
 use kiln_ids::regions::{self, Partition};
@@ -170,6 +171,12 @@ impl Platform {
     /// The CloudFormation type of that name; `None` when no service has it.
     pub fn resource_type(&self, name: &str) -> Option<Arc<dyn ResourceType>> {
         self.resources.get(name).cloned()
+    }
+
+    /// What says whether a value of a template parameter of this AWS type names something; `None` when no service does.
+    pub fn parameter_type(&self, name: &str) -> Option<Names> {
+        let mut types = self.services.iter().flat_map(|service| service.parameter_types);
+        types.find(|(known, _)| *known == name).map(|(_, names)| *names)
     }
 
     /// Names of all CloudFormation types, sorted.

@@ -4,7 +4,7 @@
 //! Names, types and update behaviour of properties are facts kept in `kiln_template::facts`; the
 //! engine checks properties against them before a type is asked anything.
 
-use crate::{Cx, Error, Remembered, Timestamp, Tx};
+use crate::{Cx, Error, Properties, Remembered, Roll, Timestamp, Tx};
 use async_trait::async_trait;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -84,6 +84,30 @@ pub trait ResourceType: Send + Sync {
     /// Removes it; a thing that is gone already is a success. `Pending` when removal goes on by
     /// itself (a terminating instance); the engine asks again.
     async fn delete(&self, cx: &Cx, physical_id: &str, request: &ResourceRequest) -> Result<Stability, Error>;
+
+    /// The property that gives a thing of the type its own name, where it has one. Two things of one name cannot be
+    /// there at once, so one that was named cannot be replaced.
+    fn name_property(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether a thing is there that has the name which `properties` give it. Where the physical id is not the name,
+    /// the type asks for the name itself.
+    async fn exists(&self, cx: &Cx, name: &str, properties: &Json) -> Result<bool, Error> {
+        Ok(self.read(cx, name, properties).await?.is_some())
+    }
+
+    /// How the type follows the update policies of templates; none: it has none to follow.
+    fn roll(&self) -> Option<&dyn Roll> {
+        None
+    }
+
+    /// All properties as they are now, read from the thing itself by public operations; none when it is not there.
+    ///
+    /// As the type's registry schema describes them: what was given, AWS's defaults, and what is read-only; not what
+    /// is write-only (secrets), and no tags that are AWS's. `known` is what is known of the properties without
+    /// looking, at least those of the primary identifier: some things have no id of their own to be found by.
+    async fn read(&self, cx: &Cx, physical_id: &str, known: &Json) -> Result<Option<Properties>, Error>;
 
     /// The values of `Fn::GetAtt`, read from the thing itself.
     async fn attributes(

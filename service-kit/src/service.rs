@@ -22,12 +22,17 @@ pub struct Explained {
 /// What `kiln explain` is told of a text: an id, an ARN, a name. Nothing: it is none of the service's things.
 pub type Explain = for<'a> fn(&'a Cx, &'a str) -> BoxFuture<'a, Result<Option<Explained>, Error>>;
 
+/// Whether a value names a thing that is there: for parameters of templates of an AWS type (`AWS::EC2::VPC::Id`).
+pub type Names = for<'a> fn(&'a Cx, &'a str) -> BoxFuture<'a, Result<bool, Error>>;
+
 /// What `pub fn service()` of each service folder returns.
 pub struct Service {
     pub model: &'static ServiceModel,
     pub operations: Vec<&'static [Operation]>,
     pub controllers: Vec<Arc<dyn AnyController>>,
     pub resources: Vec<Arc<dyn ResourceType>>,
+    /// AWS types of template parameters whose values name things of this service.
+    pub parameter_types: &'static [(&'static str, Names)],
     pub start: Vec<Start>,
     /// The kinds of history that it writes, and how long each is kept.
     pub keeps: Vec<Kept>,
@@ -51,6 +56,7 @@ impl Service {
             operations: operations.to_vec(),
             controllers: vec![],
             resources: vec![],
+            parameter_types: &[],
             start: vec![],
             keeps: vec![],
             records: &[],

@@ -14,12 +14,12 @@ mod broken_steps;
 mod corpus;
 #[cfg(test)]
 mod growth;
-#[cfg(test)]
-mod half_made;
 #[path = "../../server/src/services.rs"]
 mod services;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod types;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

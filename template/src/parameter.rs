@@ -76,6 +76,15 @@ impl ParameterType {
         }
     }
 
+    /// The AWS type of the things that its value or values name, if they name any.
+    pub fn names_things(&self) -> Option<&str> {
+        match self {
+            Self::Aws(kind) | Self::AwsList(kind) => Some(kind),
+            Self::SsmName => Some("AWS::SSM::Parameter::Name"),
+            _ => None,
+        }
+    }
+
     /// Does a `Ref` to it give a list?
     pub fn is_list(&self) -> bool {
         match self {

@@ -2,9 +2,7 @@
 import json
 import unittest
 
-import botocore.exceptions
-
-from kiln import Kiln, wait_for
+import stacks
 
 SERVICES = "sts iam"
 
@@ -21,11 +19,11 @@ def allows(service=SERVICE, action="sts:AssumeRole", **more):
     return {"Effect": "Allow", "Principal": {"Service": service}, "Action": action, **more}
 
 
-class Trust(unittest.TestCase):
+class Trust(stacks.Stacks):
     @classmethod
     def setUpClass(cls):
-        cls.kiln = cls.enterClassContext(Kiln(machines="sim"))
-        cls.cfn, cls.iam = cls.kiln.client("cloudformation"), cls.kiln.client("iam")
+        super().setUpClass()
+        cls.iam = cls.kiln.client("iam")
         cls.account = cls.kiln.client("sts").get_caller_identity()["Account"]
 
     def role(self, name, document, path="/"):
@@ -33,19 +31,6 @@ class Trust(unittest.TestCase):
         made = self.iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=document)["Role"]
         self.iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": ALL}))
         return made["Arn"]
-
-    def refused(self, call, **arguments):
-        with self.assertRaises(botocore.exceptions.ClientError) as caught:
-            call(**arguments)
-        error = caught.exception.response["Error"]
-        return error["Code"], error["Message"]
-
-    def settled(self, name):
-        def status():
-            status = self.cfn.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
-            return None if status.endswith("IN_PROGRESS") else status
-
-        return wait_for(f"{name} to settle", status)
 
     def cannot(self, arn):
         return "ValidationError", f"Role {arn} is invalid or cannot be assumed"

@@ -3,27 +3,14 @@
 //! Operations check a wish and write it down; the controller `cloudformation/stack` brings it about
 //! through the resource types that the other services register. It knows none of them.
 
-mod attributes;
-mod changes;
 mod controllers;
 mod errors;
-mod exports;
 mod moved;
 mod operations;
-mod parameters;
-mod policy;
 mod records;
-mod request;
-mod reserved_tags;
 mod resources;
-mod role;
-mod s3_url;
-mod schemas;
-mod secrets;
-mod signals;
-mod update_policy;
+mod stack;
 mod wait_url;
-mod world;
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ mod metadata;
 mod modelled;
 mod names;
 mod networks;
+mod parameter_types;
 mod passing;
 mod prefix_lists;
 mod properties;
@@ -59,6 +60,7 @@ pub fn service() -> Service {
     service.controllers.extend(networks::controllers::all());
     service.controllers.extend(instances::controllers::all());
     service.controllers.extend(images::controllers::all());
+    service.parameter_types = parameter_types::TYPES;
     service.resources.extend(firewall::resources::all());
     service.resources.extend(instances::resources::all());
     service.resources.extend(interfaces::resources::all());

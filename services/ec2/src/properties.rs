@@ -89,6 +89,19 @@ pub fn is_gone(error: &Error) -> bool {
     error.code.ends_with(".NotFound") || error.is("NatGatewayNotFound") || error.is("Gateway.NotAttached")
 }
 
+/// What is there; none when the answer is that it is not.
+pub fn found<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
+    match outcome {
+        Err(error) if is_gone(&error) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// Tags as they are read.
+pub fn pairs(tags: Vec<Tag>) -> impl Iterator<Item = (Option<String>, Option<String>)> {
+    tags.into_iter().map(|tag| (tag.key, tag.value))
+}
+
 /// Gone already is as good as removed.
 pub fn gone_is_fine<T>(outcome: Result<T, Error>) -> Result<(), Error> {
     match outcome {

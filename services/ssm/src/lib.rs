@@ -32,6 +32,7 @@ pub fn service() -> Service {
         ],
     );
     service.targets = Some(targets::of);
+    service.parameter_types = &[("AWS::SSM::Parameter::Name", resources::parameter::names)];
     service.resources = vec![Arc::new(resources::parameter::Parameter)];
     service.records = records![records::Parameter];
     service

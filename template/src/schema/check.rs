@@ -173,7 +173,7 @@ impl Checker<'_> {
     }
 }
 
-fn boolean(value: &Value) -> Option<bool> {
+pub(super) fn boolean(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(value) => Some(*value),
         Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
@@ -182,7 +182,7 @@ fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-fn integer(value: &Value) -> Option<i64> {
+pub(super) fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64().or_else(|| {
             // 80.0 is a whole number too; beyond 2^53 a float says nothing exact.
@@ -193,7 +193,7 @@ fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-fn number(value: &Value) -> Option<Number> {
+pub(super) fn number(value: &Value) -> Option<Number> {
     match value {
         Value::Number(number) => Some(number.clone()),
         Value::String(text) => {

@@ -5,6 +5,7 @@
 
 mod check;
 mod load;
+mod readable;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;

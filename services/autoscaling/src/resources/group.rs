@@ -1,24 +1,30 @@
 //! `AWS::AutoScaling::AutoScalingGroup`. Ref: its name; GetAtt: AutoScalingGroupARN,
 //! AutoScalingGroupName. Settled when as many instances as desired are in service.
 
+use super::asked::{find, launches_fail};
+use super::rolling::GroupRoll;
 use super::{flag, items, number, refuse, text};
 use kiln_autoscaling_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Roll, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub struct GroupType;
 
-/// So many launches may fail in a row before the group is given up.
-const FAILURES_IN_A_ROW: usize = 3;
-
 /// Properties that change what the group does and that Kiln does not serve.
 const NOT_SERVED: &[&str] = &[
     "AvailabilityZoneIds",
+    "AvailabilityZoneImpairmentPolicy",
+    "CapacityRebalance",
     "CapacityReservationSpecification",
     "InstanceId",
+    "Context",
+    "DeletionProtection",
+    "DesiredCapacityType",
     "InstanceLifecyclePolicy",
+    "InstanceMaintenancePolicy",
     "LoadBalancerNames",
+    "MaxInstanceLifetime",
     "MetricsCollection",
     "MixedInstancesPolicy",
     "NotificationConfiguration",
@@ -91,31 +97,9 @@ fn traffic_sources(properties: &Json) -> Vec<TrafficSourceIdentifier> {
         .collect()
 }
 
-fn maintenance(request: &ResourceRequest) -> Option<InstanceMaintenancePolicy> {
-    let policy = request.properties.get("InstanceMaintenancePolicy")?;
-    Some(InstanceMaintenancePolicy {
-        min_healthy_percentage: number(policy, "MinHealthyPercentage"),
-        max_healthy_percentage: number(policy, "MaxHealthyPercentage"),
-    })
-}
-
 fn distribution(request: &ResourceRequest) -> Option<AvailabilityZoneDistribution> {
     let given = request.properties.get("AvailabilityZoneDistribution")?;
     Some(AvailabilityZoneDistribution { capacity_distribution_strategy: text(given, "CapacityDistributionStrategy") })
-}
-
-fn impairment(request: &ResourceRequest) -> Option<AvailabilityZoneImpairmentPolicy> {
-    let given = request.properties.get("AvailabilityZoneImpairmentPolicy")?;
-    Some(AvailabilityZoneImpairmentPolicy {
-        zonal_shift_enabled: flag(given, "ZonalShiftEnabled"),
-        impaired_zone_health_check_behavior: text(given, "ImpairedZoneHealthCheckBehavior"),
-    })
-}
-
-async fn find(cx: &Cx, name: &str) -> Result<Option<AutoScalingGroup>, Error> {
-    let request =
-        DescribeAutoScalingGroupsRequest { auto_scaling_group_names: vec![name.to_owned()], ..Default::default() };
-    Ok(cx.call(request).await?.auto_scaling_groups.into_iter().next())
 }
 
 /// Whether the group was made for this resource of this stack.
@@ -132,15 +116,32 @@ impl ResourceType for GroupType {
         "AWS::AutoScaling::AutoScalingGroup"
     }
 
+    fn name_property(&self) -> Option<&'static str> {
+        Some("AutoScalingGroupName")
+    }
+
     fn serves(&self, property: &str) -> bool {
         !NOT_SERVED.contains(&property)
     }
 
     fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
         &[
+            ("AvailabilityZoneImpairmentPolicy/ImpairedZoneHealthCheckBehavior", r#""IgnoreUnhealthy""#),
+            ("AvailabilityZoneImpairmentPolicy/ImpairedZoneHealthCheckBehavior", r#""ReplaceUnhealthy""#),
+            ("AvailabilityZoneImpairmentPolicy/ZonalShiftEnabled", "false"),
+            ("CapacityRebalance", "false"),
             ("CapacityReservationSpecification/CapacityReservationPreference", r#""default""#),
+            ("DeletionProtection", r#""none""#),
+            ("DesiredCapacityType", r#""units""#),
+            ("InstanceMaintenancePolicy/MaxHealthyPercentage", "-1"),
+            ("InstanceMaintenancePolicy/MinHealthyPercentage", "-1"),
+            ("MaxInstanceLifetime", "0"),
             ("SkipZonalShiftValidation", "false"),
         ]
+    }
+
+    fn roll(&self) -> Option<&dyn Roll> {
+        Some(&GroupRoll)
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
@@ -163,18 +164,11 @@ impl ResourceType for GroupType {
                 vpc_zone_identifier: subnets(request),
                 termination_policies: request.texts("TerminationPolicies"),
                 new_instances_protected_from_scale_in: request.boolean("NewInstancesProtectedFromScaleIn"),
-                capacity_rebalance: request.boolean("CapacityRebalance"),
                 lifecycle_hook_specification_list: hooks(&request.properties),
                 tags: tags(&request.tags, &request.properties, &name),
                 service_linked_role_arn: request.text("ServiceLinkedRoleARN"),
-                max_instance_lifetime: small(request, "MaxInstanceLifetime"),
-                context: request.text("Context"),
-                desired_capacity_type: request.text("DesiredCapacityType"),
                 default_instance_warmup: small(request, "DefaultInstanceWarmup"),
-                instance_maintenance_policy: maintenance(request),
                 availability_zone_distribution: distribution(request),
-                availability_zone_impairment_policy: impairment(request),
-                deletion_protection: request.text("DeletionProtection"),
                 ..Default::default()
             })
             .await;
@@ -203,20 +197,8 @@ impl ResourceType for GroupType {
         if in_service > desired {
             return Ok(Stability::Pending(pending()));
         }
-        let describe = DescribeScalingActivitiesRequest {
-            auto_scaling_group_name: Some(name.to_owned()),
-            max_records: Some(50),
-            ..Default::default()
-        };
-        let activities = cx.call(describe).await?.activities;
-        let launches = activities
-            .iter()
-            .take_while(|a| a.start_time.is_some_and(|start| start >= request.since))
-            .filter(|a| a.description.as_deref().is_some_and(|d| d.starts_with("Launching")) && a.end_time.is_some());
-        let failed = launches.take_while(|a| a.status_code.as_deref() != Some("Successful"));
-        let reasons: Vec<&str> = failed.filter_map(|a| a.status_message.as_deref()).collect();
-        if reasons.len() >= FAILURES_IN_A_ROW {
-            return Ok(Stability::Failed(format!("Group did not stabilize. {}", reasons[0])));
+        if let Some(reason) = launches_fail(cx, name, request.since).await? {
+            return Ok(Stability::Failed(format!("Group did not stabilize. {reason}")));
         }
         Ok(Stability::Pending(pending()))
     }
@@ -248,15 +230,8 @@ impl ResourceType for GroupType {
                 request.boolean("NewInstancesProtectedFromScaleIn").unwrap_or(false),
             ),
             service_linked_role_arn: request.text("ServiceLinkedRoleARN"),
-            max_instance_lifetime: small(request, "MaxInstanceLifetime"),
-            capacity_rebalance: request.boolean("CapacityRebalance"),
-            context: request.text("Context"),
-            desired_capacity_type: request.text("DesiredCapacityType"),
             default_instance_warmup: Some(usual("DefaultInstanceWarmup", -1)),
-            instance_maintenance_policy: maintenance(request),
             availability_zone_distribution: distribution(request),
-            availability_zone_impairment_policy: impairment(request),
-            deletion_protection: request.text("DeletionProtection"),
             ..Default::default()
         })
         .await?;
@@ -302,6 +277,51 @@ impl ResourceType for GroupType {
             Err(error) if error.message.contains("not found") => Ok(Stability::Ready),
             Err(error) => Err(error),
         }
+    }
+
+    async fn read(&self, cx: &Cx, name: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let Some(group) = find(cx, name).await? else { return Ok(None) };
+        let asked = DescribeLifecycleHooksRequest { auto_scaling_group_name: name.to_owned(), ..Default::default() };
+        let hooks = cx.call(asked).await?.lifecycle_hooks;
+        let subnets = group.vpc_zone_identifier.iter().flat_map(|list| list.split(',')).map(str::trim);
+        let subnets = subnets.filter(|subnet| !subnet.is_empty()).map(str::to_owned);
+        let tag = |tag: TagDescription| json!({"Key": tag.key, "Value": tag.value, "PropagateAtLaunch": tag.propagate_at_launch});
+        let own = |tag: &TagDescription| !tag.key.as_deref().is_some_and(|key| key.starts_with("aws:"));
+        // An instance says itself which template it has; of a group it is the one that new ones get.
+        let template = group.launch_template.unwrap_or_default();
+        let read = Properties::default()
+            .with("AutoScalingGroupName", group.auto_scaling_group_name)
+            .with("AutoScalingGroupARN", group.auto_scaling_group_arn)
+            .with("LaunchConfigurationName", group.launch_configuration_name)
+            .with_shape("LaunchTemplate", &template)
+            .with("MinSize", group.min_size)
+            .with("MaxSize", group.max_size)
+            .with("DesiredCapacity", group.desired_capacity)
+            .with("Cooldown", group.default_cooldown)
+            .with_list("AvailabilityZones", group.availability_zones)
+            .with_list("TargetGroupARNs", group.target_group_arns)
+            .with("HealthCheckType", group.health_check_type)
+            .with("HealthCheckGracePeriod", group.health_check_grace_period)
+            .with_list("VPCZoneIdentifier", subnets)
+            .with_list("TerminationPolicies", group.termination_policies)
+            .with("NewInstancesProtectedFromScaleIn", group.new_instances_protected_from_scale_in)
+            .with("ServiceLinkedRoleARN", group.service_linked_role_arn)
+            .with("MaxInstanceLifetime", group.max_instance_lifetime)
+            .with("CapacityRebalance", group.capacity_rebalance)
+            .with("Context", group.context)
+            .with("DesiredCapacityType", group.desired_capacity_type)
+            .with("DefaultInstanceWarmup", group.default_instance_warmup)
+            .with("DeletionProtection", group.deletion_protection)
+            .with_shape("TrafficSources", &group.traffic_sources)
+            .with_shape("InstanceMaintenancePolicy", &group.instance_maintenance_policy.unwrap_or_default())
+            .with_shape("AvailabilityZoneDistribution", &group.availability_zone_distribution.unwrap_or_default())
+            .with_shape(
+                "AvailabilityZoneImpairmentPolicy",
+                &group.availability_zone_impairment_policy.unwrap_or_default(),
+            )
+            .with_shape("LifecycleHookSpecificationList", &hooks)
+            .with_list("Tags", group.tags.into_iter().filter(own).map(tag));
+        Ok(Some(read))
     }
 
     async fn attributes(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -2,15 +2,22 @@
 
 use super::{flag, items, number, refuse, text};
 use kiln_autoscaling_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 pub struct LaunchConfigurationType;
 
 /// Properties that change what is launched and that Kiln does not serve.
-const NOT_SERVED: &[&str] =
-    &["ClassicLinkVPCId", "ClassicLinkVPCSecurityGroups", "InstanceId", "KernelId", "RamDiskId", "SpotPrice"];
+const NOT_SERVED: &[&str] = &[
+    "ClassicLinkVPCId",
+    "ClassicLinkVPCSecurityGroups",
+    "InstanceId",
+    "KernelId",
+    "PlacementTenancy",
+    "RamDiskId",
+    "SpotPrice",
+];
 
 fn devices(request: &ResourceRequest) -> Vec<BlockDeviceMapping> {
     items(&request.properties, "BlockDeviceMappings")
@@ -37,8 +44,16 @@ impl ResourceType for LaunchConfigurationType {
         "AWS::AutoScaling::LaunchConfiguration"
     }
 
+    fn name_property(&self) -> Option<&'static str> {
+        Some("LaunchConfigurationName")
+    }
+
     fn serves(&self, property: &str) -> bool {
         !NOT_SERVED.contains(&property)
+    }
+
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[("PlacementTenancy", r#""default""#)]
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
@@ -71,7 +86,6 @@ impl ResourceType for LaunchConfigurationType {
                 iam_instance_profile: request.text("IamInstanceProfile"),
                 ebs_optimized: request.boolean("EbsOptimized"),
                 associate_public_ip_address: request.boolean("AssociatePublicIpAddress"),
-                placement_tenancy: request.text("PlacementTenancy"),
                 metadata_options: metadata,
                 ..Default::default()
             })
@@ -93,6 +107,28 @@ impl ResourceType for LaunchConfigurationType {
             Err(error) if error.message.contains("not found") => Ok(Stability::Ready),
             Err(error) => Err(error),
         }
+    }
+
+    async fn read(&self, cx: &Cx, name: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let asked = DescribeLaunchConfigurationsRequest {
+            launch_configuration_names: vec![name.to_owned()],
+            ..Default::default()
+        };
+        let Some(found) = cx.call(asked).await?.launch_configurations.into_iter().next() else { return Ok(None) };
+        let read = Properties::default()
+            .with("LaunchConfigurationName", found.launch_configuration_name)
+            .with("ImageId", found.image_id)
+            .with("KeyName", found.key_name)
+            .with_list("SecurityGroups", found.security_groups)
+            .with("UserData", found.user_data.filter(|data| !data.is_empty()))
+            .with("InstanceType", found.instance_type)
+            .with_shape("BlockDeviceMappings", &found.block_device_mappings)
+            .with("InstanceMonitoring", found.instance_monitoring.and_then(|monitoring| monitoring.enabled))
+            .with("IamInstanceProfile", found.iam_instance_profile)
+            .with("EbsOptimized", found.ebs_optimized)
+            .with("AssociatePublicIpAddress", found.associate_public_ip_address)
+            .with_shape("MetadataOptions", &found.metadata_options.unwrap_or_default());
+        Ok(Some(read))
     }
 
     async fn attributes(&self, _: &Cx, _: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -1,7 +1,9 @@
 //! `AWS::AutoScaling::LifecycleHook`. Ref: its name.
 
-use kiln_autoscaling_shapes::{DeleteLifecycleHookRequest, PutLifecycleHookRequest};
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_autoscaling_shapes::{
+    DeleteLifecycleHookRequest, DescribeLifecycleHooksRequest, LifecycleHook, PutLifecycleHookRequest,
+};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
@@ -59,6 +61,30 @@ impl ResourceType for LifecycleHookType {
             Err(error) if error.message.contains("is pending delete") => Ok(Stability::Ready),
             Err(error) => Err(error),
         }
+    }
+
+    async fn read(&self, cx: &Cx, name: &str, known: &Json) -> Result<Option<Properties>, Error> {
+        let Some(group) = known.get("AutoScalingGroupName").and_then(Json::as_str) else { return Ok(None) };
+        let asked = DescribeLifecycleHooksRequest {
+            auto_scaling_group_name: group.to_owned(),
+            lifecycle_hook_names: vec![name.to_owned()],
+        };
+        let hooks = match cx.call(asked).await {
+            Err(error) if error.message.contains("not found") => return Ok(None),
+            other => other?.lifecycle_hooks,
+        };
+        let read = |hook: LifecycleHook| {
+            Properties::default()
+                .with("LifecycleHookName", hook.lifecycle_hook_name)
+                .with("AutoScalingGroupName", hook.auto_scaling_group_name)
+                .with("LifecycleTransition", hook.lifecycle_transition)
+                .with("NotificationTargetARN", hook.notification_target_arn)
+                .with("RoleARN", hook.role_arn)
+                .with("NotificationMetadata", hook.notification_metadata)
+                .with("HeartbeatTimeout", hook.heartbeat_timeout)
+                .with("DefaultResult", hook.default_result)
+        };
+        Ok(hooks.into_iter().next().map(read))
     }
 
     async fn attributes(&self, _: &Cx, _: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -1,8 +1,10 @@
 //! CloudFormation types, one file each, one line each here.
 
+mod asked;
 mod group;
 mod launch_configuration;
 mod lifecycle_hook;
+mod rolling;
 
 use kiln_service_kit::{Error, ResourceRequest, ResourceType};
 use serde_json::Value as Json;

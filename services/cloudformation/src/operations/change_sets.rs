@@ -1,15 +1,15 @@
 //! Change sets: what an update would do, looked at before it is done.
 
 use super::describe::{parameters, tags};
-use super::stacks::{check_name, check_removals, current};
-use super::start::{self, Begin};
+use super::stacks::check_removals;
 use super::{arn_of, existing, find_any, stack_of};
 use crate::errors::{bad_token, no_change_set, validation};
 use crate::records::family::NESTED;
 use crate::records::stack::{OnFailure, find as find_stack};
 use crate::records::{ChangeSet, OperationKind, Stack, Status, change_set, deleted};
-use crate::request::Wish;
-use crate::{changes, role};
+use crate::stack::request::Wish;
+use crate::stack::start::{self, Begin, check_name, current};
+use crate::stack::{changes, role};
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate, request_hash};
 use std::sync::Arc;

@@ -1,13 +1,12 @@
 //! Deleting, cancelling, going back, going on.
 
-use super::stacks::current;
-use super::{arn_of, stack_of, start};
+use super::{arn_of, stack_of};
 use crate::errors::validation;
-use crate::exports::still_used;
 use crate::records::family;
 use crate::records::stack::find;
-use crate::records::{Operation as StackOperation, OperationKind, Stack, Status, change_set};
-use crate::role;
+use crate::records::{Operation as StackOperation, OperationKind, Stack, Status};
+use crate::stack::role;
+use crate::stack::start::{self, Deletion, begin_delete, current, go_back};
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 
@@ -98,31 +97,6 @@ async fn delete_stack(cx: &Cx, request: DeleteStackRequest) -> Result<DeleteStac
     Ok(DeleteStackResponse {})
 }
 
-/// What a deletion is begun with.
-pub struct Deletion {
-    pub operation: StackOperation,
-    pub role_arn: Option<String>,
-}
-
-/// The stack is to go; the controller does the rest.
-pub fn begin_delete(tx: &mut Tx<'_>, cx: &Cx, mut stack: Stack, deletion: Deletion) -> Result<(), Error> {
-    if stack.status.in_progress() && stack.status != Status::CreateInProgress {
-        return Err(validation(format!("Stack [{}] cannot be deleted while in status {}", stack.name, stack.status)));
-    }
-    if let Some(reason) = still_used(&*tx, cx.scope(), &stack)? {
-        return Err(validation(reason));
-    }
-    change_set::discard(tx, cx.scope(), &stack.id)?;
-    stack.status = Status::DeleteInProgress;
-    stack.reason = Some("User Initiated".to_owned());
-    stack.operation = Some(deletion.operation);
-    stack.owner = cx.caller().clone();
-    if deletion.role_arn.is_some() {
-        stack.role_arn = deletion.role_arn;
-    }
-    start::put(tx, cx, &stack)
-}
-
 async fn cancel_update_stack(cx: &Cx, request: CancelUpdateStackRequest) -> Result<CancelUpdateStackResponse, Error> {
     let stack = stack_of(cx, &request.stack_name)?;
     refuse_nested(&stack, "CancelUpdateStack")?;
@@ -193,20 +167,6 @@ async fn rollback_stack(cx: &Cx, request: RollbackStackRequest) -> Result<Rollba
     let stack = stack_of(cx, &stack.id)?;
     let operation_id = stack.operation.as_ref().map(|operation| operation.id.clone());
     Ok(RollbackStackResponse { stack_id: Some(stack.id.clone()), operation_id })
-}
-
-/// The same operation goes on the way back: its id stays, for what it changed is kept under it.
-pub fn go_back(cx: &Cx, stack: &mut Stack, token: Option<String>, role_arn: Option<String>) {
-    stack.reason = Some("User Initiated".to_owned());
-    stack.owner = cx.caller().clone();
-    if role_arn.is_some() {
-        stack.role_arn = role_arn;
-    }
-    if let Some(operation) = &mut stack.operation {
-        operation.tries += 1;
-        operation.token = token;
-        operation.failed = None;
-    }
 }
 
 async fn update_termination_protection(

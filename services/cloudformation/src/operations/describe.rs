@@ -6,7 +6,7 @@ use crate::records::deleted::{self, Row};
 use crate::records::family;
 use crate::records::stack::OnFailure;
 use crate::records::{Stack as Kept, Status};
-use crate::secrets::HIDDEN;
+use crate::stack::secrets::HIDDEN;
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Asked, Cx, Error, Operation, operation, page_of, paginate};
 use std::sync::Arc;

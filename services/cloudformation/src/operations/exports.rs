@@ -1,8 +1,8 @@
 //! Exports and who uses them.
 
 use crate::errors::{bad_token, validation};
-use crate::exports::users;
 use crate::records::Stack;
+use crate::stack::exports::users;
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 

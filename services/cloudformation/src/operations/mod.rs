@@ -9,7 +9,6 @@ pub mod exports;
 pub mod policies;
 pub mod resources;
 pub mod stacks;
-pub mod start;
 pub mod templates;
 
 use crate::errors::no_stack;

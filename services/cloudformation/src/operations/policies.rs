@@ -1,9 +1,9 @@
 //! Stack policies.
 
-use super::stacks::current;
 use super::{arn_of, stack_of};
 use crate::errors::validation;
-use crate::policy;
+use crate::stack::policy;
+use crate::stack::start::current;
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 

@@ -1,12 +1,12 @@
 //! Creating and updating stacks.
 
-use super::start::{self, Begin};
 use super::{arn_of, find_any, stack_of};
 use crate::errors::validation;
 use crate::records::stack::{OnFailure, find};
 use crate::records::{OperationKind, Stack};
-use crate::request::Wish;
-use crate::{changes, policy, role};
+use crate::stack::request::Wish;
+use crate::stack::start::{self, Begin, check_name, current};
+use crate::stack::{changes, policy, role};
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation, request_hash};
 use kiln_template::changes::Action;
@@ -21,20 +21,6 @@ fn created(cx: &Cx, request: &CreateStackRequest) -> Vec<String> {
 }
 fn updated(cx: &Cx, request: &UpdateStackRequest) -> Vec<String> {
     arn_of(cx, &request.stack_name)
-}
-
-/// Refuses names that AWS refuses.
-pub fn check_name(name: &str) -> Result<(), Error> {
-    let good = name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-        && name.len() <= 128;
-    match good {
-        true => Ok(()),
-        false => Err(validation(format!(
-            "1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must \
-             satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
-        ))),
-    }
 }
 
 async fn create_stack(cx: &Cx, request: CreateStackRequest) -> Result<CreateStackResponse, Error> {
@@ -155,11 +141,6 @@ fn tags_of(stack: &Stack) -> std::collections::BTreeMap<String, String> {
         Some(version) => version.tags.clone(),
         None => Default::default(),
     }
-}
-
-/// A stack as a transaction sees it.
-pub fn current(found: Option<std::sync::Arc<Stack>>, name: &str) -> Result<Stack, Error> {
-    found.map(|stack| (*stack).clone()).ok_or_else(|| crate::errors::no_stack(name))
 }
 
 /// The stack policy may forbid to remove resources; that is known before anything is done.

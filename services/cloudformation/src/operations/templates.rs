@@ -1,8 +1,8 @@
 //! Templates: those of stacks, and what is said of one before it is used.
 
 use super::{arn_of, change_sets, stack_of};
-use crate::request::parse;
-use crate::schemas;
+use crate::stack::request::parse;
+use crate::stack::schemas;
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use kiln_template::Template;

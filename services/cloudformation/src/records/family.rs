@@ -9,28 +9,11 @@
 //! A child that has done its part keeps the things it replaced until the parent can no longer fail: so the
 //! way back leads to the very same things.
 
-use super::stack::{Output, Reads, Stack, Status, Version};
+use super::stack::{Earlier, Reads, Stack, Status};
 use kiln_service_kit::{Error, Scope};
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 pub use kiln_template::changes::NESTED_STACK as NESTED;
-
-/// What a nested stack is part of.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Parent {
-    pub stack_id: String,
-    pub root_id: String,
-    /// Client token of its creation.
-    pub token: String,
-}
-
-/// What a stack was before an update that its parent may still take back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Earlier {
-    version: Version,
-    outputs: Vec<Output>,
-}
 
 impl Stack {
     /// The top of its family.

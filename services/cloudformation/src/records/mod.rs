@@ -6,13 +6,12 @@ pub mod deleted;
 pub mod event;
 pub mod family;
 pub mod resource;
-pub mod roll;
+pub mod role_session;
 pub mod stack;
 pub mod wait;
 
 pub use change_set::ChangeSet;
 pub use event::{Event, log};
 pub use resource::{Action, Live, Progress, Resource, Undo, Work};
-pub use roll::{Batch, Roll, Sizes, Wanted};
 pub use stack::{Operation, OperationKind, Output, Stack, Status, Version};
 pub use wait::{WaitCondition, WaitHandle, WaitSignal};

@@ -7,7 +7,6 @@ use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Roll;
 use super::stack::Reads;
 
 /// A resource; its id in the store is `STACK-ARN#LOGICAL-ID`.
@@ -32,7 +31,7 @@ pub struct Resource {
     pub signals: BTreeMap<String, bool>,
     /// How far the rolling update has come; what a failed one left to be tidied up by the next.
     #[serde(default)]
-    pub roll: Option<Roll>,
+    pub roll: Option<serde_json::Value>,
 }
 
 impl Record for Resource {

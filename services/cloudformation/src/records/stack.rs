@@ -1,6 +1,6 @@
 //! A stack: what it is, what it is meant to become, and the operation in hand.
 
-use super::family::{Earlier, Parent};
+use super::role_session;
 use kiln_service_kit::{Caller, Error, Keys, Record, Rows, Scope, Store, Timestamp, Tx, regions};
 use kiln_template::{Origin, ParameterValues, Template};
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,22 @@ impl Record for Stack {
         let own = [("name", self.name.clone()), ("root", self.root_id().to_owned())];
         own.into_iter().chain(parent).chain(imports).chain(exports).collect()
     }
+}
+
+/// What a nested stack is part of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Parent {
+    pub stack_id: String,
+    pub root_id: String,
+    /// Client token of its creation.
+    pub token: String,
+}
+
+/// What a stack was before an update that its parent may still take back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Earlier {
+    pub(super) version: Version,
+    pub(super) outputs: Vec<Output>,
 }
 
 /// One wish of what a stack should be.
@@ -248,7 +264,7 @@ impl Stack {
     pub fn caller(&self) -> Caller {
         match &self.role_arn {
             None => self.owner.clone(),
-            Some(arn) => crate::role::caller(&self.owner, arn),
+            Some(arn) => role_session::caller(&self.owner, arn),
         }
     }
 

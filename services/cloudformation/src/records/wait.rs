@@ -26,10 +26,13 @@ pub struct WaitSignal {
     pub data: String,
 }
 
-/// A wait condition with a handle; its id in the store is its physical id.
+/// A wait condition; its id in the store is its physical id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WaitCondition {
     pub since: Timestamp,
+    /// What it was made with.
+    #[serde(default)]
+    pub properties: serde_json::Value,
 }
 
 impl Record for WaitCondition {

@@ -2,7 +2,7 @@
 //! count; it stands for nothing, here as there, and what it tells is kept with the template alone.
 
 use async_trait::async_trait;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
@@ -24,6 +24,11 @@ impl ResourceType for CdkMetadataType {
 
     async fn delete(&self, _: &Cx, _: &str, _: &ResourceRequest) -> Result<Stability, Error> {
         Ok(Stability::Ready)
+    }
+
+    /// There is nothing to read: it is what the template says.
+    async fn read(&self, _: &Cx, _: &str, known: &Json) -> Result<Option<Properties>, Error> {
+        Ok(Some(Properties::default().with("Analytics", known.get("Analytics"))))
     }
 
     async fn attributes(&self, _: &Cx, _: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -4,20 +4,18 @@
 //! the parent what became of them. What a call asks for depends on what the parent is doing: an update of
 //! the child while the parent goes forward, the way back while the parent goes back.
 
-use crate::changes;
 use crate::errors::validation;
-use crate::operations::control::{Deletion, begin_delete, go_back};
-use crate::operations::stacks::{check_name, current};
-use crate::operations::start::{self, Begin};
-use crate::records::family::{NESTED, Parent, children, depth};
-use crate::records::stack::OnFailure;
+use crate::records::family::{NESTED, children, depth};
+use crate::records::stack::{OnFailure, Parent};
 use crate::records::{OperationKind, Stack, Status};
-use crate::request::{Prepared, Wish};
+use crate::stack::changes;
+use crate::stack::request::{Prepared, Wish};
+use crate::stack::secrets::HIDDEN;
+use crate::stack::start::{self, Begin, Deletion, begin_delete, check_name, current, go_back};
 use async_trait::async_trait;
-use kiln_cloudformation_shapes::{Parameter, Tag};
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, Tx};
-use kiln_template::{ErrorKind, Place, ResolvedResource, TemplateError};
-use serde_json::Value as Json;
+use kiln_cloudformation_shapes::{DescribeStacksRequest, Parameter, Tag};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, Tx};
+use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -32,7 +30,12 @@ pub struct NestedStackType;
 #[async_trait]
 impl ResourceType for NestedStackType {
     fn type_name(&self) -> &'static str {
-        "AWS::CloudFormation::Stack"
+        NESTED
+    }
+
+    fn serves(&self, property: &str) -> bool {
+        // It needs sns.
+        property != "NotificationARNs"
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
@@ -98,21 +101,33 @@ impl ResourceType for NestedStackType {
         }
     }
 
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let asked = DescribeStacksRequest { stack_name: Some(id.to_owned()), next_token: None };
+        let stack = match cx.call(asked).await {
+            Err(error) if error.message.ends_with("does not exist") => None,
+            other => other?.stacks.into_iter().next(),
+        };
+        let Some(stack) = stack.filter(|stack| stack.stack_status.as_deref() != Some("DELETE_COMPLETE")) else {
+            return Ok(None);
+        };
+        // What nobody is told is not read either.
+        let told =
+            stack.parameters.into_iter().filter(|parameter| parameter.parameter_value.as_deref() != Some(HIDDEN));
+        let parameters: Map<String, Json> = told
+            .filter_map(|parameter| Some((parameter.parameter_key?, Json::from(parameter.parameter_value?))))
+            .collect();
+        let read = Properties::default()
+            .with("StackId", id)
+            .with("TimeoutInMinutes", stack.timeout_in_minutes)
+            .with_list("NotificationARNs", stack.notification_arns)
+            .with_tags(stack.tags.into_iter().map(|tag| (Some(tag.key), Some(tag.value))));
+        Ok(Some(if parameters.is_empty() { read } else { read.with("Parameters", parameters) }))
+    }
+
     async fn attributes(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
         let outputs = child(cx, id)?.outputs.clone();
         Ok(outputs.into_iter().map(|output| (format!("Outputs.{}", output.name), Json::from(output.value))).collect())
     }
-}
-
-/// Refuses what no nested stack can do yet.
-pub fn check(id: &str, resource: &ResolvedResource) -> Result<(), TemplateError> {
-    let topics = resource.properties.get("NotificationARNs").and_then(Json::as_array);
-    if resource.resource_type != NESTED || topics.is_none_or(Vec::is_empty) {
-        return Ok(());
-    }
-    let place = Place { path: format!("Resources/{id}/Properties/NotificationARNs"), mark: Default::default() };
-    let text = format!("NotificationARNs of resource {id} (they need sns) are not built in Kiln");
-    Err(TemplateError { kind: ErrorKind::NotBuilt, place, ..TemplateError::plain(text) })
 }
 
 /// The stack that the resource belongs to.

@@ -6,7 +6,7 @@
 use crate::records::{WaitCondition, WaitHandle, WaitSignal};
 use crate::wait_url::{HandleUrl, find};
 use async_trait::async_trait;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, Timestamp};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, Timestamp};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,16 +25,16 @@ impl ResourceType for WaitConditionType {
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         let id = format!("{}/{}", request.stack_id, request.physical_name);
-        if request.properties.get("Handle").is_none() {
-            return Ok(id);
+        if request.properties.get("Handle").is_some() {
+            handle(cx, request)?;
+            Wanted::of(request)?;
         }
-        handle(cx, request)?;
-        Wanted::of(request)?;
         cx.store()
             .write::<_, Error>(|tx| {
                 if tx.get::<WaitCondition>(cx.scope(), &id)?.is_none() {
                     let since = tx.now();
-                    tx.put(cx.scope(), &id, WaitCondition { since })?;
+                    let properties = request.properties.clone();
+                    tx.put(cx.scope(), &id, WaitCondition { since, properties })?;
                 }
                 Ok(())
             })
@@ -69,17 +69,34 @@ impl ResourceType for WaitConditionType {
         Ok(Stability::Ready)
     }
 
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let Some(condition) = cx.store().get::<WaitCondition>(cx.scope(), id)? else { return Ok(None) };
+        let of = |name: &str| condition.properties.get(name).cloned();
+        let handle = of("Handle").as_ref().and_then(Json::as_str).and_then(HandleUrl::read);
+        let handle = handle.map(|url| find(cx.platform(), &url)).transpose()?.flatten();
+        let read = Properties::default()
+            .with("Id", id)
+            .with("Handle", of("Handle"))
+            .with("Count", of("Count"))
+            .with("Timeout", of("Timeout"))
+            .with("Data", data(handle.as_deref()));
+        Ok(Some(read))
+    }
+
     async fn attributes(&self, cx: &Cx, id: &str, request: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
-        let mut data = Map::new();
-        if request.properties.get("Handle").is_some() {
-            let signals = &handle(cx, request)?.signals;
-            data.extend(signals.iter().map(|(id, signal)| (id.clone(), Json::String(signal.data.clone()))));
-        }
+        let handle = request.properties.get("Handle").map(|_| handle(cx, request)).transpose()?;
         Ok(BTreeMap::from([
-            ("Data".to_owned(), Json::String(Json::Object(data).to_string())),
+            ("Data".to_owned(), Json::String(data(handle.as_deref()))),
             ("Id".to_owned(), Json::String(id.to_owned())),
         ]))
     }
+}
+
+/// What the signals brought, by their ids: JSON, as text.
+fn data(handle: Option<&WaitHandle>) -> String {
+    let signals = handle.into_iter().flat_map(|handle| &handle.signals);
+    let data: Map<String, Json> = signals.map(|(id, signal)| (id.clone(), Json::String(signal.data.clone()))).collect();
+    Json::Object(data).to_string()
 }
 
 /// The handle that the properties name.

@@ -1,9 +1,9 @@
 //! `AWS::CloudFormation::WaitConditionHandle`: a URL to which anybody who has it can send signals.
 
 use crate::records::WaitHandle;
-use crate::wait_url::HandleUrl;
+use crate::wait_url::{HandleUrl, find};
 use async_trait::async_trait;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
@@ -51,6 +51,11 @@ impl ResourceType for WaitConditionHandleType {
             })
             .await?;
         Ok(Stability::Ready)
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let Some(url) = HandleUrl::read(id) else { return Ok(None) };
+        Ok(find(cx.platform(), &url)?.map(|_| Properties::default().with("Id", id)))
     }
 
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -72,6 +72,14 @@ impl ResourceType for Fake {
         self.0
     }
 
+    fn name_property(&self) -> Option<&'static str> {
+        match self.0 {
+            "AWS::EC2::KeyPair" => Some("KeyName"),
+            "AWS::EC2::SecurityGroup" => Some("GroupName"),
+            _ => None,
+        }
+    }
+
     async fn create(&self, _: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         let world = &self.1;
         world.ask("create", &request.logical_id)?;
@@ -128,6 +136,13 @@ impl ResourceType for Fake {
             self.1.log.lock().push(format!("delete {id}"));
         }
         Ok(Stability::Ready)
+    }
+
+    async fn read(&self, _: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let things = self.1.things.lock();
+        let members = things.get(id).and_then(|(_, properties)| properties.as_object().cloned());
+        Ok(members
+            .map(|members| members.into_iter().fold(Properties::default(), |read, (name, v)| read.with(&name, v))))
     }
 
     async fn attributes(&self, _: &Cx, id: &str, request: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -6,6 +6,7 @@ pub mod instance_filters;
 pub mod launch;
 pub mod moved;
 pub mod operations;
+mod read;
 pub mod records;
 pub mod resources;
 pub mod shown;

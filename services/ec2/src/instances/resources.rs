@@ -1,10 +1,11 @@
 //! `AWS::EC2::Instance`. Ref: its id. It is complete when it runs, and gone when terminated.
 
+use super::read;
 use crate::kinds;
 use crate::modelled::modelled;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +22,6 @@ const NAME: &str = "AWS::EC2::Instance";
 /// Properties that are members of RunInstances under the same name.
 const SAME: &[&str] = &[
     "BlockDeviceMappings",
-    "CpuOptions",
     "DisableApiTermination",
     "EbsOptimized",
     "EnclaveOptions",
@@ -31,7 +31,6 @@ const SAME: &[&str] = &[
     "InstanceType",
     "KeyName",
     "LaunchTemplate",
-    "LicenseSpecifications",
     "MetadataOptions",
     "PrivateDnsNameOptions",
     "PrivateIpAddress",
@@ -291,6 +290,10 @@ impl ResourceType for InstanceType {
             Some("terminated") => Stability::Ready,
             _ => Stability::Pending(format!("{id} is shutting down")),
         })
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        read::read(cx, id).await
     }
 
     async fn attributes(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -5,7 +5,7 @@ use crate::kinds;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
 use kiln_protocol::Blob;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use kiln_ssm_shapes::{DeleteParameterRequest, PutParameterRequest};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -34,6 +34,10 @@ async fn find(cx: &Cx, name: &str) -> Result<Option<KeyPairInfo>, Error> {
 impl ResourceType for KeyPairType {
     fn type_name(&self) -> &'static str {
         NAME
+    }
+
+    fn name_property(&self) -> Option<&'static str> {
+        Some("KeyName")
     }
 
     fn serves(&self, property: &str) -> bool {
@@ -106,6 +110,24 @@ impl ResourceType for KeyPairType {
             cx.call(DeleteKeyPairRequest { key_pair_id: Some(id), ..Default::default() }).await?;
         }
         Ok(Stability::Ready)
+    }
+
+    async fn read(&self, cx: &Cx, name: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let look = DescribeKeyPairsRequest {
+            filters: filter("key-name", name),
+            include_public_key: Some(true),
+            ..Default::default()
+        };
+        let read = |pair: KeyPairInfo| {
+            Properties::default()
+                .with("KeyName", name)
+                .with("KeyType", pair.key_type)
+                .with("PublicKeyMaterial", pair.public_key)
+                .with("KeyPairId", pair.key_pair_id)
+                .with("KeyFingerprint", pair.key_fingerprint)
+                .with_tags(pairs(pair.tags))
+        };
+        Ok(cx.call(look).await?.key_pairs.into_iter().next().map(read))
     }
 
     async fn attributes(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

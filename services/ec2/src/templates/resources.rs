@@ -6,7 +6,7 @@ use crate::properties::*;
 use crate::templates::data::given;
 use kiln_ec2_shapes::*;
 use kiln_protocol::stored;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,6 +60,10 @@ impl ResourceType for LaunchTemplateType {
         NAME
     }
 
+    fn name_property(&self) -> Option<&'static str> {
+        Some("LaunchTemplateName")
+    }
+
     fn serves(&self, property: &str) -> bool {
         SERVED.contains(&property)
     }
@@ -110,6 +114,26 @@ impl ResourceType for LaunchTemplateType {
     async fn delete(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
         let gone = DeleteLaunchTemplateRequest { launch_template_id: Some(id.to_owned()), ..Default::default() };
         deleted(cx.call(gone).await)
+    }
+
+    async fn exists(&self, cx: &Cx, name: &str, _: &Json) -> Result<bool, Error> {
+        let filters = filter("launch-template-name", name);
+        let found = cx.call(DescribeLaunchTemplatesRequest { filters, ..Default::default() }).await?;
+        Ok(!found.launch_templates.is_empty())
+    }
+
+    /// What a template holds is write-only, by the registry schema.
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let look = DescribeLaunchTemplatesRequest { launch_template_ids: vec![id.to_owned()], ..Default::default() };
+        let template = found(cx.call(look).await)?.and_then(|answer| answer.launch_templates.into_iter().next());
+        let read = |template: LaunchTemplate| {
+            Properties::default()
+                .with("LaunchTemplateId", id)
+                .with("LaunchTemplateName", template.launch_template_name)
+                .with("DefaultVersionNumber", template.default_version_number)
+                .with("LatestVersionNumber", template.latest_version_number)
+        };
+        Ok(template.map(read))
     }
 
     async fn attributes(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -1,10 +1,10 @@
 //! `AWS::ElasticLoadBalancingV2::Listener`. Ref gives the ARN.
 
-use super::{already_exists, as_request, attributes, is_ours, own_tags};
+use super::{already_exists, as_request, attributes, found, is_ours, own_tags};
 use crate::attributes::LISTENER;
 use async_trait::async_trait;
 use kiln_elbv2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -70,6 +70,27 @@ impl ResourceType for Listener {
             Err(error) if !error.is("ListenerNotFound") => Err(error),
             _ => Ok(Stability::Ready),
         }
+    }
+
+    async fn read(&self, cx: &Cx, arn: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let listener_arn = || arn.to_owned();
+        let asked = DescribeListenersRequest { listener_arns: vec![listener_arn()], ..Default::default() };
+        let Some(answer) = found(cx.call(asked).await)? else { return Ok(None) };
+        let Some(listener) = answer.listeners.into_iter().next() else { return Ok(None) };
+        let asked = DescribeListenerAttributesRequest { listener_arn: listener_arn() };
+        let attributes = cx.call(asked).await?.attributes;
+        let read = Properties::default()
+            .with("ListenerArn", arn)
+            .with("LoadBalancerArn", listener.load_balancer_arn)
+            .with("Port", listener.port)
+            .with("Protocol", listener.protocol)
+            .with("SslPolicy", listener.ssl_policy)
+            .with_list("AlpnPolicy", listener.alpn_policy)
+            .with_shape("Certificates", &listener.certificates)
+            .with_shape("DefaultActions", &listener.default_actions)
+            .with_shape("MutualAuthentication", &listener.mutual_authentication.unwrap_or_default())
+            .with_shape("ListenerAttributes", &attributes);
+        Ok(Some(read))
     }
 
     async fn attributes(

@@ -1,9 +1,9 @@
 //! `AWS::ElasticLoadBalancingV2::ListenerRule`. Ref gives the ARN.
 
-use super::{as_request, is_ours, own_tags};
+use super::{as_request, found, is_ours, own_tags};
 use async_trait::async_trait;
 use kiln_elbv2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -57,6 +57,20 @@ impl ResourceType for ListenerRule {
             Err(error) if !error.is("RuleNotFound") => Err(error),
             _ => Ok(Stability::Ready),
         }
+    }
+
+    async fn read(&self, cx: &Cx, arn: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let asked = DescribeRulesRequest { rule_arns: vec![arn.to_owned()], ..Default::default() };
+        let Some(answer) = found(cx.call(asked).await)? else { return Ok(None) };
+        let Some(rule) = answer.rules.into_iter().next() else { return Ok(None) };
+        let read = Properties::default()
+            .with("RuleArn", arn)
+            .with("IsDefault", rule.is_default)
+            .with("Priority", rule.priority)
+            .with_shape("Conditions", &rule.conditions)
+            .with_shape("Actions", &rule.actions)
+            .with_shape("Transforms", &rule.transforms);
+        Ok(Some(read))
     }
 
     async fn attributes(

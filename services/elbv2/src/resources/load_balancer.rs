@@ -1,12 +1,12 @@
 //! `AWS::ElasticLoadBalancingV2::LoadBalancer`. Ref gives the ARN.
 
-use super::{already_exists, as_request, attributes, is_ours, set_tags, short_name, tags};
+use super::{already_exists, as_request, attributes, found, is_ours, read_tags, set_tags, short_name, tags};
 use crate::arns;
 use crate::attributes::LOAD_BALANCER;
 use async_trait::async_trait;
 use kiln_elbv2_shapes as shapes;
 use kiln_elbv2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, given};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -43,6 +43,24 @@ fn not_built(request: &ResourceRequest) -> Result<(), Error> {
     }
 }
 
+/// What an answer says of it, by the names of properties.
+fn told(arn: &str, lb: &shapes::LoadBalancer) -> [(&'static str, Json); 11] {
+    let subnets: Vec<_> = lb.availability_zones.iter().filter_map(|z| z.subnet_id.clone()).collect();
+    [
+        ("CanonicalHostedZoneID", json!(lb.canonical_hosted_zone_id)),
+        ("DNSName", json!(lb.dns_name)),
+        ("IpAddressType", json!(lb.ip_address_type)),
+        ("LoadBalancerArn", json!(arn)),
+        ("LoadBalancerFullName", json!(arns::full_name(arn))),
+        ("LoadBalancerName", json!(lb.load_balancer_name)),
+        ("Name", json!(lb.load_balancer_name)),
+        ("Scheme", json!(lb.scheme)),
+        ("SecurityGroups", json!(lb.security_groups)),
+        ("Subnets", json!(subnets)),
+        ("Type", json!(lb.r#type)),
+    ]
+}
+
 async fn set_attributes(cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<(), Error> {
     let wanted = attributes(request, "LoadBalancerAttributes", &LOAD_BALANCER);
     if wanted.is_empty() {
@@ -57,6 +75,10 @@ async fn set_attributes(cx: &Cx, arn: &str, request: &ResourceRequest) -> Result
 impl ResourceType for LoadBalancer {
     fn type_name(&self) -> &'static str {
         TYPE
+    }
+
+    fn name_property(&self) -> Option<&'static str> {
+        Some("Name")
     }
 
     fn serves(&self, property: &str) -> bool {
@@ -128,6 +150,28 @@ impl ResourceType for LoadBalancer {
         })
     }
 
+    async fn exists(&self, cx: &Cx, name: &str, _: &Json) -> Result<bool, Error> {
+        Ok(by_name(cx, name).await?.is_some())
+    }
+
+    async fn read(&self, cx: &Cx, arn: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let Some(lb) = found(by_arn(cx, arn).await)? else { return Ok(None) };
+        let load_balancer_arn = arn.to_owned();
+        let attributes = cx.call(DescribeLoadBalancerAttributesRequest { load_balancer_arn }).await?.attributes;
+        let mapping = |zone: &AvailabilityZone| {
+            let address = zone.load_balancer_addresses.first();
+            let allocation = address.and_then(|address| address.allocation_id.as_ref());
+            let private = address.and_then(|address| address.private_ipv4_address.as_ref());
+            given(json!({"SubnetId": zone.subnet_id, "AllocationId": allocation, "PrivateIPv4Address": private}))
+        };
+        let read = told(arn, &lb).into_iter().fold(Properties::default(), |read, (name, value)| read.with(name, value));
+        let read = read
+            .with_list("SubnetMappings", lb.availability_zones.iter().map(mapping))
+            .with_shape("LoadBalancerAttributes", &attributes)
+            .with_tags(read_tags(cx, arn).await?);
+        Ok(Some(read))
+    }
+
     async fn attributes(
         &self,
         cx: &Cx,
@@ -135,19 +179,6 @@ impl ResourceType for LoadBalancer {
         _: &ResourceRequest,
     ) -> Result<BTreeMap<String, Json>, Error> {
         let lb = by_arn(cx, physical_id).await?;
-        let subnets: Vec<_> = lb.availability_zones.iter().filter_map(|z| z.subnet_id.clone()).collect();
-        Ok(BTreeMap::from([
-            ("CanonicalHostedZoneID".to_owned(), json!(lb.canonical_hosted_zone_id)),
-            ("DNSName".to_owned(), json!(lb.dns_name)),
-            ("IpAddressType".to_owned(), json!(lb.ip_address_type)),
-            ("LoadBalancerArn".to_owned(), json!(physical_id)),
-            ("LoadBalancerFullName".to_owned(), json!(arns::full_name(physical_id))),
-            ("LoadBalancerName".to_owned(), json!(lb.load_balancer_name)),
-            ("Name".to_owned(), json!(lb.load_balancer_name)),
-            ("Scheme".to_owned(), json!(lb.scheme)),
-            ("SecurityGroups".to_owned(), json!(lb.security_groups)),
-            ("Subnets".to_owned(), json!(subnets)),
-            ("Type".to_owned(), json!(lb.r#type)),
-        ]))
+        Ok(told(physical_id, &lb).map(|(name, value)| (name.to_owned(), value)).into())
     }
 }

@@ -68,6 +68,21 @@ fn already_exists(kind: &str, name: &str) -> Error {
     Error::sender("AlreadyExists", format!("Resource of type '{kind}' with identifier '{name}' already exists."))
 }
 
+/// The tags of a thing, for what is read.
+async fn read_tags(cx: &Cx, arn: &str) -> Result<impl Iterator<Item = (Option<String>, Option<String>)>, Error> {
+    let found = cx.call(DescribeTagsRequest { resource_arns: vec![arn.to_owned()] }).await?;
+    let tags = found.tag_descriptions.into_iter().flat_map(|description| description.tags);
+    Ok(tags.map(|tag| (Some(tag.key), tag.value)))
+}
+
+/// What is there; none when the answer is that it is not.
+fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Err(error) if error.code.ends_with("NotFound") => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 /// Makes the tags be those of the request.
 async fn set_tags(cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<(), Error> {
     let wanted = tags(request);

@@ -1,12 +1,12 @@
 //! `AWS::ElasticLoadBalancingV2::TargetGroup`. Ref gives the ARN.
 
-use super::{already_exists, as_request, attributes, is_ours, list, set_tags, short_name, tags};
+use super::{already_exists, as_request, attributes, found, is_ours, list, read_tags, set_tags, short_name, tags};
 use crate::arns;
 use crate::attributes::TARGET_GROUP;
 use async_trait::async_trait;
 use kiln_elbv2_shapes as shapes;
 use kiln_elbv2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -25,6 +25,16 @@ async fn by_name(cx: &Cx, name: &str) -> Result<Option<String>, Error> {
 async fn by_arn(cx: &Cx, arn: &str) -> Result<shapes::TargetGroup, Error> {
     let request = DescribeTargetGroupsRequest { target_group_arns: vec![arn.to_owned()], ..Default::default() };
     cx.call(request).await?.target_groups.into_iter().next().ok_or_else(crate::errors::no_target_group)
+}
+
+/// What is read-only.
+fn told(arn: &str, group: &shapes::TargetGroup) -> [(&'static str, Json); 4] {
+    [
+        ("LoadBalancerArns", json!(group.load_balancer_arns)),
+        ("TargetGroupArn", json!(arn)),
+        ("TargetGroupFullName", json!(arns::full_name(arn))),
+        ("TargetGroupName", json!(group.target_group_name)),
+    ]
 }
 
 async fn set_attributes(cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<(), Error> {
@@ -58,6 +68,10 @@ async fn set_targets(cx: &Cx, arn: &str, request: &ResourceRequest) -> Result<()
 impl ResourceType for TargetGroup {
     fn type_name(&self) -> &'static str {
         TYPE
+    }
+
+    fn name_property(&self) -> Option<&'static str> {
+        Some("Name")
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
@@ -106,6 +120,46 @@ impl ResourceType for TargetGroup {
         Ok(Stability::Ready)
     }
 
+    async fn exists(&self, cx: &Cx, name: &str, _: &Json) -> Result<bool, Error> {
+        Ok(by_name(cx, name).await?.is_some())
+    }
+
+    async fn read(&self, cx: &Cx, arn: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let Some(group) = found(by_arn(cx, arn).await)? else { return Ok(None) };
+        let target_group_arn = || arn.to_owned();
+        let asked = DescribeTargetGroupAttributesRequest { target_group_arn: target_group_arn() };
+        let attributes = cx.call(asked).await?.attributes;
+        let asked = DescribeTargetHealthRequest { target_group_arn: target_group_arn(), ..Default::default() };
+        let health = cx.call(asked).await?.target_health_descriptions;
+        let leaving = |state: Option<String>| state.as_deref() == Some("draining");
+        let stays = health.into_iter().filter(|one| !leaving(one.target_health.clone().and_then(|h| h.state)));
+        let targets: Vec<TargetDescription> = stays.filter_map(|one| one.target).collect();
+        let read =
+            told(arn, &group).into_iter().fold(Properties::default(), |read, (name, value)| read.with(name, value));
+        let read = read
+            .with("Name", group.target_group_name)
+            .with("Protocol", group.protocol)
+            .with("ProtocolVersion", group.protocol_version)
+            .with("Port", group.port)
+            .with("VpcId", group.vpc_id)
+            .with("TargetType", group.target_type)
+            .with("IpAddressType", group.ip_address_type)
+            .with("TargetControlPort", group.target_control_port)
+            .with("HealthCheckEnabled", group.health_check_enabled)
+            .with("HealthCheckProtocol", group.health_check_protocol)
+            .with("HealthCheckPort", group.health_check_port)
+            .with("HealthCheckPath", group.health_check_path)
+            .with("HealthCheckIntervalSeconds", group.health_check_interval_seconds)
+            .with("HealthCheckTimeoutSeconds", group.health_check_timeout_seconds)
+            .with("HealthyThresholdCount", group.healthy_threshold_count)
+            .with("UnhealthyThresholdCount", group.unhealthy_threshold_count)
+            .with_shape("Matcher", &group.matcher.unwrap_or_default())
+            .with_shape("TargetGroupAttributes", &attributes)
+            .with_shape("Targets", &targets)
+            .with_tags(read_tags(cx, arn).await?);
+        Ok(Some(read))
+    }
+
     async fn attributes(
         &self,
         cx: &Cx,
@@ -113,11 +167,6 @@ impl ResourceType for TargetGroup {
         _: &ResourceRequest,
     ) -> Result<BTreeMap<String, Json>, Error> {
         let group = by_arn(cx, physical_id).await?;
-        Ok(BTreeMap::from([
-            ("LoadBalancerArns".to_owned(), json!(group.load_balancer_arns)),
-            ("TargetGroupArn".to_owned(), json!(physical_id)),
-            ("TargetGroupFullName".to_owned(), json!(arns::full_name(physical_id))),
-            ("TargetGroupName".to_owned(), json!(group.target_group_name)),
-        ]))
+        Ok(told(physical_id, &group).map(|(name, value)| (name.to_owned(), value)).into())
     }
 }

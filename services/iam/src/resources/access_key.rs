@@ -4,10 +4,10 @@
 //! first one made, the keys that the user had before are noted first; the secret is read from this service's own
 //! record.
 
-use super::gone_is_fine;
+use super::{found, gone_is_fine};
 use crate::records::{AccessKey, everywhere};
 use kiln_iam_shapes::*;
-use kiln_service_kit::{Cx, Error, Remembered, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, Remembered, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -76,6 +76,27 @@ impl ResourceType for AccessKeyType {
         let (user_name, access_key_id) = (Some(user(request)?), id.to_owned());
         gone_is_fine(cx.call(DeleteAccessKeyRequest { user_name, access_key_id }).await)?;
         Ok(Stability::Ready)
+    }
+
+    /// The secret is told once, when the key is made.
+    async fn read(&self, cx: &Cx, id: &str, known: &Json) -> Result<Option<Properties>, Error> {
+        let user_name = match known.get("UserName").and_then(Json::as_str) {
+            Some(user) => Some(user.to_owned()),
+            None => {
+                let asked = GetAccessKeyLastUsedRequest { access_key_id: id.to_owned() };
+                found(cx.call(asked).await)?.and_then(|answer| answer.user_name)
+            }
+        };
+        if user_name.is_none() {
+            return Ok(None);
+        }
+        let asked = ListAccessKeysRequest { user_name, ..Default::default() };
+        let keys = found(cx.call(asked).await)?.map(|answer| answer.access_key_metadata).unwrap_or_default();
+        let key = keys.into_iter().find(|key| key.access_key_id.as_deref() == Some(id));
+        let read = |key: AccessKeyMetadata| {
+            Properties::default().with("Id", id).with("UserName", key.user_name).with("Status", key.status)
+        };
+        Ok(key.map(read))
     }
 
     async fn attributes(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

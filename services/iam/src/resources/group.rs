@@ -1,9 +1,9 @@
 //! `AWS::IAM::Group`. Ref: its name; GetAtt: Arn.
 
-use super::gone_is_fine;
 use super::target::Target;
+use super::{found, gone_is_fine};
 use kiln_iam_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -13,6 +13,10 @@ pub struct GroupType;
 impl ResourceType for GroupType {
     fn type_name(&self) -> &'static str {
         "AWS::IAM::Group"
+    }
+
+    fn name_property(&self) -> Option<&'static str> {
+        Some("GroupName")
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
@@ -44,6 +48,15 @@ impl ResourceType for GroupType {
             gone_is_fine(cx.call(DeleteGroupRequest { group_name: name.to_owned() }).await)?;
         }
         Ok(Stability::Ready)
+    }
+
+    async fn read(&self, cx: &Cx, name: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let asked = GetGroupRequest { group_name: name.to_owned(), ..Default::default() };
+        let Some(answer) = found(cx.call(asked).await)? else { return Ok(None) };
+        let group = answer.group.unwrap_or_default();
+        let read =
+            Properties::default().with("GroupName", group.group_name).with("Path", group.path).with("Arn", group.arn);
+        Target::Group.read_policies(cx, name, read).await.map(Some)
     }
 
     async fn attributes(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

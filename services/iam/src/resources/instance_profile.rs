@@ -1,8 +1,8 @@
 //! `AWS::IAM::InstanceProfile`. Ref: its name; GetAtt: Arn.
 
-use super::{gone_is_fine, removed_tags, tags};
+use super::{found, gone_is_fine, removed_tags, tags};
 use kiln_iam_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -34,6 +34,10 @@ async fn set_role(cx: &Cx, name: &str, wanted: Option<&String>) -> Result<(), Er
 impl ResourceType for InstanceProfileType {
     fn type_name(&self) -> &'static str {
         "AWS::IAM::InstanceProfile"
+    }
+
+    fn name_property(&self) -> Option<&'static str> {
+        Some("InstanceProfileName")
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
@@ -76,6 +80,18 @@ impl ResourceType for InstanceProfileType {
         gone_is_fine(set_role(cx, name, None).await)?;
         gone_is_fine(cx.call(DeleteInstanceProfileRequest { instance_profile_name: name.to_owned() }).await)?;
         Ok(Stability::Ready)
+    }
+
+    async fn read(&self, cx: &Cx, name: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let asked = GetInstanceProfileRequest { instance_profile_name: name.to_owned() };
+        let Some(answer) = found(cx.call(asked).await)? else { return Ok(None) };
+        let profile = answer.instance_profile.unwrap_or_default();
+        let read = Properties::default()
+            .with("InstanceProfileName", profile.instance_profile_name)
+            .with("Path", profile.path)
+            .with("Arn", profile.arn)
+            .with_list("Roles", profile.roles.into_iter().filter_map(|role| role.role_name));
+        Ok(Some(read))
     }
 
     async fn attributes(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -1,9 +1,9 @@
 //! `AWS::IAM::ManagedPolicy`. Ref: its ARN.
 
-use super::gone_is_fine;
-use super::target::{TARGETS, document, texts};
+use super::target::{TARGETS, document, read_document, texts};
+use super::{found, gone_is_fine};
 use kiln_iam_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -34,10 +34,29 @@ async fn delete_version(cx: &Cx, arn: &str, version_id: String) -> Result<(), Er
     gone_is_fine(cx.call(DeletePolicyVersionRequest { policy_arn: arn.to_owned(), version_id }).await)
 }
 
+/// What is read-only.
+fn told(policy: &Policy) -> [(&'static str, Json); 8] {
+    let date = |at: Option<kiln_service_kit::Timestamp>| json!(at.map(|at| at.iso8601()));
+    [
+        ("PolicyArn", json!(policy.arn)),
+        ("PolicyId", json!(policy.policy_id)),
+        ("AttachmentCount", json!(policy.attachment_count)),
+        ("PermissionsBoundaryUsageCount", json!(policy.permissions_boundary_usage_count)),
+        ("DefaultVersionId", json!(policy.default_version_id)),
+        ("IsAttachable", json!(policy.is_attachable)),
+        ("CreateDate", date(policy.create_date)),
+        ("UpdateDate", date(policy.update_date)),
+    ]
+}
+
 #[async_trait]
 impl ResourceType for ManagedPolicyType {
     fn type_name(&self) -> &'static str {
         "AWS::IAM::ManagedPolicy"
+    }
+
+    fn name_property(&self) -> Option<&'static str> {
+        Some("ManagedPolicyName")
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
@@ -105,20 +124,37 @@ impl ResourceType for ManagedPolicyType {
         Ok(Stability::Ready)
     }
 
+    async fn exists(&self, cx: &Cx, name: &str, properties: &Json) -> Result<bool, Error> {
+        let path = properties.get("Path").and_then(Json::as_str).unwrap_or("/");
+        let policy_arn = crate::names::arn(cx, "policy", path, name);
+        Ok(found(cx.call(GetPolicyRequest { policy_arn }).await)?.is_some())
+    }
+
+    async fn read(&self, cx: &Cx, arn: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let policy_arn = || arn.to_owned();
+        let asked = GetPolicyRequest { policy_arn: policy_arn() };
+        let Some(answer) = found(cx.call(asked).await)? else { return Ok(None) };
+        let policy = answer.policy.unwrap_or_default();
+        let version_id = policy.default_version_id.clone().unwrap_or_default();
+        let version = cx.call(GetPolicyVersionRequest { policy_arn: policy_arn(), version_id }).await?.policy_version;
+        let document = version.and_then(|version| version.document);
+        let holders =
+            ListEntitiesForPolicyRequest { policy_arn: policy_arn(), max_items: Some(1000), ..Default::default() };
+        let holders = cx.call(holders).await?;
+        let read = told(&policy).into_iter().fold(Properties::default(), |read, (name, value)| read.with(name, value));
+        let read = read
+            .with("ManagedPolicyName", policy.policy_name)
+            .with("Path", policy.path)
+            .with("Description", policy.description.filter(|text| !text.is_empty()))
+            .with("PolicyDocument", document.as_deref().map(read_document).transpose()?)
+            .with_list("Users", holders.policy_users.into_iter().filter_map(|user| user.user_name))
+            .with_list("Groups", holders.policy_groups.into_iter().filter_map(|group| group.group_name))
+            .with_list("Roles", holders.policy_roles.into_iter().filter_map(|role| role.role_name));
+        Ok(Some(read))
+    }
+
     async fn attributes(&self, cx: &Cx, arn: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
         let policy = cx.call(GetPolicyRequest { policy_arn: arn.to_owned() }).await?.policy.unwrap_or_default();
-        let date = |at: Option<kiln_service_kit::Timestamp>| json!(at.map(|at| at.iso8601()));
-        Ok([
-            ("PolicyArn", json!(policy.arn)),
-            ("PolicyId", json!(policy.policy_id)),
-            ("AttachmentCount", json!(policy.attachment_count)),
-            ("PermissionsBoundaryUsageCount", json!(policy.permissions_boundary_usage_count)),
-            ("DefaultVersionId", json!(policy.default_version_id)),
-            ("IsAttachable", json!(policy.is_attachable)),
-            ("CreateDate", date(policy.create_date)),
-            ("UpdateDate", date(policy.update_date)),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into())
+        Ok(told(&policy).map(|(name, value)| (name.to_owned(), value)).into())
     }
 }

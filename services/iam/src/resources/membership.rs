@@ -1,9 +1,9 @@
 //! `AWS::IAM::UserToGroupAddition`. Ref: a generated id.
 
-use super::gone_is_fine;
 use super::target::texts;
-use kiln_iam_shapes::{AddUserToGroupRequest, RemoveUserFromGroupRequest};
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use super::{found, gone_is_fine};
+use kiln_iam_shapes::{AddUserToGroupRequest, GetGroupRequest, RemoveUserFromGroupRequest};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -48,6 +48,20 @@ impl ResourceType for UserToGroupAdditionType {
     async fn delete(&self, cx: &Cx, _: &str, request: &ResourceRequest) -> Result<Stability, Error> {
         remove(cx, &request.properties, |_, _| false).await?;
         Ok(Stability::Ready)
+    }
+
+    /// Those that are known and in the group still.
+    async fn read(&self, cx: &Cx, id: &str, known: &Json) -> Result<Option<Properties>, Error> {
+        let Some(group) = known.get("GroupName").and_then(Json::as_str) else { return Ok(None) };
+        let asked = GetGroupRequest { group_name: group.to_owned(), ..Default::default() };
+        let Some(answer) = found(cx.call(asked).await)? else { return Ok(None) };
+        let known = texts(known, "Users");
+        let users = answer.users.into_iter().filter_map(|user| user.user_name).filter(|user| known.contains(user));
+        let users: Vec<String> = users.collect();
+        if users.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Properties::default().with("Id", id).with("GroupName", group).with("Users", users)))
     }
 
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -54,6 +54,19 @@ pub(crate) fn removed_tags(request: &ResourceRequest) -> Vec<String> {
     request.removed_tags().into_iter().filter(|key| !key.starts_with("aws:")).collect()
 }
 
+/// What is there; none when it is not.
+pub(crate) fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Err(error) if error.is("NoSuchEntity") => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// Tags as they are read.
+pub(crate) fn pairs(tags: Vec<Tag>) -> impl Iterator<Item = (Option<String>, Option<String>)> {
+    tags.into_iter().map(|tag| (Some(tag.key), Some(tag.value)))
+}
+
 /// Gone already is as good as removed.
 pub(crate) fn gone_is_fine<T>(outcome: Result<T, Error>) -> Result<(), Error> {
     match outcome {

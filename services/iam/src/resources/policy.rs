@@ -1,7 +1,7 @@
 //! `AWS::IAM::Policy`: one inline policy put on several users, groups and roles. Ref: a generated id.
 
 use super::target::{TARGETS, document, texts};
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -56,6 +56,23 @@ impl ResourceType for PolicyType {
             }
         }
         Ok(Stability::Ready)
+    }
+
+    /// It stands on its holders alone: those that are known and have it still.
+    async fn read(&self, cx: &Cx, id: &str, known: &Json) -> Result<Option<Properties>, Error> {
+        let Some(name) = known.get("PolicyName").and_then(Json::as_str) else { return Ok(None) };
+        let (mut read, mut document) = (Properties::default().with("Id", id).with("PolicyName", name), None);
+        for (target, property) in TARGETS {
+            let mut holders = vec![];
+            for holder in texts(known, property) {
+                if let Some(found) = target.inline(cx, &holder, name).await? {
+                    document.get_or_insert(found);
+                    holders.push(holder);
+                }
+            }
+            read = read.with_list(property, holders);
+        }
+        Ok(document.map(|document| read.with("PolicyDocument", document)))
     }
 
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -1,9 +1,9 @@
 //! `AWS::IAM::Role`. Ref: its name; GetAtt: Arn, RoleId.
 
-use super::target::{Target, document};
-use super::{gone_is_fine, removed_tags, tags};
+use super::target::{Target, document, read_document};
+use super::{found, gone_is_fine, pairs, removed_tags, tags};
 use kiln_iam_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -13,6 +13,10 @@ pub struct RoleType;
 impl ResourceType for RoleType {
     fn type_name(&self) -> &'static str {
         "AWS::IAM::Role"
+    }
+
+    fn name_property(&self) -> Option<&'static str> {
+        Some("RoleName")
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
@@ -81,6 +85,25 @@ impl ResourceType for RoleType {
         }
         gone_is_fine(cx.call(DeleteRoleRequest { role_name: name.to_owned() }).await)?;
         Ok(Stability::Ready)
+    }
+
+    async fn read(&self, cx: &Cx, name: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let Some(answer) = found(cx.call(GetRoleRequest { role_name: name.to_owned() }).await)? else {
+            return Ok(None);
+        };
+        let role = answer.role.unwrap_or_default();
+        let trust = role.assume_role_policy_document.as_deref().map(read_document).transpose()?;
+        let read = Properties::default()
+            .with("RoleName", role.role_name)
+            .with("Path", role.path)
+            .with("Description", role.description.filter(|text| !text.is_empty()))
+            .with("AssumeRolePolicyDocument", trust)
+            .with("MaxSessionDuration", role.max_session_duration)
+            .with("PermissionsBoundary", role.permissions_boundary.and_then(|b| b.permissions_boundary_arn))
+            .with("Arn", role.arn)
+            .with("RoleId", role.role_id)
+            .with_tags(pairs(role.tags));
+        Target::Role.read_policies(cx, name, read).await.map(Some)
     }
 
     async fn attributes(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

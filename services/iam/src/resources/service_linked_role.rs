@@ -3,11 +3,11 @@
 //! The service gives the role its name, and CreateServiceLinkedRole takes no client token. So that a second try
 //! finds what the first one made, and not what somebody else did, whether the role was there before is noted first.
 
-use super::gone_is_fine;
+use super::{found, gone_is_fine};
 use crate::operations::service_linked_roles::role_name;
 use crate::records::Role;
 use kiln_iam_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -39,6 +39,14 @@ impl ResourceType for ServiceLinkedRoleType {
     async fn delete(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<Stability, Error> {
         gone_is_fine(cx.call(DeleteServiceLinkedRoleRequest { role_name: name.to_owned() }).await)?;
         Ok(Stability::Ready)
+    }
+
+    async fn read(&self, cx: &Cx, name: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let Some(answer) = found(cx.call(GetRoleRequest { role_name: name.to_owned() }).await)? else {
+            return Ok(None);
+        };
+        let description = answer.role.and_then(|role| role.description).filter(|text| !text.is_empty());
+        Ok(Some(Properties::default().with("RoleName", name).with("Description", description)))
     }
 
     async fn attributes(&self, _: &Cx, name: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -1,10 +1,11 @@
 //! What the types of users, groups, roles and policies share: whom policies are put on, by that
 //! kind's own public operations.
 
-use super::gone_is_fine;
+use super::{found, gone_is_fine};
 use kiln_iam_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest};
-use serde_json::Value as Json;
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whom a policy is put on.
@@ -21,6 +22,13 @@ pub const TARGETS: [(Target, &str); 3] = [(Target::User, "Users"), (Target::Grou
 /// A policy document given as an object or as text.
 pub fn document(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A policy document as iam answers it, which is URL-encoded.
+pub fn read_document(text: &str) -> Result<Json, Error> {
+    let wrong = |error: String| Error::internal(format!("iam answered a policy that cannot be read: {error}"));
+    let text = percent_decode_str(text).decode_utf8().map_err(|error| wrong(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
 }
 
 /// The texts of a list property.
@@ -124,6 +132,32 @@ impl Target {
             }
         };
         Ok(found.into_iter().filter_map(|policy| policy.policy_arn).collect())
+    }
+
+    /// The document of an inline policy; none when there is none.
+    pub async fn inline(self, cx: &Cx, name: &str, policy: &str) -> Result<Option<Json>, Error> {
+        let (name, policy_name) = (name.to_owned(), policy.to_owned());
+        let text = match self {
+            Self::User => found(cx.call(GetUserPolicyRequest { user_name: name, policy_name }).await)?
+                .and_then(|answer| answer.policy_document),
+            Self::Group => found(cx.call(GetGroupPolicyRequest { group_name: name, policy_name }).await)?
+                .and_then(|answer| answer.policy_document),
+            Self::Role => found(cx.call(GetRolePolicyRequest { role_name: name, policy_name }).await)?
+                .and_then(|answer| answer.policy_document),
+        };
+        text.map(|text| read_document(&text)).transpose()
+    }
+
+    /// `Policies` and `ManagedPolicyArns` as they are.
+    pub async fn read_policies(self, cx: &Cx, name: &str, read: Properties) -> Result<Properties, Error> {
+        let mut policies = vec![];
+        for policy in self.inline_names(cx, name).await? {
+            if let Some(document) = self.inline(cx, name, &policy).await? {
+                policies.push(json!({"PolicyName": policy, "PolicyDocument": document}));
+            }
+        }
+        let read = read.with_list("Policies", policies);
+        Ok(read.with_list("ManagedPolicyArns", self.attached(cx, name).await?))
     }
 
     /// Brings `Policies` and `ManagedPolicyArns` to what the template says; removes only what an

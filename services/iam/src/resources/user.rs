@@ -1,9 +1,9 @@
 //! `AWS::IAM::User`. Ref: its name; GetAtt: Arn.
 
 use super::target::{Target, texts};
-use super::{gone_is_fine, removed_tags, tags};
+use super::{found, gone_is_fine, pairs, removed_tags, tags};
 use kiln_iam_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -32,6 +32,10 @@ fn refuse_unbuilt(request: &ResourceRequest) -> Result<(), Error> {
 impl ResourceType for UserType {
     fn type_name(&self) -> &'static str {
         "AWS::IAM::User"
+    }
+
+    fn name_property(&self) -> Option<&'static str> {
+        Some("UserName")
     }
 
     fn serves(&self, property: &str) -> bool {
@@ -105,6 +109,22 @@ impl ResourceType for UserType {
         }
         gone_is_fine(cx.call(DeleteUserRequest { user_name: user_name() }).await)?;
         Ok(Stability::Ready)
+    }
+
+    async fn read(&self, cx: &Cx, name: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let user_name = || name.to_owned();
+        let asked = GetUserRequest { user_name: Some(user_name()) };
+        let Some(answer) = found(cx.call(asked).await)? else { return Ok(None) };
+        let user = answer.user.unwrap_or_default();
+        let groups = cx.call(ListGroupsForUserRequest { user_name: user_name(), ..Default::default() }).await?.groups;
+        let read = Properties::default()
+            .with("UserName", user.user_name)
+            .with("Path", user.path)
+            .with("PermissionsBoundary", user.permissions_boundary.and_then(|b| b.permissions_boundary_arn))
+            .with("Arn", user.arn)
+            .with_list("Groups", groups.into_iter().filter_map(|group| group.group_name))
+            .with_tags(pairs(user.tags));
+        Target::User.read_policies(cx, name, read).await.map(Some)
     }
 
     async fn attributes(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

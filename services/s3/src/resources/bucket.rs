@@ -6,8 +6,8 @@
 use crate::operations::bucket_arn;
 use async_trait::async_trait;
 use kiln_s3_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
-use serde_json::Value as Json;
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, given};
+use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
 /// Properties that are carried out, or judged by what they say: that acceleration is suspended is written down,
@@ -28,6 +28,10 @@ pub struct Bucket;
 impl ResourceType for Bucket {
     fn type_name(&self) -> &'static str {
         "AWS::S3::Bucket"
+    }
+
+    fn name_property(&self) -> Option<&'static str> {
+        Some("BucketName")
     }
 
     fn serves(&self, property: &str) -> bool {
@@ -93,6 +97,49 @@ impl ResourceType for Bucket {
         }
     }
 
+    async fn read(&self, cx: &Cx, name: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let bucket = || name.to_owned();
+        if found(cx.call(HeadBucketRequest { bucket: bucket(), ..Default::default() }).await)?.is_none() {
+            return Ok(None);
+        }
+        let asked = GetBucketEncryptionRequest { bucket: bucket(), ..Default::default() };
+        let encryption = found(cx.call(asked).await)?.and_then(|answer| answer.server_side_encryption_configuration);
+        let rules = encryption.map(|configuration| configuration.rules).unwrap_or_default();
+        let rule = |rule: &ServerSideEncryptionRule| {
+            let by_default = rule.apply_server_side_encryption_by_default.as_ref();
+            given(json!({
+                "ServerSideEncryptionByDefault": by_default.map(|by| json!({"SSEAlgorithm": by.sse_algorithm})),
+                "BucketKeyEnabled": rule.bucket_key_enabled,
+            }))
+        };
+        let rules: Vec<Json> = rules.iter().map(rule).collect();
+        let asked = GetPublicAccessBlockRequest { bucket: bucket(), ..Default::default() };
+        let block = found(cx.call(asked).await)?.and_then(|answer| answer.public_access_block_configuration);
+        let asked = GetBucketVersioningRequest { bucket: bucket(), ..Default::default() };
+        let versions = cx.call(asked).await?.status;
+        let asked = GetBucketAccelerateConfigurationRequest { bucket: bucket(), ..Default::default() };
+        let acceleration = cx.call(asked).await?.status;
+        let asked = GetBucketOwnershipControlsRequest { bucket: bucket(), ..Default::default() };
+        let ownership = found(cx.call(asked).await)?.and_then(|answer| answer.ownership_controls);
+        let tags = tags_of(cx, name).await?.unwrap_or_default();
+        let mut read = names(cx, name)
+            .into_iter()
+            .fold(Properties::default().with("BucketName", name), |read, (name, value)| read.with(name, value))
+            .with_tags(tags.into_iter().map(|tag| (Some(tag.key), Some(tag.value))))
+            .with("VersioningConfiguration", versions.map(|status| json!({"Status": status})))
+            .with("AccelerateConfiguration", acceleration.map(|status| json!({"AccelerationStatus": status})));
+        if !rules.is_empty() {
+            read = read.with("BucketEncryption", json!({"ServerSideEncryptionConfiguration": rules}));
+        }
+        if let Some(block) = block {
+            read = read.with_shape("PublicAccessBlockConfiguration", &block);
+        }
+        if let Some(ownership) = ownership {
+            read = read.with_shape("OwnershipControls", &ownership);
+        }
+        Ok(Some(read))
+    }
+
     async fn attributes(
         &self,
         cx: &Cx,
@@ -100,16 +147,28 @@ impl ResourceType for Bucket {
         _: &ResourceRequest,
     ) -> Result<BTreeMap<String, Json>, Error> {
         cx.call(HeadBucketRequest { bucket: physical_id.to_owned(), ..Default::default() }).await?;
-        let region = cx.region();
-        let all = [
-            ("Arn", bucket_arn(cx, physical_id)),
-            ("DomainName", format!("{physical_id}.s3.localhost")),
-            ("DualStackDomainName", format!("{physical_id}.s3.dualstack.{region}.localhost")),
-            // As AWS gives it of every bucket; that no website is there is what is told at the address.
-            ("WebsiteURL", format!("http://{physical_id}.s3-website-{region}.localhost")),
-            ("RegionalDomainName", format!("{physical_id}.s3.{region}.localhost")),
-        ];
-        Ok(all.into_iter().map(|(name, value)| (name.to_owned(), Json::String(value))).collect())
+        Ok(names(cx, physical_id).into_iter().map(|(name, value)| (name.to_owned(), Json::String(value))).collect())
+    }
+}
+
+/// What is read-only.
+fn names(cx: &Cx, bucket: &str) -> [(&'static str, String); 5] {
+    let region = cx.region();
+    [
+        ("Arn", bucket_arn(cx, bucket)),
+        ("DomainName", format!("{bucket}.s3.localhost")),
+        ("DualStackDomainName", format!("{bucket}.s3.dualstack.{region}.localhost")),
+        // As AWS gives it of every bucket; that no website is there is what is told at the address.
+        ("WebsiteURL", format!("http://{bucket}.s3-website-{region}.localhost")),
+        ("RegionalDomainName", format!("{bucket}.s3.{region}.localhost")),
+    ]
+}
+
+/// What is there; none where there is nothing of the kind, or no bucket.
+fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Err(error) if error.status == 404 => Ok(None),
+        other => other.map(Some),
     }
 }
 

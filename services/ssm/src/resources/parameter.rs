@@ -4,7 +4,7 @@
 //! name without them is somebody else's, and creation fails.
 
 use async_trait::async_trait;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability};
+use kiln_service_kit::{BoxFuture, Cx, Error, Properties, ResourceRequest, ResourceType, Stability};
 use kiln_ssm_shapes::*;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -17,6 +17,14 @@ const TYPE: &str = "Parameter";
 impl ResourceType for Parameter {
     fn type_name(&self) -> &'static str {
         "AWS::SSM::Parameter"
+    }
+
+    fn serves(&self, property: &str) -> bool {
+        property != "Policies"
+    }
+
+    fn name_property(&self) -> Option<&'static str> {
+        Some("Name")
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
@@ -68,6 +76,25 @@ impl ResourceType for Parameter {
         }
     }
 
+    async fn read(&self, cx: &Cx, name: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let asked = GetParameterRequest { name: name.to_owned(), with_decryption: Some(false) };
+        let parameter = match cx.call(asked).await {
+            Err(error) if error.is("ParameterNotFound") => return Ok(None),
+            other => other?.parameter.unwrap_or_default(),
+        };
+        // What was made a SecureString by other hands stays a secret.
+        let value = parameter.value.filter(|_| parameter.r#type.as_deref() != Some("SecureString"));
+        let tags = cx.call(list_tags(name)).await?.tag_list;
+        let tags: BTreeMap<String, String> =
+            tags.into_iter().map(|tag| (tag.key, tag.value)).filter(|(key, _)| !key.starts_with("aws:")).collect();
+        let read = Properties::default()
+            .with("Name", name)
+            .with("Type", parameter.r#type)
+            .with("Value", value)
+            .with("DataType", parameter.data_type);
+        Ok(Some(if tags.is_empty() { read } else { read.with("Tags", tags) }))
+    }
+
     async fn attributes(
         &self,
         cx: &Cx,
@@ -85,6 +112,16 @@ impl ResourceType for Parameter {
         }
         Ok(all)
     }
+}
+
+/// Whether a template's parameter of type `AWS::SSM::Parameter::Name` names one that is there.
+pub fn names<'a>(cx: &'a Cx, value: &'a str) -> BoxFuture<'a, Result<bool, Error>> {
+    Box::pin(async move {
+        match cx.call(GetParameterRequest { name: value.to_owned(), with_decryption: Some(false) }).await {
+            Err(error) if error.is("ParameterNotFound") => Ok(false),
+            other => other.map(|_| true),
+        }
+    })
 }
 
 fn put(request: &ResourceRequest, name: &str) -> PutParameterRequest {

@@ -1,13 +1,14 @@
 //! Forward: work out what a resource is to be, compare it with what is there, and begin.
 
-use super::{Act, facts, verb};
+use super::{Act, verb};
 use crate::records::family::NESTED;
 use crate::records::{Action, Live, Progress, Resource, Stack, Status, Undo, Version, Work, log, resource};
-use crate::request::is_refusal;
-use crate::world::evaluate;
-use crate::{policy, schemas, secrets};
+use crate::stack::changes::deployed;
+use crate::stack::request::is_refusal;
+use crate::stack::world::{When, evaluate, facts};
+use crate::stack::{policy, schemas, secrets};
 use kiln_service_kit::{Error, Tx};
-use kiln_template::changes::{DeployedResource, Replacement, compare};
+use kiln_template::changes::{Replacement, compare};
 use kiln_template::{DeletionPolicy, Evaluator, ResolvedResource, check_properties, is_unknown, schema};
 use serde_json::Value as Json;
 use std::sync::Arc;
@@ -57,7 +58,8 @@ impl Act<'_> {
             let shown = hidden.as_ref().map(|hidden| secrets::shown(evaluator, hidden, id, &resolved.properties));
             Ok((resolved, shown))
         };
-        let ((mut resolved, shown), _) = evaluate(&owner, stack.into(), &template, version, known, work).await?;
+        let ((mut resolved, shown), _) =
+            evaluate(&owner, When::Now, stack.into(), &template, version, known, work).await?;
         let schema = schemas::of(&resolved.resource_type).map_err(crate::errors::template)?;
         resolved.properties = check_properties(schema, &resolved.properties).map_err(|violations| {
             crate::errors::validation(format!(
@@ -85,6 +87,7 @@ impl Act<'_> {
         (resolved, shown): (ResolvedResource, Option<Json>),
     ) -> Result<Work, Error> {
         let schema = schemas::of(&resolved.resource_type).map_err(crate::errors::template)?;
+        let kind = self.kind(&resolved.resource_type)?;
         let mut target = Live { shown, ..self.fresh(stack, version, id, &resolved) };
         let live = found.and_then(|resource| resource.live.as_ref());
         let action = match live {
@@ -93,7 +96,7 @@ impl Act<'_> {
             // cannot be two.
             Some(live) if found.is_some_and(|resource| resource.status == "CREATE_FAILED") => {
                 let (before, after) = (&live.properties, &resolved.properties);
-                let named = schemas::keeps_its_name(&live.resource_type, before, after).is_some();
+                let named = schemas::keeps_its_name(&*kind, before, after).is_some();
                 if named || schema.delete_before_create { Action::DeleteThenCreate } else { Action::Replace }
             }
             Some(live) => {
@@ -111,7 +114,7 @@ impl Act<'_> {
             }
         };
         if let (Some(live), Action::Replace) = (live, action)
-            && let Some(reason) = schemas::keeps_its_name(&live.resource_type, &live.properties, &resolved.properties)
+            && let Some(reason) = schemas::keeps_its_name(&*kind, &live.properties, &resolved.properties)
             && found.is_some_and(|resource| resource.status != "CREATE_FAILED")
         {
             return Err(crate::errors::validation(reason));
@@ -249,21 +252,6 @@ fn blank(stack: &Stack, id: &str, target: &Live) -> Resource {
         work: None,
         signals: Default::default(),
         roll: None,
-    }
-}
-
-/// As the change engine takes it.
-pub fn deployed(live: &Live) -> DeployedResource {
-    let policy = |word: &Option<String>| word.as_deref().and_then(DeletionPolicy::from_name);
-    DeployedResource {
-        physical_id: live.physical_id.clone(),
-        resource_type: live.resource_type.clone(),
-        properties: live.properties.clone(),
-        metadata: live.metadata.clone(),
-        creation_policy: live.creation_policy.clone(),
-        update_policy: live.update_policy.clone(),
-        deletion_policy: policy(&live.deletion_policy),
-        update_replace_policy: policy(&live.update_replace_policy),
     }
 }
 

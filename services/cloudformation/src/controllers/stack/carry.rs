@@ -7,15 +7,14 @@
 //! ```
 //! A thing whose second call fails is known, shown and removed like any other.
 
-use super::roll::{CANNOT_ROLL, Manner};
 use super::{Act, request, verb};
 use crate::errors::validation;
 use crate::records::family::NESTED;
 use crate::records::{Action, Live, Progress, Resource, Stack, Work};
-use crate::request::is_refusal;
-use crate::reserved_tags;
-use crate::schemas::keeps_its_name;
-use kiln_service_kit::{Error, ResourceRequest, ResourceType, Stability};
+use crate::stack::request::is_refusal;
+use crate::stack::reserved_tags;
+use crate::stack::schemas::keeps_its_name;
+use kiln_service_kit::{CANNOT_ROLL, Error, ResourceRequest, ResourceType, Stability};
 use serde_json::Value as Json;
 
 /// What a type says of an update that needs a new resource after all.
@@ -48,7 +47,7 @@ impl Act<'_> {
             }
             Err(error) if error.is(NOT_UPDATABLE) && work.action == Action::Update => {
                 let before = resource.live.as_ref().map_or(&Json::Null, |live| &live.properties);
-                match keeps_its_name(&work.target.resource_type, before, &work.target.properties) {
+                match keeps_its_name(&*self.kind(&work.target.resource_type)?, before, &work.target.properties) {
                     Some(reason) => self.fail(id, &work.phase, reason).await,
                     None => self.replace(id, work).await,
                 }
@@ -105,7 +104,7 @@ impl Act<'_> {
             return Ok(physical_id);
         }
         let mut request = request(kind, stack, &resource.logical_id, &work.target, Some(&previous));
-        if let Manner::Replace = self.apply_policy(stack, resource, work, &mut request).await? {
+        if self.apply_policy(kind, stack, resource, work, &mut request).await? {
             return Err(Error::sender(NOT_UPDATABLE, "its update policy replaces it"));
         }
         no_reserved_tags(&work.target)?;

@@ -2,8 +2,8 @@
 
 use super::{Act, verb};
 use crate::records::{Action, Live, Progress, Resource, Work};
-use crate::secrets::told;
-use crate::{schemas, signals};
+use crate::stack::secrets::told;
+use crate::stack::{schemas, signals};
 use kiln_service_kit::{Error, ResourceRequest, Stability};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -18,14 +18,15 @@ impl Act<'_> {
         if work.action == Action::Delete {
             return self.check_removal(&stack, id, work).await;
         }
-        if work.action == Action::Update && !self.roll(&stack, &resource, work).await? {
+        let kind = self.kind(&work.target.resource_type)?;
+        if work.action == Action::Update && !self.roll(&*kind, &stack, &resource, work).await? {
             return Ok(());
         }
         let Some(physical_id) = &work.target.physical_id else { return Ok(()) };
-        let (kind, owner) = (self.kind(&work.target.resource_type)?, self.as_owner(&stack));
+        let owner = self.as_owner(&stack);
         let request = ResourceRequest { since: work.since, ..self.request_of(&*kind, &stack, id, &work.target) };
         // Signals tell of a failure before the thing itself does.
-        let verdict = signals::wanted(&resource, work, self.cx.now());
+        let verdict = signals::wanted(&resource, work, kind.roll().is_some(), self.cx.now());
         if let signals::Verdict::Failed(why) = verdict {
             return self.fail(id, &work.phase, why).await;
         }

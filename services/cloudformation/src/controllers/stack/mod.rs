@@ -22,7 +22,6 @@ mod restore;
 mod roll;
 mod turn;
 
-pub use begin::deployed;
 pub use plan::Step;
 
 use crate::errors;
@@ -32,13 +31,11 @@ use kiln_service_kit::{
     Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, ResourceRequest, ResourceType, Scope, Store,
     Timestamp, Tx, async_trait,
 };
-use kiln_template::{Answer, Fact, Template};
+use kiln_template::Template;
 use memory::Memory;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use crate::world::Facts;
 
 /// The controller `cloudformation/stack`.
 #[derive(Default)]
@@ -245,20 +242,6 @@ fn request(
         previous_tags: previous.map_or_else(Vec::new, |previous| tags(&previous.stack_tags)),
         since: stack.operation.as_ref().map_or(stack.created, |operation| operation.started),
     }
-}
-
-/// What is known of a stack's resources: physical ids and attributes of all that are there.
-pub fn facts(resources: &BTreeMap<String, Arc<Resource>>) -> Facts {
-    let mut facts = Facts::new();
-    for (id, resource) in resources {
-        let Some(live) = &resource.live else { continue };
-        let Some(physical_id) = &live.physical_id else { continue };
-        facts.insert(Fact::Reference(id.clone()), Ok(Answer::text(physical_id.clone())));
-        for (name, value) in &live.attributes {
-            facts.insert(Fact::Attribute(id.clone(), name.clone()), Ok(Answer::Known(value.clone())));
-        }
-    }
-    facts
 }
 
 /// `CREATE`, `UPDATE` or `DELETE`: how a resource's states begin while this work is done.

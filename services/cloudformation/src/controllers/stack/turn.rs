@@ -1,10 +1,10 @@
 //! A stack comes to another state: the phase's work is done, or must be undone.
 
+use super::Act;
 use super::plan::Turn;
-use super::{Act, facts};
 use crate::records::{Output, Progress, Resource, Stack, Status, change_set, deleted, log, resource};
-use crate::request::is_refusal;
-use crate::world::evaluate;
+use crate::stack::request::is_refusal;
+use crate::stack::world::{When, evaluate, facts};
 use kiln_service_kit::{Error, Tx};
 use kiln_template::{Fact, UNKNOWN};
 use std::collections::BTreeSet;
@@ -44,7 +44,7 @@ impl Act<'_> {
             evaluator.outputs()
         };
         let owner = self.as_owner(stack);
-        let (outputs, facts) = evaluate(&owner, stack.into(), &template, version, known, work).await?;
+        let (outputs, facts) = evaluate(&owner, When::Now, stack.into(), &template, version, known, work).await?;
         let unknown: Vec<&str> =
             outputs.iter().filter(|output| output.value.contains(UNKNOWN)).map(|output| output.name.as_str()).collect();
         if !unknown.is_empty() {
@@ -117,7 +117,7 @@ impl Act<'_> {
                 if stack.operation.as_ref().is_some_and(|operation| operation.failed.is_some()) {
                     return Ok(false);
                 }
-                refused = crate::exports::conflict(tx, scope, stack, &outputs)?;
+                refused = crate::stack::exports::conflict(tx, scope, stack, &outputs)?;
                 if refused.is_some() {
                     return Ok(false);
                 }

@@ -4,7 +4,7 @@ use crate::firewall::resources::security_group::permission;
 use crate::kinds;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -147,6 +147,41 @@ impl ResourceType for GroupRuleType {
             let revoke = RevokeSecurityGroupIngressRequest { group_id, security_group_rule_ids, ..Default::default() };
             deleted(cx.call(revoke).await)
         }
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, known: &Json) -> Result<Option<Properties>, Error> {
+        let look =
+            DescribeSecurityGroupRulesRequest { security_group_rule_ids: vec![id.to_owned()], ..Default::default() };
+        let found = found(cx.call(look).await)?.and_then(|answer| answer.security_group_rules.into_iter().next());
+        let Some(rule) = found.filter(|rule| rule.is_egress == Some(self.egress)) else { return Ok(None) };
+        let (whose, list) = match self.egress {
+            true => ("DestinationSecurityGroupId", "DestinationPrefixListId"),
+            false => ("SourceSecurityGroupId", "SourcePrefixListId"),
+        };
+        let other = rule.referenced_group_info.unwrap_or_default();
+        let mut read = Properties::default()
+            .with("Id", id)
+            .with("GroupId", &rule.group_id)
+            .with("IpProtocol", rule.ip_protocol)
+            .with("FromPort", rule.from_port.filter(|port| *port >= 0))
+            .with("ToPort", rule.to_port.filter(|port| *port >= 0))
+            .with("CidrIp", rule.cidr_ipv4)
+            .with("CidrIpv6", rule.cidr_ipv6)
+            .with("Description", rule.description.filter(|text| !text.is_empty()))
+            .with(list, rule.prefix_list_id)
+            .with(whose, &other.group_id);
+        if !self.egress {
+            read = read.with("SourceSecurityGroupOwnerId", other.user_id);
+            // A template may say it by names.
+            for (property, id) in [("GroupName", rule.group_id), ("SourceSecurityGroupName", other.group_id)] {
+                if let (Some(_), Some(id)) = (known.get(property), id) {
+                    let look = DescribeSecurityGroupsRequest { group_ids: vec![id], ..Default::default() };
+                    let group = cx.call(look).await?.security_groups.into_iter().next();
+                    read = read.with(property, group.and_then(|group| group.group_name));
+                }
+            }
+        }
+        Ok(Some(read))
     }
 
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -4,7 +4,7 @@ use crate::firewall::records;
 use crate::kinds;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -40,6 +40,14 @@ impl ResourceType for NetworkAclType {
 
     async fn delete(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
         deleted(cx.call(DeleteNetworkAclRequest { network_acl_id: id.to_owned(), ..Default::default() }).await)
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let look = DescribeNetworkAclsRequest { network_acl_ids: vec![id.to_owned()], ..Default::default() };
+        let acl = found(cx.call(look).await)?.and_then(|answer| answer.network_acls.into_iter().next());
+        let read =
+            |acl: NetworkAcl| Properties::default().with("Id", id).with("VpcId", acl.vpc_id).with_tags(pairs(acl.tags));
+        Ok(acl.map(read))
     }
 
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
@@ -113,6 +121,31 @@ impl ResourceType for NetworkAclEntryType {
         deleted(cx.call(DeleteNetworkAclEntryRequest { dry_run: None, network_acl_id, rule_number, egress }).await)
     }
 
+    async fn read(&self, cx: &Cx, id: &str, known: &Json) -> Result<Option<Properties>, Error> {
+        let (Some(acl_id), Some(number)) = (text(known, "NetworkAclId"), number(known, "RuleNumber")?) else {
+            return Ok(None);
+        };
+        let egress = text(known, "Egress").as_deref() == Some("true");
+        let look = DescribeNetworkAclsRequest { network_acl_ids: vec![acl_id.clone()], ..Default::default() };
+        let acl = found(cx.call(look).await)?.and_then(|answer| answer.network_acls.into_iter().next());
+        let entries = acl.into_iter().flat_map(|acl| acl.entries);
+        let entry = entries.into_iter().find(|e| e.rule_number == Some(number) && e.egress == Some(egress));
+        let read = |entry: NetworkAclEntry| {
+            Properties::default()
+                .with("Id", id)
+                .with("NetworkAclId", acl_id)
+                .with("RuleNumber", number)
+                .with("Egress", egress)
+                .with("Protocol", entry.protocol)
+                .with("RuleAction", entry.rule_action)
+                .with("CidrBlock", entry.cidr_block)
+                .with("Ipv6CidrBlock", entry.ipv6_cidr_block)
+                .with_shape("Icmp", &entry.icmp_type_code.unwrap_or_default())
+                .with_shape("PortRange", &entry.port_range.unwrap_or_default())
+        };
+        Ok(entry.map(read))
+    }
+
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
         Ok(BTreeMap::from([("Id".to_owned(), json!(id))]))
     }
@@ -165,6 +198,19 @@ impl ResourceType for SubnetNetworkAclAssociationType {
         of_vpc.extend(filter("default", "true"));
         let default = one_acl(cx, of_vpc).await?.and_then(|acl| acl.network_acl_id);
         deleted(follow(cx, id.to_owned(), default.ok_or_else(|| lacks("NetworkAclId"))?).await)
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let acl = one_acl(cx, filter("association.association-id", id)).await?;
+        let associations = acl.into_iter().flat_map(|acl| acl.associations);
+        let association = associations.into_iter().find(|one| one.network_acl_association_id.as_deref() == Some(id));
+        let read = |association: NetworkAclAssociation| {
+            Properties::default()
+                .with("AssociationId", id)
+                .with("NetworkAclId", association.network_acl_id)
+                .with("SubnetId", association.subnet_id)
+        };
+        Ok(association.map(read))
     }
 
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

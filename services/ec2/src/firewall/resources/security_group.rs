@@ -4,7 +4,7 @@
 use crate::kinds;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait, given};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -44,6 +44,39 @@ pub fn permission(rule: &Json) -> Result<IpPermission, Error> {
         permission.prefix_list_ids.push(PrefixListId { description, prefix_list_id: Some(list) });
     }
     Ok(permission)
+}
+
+/// A permission as the rules of a template: one for each that it is for.
+fn rules(permission: &IpPermission, egress: bool) -> Vec<Json> {
+    let (group, list) = match egress {
+        true => ("DestinationSecurityGroupId", "DestinationPrefixListId"),
+        false => ("SourceSecurityGroupId", "SourcePrefixListId"),
+    };
+    let rule = |whose: Json, description: &Option<String>| {
+        let mut rule = json!({
+            "IpProtocol": permission.ip_protocol,
+            "FromPort": permission.from_port.filter(|port| *port >= 0),
+            "ToPort": permission.to_port.filter(|port| *port >= 0),
+            "Description": description.as_ref().filter(|text| !text.is_empty()),
+        });
+        if let (Json::Object(rule), Json::Object(whose)) = (&mut rule, whose) {
+            rule.extend(whose);
+        }
+        given(rule)
+    };
+    let pair = |pair: &UserIdGroupPair| {
+        let mut whose = json!({group: pair.group_id});
+        if !egress {
+            whose["SourceSecurityGroupOwnerId"] = json!(pair.user_id);
+        }
+        rule(whose, &pair.description)
+    };
+    let ranges = permission.ip_ranges.iter().map(|range| rule(json!({"CidrIp": range.cidr_ip}), &range.description));
+    let wide = permission.ipv6_ranges.iter();
+    let wide = wide.map(|range| rule(json!({"CidrIpv6": range.cidr_ipv6}), &range.description));
+    let lists = permission.prefix_list_ids.iter();
+    let lists = lists.map(|prefixes| rule(json!({list: prefixes.prefix_list_id}), &prefixes.description));
+    ranges.chain(wide).chain(permission.user_id_group_pairs.iter().map(pair)).chain(lists).collect()
 }
 
 fn permissions(properties: &Json, name: &str) -> Result<Vec<IpPermission>, Error> {
@@ -128,6 +161,10 @@ impl ResourceType for SecurityGroupType {
         NAME
     }
 
+    fn name_property(&self) -> Option<&'static str> {
+        Some("GroupName")
+    }
+
     fn serves(&self, property: &str) -> bool {
         SERVED.contains(&property)
     }
@@ -174,6 +211,33 @@ impl ResourceType for SecurityGroupType {
             return Ok(Stability::Ready);
         }
         deleted(cx.call(DeleteSecurityGroupRequest { group_id, ..Default::default() }).await)
+    }
+
+    async fn exists(&self, cx: &Cx, name: &str, properties: &Json) -> Result<bool, Error> {
+        let of_vpc = text(properties, "VpcId").map(|vpc| filter("vpc-id", &vpc)).unwrap_or_default();
+        let filters = [filter("group-name", name), of_vpc].concat();
+        let found = cx.call(DescribeSecurityGroupsRequest { filters, ..Default::default() }).await?;
+        Ok(!found.security_groups.is_empty())
+    }
+
+    async fn read(&self, cx: &Cx, physical_id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let Some(id) = find(cx, physical_id).await? else { return Ok(None) };
+        let look = DescribeSecurityGroupsRequest { group_ids: vec![id.clone()], ..Default::default() };
+        let group = found(cx.call(look).await)?.and_then(|answer| answer.security_groups.into_iter().next());
+        let read = |group: SecurityGroup| {
+            let inwards = group.ip_permissions.iter().flat_map(|permission| rules(permission, false));
+            let outwards = group.ip_permissions_egress.iter().flat_map(|permission| rules(permission, true));
+            Properties::default()
+                .with("Id", &id)
+                .with("GroupId", &id)
+                .with("GroupName", group.group_name)
+                .with("GroupDescription", group.description)
+                .with("VpcId", group.vpc_id)
+                .with_list("SecurityGroupIngress", inwards)
+                .with_list("SecurityGroupEgress", outwards)
+                .with_tags(pairs(group.tags))
+        };
+        Ok(group.map(read))
     }
 
     async fn attributes(

@@ -4,7 +4,7 @@ use crate::kinds;
 use crate::properties::*;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -87,6 +87,19 @@ impl ResourceType for EipType {
         deleted(cx.call(ReleaseAddressRequest { allocation_id, ..Default::default() }).await)
     }
 
+    async fn read(&self, cx: &Cx, ip: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let Some(address) = find(cx, ip).await? else { return Ok(None) };
+        let read = Properties::default()
+            .with("PublicIp", ip)
+            .with("AllocationId", address.allocation_id)
+            .with("Domain", address.domain)
+            .with("InstanceId", address.instance_id)
+            .with("PublicIpv4Pool", address.public_ipv4_pool)
+            .with("NetworkBorderGroup", address.network_border_group)
+            .with_tags(pairs(address.tags));
+        Ok(Some(read))
+    }
+
     async fn attributes(&self, cx: &Cx, ip: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
         let address = find(cx, ip).await?.ok_or_else(|| lacks("the address"))?;
         Ok(BTreeMap::from([
@@ -131,6 +144,20 @@ impl ResourceType for EipAssociationType {
     async fn delete(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
         let association_id = Some(id.to_owned());
         deleted(cx.call(DisassociateAddressRequest { association_id, ..Default::default() }).await)
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let look = DescribeAddressesRequest { filters: filter("association-id", id), ..Default::default() };
+        let read = |address: shapes::Address| {
+            Properties::default()
+                .with("Id", id)
+                .with("AllocationId", address.allocation_id)
+                .with("EIP", address.public_ip)
+                .with("InstanceId", address.instance_id)
+                .with("NetworkInterfaceId", address.network_interface_id)
+                .with("PrivateIpAddress", address.private_ip_address)
+        };
+        Ok(cx.call(look).await?.addresses.into_iter().next().map(read))
     }
 
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -4,7 +4,7 @@ use crate::kinds;
 use crate::modelled::modelled;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -161,6 +161,31 @@ impl ResourceType for NetworkInterfaceType {
     async fn delete(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
         let network_interface_id = id.to_owned();
         deleted(cx.call(DeleteNetworkInterfaceRequest { network_interface_id, ..Default::default() }).await)
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let look =
+            DescribeNetworkInterfacesRequest { network_interface_ids: vec![id.to_owned()], ..Default::default() };
+        let interface = found(cx.call(look).await)?.and_then(|answer| answer.network_interfaces.into_iter().next());
+        let read = |interface: NetworkInterface| {
+            let others = secondary(&interface);
+            let address = |one: NetworkInterfacePrivateIpAddress| json!({"Primary": one.primary, "PrivateIpAddress": one.private_ip_address});
+            Properties::default()
+                .with("Id", id)
+                .with("SubnetId", interface.subnet_id)
+                .with("VpcId", interface.vpc_id)
+                .with("Description", interface.description.filter(|text| !text.is_empty()))
+                .with_list("GroupSet", interface.groups.into_iter().filter_map(|group| group.group_id))
+                .with("InterfaceType", interface.interface_type)
+                .with("PrivateIpAddress", &interface.private_ip_address)
+                .with("PrimaryPrivateIpAddress", &interface.private_ip_address)
+                .with_list("PrivateIpAddresses", interface.private_ip_addresses.into_iter().map(address))
+                .with("SecondaryPrivateIpAddressCount", others.len())
+                .with_list("SecondaryPrivateIpAddresses", others)
+                .with("SourceDestCheck", interface.source_dest_check)
+                .with_tags(pairs(interface.tag_set))
+        };
+        Ok(interface.map(read))
     }
 
     async fn attributes(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -4,7 +4,7 @@
 use crate::interfaces::attaching::no_attachment;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -101,6 +101,21 @@ impl ResourceType for NetworkInterfaceAttachmentType {
             Err(error) if is_gone(&error) => Ok(Stability::Ready),
             Err(error) => Err(error),
         }
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let filters = filter("attachment.attachment-id", id);
+        let found = cx.call(DescribeNetworkInterfacesRequest { filters, ..Default::default() }).await?;
+        let Some(interface) = found.network_interfaces.into_iter().next() else { return Ok(None) };
+        let read = |attachment: NetworkInterfaceAttachment| {
+            Properties::default()
+                .with("AttachmentId", id)
+                .with("NetworkInterfaceId", interface.network_interface_id)
+                .with("InstanceId", attachment.instance_id)
+                .with("DeviceIndex", attachment.device_index)
+                .with("DeleteOnTermination", attachment.delete_on_termination)
+        };
+        Ok(interface.attachment.map(read))
     }
 
     async fn attributes(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

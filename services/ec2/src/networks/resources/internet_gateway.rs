@@ -3,7 +3,7 @@
 use crate::kinds;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -41,6 +41,15 @@ impl ResourceType for InternetGatewayType {
     async fn delete(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
         let delete = DeleteInternetGatewayRequest { internet_gateway_id: id.to_owned(), ..Default::default() };
         deleted(cx.call(delete).await)
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let look = DescribeInternetGatewaysRequest { internet_gateway_ids: vec![id.to_owned()], ..Default::default() };
+        let gateway = found(cx.call(look).await)?.and_then(|answer| answer.internet_gateways.into_iter().next());
+        let read = |gateway: InternetGateway| {
+            Properties::default().with("InternetGatewayId", id).with_tags(pairs(gateway.tags))
+        };
+        Ok(gateway.map(read))
     }
 
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
@@ -103,6 +112,18 @@ impl ResourceType for VpcGatewayAttachmentType {
     async fn delete(&self, cx: &Cx, _: &str, request: &ResourceRequest) -> Result<Stability, Error> {
         let (internet_gateway_id, vpc_id) = (required(request, "InternetGatewayId")?, required(request, "VpcId")?);
         deleted(cx.call(DetachInternetGatewayRequest { internet_gateway_id, vpc_id, ..Default::default() }).await)
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let Some(vpc) = id.strip_prefix("IGW|") else { return Ok(None) };
+        let look = DescribeInternetGatewaysRequest { filters: filter("attachment.vpc-id", vpc), ..Default::default() };
+        let read = |gateway: InternetGateway| {
+            Properties::default()
+                .with("AttachmentType", "IGW")
+                .with("VpcId", vpc)
+                .with("InternetGatewayId", gateway.internet_gateway_id)
+        };
+        Ok(cx.call(look).await?.internet_gateways.into_iter().next().map(read))
     }
 
     async fn attributes(&self, _: &Cx, _: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -4,7 +4,7 @@ use crate::kinds;
 use crate::properties::*;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -63,6 +63,25 @@ impl ResourceType for NatGatewayType {
     async fn delete(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
         let nat_gateway_id = id.to_owned();
         deleted(cx.call(DeleteNatGatewayRequest { nat_gateway_id, ..Default::default() }).await)
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let nat = found(find(cx, id).await)?.filter(|nat| nat.state.as_deref() != Some("deleted"));
+        let read = |nat: shapes::NatGateway| {
+            let address = nat.nat_gateway_addresses.into_iter().find(|address| address.is_primary != Some(false));
+            let address = address.unwrap_or_default();
+            Properties::default()
+                .with("NatGatewayId", id)
+                .with("SubnetId", nat.subnet_id)
+                .with("VpcId", nat.vpc_id)
+                .with("ConnectivityType", nat.connectivity_type)
+                .with("AvailabilityMode", nat.availability_mode)
+                .with("AllocationId", address.allocation_id)
+                .with("PrivateIpAddress", address.private_ip)
+                .with("EniId", address.network_interface_id)
+                .with_tags(pairs(nat.tags))
+        };
+        Ok(nat.map(read))
     }
 
     async fn attributes(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -3,9 +3,14 @@
 use crate::kinds;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+
+async fn table(cx: &Cx, id: &str) -> Result<Option<RouteTable>, Error> {
+    let look = DescribeRouteTablesRequest { route_table_ids: vec![id.to_owned()], ..Default::default() };
+    Ok(found(cx.call(look).await)?.and_then(|answer| answer.route_tables.into_iter().next()))
+}
 
 /// Ref: its id.
 pub struct RouteTableType;
@@ -43,6 +48,13 @@ impl ResourceType for RouteTableType {
 
     async fn delete(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
         deleted(cx.call(DeleteRouteTableRequest { route_table_id: id.to_owned(), ..Default::default() }).await)
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let read = |table: RouteTable| {
+            Properties::default().with("RouteTableId", id).with("VpcId", table.vpc_id).with_tags(pairs(table.tags))
+        };
+        Ok(table(cx, id).await?.map(read))
     }
 
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
@@ -127,6 +139,33 @@ impl ResourceType for RouteType {
         deleted(cx.call(delete).await)
     }
 
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let Some((table_id, to)) = id.split_once('|') else { return Ok(None) };
+        let routes = table(cx, table_id).await?.map(|table| table.routes).unwrap_or_default();
+        let is_it = |route: &Route| {
+            [&route.destination_cidr_block, &route.destination_ipv6_cidr_block].iter().any(|r| r.as_deref() == Some(to))
+        };
+        let read = |route: Route| {
+            Properties::default()
+                .with("RouteTableId", table_id)
+                .with("CidrBlock", to)
+                .with("DestinationCidrBlock", route.destination_cidr_block)
+                .with("DestinationIpv6CidrBlock", route.destination_ipv6_cidr_block)
+                .with("DestinationPrefixListId", route.destination_prefix_list_id)
+                .with("GatewayId", route.gateway_id)
+                .with("NatGatewayId", route.nat_gateway_id)
+                .with("InstanceId", route.instance_id)
+                .with("NetworkInterfaceId", route.network_interface_id)
+                .with("EgressOnlyInternetGatewayId", route.egress_only_internet_gateway_id)
+                .with("CarrierGatewayId", route.carrier_gateway_id)
+                .with("CoreNetworkArn", route.core_network_arn)
+                .with("LocalGatewayId", route.local_gateway_id)
+                .with("TransitGatewayId", route.transit_gateway_id)
+                .with("VpcPeeringConnectionId", route.vpc_peering_connection_id)
+        };
+        Ok(routes.into_iter().find(is_it).map(read))
+    }
+
     async fn attributes(&self, _: &Cx, _: &str, request: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
         Ok(BTreeMap::from([("CidrBlock".to_owned(), json!(destination(request)))]))
     }
@@ -158,6 +197,20 @@ impl ResourceType for SubnetRouteTableAssociationType {
     async fn delete(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<Stability, Error> {
         let association_id = id.to_owned();
         deleted(cx.call(DisassociateRouteTableRequest { association_id, ..Default::default() }).await)
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let filters = filter("association.route-table-association-id", id);
+        let found = cx.call(DescribeRouteTablesRequest { filters, ..Default::default() }).await?.route_tables;
+        let associations = found.into_iter().flat_map(|table| table.associations);
+        let association = associations.into_iter().find(|one| one.route_table_association_id.as_deref() == Some(id));
+        let read = |association: RouteTableAssociation| {
+            Properties::default()
+                .with("Id", id)
+                .with("RouteTableId", association.route_table_id)
+                .with("SubnetId", association.subnet_id)
+        };
+        Ok(association.map(read))
     }
 
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -3,7 +3,7 @@
 use crate::kinds;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -30,6 +30,14 @@ async fn set_attributes(cx: &Cx, id: &str, request: &ResourceRequest) -> Result<
     })
     .await?;
     Ok(())
+}
+
+/// The id of what says which network ACL it has.
+async fn acl_association(cx: &Cx, id: &str) -> Result<Option<String>, Error> {
+    let look = DescribeNetworkAclsRequest { filters: filter("association.subnet-id", id), ..Default::default() };
+    let associations = cx.call(look).await?.network_acls.into_iter().flat_map(|acl| acl.associations);
+    let association = associations.into_iter().find(|one| one.subnet_id.as_deref() == Some(id));
+    Ok(association.and_then(|one| one.network_acl_association_id))
 }
 
 #[async_trait]
@@ -86,14 +94,31 @@ impl ResourceType for SubnetType {
         deleted(cx.call(DeleteSubnetRequest { subnet_id: id.to_owned(), ..Default::default() }).await)
     }
 
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let look = DescribeSubnetsRequest { subnet_ids: vec![id.to_owned()], ..Default::default() };
+        let Some(subnet) = found(cx.call(look).await)?.and_then(|answer| answer.subnets.into_iter().next()) else {
+            return Ok(None);
+        };
+        let read = Properties::default()
+            .with("SubnetId", id)
+            .with("VpcId", subnet.vpc_id)
+            .with("CidrBlock", subnet.cidr_block)
+            .with("AvailabilityZone", subnet.availability_zone)
+            .with("AvailabilityZoneId", subnet.availability_zone_id)
+            .with("MapPublicIpOnLaunch", subnet.map_public_ip_on_launch)
+            .with("AssignIpv6AddressOnCreation", subnet.assign_ipv6_address_on_creation)
+            .with("EnableDns64", subnet.enable_dns64)
+            .with("Ipv6Native", subnet.ipv6_native)
+            .with_shape("PrivateDnsNameOptionsOnLaunch", &subnet.private_dns_name_options_on_launch.unwrap_or_default())
+            .with("NetworkAclAssociationId", acl_association(cx, id).await?)
+            .with_tags(pairs(subnet.tags));
+        Ok(Some(read))
+    }
+
     async fn attributes(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
         let found = cx.call(DescribeSubnetsRequest { subnet_ids: vec![id.to_owned()], ..Default::default() }).await?;
         let subnet = found.subnets.into_iter().next().ok_or_else(|| lacks("the subnet"))?;
-        let acls = cx
-            .call(DescribeNetworkAclsRequest { filters: filter("association.subnet-id", id), ..Default::default() })
-            .await?;
-        let associations = acls.network_acls.iter().flat_map(|acl| &acl.associations);
-        let acl = associations.into_iter().find(|a| a.subnet_id.as_deref() == Some(id));
+        let acl = acl_association(cx, id).await?;
         Ok(BTreeMap::from([
             ("SubnetId".to_owned(), json!(id)),
             ("AvailabilityZone".to_owned(), json!(subnet.availability_zone)),
@@ -102,7 +127,7 @@ impl ResourceType for SubnetType {
             ("CidrBlock".to_owned(), json!(subnet.cidr_block)),
             ("MapPublicIpOnLaunch".to_owned(), json!(subnet.map_public_ip_on_launch)),
             ("Ipv6CidrBlocks".to_owned(), json!([])),
-            ("NetworkAclAssociationId".to_owned(), json!(acl.and_then(|a| a.network_acl_association_id.clone()))),
+            ("NetworkAclAssociationId".to_owned(), json!(acl)),
             ("VpcId".to_owned(), json!(subnet.vpc_id)),
         ]))
     }

@@ -3,7 +3,7 @@
 use crate::kinds;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -29,6 +29,30 @@ async fn dns_attribute(cx: &Cx, id: &str, attribute: &str) -> Result<Option<bool
     let (vpc_id, attribute) = (id.to_owned(), attribute.to_owned());
     let found = cx.call(DescribeVpcAttributeRequest { vpc_id, attribute, ..Default::default() }).await?;
     Ok(found.enable_dns_support.or(found.enable_dns_hostnames).and_then(|flag| flag.value))
+}
+
+/// What answers say of it, by the names of properties.
+async fn told(cx: &Cx, id: &str, vpc: &Vpc) -> Result<[(&'static str, Json); 9], Error> {
+    let of_vpc = filter("vpc-id", id);
+    let groups = cx
+        .call(DescribeSecurityGroupsRequest {
+            filters: [of_vpc.clone(), filter("group-name", "default")].concat(),
+            ..Default::default()
+        })
+        .await?;
+    let acls = cx.call(DescribeNetworkAclsRequest { filters: of_vpc, ..Default::default() }).await?;
+    let blocks: Vec<_> = vpc.cidr_block_association_set.iter().filter_map(|a| a.association_id.clone()).collect();
+    Ok([
+        ("VpcId", json!(id)),
+        ("CidrBlock", json!(vpc.cidr_block)),
+        ("CidrBlockAssociations", json!(blocks)),
+        ("EnableDnsHostnames", json!(dns_attribute(cx, id, "enableDnsHostnames").await?)),
+        ("EnableDnsSupport", json!(dns_attribute(cx, id, "enableDnsSupport").await?)),
+        ("InstanceTenancy", json!(vpc.instance_tenancy)),
+        ("Ipv6CidrBlocks", json!([])),
+        ("DefaultSecurityGroup", json!(groups.security_groups.first().and_then(|g| g.group_id.clone()))),
+        ("DefaultNetworkAcl", json!(acls.network_acls.first().and_then(|acl| acl.network_acl_id.clone()))),
+    ])
 }
 
 #[async_trait]
@@ -75,31 +99,19 @@ impl ResourceType for VpcType {
         deleted(cx.call(DeleteVpcRequest { vpc_id: id.to_owned(), ..Default::default() }).await)
     }
 
+    async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
+        let look = DescribeVpcsRequest { vpc_ids: vec![id.to_owned()], ..Default::default() };
+        let Some(vpc) = found(cx.call(look).await)?.and_then(|answer| answer.vpcs.into_iter().next()) else {
+            return Ok(None);
+        };
+        let read = told(cx, id, &vpc).await?.into_iter();
+        let read = read.fold(Properties::default(), |read, (name, value)| read.with(name, value));
+        Ok(Some(read.with_tags(pairs(vpc.tags))))
+    }
+
     async fn attributes(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
         let found = cx.call(DescribeVpcsRequest { vpc_ids: vec![id.to_owned()], ..Default::default() }).await?;
         let vpc = found.vpcs.into_iter().next().ok_or_else(|| lacks("the VPC"))?;
-        let of_vpc = filter("vpc-id", id);
-        let groups = cx
-            .call(DescribeSecurityGroupsRequest {
-                filters: [of_vpc.clone(), filter("group-name", "default")].concat(),
-                ..Default::default()
-            })
-            .await?;
-        let acls = cx.call(DescribeNetworkAclsRequest { filters: of_vpc, ..Default::default() }).await?;
-        let blocks: Vec<_> = vpc.cidr_block_association_set.iter().filter_map(|a| a.association_id.clone()).collect();
-        Ok(BTreeMap::from([
-            ("VpcId".to_owned(), json!(id)),
-            ("CidrBlock".to_owned(), json!(vpc.cidr_block)),
-            ("CidrBlockAssociations".to_owned(), json!(blocks)),
-            ("EnableDnsHostnames".to_owned(), json!(dns_attribute(cx, id, "enableDnsHostnames").await?)),
-            ("EnableDnsSupport".to_owned(), json!(dns_attribute(cx, id, "enableDnsSupport").await?)),
-            ("InstanceTenancy".to_owned(), json!(vpc.instance_tenancy)),
-            ("Ipv6CidrBlocks".to_owned(), json!([])),
-            ("DefaultSecurityGroup".to_owned(), json!(groups.security_groups.first().and_then(|g| g.group_id.clone()))),
-            (
-                "DefaultNetworkAcl".to_owned(),
-                json!(acls.network_acls.first().and_then(|acl| acl.network_acl_id.clone())),
-            ),
-        ]))
+        Ok(told(cx, id, &vpc).await?.map(|(name, value)| (name.to_owned(), value)).into())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::properties::*;
 use kiln_ec2_shapes::*;
-use kiln_service_kit::{Cx, Error, ResourceRequest, ResourceType, Stability, async_trait};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -63,6 +63,19 @@ impl ResourceType for VpcCidrBlockType {
             Err(error) if error.code.ends_with("NotFound") => Ok(Stability::Ready),
             other => deleted(other),
         }
+    }
+
+    async fn read(&self, cx: &Cx, id: &str, known: &Json) -> Result<Option<Properties>, Error> {
+        let vpc_ids = text(known, "VpcId").into_iter().collect();
+        let look = cx.call(DescribeVpcsRequest { vpc_ids, ..Default::default() }).await;
+        for vpc in crate::properties::found(look)?.map(|answer| answer.vpcs).unwrap_or_default() {
+            let mut blocks = vpc.cidr_block_association_set.into_iter();
+            if let Some(block) = blocks.find(|block| block.association_id.as_deref() == Some(id)) {
+                let read = Properties::default().with("Id", id).with("VpcId", vpc.vpc_id);
+                return Ok(Some(read.with("CidrBlock", block.cidr_block)));
+            }
+        }
+        Ok(None)
     }
 
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {

@@ -1,6 +1,6 @@
 //! What each resource type's properties are: the facts that come with the template crate, read once.
 
-use kiln_service_kit::{Error, Platform};
+use kiln_service_kit::{Error, Platform, ResourceType};
 use kiln_template::{
     DeletionPolicy, ErrorKind, Evaluator, Graph, Place, ResolvedResource, ResourceSchema, Template, TemplateError,
     facts,
@@ -11,25 +11,6 @@ use std::sync::LazyLock;
 
 /// All facts.
 pub static FACTS: LazyLock<BTreeMap<String, ResourceSchema>> = LazyLock::new(facts::all);
-
-/// Types whose things have names of their own, and the property that gives the name. Two things of one name
-/// cannot be there at once, so one that was named cannot be replaced.
-const NAMED: [(&str, &str); 14] = [
-    ("AWS::AutoScaling::AutoScalingGroup", "AutoScalingGroupName"),
-    ("AWS::AutoScaling::LaunchConfiguration", "LaunchConfigurationName"),
-    ("AWS::EC2::KeyPair", "KeyName"),
-    ("AWS::EC2::LaunchTemplate", "LaunchTemplateName"),
-    ("AWS::EC2::SecurityGroup", "GroupName"),
-    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name"),
-    ("AWS::ElasticLoadBalancingV2::TargetGroup", "Name"),
-    ("AWS::IAM::Group", "GroupName"),
-    ("AWS::IAM::InstanceProfile", "InstanceProfileName"),
-    ("AWS::IAM::ManagedPolicy", "ManagedPolicyName"),
-    ("AWS::IAM::Role", "RoleName"),
-    ("AWS::IAM::User", "UserName"),
-    ("AWS::S3::Bucket", "BucketName"),
-    ("AWS::SSM::Parameter", "Name"),
-];
 
 fn is_built(platform: &Platform, name: &str) -> bool {
     platform.resource_type(name).is_some() && FACTS.contains_key(name)
@@ -89,15 +70,14 @@ pub fn not_built(name: &str) -> Option<String> {
 }
 
 /// The name that the template chose for a thing, where it chose one.
-pub fn own_name<'p>(resource_type: &str, properties: &'p Json) -> Option<&'p str> {
-    let (_, property) = NAMED.iter().find(|(name, _)| *name == resource_type)?;
-    properties.get(*property)?.as_str()
+pub fn own_name<'p>(kind: &dyn ResourceType, properties: &'p Json) -> Option<&'p str> {
+    properties.get(kind.name_property()?)?.as_str()
 }
 
 /// Why a resource cannot be replaced, if so: its new properties give it the name it has.
-pub fn keeps_its_name(resource_type: &str, before: &Json, after: &Json) -> Option<String> {
-    let name = own_name(resource_type, after)?;
-    (own_name(resource_type, before) == Some(name)).then(|| {
+pub fn keeps_its_name(kind: &dyn ResourceType, before: &Json, after: &Json) -> Option<String> {
+    let name = own_name(kind, after)?;
+    (own_name(kind, before) == Some(name)).then(|| {
         format!(
             "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename {name} and \
              update the stack again."

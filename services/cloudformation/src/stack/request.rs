@@ -5,9 +5,8 @@
 use crate::errors::{self, validation};
 use crate::records::Version;
 use crate::records::stack::Parameters;
-use crate::resources::stack as nested;
-use crate::world::{Facts, Subject};
-use crate::{attributes, s3_url, schemas, world};
+use crate::stack::world::{Facts, Subject, When};
+use crate::stack::{attributes, s3_url, schemas, world};
 use kiln_cloudformation_shapes::{Parameter, RollbackConfiguration, Tag};
 use kiln_service_kit::{Cx, Error, Fault, Platform};
 use kiln_template::{
@@ -78,7 +77,8 @@ impl Wish {
         self.check_capabilities(&template)?;
         let given = self.given(&template, before)?;
         let (values, facts) =
-            world::settle(cx, Facts::new(), |world| resolve_parameters(&template.parameters, &given, world)).await?;
+            world::settle(cx, When::Now, Facts::new(), |world| resolve_parameters(&template.parameters, &given, world))
+                .await?;
         let secret = template.parameters.iter().filter(|(_, parameter)| parameter.no_echo);
         let mut version = Version {
             description: template.description.clone(),
@@ -95,8 +95,8 @@ impl Wish {
             imports: None,
             pseudo,
         };
-        crate::parameters::check_existence(cx, &template, &version.parameters).await?;
-        let (needs, facts) = world::evaluate_before(cx, stack, &template, &version, facts, |evaluator| {
+        crate::stack::parameters::check_existence(cx, &template, &version.parameters).await?;
+        let (needs, facts) = world::evaluate(cx, When::Before, stack, &template, &version, facts, |evaluator| {
             schemas::check_built(cx.platform(), evaluator)?;
             check_all(cx.platform(), evaluator)
         })
@@ -242,8 +242,7 @@ fn check_all(
     let mut not_served = None;
     for id in graph.creation_order() {
         let resource = evaluator.resource(&id)?;
-        attributes::check(&id, &resource)?;
-        nested::check(&id, &resource)?;
+        attributes::check(platform, &id, &resource)?;
         let schema = schemas::of(&resource.resource_type)?;
         // What nobody has is told before what is not built.
         not_served = not_served.or_else(|| schemas::check_served(platform, &id, &resource).err());

@@ -1,9 +1,9 @@
-//! How operations on a stack begin: the one place that writes a new target.
+//! How operations on a stack begin, whoever asks: the one place that writes a new target.
 
-use crate::errors::validation;
-use crate::exports::first_missing;
+use crate::errors::{no_stack, validation};
 use crate::records::stack::OnFailure;
-use crate::records::{Operation, OperationKind, Stack, Status, Version, log};
+use crate::records::{Operation, OperationKind, Stack, Status, Version, change_set, log};
+use crate::stack::exports::{first_missing, still_used};
 use kiln_service_kit::{Cx, Error, Remembered, Tx};
 use std::collections::BTreeSet;
 
@@ -100,6 +100,64 @@ pub fn put(tx: &mut Tx<'_>, cx: &Cx, stack: &Stack) -> Result<(), Error> {
     log::stack(tx, cx, stack)?;
     tx.put(cx.scope(), &stack.id, stack.clone())?;
     Ok(())
+}
+
+/// What a deletion is begun with.
+pub struct Deletion {
+    pub operation: Operation,
+    pub role_arn: Option<String>,
+}
+
+/// The stack is to go; the controller does the rest.
+pub fn begin_delete(tx: &mut Tx<'_>, cx: &Cx, mut stack: Stack, deletion: Deletion) -> Result<(), Error> {
+    if stack.status.in_progress() && stack.status != Status::CreateInProgress {
+        return Err(validation(format!("Stack [{}] cannot be deleted while in status {}", stack.name, stack.status)));
+    }
+    if let Some(reason) = still_used(&*tx, cx.scope(), &stack)? {
+        return Err(validation(reason));
+    }
+    change_set::discard(tx, cx.scope(), &stack.id)?;
+    stack.status = Status::DeleteInProgress;
+    stack.reason = Some("User Initiated".to_owned());
+    stack.operation = Some(deletion.operation);
+    stack.owner = cx.caller().clone();
+    if deletion.role_arn.is_some() {
+        stack.role_arn = deletion.role_arn;
+    }
+    put(tx, cx, &stack)
+}
+
+/// The same operation goes on the way back: its id stays, for what it changed is kept under it.
+pub fn go_back(cx: &Cx, stack: &mut Stack, token: Option<String>, role_arn: Option<String>) {
+    stack.reason = Some("User Initiated".to_owned());
+    stack.owner = cx.caller().clone();
+    if role_arn.is_some() {
+        stack.role_arn = role_arn;
+    }
+    if let Some(operation) = &mut stack.operation {
+        operation.tries += 1;
+        operation.token = token;
+        operation.failed = None;
+    }
+}
+
+/// A stack as a transaction sees it.
+pub fn current(found: Option<std::sync::Arc<Stack>>, name: &str) -> Result<Stack, Error> {
+    found.map(|stack| (*stack).clone()).ok_or_else(|| no_stack(name))
+}
+
+/// Refuses names that AWS refuses.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    let good = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        && name.len() <= 128;
+    match good {
+        true => Ok(()),
+        false => Err(validation(format!(
+            "1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must \
+             satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
+        ))),
+    }
 }
 
 /// Refuses an update in a state that does not allow one.

@@ -1,6 +1,6 @@
+use super::super::policy::UpdatePolicy;
+use super::super::state::{Sizes, Wanted};
 use super::*;
-use crate::records::{Sizes, Wanted};
-use crate::update_policy::UpdatePolicy;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;

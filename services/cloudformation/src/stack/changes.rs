@@ -1,12 +1,11 @@
 //! What a version would change, for change sets and to refuse updates that change nothing.
 
-use crate::controllers::stack::facts;
 use crate::errors;
 use crate::records::{Live, Resource, Stack, Version, resource};
-use crate::request::Prepared;
-use crate::schemas::FACTS;
-use crate::secrets::hidden;
-use crate::world::{self, Subject, pseudo};
+use crate::stack::request::Prepared;
+use crate::stack::schemas::FACTS;
+use crate::stack::secrets::hidden;
+use crate::stack::world::{self, Subject, When, facts, pseudo};
 use kiln_cloudformation_shapes::{Change, ResourceChange, ResourceChangeDetail, ResourceTargetDefinition};
 use kiln_service_kit::{Cx, Error};
 use kiln_template::changes::{self, Deployed, DeployedResource, Detail};
@@ -43,7 +42,7 @@ pub async fn of(cx: &Cx, stack: &Stack, prepared: &Prepared) -> Result<Changes, 
         None => None,
     };
     let records = resource::of_stack(cx.store(), cx.scope(), &stack.id)?;
-    let deployed = deployed(&records);
+    let deployed = all_deployed(&records);
     let empty = BTreeMap::new();
     let parameters = stack.current.as_ref().map(|version| version.parameters.values());
     let stack_tags = stack.current.as_ref().map_or(&empty, |version| &version.tags);
@@ -65,7 +64,7 @@ pub async fn of(cx: &Cx, stack: &Stack, prepared: &Prepared) -> Result<Changes, 
         let outputs = if resources.is_empty() { new.outputs()? } else { vec![] };
         Ok((resources, outputs))
     };
-    let ((resources, outputs), _) = world::foresee(cx, facts(&records), work).await?;
+    let ((resources, outputs), _) = world::settle(cx, When::Before, facts(&records), work).await?;
     let shown = |name: &str, value: &str, export: &Option<String>, description: &Option<String>| {
         (name.to_owned(), value.to_owned(), export.clone(), description.clone())
     };
@@ -86,9 +85,9 @@ fn before(cx: &Cx, stack: &Stack, version: &Version) -> Result<Before, Error> {
     Ok(Before { template, conditions })
 }
 
-fn deployed(records: &BTreeMap<String, Arc<Resource>>) -> BTreeMap<String, DeployedResource> {
+fn all_deployed(records: &BTreeMap<String, Arc<Resource>>) -> BTreeMap<String, DeployedResource> {
     let live = records.iter().filter_map(|(id, resource)| Some((id, resource.live.as_ref()?)));
-    live.map(|(id, live)| (id.clone(), crate::controllers::stack::deployed(live))).collect()
+    live.map(|(id, live)| (id.clone(), deployed(live))).collect()
 }
 
 /// As DescribeChangeSet shows them, with the values that `IncludePropertyValues` adds.
@@ -178,4 +177,19 @@ pub fn without_values(mut changes: Vec<Change>) -> Vec<Change> {
         }
     }
     changes
+}
+
+/// As the change engine takes it.
+pub fn deployed(live: &Live) -> DeployedResource {
+    let policy = |word: &Option<String>| word.as_deref().and_then(DeletionPolicy::from_name);
+    DeployedResource {
+        physical_id: live.physical_id.clone(),
+        resource_type: live.resource_type.clone(),
+        properties: live.properties.clone(),
+        metadata: live.metadata.clone(),
+        creation_policy: live.creation_policy.clone(),
+        update_policy: live.update_policy.clone(),
+        deletion_policy: policy(&live.deletion_policy),
+        update_replace_policy: policy(&live.update_replace_policy),
+    }
 }

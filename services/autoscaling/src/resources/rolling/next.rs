@@ -7,10 +7,9 @@
 //! ```
 //! While a batch is on its way out the instances that replace it are waited for already.
 
-use crate::records::{Batch, Roll};
-use crate::signals::unable;
-use crate::update_policy::Rolling;
-use kiln_service_kit::Timestamp;
+use super::policy::Rolling;
+use super::state::{Batch, Roll};
+use kiln_service_kit::{Timestamp, too_few_signals};
 use std::collections::BTreeMap;
 
 /// The group as it is now.
@@ -188,7 +187,7 @@ impl At<'_> {
         let right = (roll.known.len() + batch.instances.len()) as u64;
         let expected = u64::try_from(roll.last.desired).unwrap_or(0).max(right).saturating_sub(roll.kept);
         let needed = (expected * self.policy.success_percent).div_ceil(100);
-        let unable = |n: u64, kind: &str| Next::Fail(unable(n, kind, expected, self.policy.success_percent));
+        let unable = |n: u64, kind: &str| Next::Fail(too_few_signals(n, kind, expected, self.policy.success_percent));
         if expected < needed + failures {
             return unable(failures, "FAILURE");
         }

@@ -5,7 +5,7 @@
 
 use crate::errors::validation;
 use crate::records::{Action, Stack, Work};
-use crate::s3_url;
+use crate::stack::s3_url;
 use kiln_service_kit::{Cx, Error, Glob};
 use serde_json::Value as Json;
 

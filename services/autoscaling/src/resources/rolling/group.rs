@@ -1,18 +1,11 @@
 //! A group as Auto Scaling describes it, and which of its instances are obsolete.
 
 use super::next;
-use crate::records::{Roll, Sizes, Wanted};
-use kiln_autoscaling_shapes::{AutoScalingGroup, DescribeAutoScalingGroupsRequest, Instance};
+use super::state::{Roll, Sizes, Wanted};
+use kiln_autoscaling_shapes::{AutoScalingGroup, Instance};
 use kiln_ec2_shapes::{DescribeInstancesRequest, DescribeLaunchTemplateVersionsRequest};
 use kiln_service_kit::{Cx, Error, ResourceRequest};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The group, if it is there.
-pub async fn find(cx: &Cx, name: &str) -> Result<Option<AutoScalingGroup>, Error> {
-    let request =
-        DescribeAutoScalingGroupsRequest { auto_scaling_group_names: vec![name.to_owned()], ..Default::default() };
-    Ok(cx.call(request).await?.auto_scaling_groups.into_iter().next())
-}
 
 pub fn sizes(group: &AutoScalingGroup) -> Sizes {
     let size = |size: Option<i32>| size.unwrap_or(0);

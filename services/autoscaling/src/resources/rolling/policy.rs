@@ -1,12 +1,9 @@
 //! Update policies of Auto Scaling groups, as templates write them. They say how a group is updated:
 //! its instances replaced batch by batch, the group replaced as a whole, its sizes left alone.
 
-use crate::signals::{duration, whole};
+use kiln_service_kit::{WrongPolicy as Wrong, duration, whole};
 use serde_json::{Map, Value as Json};
 use std::time::Duration;
-
-/// The only type whose update policies Kiln carries out.
-pub const GROUP: &str = "AWS::AutoScaling::AutoScalingGroup";
 
 /// The longest pause between batches.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
@@ -48,13 +45,6 @@ pub struct Rolling {
     pub pause_text: String,
     pub signals: bool,
     pub suspend: Vec<String>,
-}
-
-/// What is wrong with a policy, and where in it.
-#[derive(Debug, PartialEq)]
-pub struct Wrong {
-    pub path: String,
-    pub what: String,
 }
 
 impl UpdatePolicy {

@@ -6,32 +6,12 @@
 //! it. Asked anew by every operation that a stack's role is used for, also by those that do not name it.
 
 use crate::errors::validation;
+use crate::records::role_session::{SESSION, role_name};
 use kiln_iam_shapes::GetRoleRequest;
-use kiln_service_kit::{Caller, CallerKind, Cx, Error, Grant, ResourcePolicy};
+use kiln_service_kit::{Cx, Error, Grant, ResourcePolicy};
 
-const SESSION: &str = "AWSCloudFormation";
 /// Whom the role must trust. Source: AWS CloudFormation User Guide, "CloudFormation service role".
 const SERVICE: &str = "cloudformation.amazonaws.com";
-
-/// The caller that a role session of this platform's own is.
-pub fn caller(owner: &Caller, role_arn: &str) -> Caller {
-    let role = name(role_arn);
-    let partition = role_arn.split(':').nth(1).unwrap_or("aws");
-    Caller {
-        account: owner.account.clone(),
-        arn: format!("arn:{partition}:sts::{}:assumed-role/{role}/{SESSION}", owner.account),
-        user_id: format!("{role}:{SESSION}"),
-        access_key: String::new(),
-        kind: CallerKind::Role {
-            role_name: role.to_owned(),
-            session_name: SESSION.to_owned(),
-            session_policies: vec![],
-            session_tags: Default::default(),
-            transitive_tags: vec![],
-            source_identity: None,
-        },
-    }
-}
 
 /// Refuses a role that the caller may not pass, that is not there, or that does not trust this service. `kept` is
 /// the role of an earlier operation on the stack: it is used without being passed anew.
@@ -46,7 +26,7 @@ pub async fn check(cx: &Cx, given: Option<&str>, kept: Option<&str>, stack_id: &
         cx.authorize("iam:PassRole", &[arn.to_owned()], &[service])?;
     }
     let itself = cx.as_service(SERVICE);
-    let role = match itself.call(GetRoleRequest { role_name: name(arn).to_owned() }).await {
+    let role = match itself.call(GetRoleRequest { role_name: role_name(arn).to_owned() }).await {
         // The right to pass was asked for this ARN: the name alone could lead to another role.
         Ok(answer) => answer.role.filter(|role| role.arn.as_deref() == Some(arn)).ok_or_else(bad)?,
         Err(error) if error.is("NoSuchEntity") => return Err(bad()),
@@ -72,9 +52,4 @@ pub async fn check(cx: &Cx, given: Option<&str>, kept: Option<&str>, stack_id: &
         Err(error) if error.is("AccessDenied") => Err(bad()),
         other => other,
     }
-}
-
-/// The role's name: what follows its path.
-fn name(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }

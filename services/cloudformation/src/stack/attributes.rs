@@ -1,20 +1,20 @@
 //! Resource attributes that say how a resource is made and changed (`CreationPolicy`, `UpdatePolicy`): what is not
 //! carried out, or makes no sense, must not be accepted.
 
-use crate::signals::{MOST_SIGNALS, duration, whole};
-use crate::update_policy::{GROUP, UpdatePolicy};
+use super::signals::MOST_SIGNALS;
+use kiln_service_kit::{Platform, duration, whole};
 use kiln_template::{ErrorKind, Place, ResolvedResource, TemplateError, is_unknown};
 use serde_json::{Map, Value as Json};
 
 const WAIT_CONDITION: &str = "AWS::CloudFormation::WaitCondition";
 
 /// Refuses the first policy that is wrong or not built.
-pub fn check(id: &str, resource: &ResolvedResource) -> Result<(), TemplateError> {
+pub fn check(platform: &Platform, id: &str, resource: &ResolvedResource) -> Result<(), TemplateError> {
     if let Some(policy) = &resource.creation_policy {
         creation_policy(id, policy)?;
     }
     if let Some(policy) = &resource.update_policy {
-        update_policy(id, resource, policy)?;
+        update_policy(platform, id, resource, policy)?;
     }
     if resource.resource_type == WAIT_CONDITION {
         wait_condition(id, resource)?;
@@ -88,19 +88,26 @@ fn creation_policy(id: &str, policy: &Json) -> Result<(), TemplateError> {
 /// Signals are waited for at most 12 hours.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(12 * 3600);
 
-/// Update policies are carried out for groups; those of other types are not built.
-fn update_policy(id: &str, resource: &ResolvedResource, policy: &Json) -> Result<(), TemplateError> {
+/// Update policies are carried out by types that follow them; those of other types are not built.
+fn update_policy(
+    platform: &Platform,
+    id: &str,
+    resource: &ResolvedResource,
+    policy: &Json,
+) -> Result<(), TemplateError> {
     let names = object(id, "UpdatePolicy", policy)?.keys();
-    if let (true, Some(name)) = (resource.resource_type != GROUP, names.into_iter().next()) {
+    let kind = platform.resource_type(&resource.resource_type);
+    let Some(roll) = kind.as_ref().and_then(|kind| kind.roll()) else {
+        let Some(name) = names.into_iter().next() else { return Ok(()) };
         let what = format!("UpdatePolicy.{name} of resource {id} is not built in Kiln");
         return Err(refuse(id, &format!("UpdatePolicy/{name}"), ErrorKind::NotBuilt, what));
-    }
+    };
     // What refers to other resources is known when it is their turn.
     if is_unknown(policy) {
         return Ok(());
     }
-    match UpdatePolicy::read(policy) {
-        Ok(_) => Ok(()),
+    match roll.check(policy) {
+        Ok(()) => Ok(()),
         Err(wrong) => Err(refuse(id, &format!("UpdatePolicy/{}", wrong.path), ErrorKind::Validation, wrong.what)),
     }
 }

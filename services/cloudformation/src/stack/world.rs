@@ -2,41 +2,34 @@
 //! engine is pure, so it is run again and again until nothing is missing.
 
 use crate::errors;
-use crate::records::{Stack, Version};
+use crate::records::{Resource, Stack, Version};
 use kiln_ec2_shapes::DescribeAvailabilityZonesRequest;
 use kiln_service_kit::{Cx, Error, regions};
 use kiln_ssm_shapes::GetParameterRequest;
 use kiln_template::{Answer, Evaluator, Fact, Prefetched, Pseudo, Template, TemplateError};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What is known of the world.
 pub type Facts = BTreeMap<Fact, Result<Answer, String>>;
+
+/// When a template is worked out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// For what is done now: an export that is not there is an error.
+    Now,
+    /// Before anything is made: an export that is not there may come to be; the operation fails if it is not there
+    /// when it begins.
+    Before,
+}
 
 /// Runs `work` until it wants nothing more that can be fetched. Resources that are not there stay
 /// "not known yet".
 pub async fn settle<T>(
     cx: &Cx,
-    facts: Facts,
-    work: impl Fn(&Prefetched) -> Result<T, TemplateError>,
-) -> Result<(T, Facts), Error> {
-    run(cx, facts, false, work).await
-}
-
-/// The same before anything is made: an export that is not there may come to be; the operation fails if it is not
-/// there when it begins.
-pub async fn foresee<T>(
-    cx: &Cx,
-    facts: Facts,
-    work: impl Fn(&Prefetched) -> Result<T, TemplateError>,
-) -> Result<(T, Facts), Error> {
-    run(cx, facts, true, work).await
-}
-
-async fn run<T>(
-    cx: &Cx,
+    when: When,
     mut facts: Facts,
-    foresees: bool,
     work: impl Fn(&Prefetched) -> Result<T, TemplateError>,
 ) -> Result<(T, Facts), Error> {
     loop {
@@ -54,7 +47,7 @@ async fn run<T>(
         };
         for fact in wanted {
             let answer = match (&fact, fetch(cx, &fact).await?) {
-                (Fact::Export(_), Err(_)) if foresees => Ok(Answer::NotYet),
+                (Fact::Export(_), Err(_)) if when == When::Before => Ok(Answer::NotYet),
                 (_, answer) => answer,
             };
             facts.insert(fact, answer);
@@ -65,6 +58,7 @@ async fn run<T>(
 /// Runs `work` with an evaluator of a version of a stack.
 pub async fn evaluate<T>(
     cx: &Cx,
+    when: When,
     stack: Subject<'_>,
     template: &Template,
     version: &Version,
@@ -73,21 +67,7 @@ pub async fn evaluate<T>(
 ) -> Result<(T, Facts), Error> {
     let pseudo = pseudo(cx, stack);
     let values = version.parameters.values();
-    settle(cx, facts, |world| work(&Evaluator::new(template, &pseudo, &values, world)?)).await
-}
-
-/// The same before anything is made.
-pub async fn evaluate_before<T>(
-    cx: &Cx,
-    stack: Subject<'_>,
-    template: &Template,
-    version: &Version,
-    facts: Facts,
-    work: impl Fn(&Evaluator<'_>) -> Result<T, TemplateError>,
-) -> Result<(T, Facts), Error> {
-    let pseudo = pseudo(cx, stack);
-    let values = version.parameters.values();
-    foresee(cx, facts, |world| work(&Evaluator::new(template, &pseudo, &values, world)?)).await
+    settle(cx, when, facts, |world| work(&Evaluator::new(template, &pseudo, &values, world)?)).await
 }
 
 /// The stack that a template is worked out for.
@@ -101,6 +81,20 @@ impl<'a> From<&'a Stack> for Subject<'a> {
     fn from(stack: &'a Stack) -> Self {
         Self { id: &stack.id, name: &stack.name }
     }
+}
+
+/// What is known of a stack's resources: physical ids and attributes of all that are there.
+pub fn facts(resources: &BTreeMap<String, Arc<Resource>>) -> Facts {
+    let mut facts = Facts::new();
+    for (id, resource) in resources {
+        let Some(live) = &resource.live else { continue };
+        let Some(physical_id) = &live.physical_id else { continue };
+        facts.insert(Fact::Reference(id.clone()), Ok(Answer::text(physical_id.clone())));
+        for (name, value) in &live.attributes {
+            facts.insert(Fact::Attribute(id.clone(), name.clone()), Ok(Answer::Known(value.clone())));
+        }
+    }
+    facts
 }
 
 /// The pseudo parameters.
@@ -141,7 +135,7 @@ async fn fetch(cx: &Cx, fact: &Fact) -> Result<Result<Answer, String>, Error> {
                     return Ok(Ok(Answer::text(output.value.clone())));
                 }
             }
-            Ok(Err(crate::exports::missing(name)))
+            Ok(Err(crate::stack::exports::missing(name)))
         }
         Fact::AvailabilityZones(region) => {
             let region = if region.is_empty() { cx.region() } else { region };
