@@ -41,7 +41,7 @@ impl ResourceSchema {
                 Value::Object(members.into_iter().map(|(name, value)| (name, self.part(of, value, path))).collect())
             }
             (Kind::String, Value::Number(_) | Value::Bool(_)) => {
-                scalar_text(was).map_or_else(|| was.clone(), |text| Value::from(text))
+                scalar_text(was).map_or_else(|| was.clone(), Value::from)
             }
             (Kind::Integer, Value::String(_)) => integer(was).map_or_else(|| was.clone(), Value::from),
             (Kind::Number, Value::String(_)) => number(was).map_or_else(|| was.clone(), Value::Number),
