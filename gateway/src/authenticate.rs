@@ -5,8 +5,8 @@ use crate::name::Call;
 use crate::pages;
 use http::request::Parts;
 use kiln_protocol::{Error, Protocol};
-use kiln_service_kit::{Caller, CallerKind, Credential, Platform};
-use kiln_signing::{Body, ChunkSignatures, Claim, Family, Payload, RequestParts, SigError, UrlClaim, Verifier};
+use kiln_service_kit::{Caller, CallerKind, Credential, OtherSignature, Platform, RestRules};
+use kiln_signing::{Body, ChunkSignatures, Claim, Family, Payload, RequestParts, SigError, Verifier};
 use time::OffsetDateTime;
 
 /// A caller and the region the request is for.
@@ -15,6 +15,38 @@ pub struct Who {
     pub region: String,
     /// What checks the chunks of a body that comes in signed ones.
     pub chunks: Option<ChunkSignatures>,
+}
+
+/// Whose words a signature is refused in.
+#[derive(Clone, Copy)]
+pub enum Words {
+    /// Those that the services of a protocol share.
+    Family(Family),
+    /// Those of a service with rules of its own.
+    Rules(&'static dyn RestRules),
+}
+
+impl Words {
+    /// Of a call to a service without rules of its own.
+    pub fn of(protocol: Protocol) -> Self {
+        Self::Family(match protocol {
+            // Route 53 and CloudFront: the codes and the frame of query services.
+            Protocol::Query | Protocol::RestXml => Family::Query,
+            Protocol::Ec2 => Family::Ec2,
+            Protocol::Json10 | Protocol::Json11 | Protocol::Cbor => Family::Json,
+            Protocol::RestJson => Family::RestJson,
+        })
+    }
+
+    fn refuse(self, why: SigError) -> Error {
+        match self {
+            Self::Rules(rules) => rules.refused_signature(why),
+            Self::Family(family) => {
+                let answer = why.answer(family);
+                Error::sender(answer.code, answer.message).with_status(answer.status)
+            }
+        }
+    }
 }
 
 /// Verifies signatures; remembers derived keys.
@@ -28,22 +60,22 @@ impl Authenticator {
         Self { verifier: Verifier::new() }
     }
 
-    /// Names the caller, or refuses in the words of the service's family.
+    /// Names the caller, or refuses in these words.
     pub(crate) fn authenticate(
         &self,
         platform: &Platform,
         call: &Call,
         head: &Parts,
         body: Body<'_>,
+        words: Words,
     ) -> Result<Who, Error> {
         let request = parts(head, body);
-        let family = family(call);
         if platform.is_open() {
             pages::refuse(head, &call.operation)?;
             let claim = kiln_signing::parse(&request).ok().map(|claim| (claim.access_key_id, claim.region));
             return open(platform, call.model.signing_name, claim);
         }
-        let (claim, credential) = self.signer(platform, &request, call.model.signing_name, family)?;
+        let (claim, credential) = self.signer(platform, &request, call.model.signing_name, words)?;
         let streamed = matches!(claim.payload, Payload::Streaming(_));
         let chunks = streamed.then(|| self.verifier.chunk_signatures(&claim, &credential.secret));
         let mut caller = credential.caller;
@@ -62,7 +94,8 @@ impl Authenticator {
         if platform.is_open() {
             return Err(denied());
         }
-        let (_, credential) = self.signer(platform, &parts(head, Body::Bytes(b"")), name, Family::Json)?;
+        let (_, credential) =
+            self.signer(platform, &parts(head, Body::Bytes(b"")), name, Words::Family(Family::Json))?;
         let caller = credential.caller;
         let is_root = caller.kind == CallerKind::Root && *caller.account == *platform.home().account;
         if is_root { Ok(()) } else { Err(denied()) }
@@ -74,49 +107,40 @@ impl Authenticator {
         platform: &Platform,
         request: &RequestParts<'_>,
         name: &str,
-        family: Family,
+        words: Words,
     ) -> Result<(Claim, Credential), Error> {
-        let refuse = |error: SigError| refusal(error, family);
+        let refuse = |why: SigError| words.refuse(why);
         let claim = kiln_signing::parse(request).map_err(refuse)?;
         claim.expect_scope(name, None).map_err(refuse)?;
-        let credential = credential(platform, &claim.access_key_id, claim.session_token.as_deref(), family)?;
+        let credential = credential(platform, &claim.access_key_id, claim.session_token.as_deref(), words)?;
         self.verifier.verify(&claim, request, &credential.secret, time(platform)?).map_err(refuse)?;
-        check_end(platform, &credential, family)?;
+        check_end(platform, &credential, words)?;
         Ok((claim, credential))
     }
 
-    /// Names the caller of a URL that was presigned with version 2 of the signature, which only the
-    /// service with rules of its own takes.
-    /// `resource` is the path with the bucket in it. Such a URL names no region.
-    pub(crate) fn authenticate_url(
+    /// Names the caller by a signature that is not of version 4, which only a service with rules of its own takes. It
+    /// names no region.
+    pub(crate) fn authenticate_otherwise(
         &self,
         platform: &Platform,
         call: &Call,
         head: &Parts,
-        resource: &str,
-    ) -> Option<Result<Who, Error>> {
-        let request = parts(head, Body::NotRead);
-        let claim = UrlClaim::parse(&request)?;
-        let judge = || {
-            if platform.is_open() {
-                pages::refuse(head, &call.operation)?;
-                return open(
-                    platform,
-                    call.model.signing_name,
-                    claim.ok().map(|claim| (claim.access_key_id, String::new())),
-                );
-            }
-            let refuse = |error: SigError| refusal(error, Family::S3);
-            let claim = claim.map_err(refuse)?;
-            let credential = credential(platform, &claim.access_key_id, claim.session_token.as_deref(), Family::S3)?;
-            claim.verify(&request, resource, &credential.secret, time(platform)?).map_err(refuse)?;
-            check_end(platform, &credential, Family::S3)?;
-            let mut caller = credential.caller;
-            caller.access_key = claim.access_key_id;
-            tell_of_use(platform, &caller, call.model.signing_name, &platform.home().region);
-            Ok(Who { caller, region: String::new(), chunks: None })
-        };
-        Some(judge())
+        signed: Result<Box<dyn OtherSignature>, Error>,
+        words: Words,
+    ) -> Result<Who, Error> {
+        if platform.is_open() {
+            pages::refuse(head, &call.operation)?;
+            let claim = signed.ok().map(|signed| (signed.access_key_id().to_owned(), String::new()));
+            return open(platform, call.model.signing_name, claim);
+        }
+        let signed = signed?;
+        let credential = credential(platform, signed.access_key_id(), signed.session_token(), words)?;
+        signed.verify(&credential.secret, platform.clock().now())?;
+        check_end(platform, &credential, words)?;
+        let mut caller = credential.caller;
+        caller.access_key = signed.access_key_id().to_owned();
+        tell_of_use(platform, &caller, call.model.signing_name, &platform.home().region);
+        Ok(Who { caller, region: String::new(), chunks: None })
     }
 }
 
@@ -132,12 +156,12 @@ fn parts<'h>(head: &'h Parts, body: Body<'h>) -> RequestParts<'h> {
 }
 
 /// The active access key of that id, whose token is this one.
-fn credential(platform: &Platform, id: &str, token: Option<&str>, family: Family) -> Result<Credential, Error> {
+fn credential(platform: &Platform, id: &str, token: Option<&str>, words: Words) -> Result<Credential, Error> {
     let access = platform.access().ok_or_else(|| Error::internal("no service keeps access keys"))?;
     match access.credential(id)? {
         // Also a token where none belongs: a long-term key has none.
         Some(credential) if credential.active && credential.session_token.as_deref() == token => Ok(credential),
-        _ => Err(refusal(SigError::InvalidClientTokenId, family)),
+        _ => Err(words.refuse(SigError::InvalidClientTokenId)),
     }
 }
 
@@ -153,9 +177,9 @@ fn time(platform: &Platform) -> Result<OffsetDateTime, Error> {
         .map_err(|e| Error::failed("read the clock", e))
 }
 
-fn check_end(platform: &Platform, credential: &Credential, family: Family) -> Result<(), Error> {
+fn check_end(platform: &Platform, credential: &Credential, words: Words) -> Result<(), Error> {
     match credential.expires.is_some_and(|end| end <= platform.clock().now()) {
-        true => Err(refusal(SigError::ExpiredToken, family)),
+        true => Err(words.refuse(SigError::ExpiredToken)),
         false => Ok(()),
     }
 }
@@ -182,35 +206,7 @@ fn open(platform: &Platform, service: &str, claim: Option<(String, String)>) -> 
     Ok(Who { caller, region, chunks: None })
 }
 
-fn family(call: &Call) -> Family {
-    match call.protocol {
-        Protocol::Query => Family::Query,
-        Protocol::Ec2 => Family::Ec2,
-        Protocol::Json10 | Protocol::Json11 | Protocol::Cbor => Family::Json,
-        Protocol::RestJson => Family::RestJson,
-        Protocol::RestXml if call.model.bare_errors => Family::S3,
-        // Route 53 and CloudFront: the codes and the frame of query services.
-        Protocol::RestXml => Family::Query,
-    }
-}
-
-/// A signature for a region that AWS does not have. S3 says it in its own words, with the right one.
-pub fn no_such_region(region: &str, call: &Call) -> Error {
-    let text = format!("Credential should be scoped to a valid region, not '{region}'.");
-    refusal(SigError::WrongScope(text), family(call))
-}
-
-fn refusal(error: SigError, family: Family) -> Error {
-    let answer = error.answer(family);
-    let refused = Error::sender(answer.code, answer.message).with_status(answer.status);
-    match (error, family) {
-        (SigError::PayloadMarker(marker), Family::S3) => {
-            refused.with("ArgumentName", "x-amz-content-sha256").with("ArgumentValue", marker)
-        }
-        // What stands behind the word may be a password.
-        (SigError::UnsupportedAlgorithm(_), Family::S3) if refused.is("InvalidArgument") => {
-            refused.with("ArgumentName", "Authorization")
-        }
-        _ => refused,
-    }
+/// A signature for a region that AWS does not have.
+pub fn no_such_region(region: &str, words: Words) -> Error {
+    words.refuse(SigError::WrongScope(format!("Credential should be scoped to a valid region, not '{region}'.")))
 }

@@ -1,7 +1,7 @@
 //! One request to the API, phase by phase.
 
 use crate::answer::{self, Body};
-use crate::authenticate;
+use crate::authenticate::{self, Words};
 use crate::body::Taken;
 use crate::client::{Client, host_of};
 use crate::finish::called;
@@ -66,7 +66,8 @@ async fn call(
     if !by_path && !matches!(head.method, Method::GET | Method::POST) {
         return refuse(&wrong_method(&head.method));
     }
-    let who = match shared.authenticator.authenticate(platform, &call, &head, SignedBody::Bytes(&body)) {
+    let words = Words::of(call.protocol);
+    let who = match shared.authenticator.authenticate(platform, &call, &head, SignedBody::Bytes(&body), words) {
         Ok(who) => who,
         // Some of AWS's operations take no signature: what is not built says so first.
         Err(error) if error.code.starts_with("MissingAuthenticationToken") && is_unserved(platform, &call) => {
@@ -80,7 +81,7 @@ async fn call(
         }
     };
     if regions::region(&who.region).is_none() {
-        return refuse(&authenticate::no_such_region(&who.region, &call));
+        return refuse(&authenticate::no_such_region(&who.region, words));
     }
     let Some(operation) = platform.operation(call.model.name, &call.operation) else {
         return refuse(&not_served(&call));

@@ -18,7 +18,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use kiln_protocol::Error;
 use kiln_service_kit::{BodyFault, ByteStream, RestRules, Streams};
-use kiln_signing::{ChunkSignatures, Family, SigError};
+use kiln_signing::{ChunkSignatures, SigError};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub fn read(
                         Ok(Some((data, (source, hash, promised))))
                     }
                     (None, Some(promised)) if <[u8; 32]>::from(hash.finalize()) != promised => {
-                        Err(refusal(SigError::BodyMismatch))
+                        Err(source.rules.refused_signature(SigError::BodyMismatch))
                     }
                     (None, _) => Ok(None),
                 }
@@ -85,12 +85,6 @@ pub fn read(
             .boxed()
         }
     }
-}
-
-/// In S3's words.
-pub fn refusal(error: SigError) -> Error {
-    let answer = error.answer(Family::S3);
-    Error::sender(answer.code, answer.message).with_status(answer.status)
 }
 
 struct Source {
@@ -188,7 +182,9 @@ impl Decoder {
     fn verify(&mut self) -> Result<(), Error> {
         let hash = std::mem::take(&mut self.hash).finalize().into();
         match (&mut self.signatures, &self.signature) {
-            (Some(signatures), Some(signature)) => signatures.chunk(signature, hash).map_err(refusal),
+            (Some(signatures), Some(signature)) => {
+                signatures.chunk(signature, hash).map_err(|why| self.source.rules.refused_signature(why))
+            }
             _ => Ok(()),
         }
     }
@@ -220,8 +216,9 @@ impl Decoder {
             }
         }
         if let (Some(signatures), true) = (&mut self.signatures, self.trailers) {
-            let signature = signature.ok_or_else(|| refusal(SigError::SignatureDoesNotMatch))?;
-            signatures.trailers(&signature, headers.as_bytes()).map_err(refusal)?;
+            let refused = |why| self.source.rules.refused_signature(why);
+            let signature = signature.ok_or_else(|| refused(SigError::SignatureDoesNotMatch))?;
+            signatures.trailers(&signature, headers.as_bytes()).map_err(refused)?;
         }
         match self.length {
             Some(length) if length != self.decoded => Err(self.source.incomplete()),

@@ -9,8 +9,9 @@
 //! ```
 //!
 //! Services and operations are found in a [`Directory`] that is built at start. The calls of a service with
-//! rules of its own (S3: bodies too large to take, host names that are a part of what is asked for) go their own
-//! way (`rest`); what is special to the service it says itself (`RestRules`).
+//! rules of its own (bodies too large to take, host names that are a part of what is asked for, signatures of another
+//! kind) go their own way (`rest`); what is special to the service it says itself (`RestRules`). No service is named
+//! here (`cargo xtask layers` sees to it).
 //!
 //! In open mode web pages are kept out (`pages`).
 //!

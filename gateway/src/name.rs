@@ -8,7 +8,7 @@
 use crate::directory::{Directory, speaks_forms};
 use http::Method;
 use http::request::Parts;
-use kiln_protocol::{Error, Labels, Protocol, ServiceModel};
+use kiln_protocol::{Error, Labels, Protocol, REST_XML, ServiceModel};
 use kiln_service_kit::one_line;
 
 /// A call that has a name.
@@ -36,9 +36,6 @@ pub struct Refusal {
     pub protocol: Protocol,
     pub error: Error,
 }
-
-/// Services of AWS's that kiln does not have and whose answers are XML though their requests are no forms.
-const REST_XML: [&str; 2] = ["route53", "cloudfront"];
 
 /// The protocol a request seems to speak, before its service is known.
 pub fn protocol_guess(directory: &Directory, head: &Parts) -> Protocol {
@@ -83,8 +80,11 @@ pub fn name(directory: &Directory, head: &Parts, body: &[u8], host: &str) -> Res
     let scope = scope_service(head);
     let which = scope.as_deref().or(host_service(host));
     let (action, version) = action(head, body);
+    // Two APIs can share a signing name; the version tells them apart.
     let forms = |models: &[&'static ServiceModel]| {
-        models.iter().copied().find(|model| speaks_forms(model) && same_api(model, &version))
+        let mut all = models.iter().copied().filter(|model| speaks_forms(model));
+        let first = all.clone().next();
+        all.find(|model| version.as_deref() == Some(model.api_version)).or(first)
     };
     let models = match (&scope, host_service(host)) {
         (Some(service), _) => directory.by_signing_name(service),
@@ -201,11 +201,6 @@ fn unknown(text: impl Into<String>) -> Error {
     Error::sender("UnknownOperationException", text).with_status(404)
 }
 
-/// Two APIs can share a signing name (elasticloadbalancing); the version tells them apart.
-fn same_api(model: &ServiceModel, version: &Option<String>) -> bool {
-    model.signing_name != "elasticloadbalancing" || version.as_deref().is_none_or(|v| v == model.api_version)
-}
-
 /// A name that a caller gives, of a length that any of AWS's has: it goes into answers and logs before anybody
 /// knows who asks.
 fn named(text: &str) -> String {
@@ -254,4 +249,48 @@ fn action(head: &Parts, body: &[u8]) -> (Option<String>, Option<String>) {
         }
     }
     (action, version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kiln_service_kit::Service;
+
+    const fn api(name: &'static str, api_version: &'static str) -> ServiceModel {
+        ServiceModel {
+            name,
+            signing_name: "things",
+            endpoint_prefix: "things",
+            target_prefix: "",
+            api_version,
+            xml_namespace: "",
+            protocol: Protocol::Query,
+            protocols: &[Protocol::Query],
+            global: false,
+            bare_errors: false,
+            query_errors: None,
+            operations: &[],
+        }
+    }
+
+    #[test]
+    fn of_two_apis_with_one_signing_name_the_version_tells_which() {
+        static OLD: ServiceModel = api("things", "2012-06-01");
+        static NEW: ServiceModel = api("thingsv2", "2015-12-01");
+        let named = |services: &[Service], form: &str| {
+            let directory = Directory::new(services).expect("no two are alike");
+            let credential = "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/things/aws4_request";
+            let request = http::Request::builder().method("POST").uri("/").header("authorization", credential);
+            let (head, ()) = request.body(()).expect("a good request").into_parts();
+            let call = name(&directory, &head, form.as_bytes(), "localhost");
+            call.map(|call| (call.model.name, call.operation)).map_err(|refusal| refusal.error.code.into_owned())
+        };
+        let both = [Service::new(&OLD, &[]), Service::new(&NEW, &[])];
+        let asked = |name: &'static str| Ok((name, "Describe".to_owned()));
+        assert_eq!(named(&both, "Action=Describe&Version=2015-12-01"), asked("thingsv2"));
+        assert_eq!(named(&both, "Action=Describe&Version=2012-06-01"), asked("things"));
+        assert_eq!(named(&both, "Action=Describe"), asked("things"), "the first");
+        // One alone is meant in any case, and says itself that it has no such version.
+        assert_eq!(named(&both[1..], "Action=Describe&Version=2012-06-01"), asked("thingsv2"));
+    }
 }

@@ -32,7 +32,7 @@ mod xml;
 
 pub use error::{Error, Fault, Inner, chain};
 pub use json::redact;
-pub use model::{Http, OperationShapes, Protocol, Request, Route, ServiceModel};
+pub use model::{Http, OperationShapes, Protocol, REST_XML, Request, Route, ServiceModel};
 pub use router::{Demands, Found, Labels, RouteError, Router};
 pub use shape::{Kind, Limits, Location, Member, StructShape, TimeFormat, member};
 #[doc(hidden)]

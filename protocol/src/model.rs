@@ -14,6 +14,10 @@ pub enum Protocol {
     Cbor,
 }
 
+/// Signing names of AWS's services that speak REST with XML, served or not: of those that are not, no model says how
+/// they are to be refused. `check_with_botocore.py` holds it against all models.
+pub const REST_XML: [&str; 3] = ["cloudfront", "route53", "s3"];
+
 /// Facts of a service's model.
 pub struct ServiceModel {
     /// The folder name, e.g. `autoscaling`.

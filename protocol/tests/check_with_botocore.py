@@ -8,7 +8,7 @@ with every member filled is written by Kiln and read by botocore's parser. What 
 what went in. `--write` keeps a readable selection as tests/data/vectors.json, which the Rust tests
 compare with, so that they need no Python.
 """
-import base64, datetime, io, json, os, pathlib, subprocess, sys, tomllib, urllib.parse
+import base64, datetime, io, json, os, pathlib, re, subprocess, sys, tomllib, urllib.parse
 
 import botocore.awsrequest
 import botocore.compat
@@ -193,6 +193,15 @@ def check_query_errors(ask, wrong):
     return checked
 
 
+def rest_xml(session):
+    """What is wrong with the list of services that speak rest-xml (src/model.rs)."""
+    listed = re.search(r"pub const REST_XML: .*? = \[(.*)\];", pathlib.Path(HERE, "..", "src", "model.rs").read_text())
+    listed = re.findall(r'"(.*?)"', listed[1])
+    models = map(session.get_service_model, session.get_available_services())
+    there = sorted({model.signing_name for model in models if model.protocol == "rest-xml"})
+    return [] if listed == there else ["REST_XML is %s, and botocore has %s" % (listed, there)]
+
+
 def main():
     example = subprocess.Popen([sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -202,6 +211,7 @@ def main():
         return json.loads(example.stdout.readline())
 
     session, vectors, wrong, checked = botocore.session.get_session(), [], [], 0
+    wrong += rest_xml(session)
     for service, botocore_name in services():
         model = session.get_service_model(botocore_name)
         facts = json.load(open(os.path.join(SERVICES, service, "shapes", "model.json")))

@@ -1,10 +1,12 @@
 //! What a service has to say of a call beside its operations, where it is asked by rules of its own: which requests
-//! are its, what a host's name means, what was asked for that no operation is for; before the body is asked for,
-//! once the body is there, and in refusals. The gateway asks; S3 answers.
+//! are its, what a host's name means, which signatures it takes beside those of version 4, what was asked for that no
+//! operation is for; before the body is asked for, once the body is there, and in refusals. The gateway asks; S3
+//! answers.
 
-use crate::{Error, Operation, Platform, Streams};
+use crate::{Error, Operation, Platform, Streams, Timestamp};
 use http::request::Parts;
 use kiln_protocol::{Member, Route};
+use kiln_signing::SigError;
 
 /// What is wrong with a body on its way in, whatever is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,17 +23,33 @@ pub enum BodyFault {
     TimedOut,
 }
 
+/// A signature that is not of version 4, as it was read. Like any it proves nothing until it is verified, and the
+/// secret for that is looked up in between.
+pub trait OtherSignature {
+    /// Whose key it was made with.
+    fn access_key_id(&self) -> &str;
+
+    /// The session token that came along.
+    fn session_token(&self) -> Option<&str>;
+
+    /// Checks it against the key's secret and the time. What is wrong is said in the service's words.
+    fn verify(&self, secret: &str, now: Timestamp) -> Result<(), Error>;
+}
+
 /// The rules of one service's host names, paths, heads and bodies.
 pub trait RestRules: Send + Sync {
     /// Whether a request that no signature calls another service's is this one's. `host` is in small letters,
     /// without a port.
     fn takes(&self, head: &Parts, host: &str) -> bool;
 
-    /// The path that is asked for, with what the host's name says of it: the one that signatures of version 2 are
-    /// made of.
-    fn resource(&self, head: &Parts, host: &str) -> String;
+    /// The words for a signature that is refused, of the head or of a part of the body.
+    fn refused_signature(&self, why: SigError) -> Error;
 
-    /// The same as the routes have it.
+    /// The signature of another kind than version 4 that a request carries, where the service still takes it;
+    /// an error if it is one that does not read.
+    fn other_signature(&self, head: &Parts, host: &str) -> Option<Result<Box<dyn OtherSignature>, Error>>;
+
+    /// The path that is asked for as the routes have it, with what the host's name says of it.
     fn path(&self, head: &Parts, host: &str) -> String;
 
     /// Why nothing at all is answered at this host.

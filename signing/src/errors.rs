@@ -1,8 +1,9 @@
 //! Why a request's signature was refused, and what each family of services answers for it.
 //!
 //! One reason has different codes, statuses and words at different AWS services: a wrong secret
-//! is `SignatureDoesNotMatch` at IAM and S3, `InvalidSignatureException` at SSM and `AuthFailure`
-//! at EC2. Clients match on these, so the table is kept here once.
+//! is `SignatureDoesNotMatch` at IAM, `InvalidSignatureException` at SSM and `AuthFailure` at EC2.
+//! Clients match on these, so the table is kept here once. A service with words of its own, as S3 is, makes
+//! them of [`SigError`] itself.
 
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -43,7 +44,7 @@ pub enum SigError {
     /// The digest in `x-amz-content-sha256` is not the body's.
     #[error("body differs from its signed digest")]
     BodyMismatch,
-    /// S3 wants the body's digest, or a marker, in a header.
+    /// A body that is not read yet has neither a digest nor a marker in the head, as S3 wants it.
     #[error("x-amz-content-sha256 is missing")]
     MissingPayloadDigest,
     /// The payload marker is one this service does not take.
@@ -84,8 +85,6 @@ pub enum Family {
     Json,
     /// REST-JSON: Lambda, EKS. Json's codes with Query's statuses.
     RestJson,
-    /// S3.
-    S3,
 }
 
 /// What the caller is told.
@@ -104,8 +103,6 @@ const OLD_TOKEN: &str = "The security token included in the request is expired";
 const MISMATCH: &str = "The request signature we calculated does not match the signature you \
     provided. Check your AWS Secret Access Key and signing method. Consult the service \
     documentation for details.";
-const S3_MISMATCH: &str = "The request signature we calculated does not match the signature you \
-    provided. Check your key and signing method.";
 const EC2_FAILURE: &str = "AWS was not able to validate the provided access credentials";
 
 impl SigError {
@@ -116,17 +113,12 @@ impl SigError {
     }
 
     fn code_and_status(&self, family: Family) -> (&'static str, u16) {
-        use Family::{Ec2, Json, Query, RestJson, S3};
+        use Family::{Ec2, Json, Query, RestJson};
         // JSON 1.x services answer every client error with 400.
         let json_status = if family == Json { 400 } else { 403 };
         match (self, family) {
             (Self::MissingAuthenticationToken, Query | Ec2) => ("MissingAuthenticationToken", 403),
             (Self::MissingAuthenticationToken, Json | RestJson) => ("MissingAuthenticationTokenException", json_status),
-            (Self::MissingAuthenticationToken | Self::UnsignedHeader(_), S3) => ("AccessDenied", 403),
-            (Self::IncompleteSignature(_) | Self::WrongScope(_), S3) => ("AuthorizationHeaderMalformed", 400),
-            (Self::BadQueryParameters(_), S3) => ("AuthorizationQueryParametersError", 400),
-            (Self::UnsupportedAlgorithm(word), S3) if !word.starts_with("AWS") => ("InvalidArgument", 400),
-            (Self::UnsupportedAlgorithm(_) | Self::MissingPayloadDigest, S3) => ("InvalidRequest", 400),
             (
                 Self::IncompleteSignature(_) | Self::UnsupportedAlgorithm(_) | Self::BadQueryParameters(_),
                 Query | Ec2,
@@ -137,79 +129,44 @@ impl SigError {
             ) => ("IncompleteSignatureException", json_status),
             (Self::InvalidClientTokenId, Query) => ("InvalidClientTokenId", 403),
             (Self::InvalidClientTokenId, Json | RestJson) => ("UnrecognizedClientException", json_status),
-            (Self::InvalidClientTokenId, S3) => ("InvalidAccessKeyId", 403),
             (Self::ExpiredToken, Query) => ("ExpiredToken", 403),
             (Self::ExpiredToken, Json | RestJson) => ("ExpiredTokenException", json_status),
-            (Self::ExpiredToken, S3) => ("ExpiredToken", 400),
             (Self::ExpiredToken | Self::Expired { .. } | Self::NotYetCurrent { .. }, Ec2) => ("RequestExpired", 400),
-            (Self::Expired { presigned: true, .. }, S3) => ("AccessDenied", 403),
-            (Self::Expired { .. } | Self::NotYetCurrent { .. }, S3) => ("RequestTimeTooSkewed", 403),
-            (Self::BodyMismatch, S3) => ("XAmzContentSHA256Mismatch", 400),
-            (Self::PayloadMarker(_), S3) => ("InvalidArgument", 400),
             (_, Ec2) => ("AuthFailure", 401),
-            (_, Query | S3) => ("SignatureDoesNotMatch", 403),
+            (_, Query) => ("SignatureDoesNotMatch", 403),
             (_, Json | RestJson) => ("InvalidSignatureException", json_status),
         }
     }
 
     fn message(&self, family: Family) -> String {
-        use Family::{Ec2, Query, S3};
+        use Family::{Ec2, Query};
         match self {
             Self::MissingAuthenticationToken => match family {
                 Query | Ec2 => "Request is missing Authentication Token",
-                S3 => "Access Denied",
                 Family::Json | Family::RestJson => "Missing Authentication Token",
             }
             .into(),
-            Self::IncompleteSignature(text) | Self::WrongScope(text) if family == S3 => {
-                format!("The authorization header is malformed; {text}")
-            }
             Self::InvalidClientTokenId | Self::SignatureDoesNotMatch if family == Ec2 => EC2_FAILURE.into(),
             Self::IncompleteSignature(text) | Self::BadQueryParameters(text) | Self::WrongScope(text) => text.clone(),
-            Self::InvalidClientTokenId if family == S3 => {
-                "The AWS Access Key Id you provided does not exist in our records.".into()
-            }
             Self::InvalidClientTokenId => BAD_TOKEN.into(),
             Self::ExpiredToken if family == Ec2 => "Request has expired.".into(),
-            Self::ExpiredToken if family == S3 => "The provided token has expired.".into(),
             Self::ExpiredToken => OLD_TOKEN.into(),
-            Self::BodyMismatch if family == S3 => {
-                "The provided 'x-amz-content-sha256' header does not match what was computed.".into()
-            }
-            Self::SignatureDoesNotMatch | Self::BodyMismatch => {
-                if family == S3 { S3_MISMATCH } else { MISMATCH }.into()
-            }
-            Self::UnsignedHeader(_) if family == S3 => {
-                "There were headers present in the request which were not signed".into()
-            }
+            Self::SignatureDoesNotMatch | Self::BodyMismatch => MISMATCH.into(),
             Self::UnsignedHeader(name) if name == "host" => {
                 "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.".into()
             }
             Self::UnsignedHeader(name) => {
                 format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")
             }
-            Self::UnsupportedAlgorithm(word) if family == S3 => match word.starts_with("AWS") {
-                true => "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
-                false => "Unsupported Authorization Type",
-            }
-            .into(),
             Self::UnsupportedAlgorithm(word) => {
                 format!("Unsupported AWS 'algorithm': '{word}'. Kiln verifies AWS4-HMAC-SHA256 only.")
             }
             Self::MissingPayloadDigest => "Missing required header for this request: x-amz-content-sha256".into(),
-            Self::PayloadMarker(_) if family == S3 => "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, \
-                STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, \
-                STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
-                .into(),
             Self::PayloadMarker(marker) => format!(
                 "x-amz-content-sha256 must be the SHA-256 of the body for this service; \
                  '{marker}' is not accepted"
             ),
             Self::Expired { .. } if family == Ec2 => "Request has expired.".into(),
-            Self::Expired { presigned: true, .. } if family == S3 => "Request has expired".into(),
-            Self::Expired { .. } | Self::NotYetCurrent { .. } if family == S3 => {
-                "The difference between the request time and the current time is too large.".into()
-            }
             Self::Expired { signed, now, seconds, .. } => format!(
                 "Signature expired: {} is now earlier than {} ({} - {})",
                 format_amz_date(*signed),

@@ -1,6 +1,6 @@
 //! AWS Signature Version 4: sign and verify, for the `Authorization` header and for presigned
-//! URLs; of Version 2 only the presigned URLs that S3 takes ([`UrlClaim`]). Pure: no I/O, and the time
-//! is an argument.
+//! URLs. Pure: no I/O, and the time is an argument. Of Version 2 nothing is here: the one service that still
+//! takes some of it, S3, reads that itself.
 //!
 //! Verification comes in two steps because the secret has to be looked up in between:
 //!
@@ -24,7 +24,6 @@ mod errors;
 mod keys;
 mod parts;
 mod sign;
-mod url;
 mod verify;
 
 #[cfg(test)]
@@ -36,7 +35,6 @@ pub use date::{format_amz_date, parse_amz_date};
 pub use errors::{Answer, Family, SigError};
 pub use parts::{Body, RequestParts};
 pub use sign::{SignError, Signer};
-pub use url::UrlClaim;
 pub use verify::{Verifier, verify};
 
 /// The algorithm of Version 4.

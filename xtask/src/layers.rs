@@ -1,7 +1,7 @@
 //! `cargo xtask layers`: who may depend on whom, between crates and between the files of each. Printed so that
 //! it can be read, and checked so that it stays true. What only tests need (dev-dependencies) is left alone.
 
-use crate::{Result, circles};
+use crate::{Result, circles, nameless};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -119,7 +119,8 @@ pub fn run(root: &Path) -> Result<()> {
         return Err(format!("forbidden dependencies:\n{}", forbidden.join("\n")));
     }
     println!("{} crates, {edges} dependencies among them, all downwards", packages.len());
-    circles::check(root, packages.iter().filter_map(|package| package.manifest_path.parent()))
+    circles::check(root, packages.iter().filter_map(|package| package.manifest_path.parent()))?;
+    nameless::run(root)
 }
 
 fn short(name: &str) -> &str {

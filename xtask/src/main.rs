@@ -9,6 +9,7 @@ mod coverage;
 mod kinds;
 mod layers;
 mod members;
+mod nameless;
 mod new;
 mod promises;
 mod services;
@@ -28,7 +29,8 @@ usage: cargo xtask CHORE
   members                       fail if no code reads a member of a served operation
   promises                      fail if SPECIFICATION.md names a test that is not there, is not run or cannot fail
   kinds                         fail on a published kind that no record has, and on another service's written out
-  layers                        print who may depend on whom; fail on what is forbidden, and on files in a circle
+  layers                        print who may depend on whom; fail on what is forbidden, on files in a circle
+                                and on a service that the gateway names
   sim [--update] [FILE…]        play scripts with simulated machines; compare their stories
   check                         services, layers, kinds, promises, format, shapes, coverage, regions, members, facts
                                 and clippy in one

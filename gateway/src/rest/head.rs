@@ -7,7 +7,7 @@ use http::request::Parts;
 use hyper::body::{Body as _, Incoming};
 use kiln_protocol::{Error, Kind, Limits, Location, Member, StructShape};
 use kiln_service_kit::{BodyFault, RestRules};
-use kiln_signing::ChunkSignatures;
+use kiln_signing::{ChunkSignatures, SigError};
 use std::borrow::Cow;
 
 fn query_of(head: &Parts) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
@@ -64,11 +64,7 @@ pub fn form(rules: &dyn RestRules, head: &Parts, signatures: Option<ChunkSignatu
         Ok(()) => Ok(Form::Plain(Some(digest))),
         Err(_) if stated == "UNSIGNED-PAYLOAD" => Ok(Form::Plain(None)),
         // With a signature, that has refused it already.
-        Err(_) => {
-            let answer = kiln_signing::SigError::PayloadMarker(stated.to_owned()).answer(kiln_signing::Family::S3);
-            let error = Error::sender(answer.code, answer.message).with_status(answer.status);
-            Err(error.with("ArgumentName", "x-amz-content-sha256").with("ArgumentValue", stated))
-        }
+        Err(_) => Err(rules.refused_signature(SigError::PayloadMarker(stated.to_owned()))),
     }
 }
 

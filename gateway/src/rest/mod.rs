@@ -12,6 +12,7 @@
 mod head;
 
 use crate::answer::{self, Body};
+use crate::authenticate::Words;
 use crate::chunked::{self, Form};
 use crate::client::Client;
 use crate::directory::Directory;
@@ -34,12 +35,12 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The longest body of a call that is not an object's: DeleteObjects' thousand keys, and room.
+/// The longest body that is held in memory: that of a call which names a thousand things, and room.
 const MOST_BYTES: usize = 4 << 20;
 /// How long, and how much, to read on after a refusal, so that the sender gets to read it.
 const READ_ON: (Duration, usize) = (Duration::from_secs(1), 16 << 20);
 
-/// Whether the operation's body is an object, which is not held in memory.
+/// Whether the operation's body is the thing itself, an object's bytes, which is not held in memory.
 fn is_piped(operation: &Operation) -> bool {
     operation.input.members.iter().any(|m| m.location == Location::Payload && matches!((m.kind)(), Kind::Blob))
 }
@@ -125,9 +126,10 @@ async fn called_by_path(
     };
     let operation = route.operation.to_owned();
     let call = Call { model, operation, protocol: model.protocol, labels: vec![], version: None };
-    let who = match shared.authenticator.authenticate_url(platform, &call, head, &rules.resource(head, host)) {
-        Some(who) => who,
-        None => shared.authenticator.authenticate(platform, &call, head, SignedBody::NotRead),
+    let (authenticator, words) = (&shared.authenticator, Words::Rules(*rules));
+    let who = match rules.other_signature(head, host) {
+        Some(signed) => authenticator.authenticate_otherwise(platform, &call, head, signed, words),
+        None => authenticator.authenticate(platform, &call, head, SignedBody::NotRead, words),
     };
     let who = who.map_err(|error| {
         let first = labels.first().map_or("", |(_, text)| text);
@@ -151,7 +153,7 @@ async fn called_by_path(
             false => bytes = take(*rules, piped).await?,
         }
     } else {
-        promised_nothing(&form)?;
+        promised_nothing(*rules, &form)?;
     }
     if !is_piped(operation) {
         rules.check_body(operation, &streams, &bytes)?;
@@ -195,10 +197,10 @@ async fn called_by_path(
 }
 
 /// A request without a body may still have promised one.
-fn promised_nothing(form: &Form) -> Result<(), Error> {
+fn promised_nothing(rules: &dyn RestRules, form: &Form) -> Result<(), Error> {
     match form {
         Form::Plain(Some(digest)) if *digest != <[u8; 32]>::from(Sha256::digest([])) => {
-            Err(chunked::refusal(SigError::BodyMismatch))
+            Err(rules.refused_signature(SigError::BodyMismatch))
         }
         _ => Ok(()),
     }

@@ -76,39 +76,29 @@ fn clocks_may_differ_by_five_minutes_and_fifteen_for_s3() {
     let (secret, s3) = named("s3 object");
     s3.check(&secret, at("20260131T124956Z")).expect("fifteen minutes are allowed");
     let old = s3.check(&secret, at("20260131T124957Z")).expect_err("too old");
-    assert_eq!(old.answer(Family::S3).code, "RequestTimeTooSkewed");
+    assert!(matches!(old, SigError::Expired { seconds: 900, presigned: false, .. }), "{old:?}");
 }
 
 #[test]
 fn each_family_has_its_own_words() {
-    use Family::{Ec2, Json, Query, RestJson, S3};
+    use Family::{Ec2, Json, Query, RestJson};
     let expired = SigError::Expired { signed: at(NOW), now: at(NOW), seconds: 1, presigned: true };
     let table = [
         (SigError::MissingAuthenticationToken, Query, "MissingAuthenticationToken", 403),
         (SigError::MissingAuthenticationToken, Json, "MissingAuthenticationTokenException", 400),
-        (SigError::MissingAuthenticationToken, S3, "AccessDenied", 403),
         (SigError::InvalidClientTokenId, Query, "InvalidClientTokenId", 403),
         (SigError::InvalidClientTokenId, Json, "UnrecognizedClientException", 400),
         (SigError::InvalidClientTokenId, RestJson, "UnrecognizedClientException", 403),
         (SigError::InvalidClientTokenId, Ec2, "AuthFailure", 401),
-        (SigError::InvalidClientTokenId, S3, "InvalidAccessKeyId", 403),
         (SigError::SignatureDoesNotMatch, Query, "SignatureDoesNotMatch", 403),
         (SigError::SignatureDoesNotMatch, Json, "InvalidSignatureException", 400),
         (SigError::SignatureDoesNotMatch, Ec2, "AuthFailure", 401),
-        (SigError::SignatureDoesNotMatch, S3, "SignatureDoesNotMatch", 403),
         (SigError::IncompleteSignature("x".into()), Query, "IncompleteSignature", 400),
-        (SigError::IncompleteSignature("x".into()), S3, "AuthorizationHeaderMalformed", 400),
         (SigError::ExpiredToken, Query, "ExpiredToken", 403),
         (SigError::ExpiredToken, Json, "ExpiredTokenException", 400),
         (SigError::ExpiredToken, Ec2, "RequestExpired", 400),
         (expired.clone(), Query, "SignatureDoesNotMatch", 403),
         (expired.clone(), Ec2, "RequestExpired", 400),
-        (expired, S3, "AccessDenied", 403),
-        (SigError::BodyMismatch, S3, "XAmzContentSHA256Mismatch", 400),
-        (SigError::MissingPayloadDigest, S3, "InvalidRequest", 400),
-        (SigError::PayloadMarker("x".into()), S3, "InvalidArgument", 400),
-        (SigError::UnsupportedAlgorithm("AWS".into()), S3, "InvalidRequest", 400),
-        (SigError::UnsupportedAlgorithm("Basic".into()), S3, "InvalidArgument", 400),
         (SigError::UnsupportedAlgorithm("Basic".into()), Query, "IncompleteSignature", 400),
     ];
     for (error, family, code, status) in table {
@@ -185,15 +175,17 @@ fn presigned_parameters_are_checked() {
         let mut request = good.clone();
         assert!(request.query.contains(from), "{} has no {from}", request.query);
         request.query = request.query.replace(from, to);
-        request.check(&secret, at(NOW)).expect_err("must be refused").answer(Family::S3)
+        request.check(&secret, at(NOW)).expect_err("must be refused")
     };
-    assert_eq!(with("X-Amz-Expires=3600", "X-Amz-Expires=604801").status, 400);
-    assert_eq!(with("X-Amz-Expires=3600", "X-Amz-Expires=-1").status, 400);
-    assert_eq!(with("X-Amz-Expires=3600", "X-Amz-Expires=3601").code, "SignatureDoesNotMatch");
-    assert_eq!(with("X-Amz-Date=2026", "X-Amz-Date=x").code, "AuthorizationQueryParametersError");
+    let bad = |error: SigError| matches!(error, SigError::BadQueryParameters(_));
+    assert!(bad(with("X-Amz-Expires=3600", "X-Amz-Expires=604801")));
+    assert!(bad(with("X-Amz-Expires=3600", "X-Amz-Expires=-1")));
+    assert_eq!(with("X-Amz-Expires=3600", "X-Amz-Expires=3601"), SigError::SignatureDoesNotMatch);
+    assert!(bad(with("X-Amz-Date=2026", "X-Amz-Date=x")));
+    let without = "AWS query-string parameters must include 'X-Amz-SignedHeaders'.";
     assert_eq!(
-        with("X-Amz-SignedHeaders=host", "X-Amz-SignedHeader=host").message,
-        "AWS query-string parameters must include 'X-Amz-SignedHeaders'."
+        with("X-Amz-SignedHeaders=host", "X-Amz-SignedHeader=host"),
+        SigError::BadQueryParameters(without.into())
     );
 }
 

@@ -1,17 +1,20 @@
 //! How S3 is asked: by hosts that name a bucket, by parts of a bucket that stand in the query, by requests that
-//! nobody signed. The gateway hands on what it cannot know ([`RestRules`]); no operation gets to see most of this.
+//! nobody signed, or that are signed as clients once did (`version_2`). The gateway hands on what it cannot know ([`RestRules`]); no operation gets to see most of this.
 
 mod address;
 mod meant;
 mod part;
 mod refusal;
+mod signature;
+mod version_2;
 
 use crate::records::{Bucket, all_buckets};
 use crate::{errors, integrity, words};
 use http::request::Parts;
 use kiln_protocol::{Kind, Route};
 use kiln_s3_shapes::ROUTES;
-use kiln_service_kit::{BodyFault, Error, Location, Member, Operation, Platform, RestRules, Streams};
+use kiln_service_kit::{BodyFault, Error, Location, Member, Operation, OtherSignature, Platform, RestRules, Streams};
+use kiln_signing::SigError;
 
 /// S3's rules.
 pub struct Rules;
@@ -21,8 +24,13 @@ impl RestRules for Rules {
         meant::takes(head, host)
     }
 
-    fn resource(&self, head: &Parts, host: &str) -> String {
-        address::resource(head, host)
+    fn refused_signature(&self, why: SigError) -> Error {
+        signature::refused(&why)
+    }
+
+    fn other_signature(&self, head: &Parts, host: &str) -> Option<Result<Box<dyn OtherSignature>, Error>> {
+        let read = version_2::read(head, host)?;
+        Some(read.map(|signed| Box::new(signed) as Box<dyn OtherSignature>))
     }
 
     fn path(&self, head: &Parts, host: &str) -> String {
