@@ -6,7 +6,7 @@
 
 use crate::entry::{Entry, Record, Rows, ScopedRows};
 use crate::memory::{Found, Looked, Memory};
-use crate::store::Shared;
+use crate::shared::Shared;
 use crate::{Scope, Store, StoreError};
 use std::ops::Bound;
 use std::sync::Arc;

@@ -1,29 +1,27 @@
 //! The store itself: reads from memory, runs transactions, hands out the feed.
 
-use crate::counted::{Readers, Reads};
+use crate::counted::Reads;
 use crate::entry::Entry;
 use crate::history::History;
 use crate::log::DurableLog;
 use crate::memory::Memory;
+use crate::queue::{Job, Prepared};
+use crate::shared::Shared;
 use crate::sqlite::Sqlite;
 use crate::table::Table;
 use crate::tx::Tx;
-use crate::unread::{Unread, Unreads};
-use crate::writer::{Head, Job, Prepared, run};
+use crate::unread::Unread;
+use crate::writer::run;
 use crate::{Commit, Record, Scope, StoreError};
 use kiln_clock::Clock;
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::RwLock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{broadcast, oneshot};
-
-/// How many commits a slow reader of the live feed may fall behind before it is told that it
-/// lagged (and reads on with [`Store::changes_since`]).
-const FEED_LENGTH: usize = 4096;
 
 /// The store. Cheap to clone; the last clone to go finishes what is queued and closes the file.
 #[derive(Clone)]
@@ -53,28 +51,6 @@ struct Handle {
     shared: Arc<Shared>,
     /// None in memory.
     thread: Option<JoinHandle<()>>,
-}
-
-/// What the handles and the writer thread share. Locks are taken in this order: head, memory.
-pub(crate) struct Shared {
-    pub clock: Clock,
-    /// Where it is durable, for errors.
-    pub place: Arc<str>,
-    /// Whether a written record is kept as it reads back from its JSON.
-    pub reread: bool,
-    /// What is durable. Changes only under the head's lock.
-    pub memory: RwLock<Memory>,
-    pub head: Mutex<Head>,
-    pub wake: Condvar,
-    /// The last durable sequence.
-    pub sequence: AtomicU64,
-    pub disk_commits: AtomicU64,
-    pub disk_nanoseconds: AtomicU64,
-    transactions: AtomicU64,
-    pub readers: Readers,
-    pub unread: Unreads,
-    feed: broadcast::Sender<Arc<Commit>>,
-    history: History,
 }
 
 impl Store {
@@ -288,47 +264,6 @@ impl Store {
         }
         shared.wake.notify_one();
         Ok((outcome, Some(durable)))
-    }
-}
-
-impl Shared {
-    fn new(clock: Clock, sequence: u64, history: History) -> Shared {
-        Shared {
-            clock,
-            place: "memory".into(),
-            reread: true,
-            memory: RwLock::default(),
-            head: Mutex::new(Head::new(sequence)),
-            wake: Condvar::new(),
-            sequence: AtomicU64::new(sequence),
-            disk_commits: AtomicU64::new(0),
-            disk_nanoseconds: AtomicU64::new(0),
-            transactions: AtomicU64::new(0),
-            readers: Readers::default(),
-            unread: Unreads::default(),
-            feed: broadcast::channel(FEED_LENGTH).0,
-            history,
-        }
-    }
-
-    /// Makes a durable transaction visible and tells the feed. The caller holds the head.
-    pub(crate) fn apply(&self, prepared: Prepared) {
-        let Prepared { commit, values } = prepared;
-        {
-            let mut memory = self.memory.write();
-            for (change, value) in commit.changes.iter().zip(values) {
-                memory.set(&change.kind, &change.scope, &change.id, value.map(|value| value.entry));
-            }
-        }
-        self.history.push(&commit);
-        self.sequence.store(commit.sequence, Ordering::Release);
-        self.transactions.fetch_add(1, Ordering::Relaxed);
-        // Nobody listening is fine.
-        let _ = self.feed.send(commit);
-    }
-
-    fn gone(&self) -> StoreError {
-        StoreError::Stopped { place: self.place.clone(), reason: "its writer thread has ended".into() }
     }
 }
 

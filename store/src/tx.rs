@@ -5,9 +5,9 @@
 
 use crate::entry::{Entry, Record, Rows, ScopedRows, encode};
 use crate::feed::{Change, Old, Op};
-use crate::store::Shared;
+use crate::queue::{Queued, Value};
+use crate::shared::Shared;
 use crate::table::Table;
-use crate::writer::{Queued, Value};
 use crate::{Scope, StoreError};
 use kiln_clock::Timestamp;
 use std::cell::Cell;

@@ -31,5 +31,4 @@ pub const KNOWN: &[Known] = &[
         ],
         "to be cut",
     ),
-    (&["store/src/store.rs", "store/src/tx.rs", "store/src/writer.rs"], "to be cut"),
 ];
