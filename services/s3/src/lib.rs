@@ -7,6 +7,7 @@
 //! [`files`] says how the two are kept in step, [`records`] what is kept of each thing.
 
 mod checksum;
+mod conditions;
 mod described;
 mod door;
 mod encryption;
@@ -17,7 +18,10 @@ mod operations;
 mod receive;
 mod records;
 mod resources;
+mod source;
+mod span;
 mod targets;
+mod uploads;
 mod versions;
 mod walk;
 mod words;
@@ -46,6 +50,7 @@ pub fn service() -> Service {
             operations::get::OPERATIONS,
             operations::list::OPERATIONS,
             operations::multipart::OPERATIONS,
+            operations::parts::OPERATIONS,
             operations::complete::OPERATIONS,
             operations::put::OPERATIONS,
             operations::settings::OPERATIONS,

@@ -3,7 +3,8 @@
 //! condition keys for Amazon S3", and the S3 User Guide, "Required permissions for Amazon S3 API
 //! operations".
 
-use crate::operations::{bucket_arn, copy};
+use crate::operations::bucket_arn;
+use crate::source;
 use crate::versions;
 use kiln_service_kit::{BoxFuture, Cx, Error, Fault, Target, Touched};
 use serde_json::Value as Json;
@@ -84,7 +85,7 @@ fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
         "ListParts" => vec![of_object("s3:ListMultipartUploadParts")],
         "CopyObject" | "UploadPartCopy" => {
             let mut targets = vec![of_object("s3:PutObject")];
-            if let Ok((bucket, key, version)) = copy::source(text("CopySource")) {
+            if let Ok((bucket, key, version)) = source::named(text("CopySource")) {
                 let read = if version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
                 let source = on(read, bucket_arn(cx, &format!("{bucket}/{key}")));
                 targets.push(tagged(cx, &bucket, &key, version.as_deref(), source)?);

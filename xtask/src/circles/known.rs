@@ -23,12 +23,4 @@ pub const KNOWN: &[Known] = &[
         ],
         "one subject: what a service is made of takes a `Cx`, and a `Cx` reaches every service by its public operations",
     ),
-    (
-        &[
-            "services/s3/src/operations/copy.rs",
-            "services/s3/src/operations/get.rs",
-            "services/s3/src/operations/multipart.rs",
-        ],
-        "to be cut",
-    ),
 ];

@@ -1,15 +1,16 @@
 //! CompleteMultipartUpload: parts become an object. No byte is moved, the object's record names the
 //! files of its parts.
 
-use super::multipart::{MOST_PARTS, parts_of, upload};
-use super::{address, bucket, check_conditions, check_write, quoted, still_there, told_version};
+use super::{address, bucket, quoted, still_there, told_version};
 use crate::checksum::{Algorithm, Checksum};
+use crate::conditions::{check_conditions, check_write};
 use crate::described::show_checksum;
 use crate::encryption::{customer_key, not_said_again};
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::receive::given_checksum;
 use crate::records::{Kept, MadeOf, Object, Part, Upload, Version, part_id, within};
+use crate::uploads::{MOST_PARTS, parts_of, upload};
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};

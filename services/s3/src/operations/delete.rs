@@ -1,6 +1,7 @@
 //! Removing objects: one, or up to a thousand at once.
 
-use super::{bucket, bucket_arn, matches, still_there};
+use super::{bucket, bucket_arn, still_there};
+use crate::conditions::matches;
 use crate::described::refuse;
 use crate::errors;
 use crate::files::ObjectFiles;

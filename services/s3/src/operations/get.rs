@@ -1,13 +1,14 @@
 //! GetObject and HeadObject: conditions, ranges, and the bytes.
 
-use super::{bucket, matches, quoted};
+use super::{bucket, quoted};
 use crate::checksum::Checksum;
+use crate::conditions::Conditions;
 use crate::described::show_checksum;
 use crate::encryption::{customer_key, not_said_again};
 use crate::errors;
 use crate::files::ObjectFiles;
-use crate::operations::multipart::MOST_PARTS;
 use crate::records::Object;
+use crate::span::Span;
 use crate::versions;
 use futures_util::TryStreamExt;
 use kiln_s3_shapes::*;
@@ -159,106 +160,4 @@ fn checksum_of<'o>(object: &'o Object, span: &Span, part: Option<i32>) -> Option
 /// In open mode whoever signs is no stranger, however wrong the signature.
 fn is_unsigned(cx: &Cx) -> bool {
     cx.streams().is_some_and(|said| said.header("authorization").is_none()) && cx.caller().access_key.is_empty()
-}
-
-/// The conditions of a read.
-#[derive(Default)]
-pub struct Conditions<'c> {
-    pub if_match: Option<&'c str>,
-    pub if_none_match: Option<&'c str>,
-    pub modified_since: Option<Timestamp>,
-    pub unmodified_since: Option<Timestamp>,
-}
-
-impl Conditions<'_> {
-    /// By tag first: where that holds, the time of the same kind is not asked. HTTP's times are whole seconds.
-    pub fn check(&self, object: &Object) -> Result<(), Error> {
-        let changed_after = |time: Timestamp| object.modified.epoch_seconds() > time.epoch_seconds();
-        match (self.if_match, self.unmodified_since) {
-            (Some(wanted), _) if !matches(wanted, &object.etag) => return Err(errors::precondition_failed("If-Match")),
-            (None, Some(time)) if changed_after(time) => {
-                return Err(errors::precondition_failed("If-Unmodified-Since"));
-            }
-            _ => {}
-        }
-        let not_modified = || errors::not_modified(&object.etag, object.modified.http_date());
-        match (self.if_none_match, self.modified_since) {
-            (Some(unwanted), _) if matches(unwanted, &object.etag) => Err(not_modified()),
-            (None, Some(time)) if !changed_after(time) => Err(not_modified()),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The bytes that are asked for.
-#[derive(Debug, PartialEq)]
-pub struct Span {
-    pub from: u64,
-    pub to: u64,
-    /// Asked for as a part, even if that is all.
-    pub part: bool,
-}
-
-impl Span {
-    /// By range or by part number. A range that is no range is not looked at, as HTTP wants it.
-    fn of(object: &Object, range: Option<&str>, part: Option<i32>) -> Result<Self, Error> {
-        if let Some(number) = part {
-            if range.is_some() {
-                return Err(errors::invalid_request("Cannot specify both Range header and partNumber query parameter"));
-            }
-            if !(1..=MOST_PARTS).contains(&number) {
-                let text = "Part number must be an integer between 1 and 10000, inclusive";
-                return Err(errors::invalid_argument("partNumber", &number.to_string(), text));
-            }
-            let at = usize::try_from(number - 1).ok().filter(|at| *at < object.parts.max(1));
-            let at = at.ok_or_else(|| errors::invalid_part_number(number, object.parts.max(1)))?;
-            let size = |pieces: &[crate::records::Piece]| pieces.iter().map(|piece| piece.size).sum::<u64>();
-            let (from, to) = (size(&object.pieces[..at]), size(&object.pieces[..=at]));
-            return Ok(Self { from, to, part: from < to });
-        }
-        let whole = Self { from: 0, to: object.size, part: false };
-        match range {
-            Some(text) => Ok(Self::within(text, object.size)?.unwrap_or(whole)),
-            None => Ok(whole),
-        }
-    }
-
-    /// What `bytes=…` asks of so many; nothing where it is no such text.
-    pub fn within(text: &str, size: u64) -> Result<Option<Self>, Error> {
-        let Some((from, to)) = text.strip_prefix("bytes=").and_then(|range| range.trim().split_once('-')) else {
-            return Ok(None);
-        };
-        let (from, to) = match (from.parse::<u64>(), to.parse::<u64>()) {
-            (Ok(from), Ok(to)) if from <= to => (from, size.min(to.saturating_add(1))),
-            (Ok(from), Err(_)) if to.is_empty() => (from, size),
-            (Err(_), Ok(last)) if from.is_empty() => (size.saturating_sub(last), size),
-            _ => return Ok(None),
-        };
-        if from >= to {
-            return Err(errors::invalid_range(text, size));
-        }
-        Ok(Some(Self { from, to, part: true }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges() {
-        let of = |text| Span::within(text, 10);
-        let part = |from, to| Some(Span { from, to, part: true });
-        assert_eq!(of("bytes=0-3").unwrap(), part(0, 4));
-        assert_eq!(of("bytes=5-99").unwrap(), part(5, 10));
-        assert_eq!(of("bytes=7-").unwrap(), part(7, 10));
-        assert_eq!(of("bytes=-4").unwrap(), part(6, 10));
-        assert_eq!(of("bytes=-99").unwrap(), part(0, 10));
-        for ignored in ["bytes=3-1", "items=0-3", "bytes=0-1,3-4", "bytes=a-b"] {
-            assert_eq!(of(ignored).unwrap(), None, "{ignored}");
-        }
-        for beyond in ["bytes=10-", "bytes=-0", "bytes=99-100"] {
-            assert_eq!(of(beyond).unwrap_err().code, "InvalidRange", "{beyond}");
-        }
-    }
 }

@@ -11,13 +11,14 @@ pub mod delete;
 pub mod get;
 pub mod list;
 pub mod multipart;
+pub mod parts;
 pub mod put;
 pub mod settings;
 pub mod tags;
 pub mod versions;
 
 use crate::errors;
-use crate::records::{Bucket, NULL, Object, all_buckets, within};
+use crate::records::{Bucket, NULL, all_buckets};
 use kiln_s3_shapes::Owner;
 use kiln_service_kit::{Cx, Error, Tx, regions};
 use sha2::{Digest, Sha256};
@@ -81,44 +82,6 @@ pub fn still_there(tx: &Tx<'_>, bucket: &str) -> Result<Arc<Bucket>, Error> {
     found.ok_or_else(|| errors::no_such_bucket(bucket))
 }
 
-/// `If-Match` and `If-None-Match` of a write, judged in the transaction that writes.
-pub fn check_write(
-    tx: &Tx<'_>,
-    bucket: &str,
-    key: &str,
-    if_match: Option<&String>,
-    if_none_match: Option<&String>,
-) -> Result<(), Error> {
-    let there = tx.get::<Object>(&within(bucket), key)?;
-    match (if_match, &there) {
-        (Some(_), None) => return Err(errors::no_such_key(key)),
-        (Some(wanted), Some(object)) if !matches(wanted, &object.etag) => {
-            return Err(errors::precondition_failed("If-Match"));
-        }
-        _ => {}
-    }
-    match (if_none_match, &there) {
-        (Some(_), Some(_)) => Err(errors::precondition_failed("If-None-Match")),
-        _ => Ok(()),
-    }
-}
-
-/// Whether the conditions of a write are ones that S3 takes: a tag that must be there, or nothing at all.
-pub fn check_conditions(if_match: Option<&String>, if_none_match: Option<&String>) -> Result<(), Error> {
-    let other = |name: &str| {
-        Err(errors::not_taken(name, &format!("We don't accept the provided value of {name} header for this API")))
-    };
-    match (if_match.map(String::as_str), if_none_match.map(String::as_str)) {
-        (Some(_), Some(_)) => Err(errors::not_taken(
-            "If-Match,If-None-Match",
-            "Multiple conditional request headers present in the request",
-        )),
-        (Some("*"), None) => other("If-Match"),
-        (None, Some(tag)) if tag != "*" => other("If-None-Match"),
-        _ => Ok(()),
-    }
-}
-
 /// The version that a write made, as its answer tells it: `null`, which a bucket that suspends versions
 /// makes, is not told.
 pub fn told_version(version: Option<String>) -> Option<String> {
@@ -133,14 +96,6 @@ pub fn address(cx: &Cx, bucket: &str, key: &str) -> String {
         true => format!("http://{host}/{key}"),
         false => format!("http://{host}/{bucket}/{key}"),
     }
-}
-
-/// Whether a list of entity tags, as conditions hold it, has this one.
-pub fn matches(wanted: &str, etag: &str) -> bool {
-    wanted
-        .split(',')
-        .map(|one| one.trim().trim_start_matches("W/").trim_matches('"'))
-        .any(|one| one == "*" || one == etag)
 }
 
 pub fn quoted(etag: &str) -> String {

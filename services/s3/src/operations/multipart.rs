@@ -1,46 +1,24 @@
-//! Uploads in parts: beginning one, its parts, and giving it up. [`super::complete`] ends one well.
+//! Uploads in parts: beginning one, giving it up, and the list of them. Their parts are put by [`super::parts`], and
+//! [`super::complete`] ends one well.
 
 use super::list::{Encoding, list, most};
-use super::{bucket, check_key, owner, quoted, still_there};
+use super::{bucket, check_key, owner, still_there};
 use crate::checksum::Algorithm;
-use crate::described::{check_settings, described, refuse, show_checksum};
-use crate::encryption::{customer_key, not_said_again, source_key};
+use crate::described::{check_settings, described, refuse};
 use crate::errors;
 use crate::files::ObjectFiles;
-use crate::integrity::Promised;
-use crate::operations::copy::{Source, find_source};
-use crate::operations::get::{Conditions, Span};
-use crate::receive::{self, LARGEST, Received, given_checksum};
-use crate::records::{Bucket, NULL, Part as PartRecord, Upload, part_id, within};
+use crate::records::{Part as PartRecord, Upload, part_id, within};
+use crate::uploads::{checksum_type, parts_of, upload};
 use crate::walk::{self, Asked, Walk};
 use kiln_s3_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, Store, operation};
+use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::ops::Bound;
-use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(AbortMultipartUpload: abort_multipart_upload(AbortMultipartUploadRequest)),
     operation!(CreateMultipartUpload: create_multipart_upload(CreateMultipartUploadRequest)),
     operation!(ListMultipartUploads: list_multipart_uploads(ListMultipartUploadsRequest)),
-    operation!(ListParts: list_parts(ListPartsRequest)),
-    operation!(UploadPart: upload_part(UploadPartRequest)),
-    operation!(UploadPartCopy: upload_part_copy(UploadPartCopyRequest)),
 ];
-
-/// Numbers of parts go from 1 to here.
-pub const MOST_PARTS: i32 = 10_000;
-
-/// The upload of that id, if it is of that key.
-pub fn upload(store: &Store, bucket: &str, key: &str, id: &str) -> Result<Arc<Upload>, Error> {
-    let found = store.get::<Upload>(&within(bucket), id)?.filter(|upload| upload.key == key);
-    found.ok_or_else(|| errors::no_such_upload(id))
-}
-
-/// An upload's parts with their numbers, in order.
-pub fn parts_of(rows: Vec<(Arc<str>, Arc<PartRecord>)>, upload: &str) -> Vec<(i32, Arc<PartRecord>)> {
-    let number = |id: &str| id.strip_prefix(upload)?.strip_prefix('/')?.parse().ok();
-    rows.into_iter().filter_map(|(id, part)| Some((number(&id)?, part))).collect()
-}
 
 async fn create_multipart_upload(
     cx: &Cx,
@@ -92,136 +70,9 @@ async fn create_multipart_upload(
         upload_id: Some(id),
         server_side_encryption: Some("AES256".to_owned()),
         checksum_algorithm: algorithm.map(|algorithm| algorithm.name().to_owned()),
-        checksum_type: algorithm.map(|_| kind(full_object).to_owned()),
+        checksum_type: algorithm.map(|_| checksum_type(full_object).to_owned()),
         ..Default::default()
     })
-}
-
-fn kind(full_object: bool) -> &'static str {
-    if full_object { "FULL_OBJECT" } else { "COMPOSITE" }
-}
-
-fn check_number(number: i32) -> Result<(), Error> {
-    if (1..=MOST_PARTS).contains(&number) {
-        return Ok(());
-    }
-    let text = "Part number must be an integer between 1 and 10000, inclusive";
-    Err(errors::invalid_argument("partNumber", &number.to_string(), text))
-}
-
-async fn upload_part(cx: &Cx, input: UploadPartRequest) -> Result<UploadPartResponse, Error> {
-    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    check_number(input.part_number)?;
-    not_said_again(cx)?;
-    customer_key!(input).refuse(None)?;
-    let upload = upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
-    let promised = Promised::of_call(cx, input.content_md5.as_deref(), given_checksum!(input))?;
-    if let (Some(given), Some(wanted)) = (promised.algorithm(), upload.algorithm)
-        && given != wanted
-    {
-        let text = format!(
-            "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
-            wanted.name().to_ascii_lowercase(),
-            given.name().to_ascii_lowercase()
-        );
-        return Err(errors::invalid_request(&text));
-    }
-    let received = receive::receive(cx, receive::body(cx, input.body), promised, upload.algorithm).await?;
-    let part = keep_part(cx, &bucket, &input.upload_id, input.part_number, received).await?;
-    let mut answer = UploadPartResponse {
-        e_tag: Some(quoted(&part.etag)),
-        server_side_encryption: Some("AES256".to_owned()),
-        ..Default::default()
-    };
-    if let Some(checksum) = &part.checksum {
-        show_checksum!(answer, checksum);
-    }
-    Ok(answer)
-}
-
-/// Writes down a part that lies in its file, in the place of one of the same number.
-async fn keep_part(
-    cx: &Cx,
-    bucket: &Bucket,
-    upload: &str,
-    number: i32,
-    received: Received,
-) -> Result<PartRecord, Error> {
-    let part = PartRecord {
-        piece: received.piece,
-        etag: hex::encode(received.md5),
-        modified: cx.now(),
-        checksum: Some(received.checksum),
-    };
-    let (scope, id) = (within(&bucket.name), part_id(upload, number));
-    let before = cx
-        .store()
-        .write(|tx| {
-            if tx.get::<Upload>(&scope, upload)?.is_none() {
-                return Err(errors::no_such_upload(upload));
-            }
-            let before = tx.get::<PartRecord>(&scope, &id)?;
-            tx.put(&scope, &id, part.clone())?;
-            Ok(before)
-        })
-        .await?;
-    received.staged.keep();
-    if let Some(before) = before {
-        cx.part::<ObjectFiles>()?.remove(std::slice::from_ref(&before.piece)).await;
-    }
-    Ok(part)
-}
-
-async fn upload_part_copy(cx: &Cx, input: UploadPartCopyRequest) -> Result<UploadPartCopyResponse, Error> {
-    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    check_number(input.part_number)?;
-    not_said_again(cx)?;
-    customer_key!(input).refuse(None)?;
-    source_key!(input).of_a_read()?;
-    let upload = upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
-    let conditions = Conditions {
-        if_match: input.copy_source_if_match.as_deref(),
-        if_none_match: input.copy_source_if_none_match.as_deref(),
-        modified_since: input.copy_source_if_modified_since,
-        unmodified_since: input.copy_source_if_unmodified_since,
-    };
-    let expected = input.expected_source_bucket_owner.as_ref();
-    let Source { object, version, .. } = find_source(cx, &input.copy_source, expected, conditions)?;
-    let span = match input.copy_source_range.as_deref() {
-        None => Span { from: 0, to: object.size, part: false },
-        Some(range) => source_span(range, object.size)?,
-    };
-    if span.to - span.from > LARGEST {
-        return Err(errors::too_large(LARGEST));
-    }
-    let bytes = cx.part::<ObjectFiles>()?.read(&object.pieces, span.from, span.to).await?;
-    let received = receive::receive(cx, bytes, Promised::default(), upload.algorithm).await?;
-    let part = keep_part(cx, &bucket, &input.upload_id, input.part_number, received).await?;
-    let mut result =
-        CopyPartResult { e_tag: Some(quoted(&part.etag)), last_modified: Some(part.modified), ..Default::default() };
-    if let Some(checksum) = part.checksum.as_ref().filter(|_| upload.algorithm.is_some()) {
-        show_checksum!(result, checksum);
-    }
-    Ok(UploadPartCopyResponse {
-        copy_source_version_id: version.filter(|version| version != NULL),
-        copy_part_result: Some(result),
-        server_side_encryption: Some("AES256".to_owned()),
-        ..Default::default()
-    })
-}
-
-/// The bytes of a source that a part is made of: all that are asked for must be there.
-fn source_span(range: &str, size: u64) -> Result<Span, Error> {
-    let bad = |text: &str| errors::invalid_argument("x-amz-copy-source-range", range, text);
-    let ends = range.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
-    let ends = ends.and_then(|(first, last)| Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?)));
-    match ends.filter(|(first, last)| first <= last) {
-        Some((first, last)) if last < size => Ok(Span { from: first, to: last + 1, part: true }),
-        Some(_) => Err(bad(&format!("Range specified is not valid for source object of size: {size}"))),
-        None => Err(bad(
-            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy",
-        )),
-    }
 }
 
 async fn abort_multipart_upload(
@@ -249,51 +100,6 @@ async fn abort_multipart_upload(
         .await?;
     cx.part::<ObjectFiles>()?.remove(&pieces).await;
     Ok(AbortMultipartUploadResponse::default())
-}
-
-async fn list_parts(cx: &Cx, input: ListPartsRequest) -> Result<ListPartsResponse, Error> {
-    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    customer_key!(input).of_a_read()?;
-    let upload = upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
-    let after = input.part_number_marker.unwrap_or(0);
-    if after < 0 {
-        let text = crate::words::not_a_count("part-number-marker");
-        return Err(errors::invalid_argument("part-number-marker", &after.to_string(), &text));
-    }
-    let most = most("max-parts", input.max_parts)?;
-    let rows = cx.store().list_prefix::<PartRecord>(&within(&bucket.name), &format!("{}/", input.upload_id))?;
-    let mut all: Vec<_> = parts_of(rows, &input.upload_id).into_iter().filter(|(number, _)| *number > after).collect();
-    let more = all.len() > most;
-    all.truncate(most);
-    let parts = all.iter().map(|(number, part)| {
-        let mut shown = Part {
-            part_number: Some(*number),
-            last_modified: Some(part.modified),
-            e_tag: Some(quoted(&part.etag)),
-            size: i64::try_from(part.piece.size).ok(),
-            ..Default::default()
-        };
-        if let Some(checksum) = part.checksum.as_ref().filter(|_| upload.algorithm.is_some()) {
-            show_checksum!(shown, checksum);
-        }
-        shown
-    });
-    Ok(ListPartsResponse {
-        bucket: Some(bucket.name.clone()),
-        key: Some(input.key),
-        parts: parts.collect(),
-        upload_id: Some(input.upload_id),
-        part_number_marker: Some(after),
-        next_part_number_marker: Some(all.last().map_or(0, |(number, _)| *number)),
-        max_parts: Some(most as i32),
-        is_truncated: Some(more),
-        initiator: Some(Initiator { id: Some(upload.initiator.clone()), display_name: None }),
-        owner: Some(owner(&bucket.owner)),
-        storage_class: Some("STANDARD".to_owned()),
-        checksum_algorithm: upload.algorithm.map(|algorithm| algorithm.name().to_owned()),
-        checksum_type: upload.algorithm.map(|_| kind(upload.full_object).to_owned()),
-        ..Default::default()
-    })
 }
 
 async fn list_multipart_uploads(
@@ -337,7 +143,7 @@ async fn list_multipart_uploads(
         owner: Some(owner(&bucket.owner)),
         initiator: Some(Initiator { id: Some(upload.initiator.clone()), display_name: None }),
         checksum_algorithm: upload.algorithm.map(|algorithm| algorithm.name().to_owned()),
-        checksum_type: upload.algorithm.map(|_| kind(upload.full_object).to_owned()),
+        checksum_type: upload.algorithm.map(|_| checksum_type(upload.full_object).to_owned()),
     });
     let last_upload = page.entries.last().filter(|(key, _)| page.next.as_deref() == Some(&**key));
     Ok(ListMultipartUploadsResponse {

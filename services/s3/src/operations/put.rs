@@ -1,7 +1,8 @@
 //! PutObject: the bytes to a file, then the record.
 
-use super::{bucket, check_conditions, check_key, check_write, quoted, still_there, told_version};
+use super::{bucket, check_key, quoted, still_there, told_version};
 use crate::checksum::Algorithm;
+use crate::conditions::{check_conditions, check_write};
 use crate::described::{check_settings, described, refuse, show_checksum};
 use crate::files::ObjectFiles;
 use crate::integrity::Promised;

@@ -1,0 +1,169 @@
+//! The parts of an upload: from a body, from an object that is there, and the list of them.
+
+use super::list::most;
+use super::{bucket, owner, quoted};
+use crate::conditions::Conditions;
+use crate::described::show_checksum;
+use crate::encryption::{customer_key, not_said_again, source_key};
+use crate::errors;
+use crate::files::ObjectFiles;
+use crate::integrity::Promised;
+use crate::receive::{self, LARGEST, Received, given_checksum};
+use crate::records::{Bucket, NULL, Part as PartRecord, Upload, part_id, within};
+use crate::source::{Source, find_source};
+use crate::span::Span;
+use crate::uploads::{check_number, checksum_type, parts_of, upload};
+use kiln_s3_shapes::*;
+use kiln_service_kit::{Cx, Error, Operation, operation};
+
+pub const OPERATIONS: &[Operation] = &[
+    operation!(ListParts: list_parts(ListPartsRequest)),
+    operation!(UploadPart: upload_part(UploadPartRequest)),
+    operation!(UploadPartCopy: upload_part_copy(UploadPartCopyRequest)),
+];
+
+async fn upload_part(cx: &Cx, input: UploadPartRequest) -> Result<UploadPartResponse, Error> {
+    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    check_number(input.part_number)?;
+    not_said_again(cx)?;
+    customer_key!(input).refuse(None)?;
+    let upload = upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
+    let promised = Promised::of_call(cx, input.content_md5.as_deref(), given_checksum!(input))?;
+    if let (Some(given), Some(wanted)) = (promised.algorithm(), upload.algorithm)
+        && given != wanted
+    {
+        let text = format!(
+            "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+            wanted.name().to_ascii_lowercase(),
+            given.name().to_ascii_lowercase()
+        );
+        return Err(errors::invalid_request(&text));
+    }
+    let received = receive::receive(cx, receive::body(cx, input.body), promised, upload.algorithm).await?;
+    let part = keep_part(cx, &bucket, &input.upload_id, input.part_number, received).await?;
+    let mut answer = UploadPartResponse {
+        e_tag: Some(quoted(&part.etag)),
+        server_side_encryption: Some("AES256".to_owned()),
+        ..Default::default()
+    };
+    if let Some(checksum) = &part.checksum {
+        show_checksum!(answer, checksum);
+    }
+    Ok(answer)
+}
+
+/// Writes down a part that lies in its file, in the place of one of the same number.
+async fn keep_part(
+    cx: &Cx,
+    bucket: &Bucket,
+    upload: &str,
+    number: i32,
+    received: Received,
+) -> Result<PartRecord, Error> {
+    let part = PartRecord {
+        piece: received.piece,
+        etag: hex::encode(received.md5),
+        modified: cx.now(),
+        checksum: Some(received.checksum),
+    };
+    let (scope, id) = (within(&bucket.name), part_id(upload, number));
+    let before = cx
+        .store()
+        .write(|tx| {
+            if tx.get::<Upload>(&scope, upload)?.is_none() {
+                return Err(errors::no_such_upload(upload));
+            }
+            let before = tx.get::<PartRecord>(&scope, &id)?;
+            tx.put(&scope, &id, part.clone())?;
+            Ok(before)
+        })
+        .await?;
+    received.staged.keep();
+    if let Some(before) = before {
+        cx.part::<ObjectFiles>()?.remove(std::slice::from_ref(&before.piece)).await;
+    }
+    Ok(part)
+}
+
+async fn upload_part_copy(cx: &Cx, input: UploadPartCopyRequest) -> Result<UploadPartCopyResponse, Error> {
+    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    check_number(input.part_number)?;
+    not_said_again(cx)?;
+    customer_key!(input).refuse(None)?;
+    source_key!(input).of_a_read()?;
+    let upload = upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
+    let conditions = Conditions {
+        if_match: input.copy_source_if_match.as_deref(),
+        if_none_match: input.copy_source_if_none_match.as_deref(),
+        modified_since: input.copy_source_if_modified_since,
+        unmodified_since: input.copy_source_if_unmodified_since,
+    };
+    let expected = input.expected_source_bucket_owner.as_ref();
+    let Source { object, version, .. } = find_source(cx, &input.copy_source, expected, conditions)?;
+    let span = match input.copy_source_range.as_deref() {
+        None => Span { from: 0, to: object.size, part: false },
+        Some(range) => Span::of_source(range, object.size)?,
+    };
+    if span.to - span.from > LARGEST {
+        return Err(errors::too_large(LARGEST));
+    }
+    let bytes = cx.part::<ObjectFiles>()?.read(&object.pieces, span.from, span.to).await?;
+    let received = receive::receive(cx, bytes, Promised::default(), upload.algorithm).await?;
+    let part = keep_part(cx, &bucket, &input.upload_id, input.part_number, received).await?;
+    let mut result =
+        CopyPartResult { e_tag: Some(quoted(&part.etag)), last_modified: Some(part.modified), ..Default::default() };
+    if let Some(checksum) = part.checksum.as_ref().filter(|_| upload.algorithm.is_some()) {
+        show_checksum!(result, checksum);
+    }
+    Ok(UploadPartCopyResponse {
+        copy_source_version_id: version.filter(|version| version != NULL),
+        copy_part_result: Some(result),
+        server_side_encryption: Some("AES256".to_owned()),
+        ..Default::default()
+    })
+}
+
+async fn list_parts(cx: &Cx, input: ListPartsRequest) -> Result<ListPartsResponse, Error> {
+    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    customer_key!(input).of_a_read()?;
+    let upload = upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
+    let after = input.part_number_marker.unwrap_or(0);
+    if after < 0 {
+        let text = crate::words::not_a_count("part-number-marker");
+        return Err(errors::invalid_argument("part-number-marker", &after.to_string(), &text));
+    }
+    let most = most("max-parts", input.max_parts)?;
+    let rows = cx.store().list_prefix::<PartRecord>(&within(&bucket.name), &format!("{}/", input.upload_id))?;
+    let mut all: Vec<_> = parts_of(rows, &input.upload_id).into_iter().filter(|(number, _)| *number > after).collect();
+    let more = all.len() > most;
+    all.truncate(most);
+    let parts = all.iter().map(|(number, part)| {
+        let mut shown = Part {
+            part_number: Some(*number),
+            last_modified: Some(part.modified),
+            e_tag: Some(quoted(&part.etag)),
+            size: i64::try_from(part.piece.size).ok(),
+            ..Default::default()
+        };
+        if let Some(checksum) = part.checksum.as_ref().filter(|_| upload.algorithm.is_some()) {
+            show_checksum!(shown, checksum);
+        }
+        shown
+    });
+    Ok(ListPartsResponse {
+        bucket: Some(bucket.name.clone()),
+        key: Some(input.key),
+        parts: parts.collect(),
+        upload_id: Some(input.upload_id),
+        part_number_marker: Some(after),
+        next_part_number_marker: Some(all.last().map_or(0, |(number, _)| *number)),
+        max_parts: Some(most as i32),
+        is_truncated: Some(more),
+        initiator: Some(Initiator { id: Some(upload.initiator.clone()), display_name: None }),
+        owner: Some(owner(&bucket.owner)),
+        storage_class: Some("STANDARD".to_owned()),
+        checksum_algorithm: upload.algorithm.map(|algorithm| algorithm.name().to_owned()),
+        checksum_type: upload.algorithm.map(|_| checksum_type(upload.full_object).to_owned()),
+        ..Default::default()
+    })
+}

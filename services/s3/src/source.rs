@@ -1,0 +1,70 @@
+//! What a copy is made of (`x-amz-copy-source`): an object, or a version of one, perhaps in another bucket.
+
+use crate::conditions::Conditions;
+use crate::errors;
+use crate::operations::bucket;
+use crate::records::{Bucket, Object, all_buckets};
+use crate::versions;
+use crate::words::as_utf8;
+use kiln_service_kit::{Cx, Error};
+use percent_encoding::percent_decode_str;
+use std::sync::Arc;
+
+/// Bucket, key and version of the header: `/bucket/key?versionId=…`, percent-encoded.
+pub fn named(given: &str) -> Result<(String, String, Option<String>), Error> {
+    let text = given;
+    let invalid = || {
+        let message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
+        errors::invalid_argument("x-amz-copy-source", given, message)
+    };
+    if text.starts_with("arn:") {
+        return Err(Error::not_built("s3: access points"));
+    }
+    let text = as_utf8(text);
+    let (path, query) = text.split_once('?').unwrap_or((&text, ""));
+    let version = query.strip_prefix("versionId=");
+    versions::check_id(version)?;
+    let path = percent_decode_str(path).decode_utf8().map_err(|_| invalid())?;
+    let (bucket, key) = path.trim_start_matches('/').split_once('/').ok_or_else(invalid)?;
+    if bucket.is_empty() || key.is_empty() {
+        return Err(invalid());
+    }
+    Ok((bucket.to_owned(), key.to_owned(), version.map(str::to_owned)))
+}
+
+/// What a copy is made of.
+pub struct Source {
+    pub bucket: String,
+    pub key: String,
+    pub object: Arc<Object>,
+    /// Where its bucket has versions.
+    pub version: Option<String>,
+}
+
+/// The object that a copy is made of; its bucket may be in another region.
+pub fn find_source(
+    cx: &Cx,
+    text: &str,
+    expected_owner: Option<&String>,
+    conditions: Conditions<'_>,
+) -> Result<Source, Error> {
+    let (name, key, version) = named(text)?;
+    let found = match bucket(cx, &name, expected_owner) {
+        Err(error) if error.is("AuthorizationHeaderMalformed") => name,
+        found => found?.name.clone(),
+    };
+    let object = versions::find(cx.store(), &found, &key, version.as_deref()).map_err(|error| match &*error.code {
+        "MethodNotAllowed" => errors::invalid_request(
+            "The source of a copy request may not specifically refer to a delete marker by version id.",
+        ),
+        _ => error,
+    })?;
+    // Unlike a read, a copy that finds nothing new is refused.
+    conditions.check(&object).map_err(|error| match error.status {
+        304 => errors::precondition_failed("x-amz-copy-source-If-None-Match"),
+        _ => error,
+    })?;
+    let versions = cx.store().get::<Bucket>(&all_buckets(), &found)?.and_then(|bucket| bucket.versioning);
+    let version = versions.map(|_| object.place.version.clone());
+    Ok(Source { bucket: found, key, object, version })
+}
