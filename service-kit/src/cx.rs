@@ -1,9 +1,9 @@
 //! What a handler or controller is given: who calls, where, when, and the ways to everything else.
 
-use crate::{Caller, Error, Grant, IdSource, Platform, Request, ResourcePolicy, Scope, Store, Streams, operation};
+use crate::{Caller, Error, Grant, IdSource, Platform, ResourcePolicy, Scope, Store, Streams};
 use kiln_clock::Timestamp;
 use kiln_journal::History;
-use kiln_protocol::{Protocol, ServiceModel, Shape};
+use kiln_protocol::{Protocol, ServiceModel};
 use std::sync::Arc;
 
 /// The context of one call or one controller pass. Cheap to clone.
@@ -191,22 +191,5 @@ impl Cx {
     ) -> Result<(), Error> {
         let resources = [resource.to_owned()];
         self.platform.authorize(self, &Grant { action, resources: &resources, context, resource_policy: Some(policy) })
-    }
-
-    /// Calls a public operation of any service as this caller: validated, authorized, logged.
-    pub async fn call<R: Request>(&self, request: R) -> Result<R::Response, Error> {
-        let operation = self
-            .platform
-            .operation(R::SERVICE.name, R::OPERATION)
-            .ok_or_else(|| Error::not_built(format!("{}:{}", R::SERVICE.signing_name, R::OPERATION)))?;
-        // A typed request cannot leave a list out; an empty one means that, and must not meet a
-        // model's least length.
-        let mut value = request.to_value().without_empty();
-        if R::SERVICE.protocol == Protocol::Ec2 {
-            // As if it had come from outside.
-            value = kiln_protocol::ec2::without_blanks(value, operation.input);
-        }
-        let value = operation::invoke(self, operation, value).await?;
-        R::Response::from_value(value)
     }
 }

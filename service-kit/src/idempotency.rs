@@ -1,6 +1,6 @@
 //! Client tokens: the same request with the same token is answered with what the first one made.
 
-use crate::{Cx, Error, Record, RecordType, StoreError, Tx, records};
+use crate::{Cx, Error, Record, RecordType, ResourceRequest, StoreError, Tx, records};
 use kiln_clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -52,6 +52,29 @@ impl Remembered {
     ) -> Result<(), StoreError> {
         let record = Remembered { request: request.to_owned(), result: result.to_owned(), at: cx.now() };
         tx.put(cx.scope(), &Self::id(operation, token), record)
+    }
+}
+
+impl ResourceRequest {
+    /// Whether what has the name that the template chose was made by an earlier try of this creation.
+    /// For services that keep no token: a first try notes that the name is free before it makes
+    /// anything; what is there without such a note is somebody else's.
+    pub async fn made_before(
+        &self,
+        cx: &Cx,
+        is_there: impl FnOnce(&Tx<'_>) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        const NOTE: &str = "resource/name-was-free";
+        cx.store()
+            .write(|tx| {
+                let is_there = is_there(tx)?;
+                let noted = Remembered::find(tx, cx, NOTE, &self.token, "")?.is_some();
+                if !is_there && !noted {
+                    Remembered::keep(tx, cx, NOTE, &self.token, "", "")?;
+                }
+                Ok(is_there && noted)
+            })
+            .await
     }
 }
 

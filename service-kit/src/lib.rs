@@ -12,13 +12,16 @@
 
 mod access;
 mod call_figures;
+mod caller;
 mod calls;
 mod controller;
 mod cx;
 mod idempotency;
+mod invoke;
 mod one_line;
 mod operation;
 mod paging;
+mod plan;
 mod platform;
 mod properties;
 mod record;
@@ -29,15 +32,17 @@ mod service;
 mod streams;
 mod target;
 
-pub use access::{Access, Caller, CallerKind, Credential, Grant, ResourcePolicy, RootCredential};
+pub use access::{Access, Grant, ResourcePolicy};
 pub use async_trait::async_trait;
 pub use call_figures::CallFigures;
+pub use caller::{Caller, CallerKind, Credential, RootCredential};
 pub use calls::{CallKeeper, CallLog, CallRecord, Told};
-pub use controller::{AnyController, AskChaos, Chaos, Controller, Name, Pass, Plan, RecordKind, Report, Waiting};
+pub use controller::{AnyController, AskChaos, Chaos, Controller, Pass, RecordKind};
 pub use cx::Cx;
 #[doc(no_inline)]
 pub use futures_util::future::BoxFuture;
 pub use idempotency::{RECORDS, Remembered, request_hash};
+pub use invoke::invoke;
 pub use kiln_clock::{Clock, Timestamp};
 pub use kiln_ids::{Arn, Glob, IdSource, regions};
 pub use kiln_journal::{Entry, History, Journal, JournalError, Kept, Position, Window};
@@ -46,8 +51,9 @@ pub use kiln_store::{
     Before, Change, Commit, Keys, Op, Reads, Record, Rows, Scope, Store, StoreError, Tx, Unread, Whole, past_prefix,
 };
 pub use one_line::one_line;
-pub use operation::{Operation, invoke};
+pub use operation::Operation;
 pub use paging::{Asked, Page, page_of, paginate};
+pub use plan::{Name, Plan, Report, Waiting};
 pub use platform::{Platform, PlatformBuilder};
 pub use properties::{Properties, given};
 pub use record::RecordType;

@@ -1,10 +1,9 @@
 //! The whole platform as its services see it: state, time, names, each other, installed parts.
 
 use crate::calls::CallLog;
-use crate::controller::{Name, Report};
 use crate::{
-    Access, AnyController, Caller, Cx, Error, Grant, IdSource, Names, Operation, ResourceType, Scope, Service, Store,
-    Targets,
+    Access, AnyController, Caller, Cx, Error, Grant, IdSource, Name, Names, Operation, Report, ResourceType, Scope,
+    Service, Store, Targets,
 };
 use kiln_clock::{Clock, Timestamp};
 use kiln_ids::regions::{self, Partition};

@@ -4,7 +4,7 @@
 //! Names, types and update behaviour of properties are facts kept in `kiln_template::facts`; the
 //! engine checks properties against them before a type is asked anything.
 
-use crate::{Cx, Error, Properties, Remembered, Roll, Timestamp, Tx};
+use crate::{Cx, Error, Properties, Roll, Timestamp};
 use async_trait::async_trait;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -164,27 +164,6 @@ impl ResourceRequest {
         let wanted = self.all_tags();
         let before = merged(&self.previous_tags, &self.previous).into_iter().map(|(key, _)| key);
         before.filter(|key| !wanted.iter().any(|(known, _)| known == key)).collect()
-    }
-
-    /// Whether what has the name that the template chose was made by an earlier try of this creation.
-    /// For services that keep no token: a first try notes that the name is free before it makes
-    /// anything; what is there without such a note is somebody else's.
-    pub async fn made_before(
-        &self,
-        cx: &Cx,
-        is_there: impl FnOnce(&Tx<'_>) -> Result<bool, Error>,
-    ) -> Result<bool, Error> {
-        const NOTE: &str = "resource/name-was-free";
-        cx.store()
-            .write(|tx| {
-                let is_there = is_there(tx)?;
-                let noted = Remembered::find(tx, cx, NOTE, &self.token, "")?.is_some();
-                if !is_there && !noted {
-                    Remembered::keep(tx, cx, NOTE, &self.token, "", "")?;
-                }
-                Ok(is_there && noted)
-            })
-            .await
     }
 
     /// Whether an update changed the property.

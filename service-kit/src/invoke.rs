@@ -1,0 +1,81 @@
+//! The one path that every call takes, from outside or from another service.
+
+use crate::calls::CallRecord;
+use crate::{Cx, Error, Operation, one_line};
+use futures_util::FutureExt;
+use kiln_protocol::{Protocol, Request, Shape, Value};
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use tracing::Instrument;
+
+impl Cx {
+    /// Calls a public operation of any service as this caller: validated, authorized, logged.
+    pub async fn call<R: Request>(&self, request: R) -> Result<R::Response, Error> {
+        let operation = self
+            .platform()
+            .operation(R::SERVICE.name, R::OPERATION)
+            .ok_or_else(|| Error::not_built(format!("{}:{}", R::SERVICE.signing_name, R::OPERATION)))?;
+        // A typed request cannot leave a list out; an empty one means that, and must not meet a
+        // model's least length.
+        let mut value = request.to_value().without_empty();
+        if R::SERVICE.protocol == Protocol::Ec2 {
+            // As if it had come from outside.
+            value = kiln_protocol::ec2::without_blanks(value, operation.input);
+        }
+        let value = invoke(self, operation, value).await?;
+        R::Response::from_value(value)
+    }
+}
+
+/// Validates, authorizes, handles and logs one call. `value` has the shape of the operation's input.
+///
+/// What is logged meanwhile carries the call's span: its request's id, what was asked and in which account.
+pub async fn invoke(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
+    let (service, name) = (operation.model.name, operation.name);
+    let (request_id, account) = (cx.request_id(), cx.account());
+    let span = tracing::info_span!("call", request_id, service, operation = name, account);
+    recorded(cx, operation, value).instrument(span).await
+}
+
+async fn recorded(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
+    let started = std::time::Instant::now();
+    let name = || format!("call {}:{}", operation.model.name, operation.name);
+    let answer =
+        AssertUnwindSafe(cx.platform().store().counted(name, checked(cx, operation, value))).catch_unwind().await;
+    // One that breaks off is a failed call too; the caller's side goes on with the panic.
+    let (answer, panic) = match answer {
+        Ok(answer) => (answer, None),
+        Err(panic) => (Err(Error::internal("the operation broke off")), Some(panic)),
+    };
+    let took = started.elapsed();
+    let (calls, called) = (cx.platform().calls(), (operation.model.name, operation.name));
+    calls.figures().count(called, cx.caller(), answer.as_ref().err(), took);
+    let behind = answer.as_ref().err().filter(|error| error.inner.is_some()).map(Error::chain);
+    let record = CallRecord {
+        at: cx.now(),
+        request_id: cx.request_id().to_owned(),
+        service: operation.model.name.into(),
+        operation: operation.name.into(),
+        account: cx.account().to_owned(),
+        region: cx.region().to_owned(),
+        caller: cx.caller().arn.clone(),
+        error: answer.as_ref().err().map(|e| (e.code.to_string(), one_line(&e.message, KEPT).into_owned())),
+        micros: took.as_micros() as u64,
+    };
+    calls.push(record, behind.as_deref().map(|cause| one_line(cause, KEPT)).as_deref());
+    match panic {
+        Some(panic) => resume_unwind(panic),
+        None => answer,
+    }
+}
+
+/// A message repeats what the caller sent, of any length; records and the log keep its beginning.
+const KEPT: usize = 1_000;
+
+async fn checked(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
+    kiln_protocol::validate(&value, operation.input, cx.protocol_of(operation.model))?;
+    let dry_run = match (&value, operation.input.find("DryRun")) {
+        (Value::Struct(members), Some((at, _))) => matches!(members.get(at), Some(Value::Bool(true))),
+        _ => false,
+    };
+    (operation.call)(cx, value, dry_run).await
+}
