@@ -1,22 +1,23 @@
 //! Working a template out: parameters, conditions, mappings and the world (through [`Lookup`]) in, plain JSON out.
 //!
-//! Where the world says "not known yet", the text [`UNKNOWN`] stands in, as AWS shows it in change sets. A function
+//! Where the world says "not known yet", the text [`UNKNOWN`](crate::UNKNOWN) stands in, as AWS shows it in change sets. A function
 //! that cannot work on an unknown value gives an unknown value.
 
+mod calls;
+mod references;
 mod rules;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use base64::Engine;
 use serde_json::{Map, Value};
 
 use crate::conditions;
 use crate::dynamic_reference;
-use crate::error::{At, Mark, Result, TemplateError};
-use crate::expr::{Expr, ExprKind, SubPart};
-use crate::functions::{self, scalar_text};
-use crate::lookup::{Answer, Lookup, UNKNOWN};
+use crate::error::{At, Mark, Result};
+use crate::expr::{Expr, ExprKind};
+use crate::functions::scalar_text;
+use crate::lookup::Lookup;
 use crate::parameter::ParameterValues;
 use crate::sections;
 use crate::template::{DeletionPolicy, Resource, Template};
@@ -49,7 +50,7 @@ pub struct Pseudo {
 pub struct ResolvedResource {
     /// `Type`.
     pub resource_type: String,
-    /// `Properties`, always an object; may hold [`UNKNOWN`].
+    /// `Properties`, always an object; may hold [`UNKNOWN`](crate::UNKNOWN).
     pub properties: Value,
     /// `Metadata`.
     pub metadata: Option<Value>,
@@ -312,111 +313,6 @@ impl<'t> Evaluator<'t> {
         Ok(())
     }
 
-    fn call(&self, expr: &Expr, at: &At<'_>) -> Result<Value> {
-        match &expr.kind {
-            ExprKind::GetAtt { resource, attribute } => {
-                let attribute = self.text(
-                    attribute,
-                    at,
-                    "every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute",
-                )?;
-                self.attribute(resource, &attribute, at)
-            }
-            ExprKind::Sub { parts, variables } => self.sub(parts, variables, at),
-            ExprKind::Join { delimiter, values } => {
-                let sentence = "Template error: every Fn::Join object requires two parameters, (1) a string delimiter \
-                                and (2) a list of strings to be joined or a function that returns a list of strings \
-                                (such as Fn::GetAZs) to be joined.";
-                let items = match self.value(values, at)? {
-                    Some(Value::Array(items)) => items,
-                    Some(value) if is_unknown(&value) => return Ok(unknown()),
-                    _ => return Err(at.error(sentence)),
-                };
-                let texts: Option<Vec<String>> = items.iter().map(scalar_text).collect();
-                match texts {
-                    Some(texts) => Ok(Value::String(texts.join(delimiter))),
-                    None => Err(at.error(sentence)),
-                }
-            }
-            ExprKind::Select { index, list } => {
-                let index = self.text(index, at, "Fn::Select requires an integer index")?;
-                let items = match self.value(list, at)? {
-                    Some(Value::Array(items)) => items,
-                    Some(value) if is_unknown(&value) => return Ok(unknown()),
-                    _ => {
-                        return Err(at.error(
-                            "Template error: Fn::Select requires a list argument with two elements: an integer index \
-                             and a list",
-                        ));
-                    }
-                };
-                let position: Option<usize> = index.trim().parse().ok();
-                position.and_then(|position| items.into_iter().nth(position)).ok_or_else(|| {
-                    at.error(format!("Template error: Fn::Select cannot select nonexistent value at index {index}"))
-                })
-            }
-            ExprKind::Split { delimiter, source } => {
-                let sentence = "every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string \
-                                to be split or a function that returns a string to be split.";
-                let text = self.text(source, at, sentence)?;
-                if text.contains(UNKNOWN) {
-                    return Ok(unknown());
-                }
-                Ok(Value::Array(text.split(delimiter.as_str()).map(|part| Value::String(part.to_owned())).collect()))
-            }
-            ExprKind::Base64(source) => {
-                let text = self.text(source, at, "every Fn::Base64 object must have a String-typed value.")?;
-                if text.contains(UNKNOWN) {
-                    return Ok(unknown());
-                }
-                Ok(Value::String(base64::engine::general_purpose::STANDARD.encode(text)))
-            }
-            ExprKind::FindInMap { map, first, second, default } => {
-                let sentence = "every Fn::FindInMap object requires three parameters, the map name, map key and the \
-                                attribute for return value";
-                let map = self.text(map, at, sentence)?;
-                let first = self.text(first, at, sentence)?;
-                let second = self.text(second, at, sentence)?;
-                let found = self.template.mappings.get(&map).and_then(|firsts| firsts.get(&first)?.get(&second));
-                match (found, default) {
-                    (Some(value), _) => Ok(value.clone()),
-                    (None, Some(default)) => {
-                        let given = self.value(default, at)?;
-                        given.ok_or_else(|| {
-                            at.error("Template error: Fn::FindInMap DefaultValue cannot be AWS::NoValue")
-                        })
-                    }
-                    (None, None) => {
-                        Err(at.error(format!("Template error: Unable to get mapping for {map}::{first}::{second}")))
-                    }
-                }
-            }
-            ExprKind::Cidr { block, count, host_bits } => self.cidr(block, count, host_bits, at),
-            ExprKind::GetAzs(region) => {
-                let region = self.text(region, at, "every Fn::GetAZs object must have a String-typed value.")?;
-                let region = if region.is_empty() { self.pseudo.region.clone() } else { region };
-                answer(self.lookup.availability_zones(&region), at)
-            }
-            ExprKind::ImportValue(name) => {
-                let name = self.text(name, at, "every Fn::ImportValue object must have a String-typed value.")?;
-                if name.contains(UNKNOWN) {
-                    return Ok(unknown());
-                }
-                answer(self.lookup.export(&name), at)
-            }
-            ExprKind::Length(list) => match self.value(list, at)? {
-                Some(Value::Array(items)) => Ok(Value::from(items.len())),
-                Some(value) if is_unknown(&value) => Ok(unknown()),
-                _ => Err(at.error("Template error: Fn::Length expects its argument to be a list")),
-            },
-            ExprKind::ToJsonString(value) => match self.value(value, at)? {
-                Some(value) => Ok(Value::String(value.to_string())),
-                None => Err(at.error("Template error: Fn::ToJsonString cannot work on AWS::NoValue")),
-            },
-            _ => Err(at.error("Template error: not a function")),
-        }
-    }
-
     /// A value that must be a scalar, as text.
     fn text(&self, expr: &Expr, at: &At<'_>, sentence: &str) -> Result<String> {
         let value = self.value(expr, at)?;
@@ -430,98 +326,6 @@ impl<'t> Evaluator<'t> {
             None => Ok(Vec::new()),
         }
     }
-
-    fn reference(&self, name: &str, at: &At<'_>) -> Result<Option<Value>> {
-        if let Some(value) = self.parameters.values.get(name) {
-            return Ok(Some(value.clone()));
-        }
-        let text = match name {
-            "AWS::NoValue" => return Ok(None),
-            "AWS::NotificationARNs" => {
-                let list = self.pseudo.notification_arns.iter().cloned().map(Value::String).collect();
-                return Ok(Some(Value::Array(list)));
-            }
-            "AWS::AccountId" => &self.pseudo.account_id,
-            "AWS::Region" => &self.pseudo.region,
-            "AWS::Partition" => &self.pseudo.partition,
-            "AWS::URLSuffix" => &self.pseudo.url_suffix,
-            "AWS::StackName" => &self.pseudo.stack_name,
-            "AWS::StackId" => &self.pseudo.stack_id,
-            _ => {
-                self.must_be_active(name, at)?;
-                return answer(self.lookup.reference(name), at).map(Some);
-            }
-        };
-        Ok(Some(Value::String(text.clone())))
-    }
-
-    fn attribute(&self, resource: &str, attribute: &str, at: &At<'_>) -> Result<Value> {
-        self.must_be_active(resource, at)?;
-        answer(self.lookup.attribute(resource, attribute), at)
-    }
-
-    fn must_be_active(&self, name: &str, at: &At<'_>) -> Result<()> {
-        match self.template.resources.get(name) {
-            Some(resource) if self.is_active(resource) => Ok(()),
-            _ => {
-                let path = at.path();
-                let block = path.split('/').next().unwrap_or("Resources");
-                Err(at.error(format!(
-                    "Template format error: Unresolved resource dependencies [{name}] in the {block} block of the template"
-                )))
-            }
-        }
-    }
-
-    fn sub(&self, parts: &[SubPart], variables: &[(String, Expr)], at: &At<'_>) -> Result<Value> {
-        let mut text = String::new();
-        for part in parts {
-            let (name, value) = match part {
-                SubPart::Text(literal) => {
-                    text.push_str(literal);
-                    continue;
-                }
-                SubPart::Variable(name) => {
-                    let value = match variables.iter().find(|(known, _)| known == name) {
-                        Some((_, expr)) => self.value(expr, at)?,
-                        None => None,
-                    };
-                    (name.clone(), value)
-                }
-                SubPart::Ref(name) => (name.clone(), self.reference(name, at)?),
-                SubPart::GetAtt(name, attribute) => {
-                    (format!("{name}.{attribute}"), Some(self.attribute(name, attribute, at)?))
-                }
-            };
-            match value.as_ref().and_then(scalar_text) {
-                Some(value) => {
-                    self.count_made(value.len(), at)?;
-                    text.push_str(&value);
-                }
-                None => {
-                    return Err(at.error(format!(
-                        "Template error: variable {name} in Fn::Sub expression does not resolve to a string"
-                    )));
-                }
-            }
-        }
-        Ok(Value::String(text))
-    }
-
-    fn cidr(&self, block: &Expr, count: &Expr, host_bits: &Expr, at: &At<'_>) -> Result<Value> {
-        let sentence = "every Fn::Cidr object requires an IP block, a count and a number of host bits";
-        let block = self.text(block, at, sentence)?;
-        let count = self.text(count, at, sentence)?;
-        let host_bits = self.text(host_bits, at, sentence)?;
-        if [&block, &count, &host_bits].iter().any(|text| text.contains(UNKNOWN)) {
-            return Ok(unknown());
-        }
-        let (Ok(count), Ok(host_bits)) = (count.trim().parse(), host_bits.trim().parse()) else {
-            return Err(at.error(format!("Template error: {sentence}")));
-        };
-        let blocks = functions::cidr(&block, count, host_bits).map_err(|message| at.error(message))?;
-        Ok(Value::Array(blocks.into_iter().map(Value::String).collect()))
-    }
 }
 
 /// About how many bytes a value takes.
@@ -531,27 +335,5 @@ fn weight(value: &Value) -> usize {
         Value::String(text) => 16 + text.len(),
         Value::Array(items) => 16 + items.iter().map(weight).sum::<usize>(),
         Value::Object(map) => 16 + map.iter().map(|(key, item)| key.len() + weight(item)).sum::<usize>(),
-    }
-}
-
-fn unknown() -> Value {
-    Value::String(UNKNOWN.to_owned())
-}
-
-/// Is any part of this value not known yet?
-pub fn is_unknown(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains(UNKNOWN),
-        Value::Array(items) => items.iter().any(is_unknown),
-        Value::Object(map) => map.values().any(is_unknown),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-pub(crate) fn answer(answer: Result<Answer, String>, at: &At<'_>) -> Result<Value, TemplateError> {
-    match answer {
-        Ok(Answer::Known(value)) => Ok(value),
-        Ok(Answer::NotYet) => Ok(unknown()),
-        Err(message) => Err(at.error(message)),
     }
 }

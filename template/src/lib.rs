@@ -36,10 +36,10 @@ mod template;
 mod understand;
 
 pub use error::{ErrorKind, Mark, Place, Result, TemplateError};
-pub use evaluate::{Evaluator, Pseudo, ResolvedOutput, ResolvedResource, is_unknown};
+pub use evaluate::{Evaluator, Pseudo, ResolvedOutput, ResolvedResource};
 pub use expr::{Expr, ExprKind, Reference, SubPart};
 pub use graph::Graph;
-pub use lookup::{Answer, Fact, Lookup, Prefetched, UNKNOWN};
+pub use lookup::{Answer, Fact, Lookup, Prefetched, UNKNOWN, is_unknown};
 pub use node::{Node, NodeKind};
 pub use parameter::{Parameter, ParameterType, ParameterValues, resolve as resolve_parameters};
 pub use pattern::{Pattern, TooManySteps};

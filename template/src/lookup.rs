@@ -11,6 +11,21 @@ use serde_json::Value;
 /// Stands in change sets for a value that only exists once the change is made (AWS's own text).
 pub const UNKNOWN: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
 
+/// A value that is not known yet.
+pub fn unknown() -> Value {
+    Value::String(UNKNOWN.to_owned())
+}
+
+/// Is any part of this value not known yet?
+pub fn is_unknown(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(UNKNOWN),
+        Value::Array(items) => items.iter().any(is_unknown),
+        Value::Object(map) => map.values().any(is_unknown),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 /// An answer, or "not known yet".
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {

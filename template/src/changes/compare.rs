@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::{Attribute, ChangeSource, ChangeType, DeployedResource, Detail, Evaluation, Replacement};
-use crate::evaluate::{ResolvedResource, is_unknown};
+use crate::evaluate::ResolvedResource;
 use crate::functions::{equal, scalar_text};
+use crate::lookup::is_unknown;
 use crate::schema::{Kind, Property, Recreation, ResourceSchema, check_properties};
 use crate::template::DeletionPolicy;
 
