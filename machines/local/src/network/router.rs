@@ -1,26 +1,25 @@
 //! One VPC's router: its namespace, bridges, addresses, rules and sockets.
 
+mod links;
+mod sockets;
+
 use super::acls;
-use super::firewall::{self, DNS_IP, HOST_IP, METADATA_IP};
+use super::firewall;
 use super::internet::{self, Internet, TAP};
 use crate::host::child::{self, Surroundings};
-use crate::host::netlink::{Link, Netlink};
-use crate::host::netns::{self, SocketKind, SocketMaker};
+use crate::host::netlink::Netlink;
+use crate::host::netns::{self, SocketMaker};
 use crate::host::{files, mounts};
-use kiln_machines_spec::{
-    DriverError, DriverResult, InterfaceOwner, MacAddr, SubnetId, SubnetSpec, VpcId, VpcSpec, ZoneName,
-};
+use kiln_machines_spec::{DriverError, DriverResult, SubnetId, VpcId, VpcSpec, ZoneName};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
 /// A VPC's router.
 pub struct Router {
@@ -64,14 +63,6 @@ const SYSCTLS: [(&str, &str); 10] = [
     ("net/ipv6/conf/all/disable_ipv6", "1"),
     ("net/ipv6/conf/default/disable_ipv6", "1"),
 ];
-
-fn is_bridge(link: &&Link) -> bool {
-    link.name.len() == 9 && link.name.starts_with('b')
-}
-
-fn bridge_name(subnet: &SubnetSpec) -> String {
-    format!("b{:08x}", u32::from(subnet.cidr.base()))
-}
 
 impl Router {
     /// The router of `spec`'s VPC, made if it does not exist. Call
@@ -177,84 +168,6 @@ impl Router {
         self.apply(&spec, Some(&zones))
     }
 
-    fn apply_bridges(&self, spec: &VpcSpec) -> io::Result<BTreeMap<SubnetId, i32>> {
-        let links = self.netlink.links()?;
-        let find = |name: &str| links.iter().find(|l| l.name == name);
-        let mut bridges = BTreeMap::new();
-        for subnet in &spec.subnets {
-            let name = bridge_name(subnet);
-            let address = (subnet.cidr.nth(1), subnet.cidr.prefix());
-            let index = match find(&name) {
-                Some(link) => link.index,
-                None => {
-                    self.netlink.add_bridge(&name, MacAddr::from_ip(address.0).0)?;
-                    self.netlink.link(&name)?.index
-                }
-            };
-            let has = match find(&name) {
-                Some(_) => self.netlink.addresses(index)?,
-                None => Vec::new(),
-            };
-            if !has.contains(&address) {
-                for (ip, prefix) in has {
-                    self.netlink.delete_address(index, ip, prefix)?;
-                }
-                self.netlink.add_address(index, address.0, address.1)?;
-            }
-            bridges.insert(subnet.id.clone(), index);
-        }
-        let wanted: BTreeSet<i32> = bridges.values().copied().collect();
-        for link in links.iter().filter(is_bridge) {
-            if !wanted.contains(&link.index) {
-                self.netlink.delete_link(&link.name)?;
-            }
-        }
-        Ok(bridges)
-    }
-
-    /// Who has which address in the subnets: the router asks nobody, and its bridges answer whoever
-    /// asks from this.
-    fn apply_neighbours(&self, spec: &VpcSpec, bridges: &BTreeMap<SubnetId, i32>) -> io::Result<()> {
-        let mut wanted = BTreeSet::new();
-        for interface in &spec.interfaces {
-            if let (InterfaceOwner::Machine { .. }, Some(bridge)) = (&interface.owner, bridges.get(&interface.subnet)) {
-                wanted.extend(interface.addresses().map(|(ip, _)| (*bridge, ip, interface.mac.0)));
-            }
-        }
-        let of_bridges: BTreeSet<i32> = bridges.values().copied().collect();
-        for (link, ip, mac) in self.netlink.set_neighbours()? {
-            if of_bridges.contains(&link) && !wanted.remove(&(link, ip, mac)) {
-                self.netlink.forget_neighbour(link, ip)?;
-            }
-        }
-        for (link, ip, mac) in wanted {
-            self.netlink.set_neighbour(link, ip.into(), mac)?;
-        }
-        Ok(())
-    }
-
-    /// Addresses at which kiln itself answers: on the loopback of the router.
-    fn apply_own_addresses(&self, spec: &VpcSpec) -> io::Result<()> {
-        let mut wanted: BTreeSet<Ipv4Addr> = [METADATA_IP, DNS_IP].into();
-        wanted.extend(spec.dns_ip());
-        let own = |o: &InterfaceOwner| matches!(o, InterfaceOwner::Router);
-        let interfaces = spec.interfaces.iter().filter(|i| own(&i.owner));
-        wanted.extend(interfaces.map(|i| i.ip));
-        if spec.interfaces.iter().any(|i| i.public_addresses().next().is_some()) {
-            wanted.insert(HOST_IP);
-        }
-        let lo = self.netlink.link("lo")?.index;
-        for (ip, prefix) in self.netlink.addresses(lo)? {
-            if !ip.is_loopback() && !wanted.remove(&ip) {
-                self.netlink.delete_address(lo, ip, prefix)?;
-            }
-        }
-        for ip in wanted {
-            self.netlink.add_address(lo, ip, 32)?;
-        }
-        Ok(())
-    }
-
     fn load(&self, rules: &str) -> DriverResult<()> {
         let mut nft = child::command("nft")?;
         nft.args(["-f", "-"]);
@@ -288,55 +201,6 @@ impl Router {
     /// The process that leads to the internet, if it runs.
     pub fn internet_process(&self) -> DriverResult<Option<u32>> {
         self.internet.running()
-    }
-
-    /// Opens a connection.
-    pub async fn dial(&self, from: Option<Ipv4Addr>, to: SocketAddrV4, timeout: Duration) -> DriverResult<TcpStream> {
-        let doing = || format!("connect to {to} in {}", self.id);
-        let failed = |e: io::Error| DriverError::failed(doing(), e);
-        // The namespace would let itself be asked: the metadata, the API's door and DNS listen in it, and
-        // load balancers, of which two could send a request round and round.
-        if !self.state.lock().spec.can_be_a_machines(*to.ip()) {
-            let text = "no machine of the VPC can have this address";
-            return Err(failed(io::Error::new(io::ErrorKind::HostUnreachable, text)));
-        }
-        let socket = self.tcp_socket().await.map_err(failed)?;
-        if let Some(from) = from {
-            socket.bind(SocketAddr::from((from, 0))).map_err(failed)?;
-        }
-        let connect = tokio::time::timeout(timeout, socket.connect(to.into()));
-        match connect.await {
-            Ok(result) => result.map_err(failed),
-            Err(_) => {
-                let text = format!("no answer within {} ms", timeout.as_millis());
-                Err(failed(io::Error::new(io::ErrorKind::TimedOut, text)))
-            }
-        }
-    }
-
-    async fn tcp_socket(&self) -> io::Result<TcpSocket> {
-        let fd = self.sockets.socket(SocketKind::Tcp).await?;
-        Ok(TcpSocket::from_std_stream(fd.into()))
-    }
-
-    /// Listens.
-    pub async fn listen(&self, at: SocketAddrV4) -> DriverResult<TcpListener> {
-        let doing = || format!("listen on {at} in {}", self.id);
-        let failed = |e: io::Error| DriverError::failed(doing(), e);
-        let socket = self.tcp_socket().await.map_err(failed)?;
-        socket.set_reuseaddr(true).map_err(failed)?;
-        socket.bind(at.into()).map_err(failed)?;
-        socket.listen(1024).map_err(failed)
-    }
-
-    /// A UDP socket.
-    pub async fn bind_udp(&self, at: SocketAddrV4) -> DriverResult<UdpSocket> {
-        let doing = || format!("bind {at} (UDP) in {}", self.id);
-        let failed = |e: io::Error| DriverError::failed(doing(), e);
-        let fd = self.sockets.socket(SocketKind::Udp).await.map_err(failed)?;
-        let address = nix::sys::socket::SockaddrIn::from(at);
-        nix::sys::socket::bind(fd.as_raw_fd(), &address).map_err(|e| failed(e.into()))?;
-        UdpSocket::from_std(fd.into()).map_err(failed)
     }
 
     /// Takes it down; with `forget` its record goes too.
