@@ -19,7 +19,7 @@ use crate::checks;
 use crate::config::{ApplyError, LoadBalancerConfig};
 use crate::counters::CountersSnapshot;
 use crate::dial::Dialer;
-use crate::forward::{self, Via};
+use crate::forward;
 use crate::group::Group;
 use crate::headers::{Forwarded, port_of};
 use crate::health::{HealthChange, Matcher, TargetHealth};
@@ -27,6 +27,7 @@ use crate::lb::{Lb, Plan, WallClock, groups_in_use};
 use crate::listen::{Listening, Workers};
 use crate::serve::{self, ClientConnection};
 use crate::settings::Settings;
+use crate::via::Via;
 
 /// Changes a slow subscriber may fall behind by before it misses some (and is told so).
 const EVENTS_KEPT: usize = 1024;

@@ -7,6 +7,7 @@
 //! `upstream`; and a check: `checks` -> `health` -> `group`.
 
 mod answers;
+mod attempt;
 mod balancer;
 mod body;
 mod checks;
@@ -31,6 +32,7 @@ mod sticky;
 mod target;
 mod upgrade;
 mod upstream;
+mod via;
 
 pub use balancer::{Balancer, LoadBalancerCounters, NoSuchLoadBalancer, Options};
 pub use body::Body;

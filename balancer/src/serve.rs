@@ -17,10 +17,11 @@ use hyper_util::server::conn::auto;
 use kiln_doors::Ticket;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::forward::{self, Via};
+use crate::forward;
 use crate::headers::Forwarded;
 use crate::idle::{Cut, IdleStream, Requests};
 use crate::lb::Lb;
+use crate::via::Via;
 
 /// Bytes of a request head that are read at most: ALB's limit for the headers (64 K) and the request
 /// line (16 K); `forward` holds each of them to its own limit.
