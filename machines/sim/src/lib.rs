@@ -13,6 +13,8 @@
 mod driver;
 mod firewall;
 mod guest;
+mod images;
+mod outside;
 mod world;
 
 pub use driver::{Durations, SimDriver};

@@ -2,6 +2,7 @@
 
 use crate::guest::Answer;
 use kiln_machines_spec::*;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 #[derive(Default)]
@@ -78,4 +79,10 @@ impl World {
     pub fn zone(&self, vpc: &VpcId, subnet: &SubnetId) -> Option<&ZoneName> {
         self.networks.get(vpc)?.subnet(subnet).map(|subnet| &subnet.zone)
     }
+}
+
+/// A layer that stands for something.
+pub fn layer(of: &str) -> LayerRef {
+    let digest: String = Sha256::digest(of.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+    LayerRef { digest: LayerDigest::new(format!("sha256-{digest}")), bytes: 1 << 20 }
 }
