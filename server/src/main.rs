@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match &cli.command {
             Command::Up(arguments) if arguments.detach => kiln_cli::detach(&cli.state_dir, arguments).await,
-            Command::Up(arguments) => up::up(&cli.state_dir, arguments).await,
+            Command::Up(arguments) => up::up(services::services(), &cli.state_dir, arguments).await,
             _ => kiln_cli::run(cli).await,
         }
     });

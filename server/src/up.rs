@@ -3,7 +3,7 @@
 use crate::base_image::BaseImage;
 use crate::control::{Control, Stop};
 use crate::metrics::{Metrics, MetricsDoor};
-use crate::{admin, backup, credentials, hosts, inside, logging, machines, services};
+use crate::{admin, backup, credentials, hosts, inside, logging, machines};
 use kiln_cli::{Auth, SOCKET, UpArguments};
 use kiln_clock::Clock;
 use kiln_gateway::{Directory, Gateway, Limits};
@@ -11,7 +11,7 @@ use kiln_ids::IdSource;
 use kiln_journal::{Journal, Keeper};
 use kiln_machines_spec::MachineDriver;
 use kiln_reconcile::{Hooks, Runner};
-use kiln_service_kit::{CallKeeper, PlatformBuilder, RootCredential, Scope, Store, StoreError, chain};
+use kiln_service_kit::{CallKeeper, PlatformBuilder, RootCredential, Scope, Service, Store, StoreError, chain};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
@@ -23,15 +23,14 @@ const CHILDREN_GO_WITHIN: std::time::Duration = std::time::Duration::from_secs(2
 /// How long the controllers' steps in hand may take at the end: the longest is an orderly stop, 30 s.
 const STEPS_END_WITHIN: std::time::Duration = std::time::Duration::from_secs(40);
 
-/// Runs kiln in the foreground. `Err` is one line for the terminal.
-pub async fn up(state_dir: &Path, arguments: &UpArguments) -> Result<(), String> {
+/// Runs kiln with these services in the foreground. `Err` is one line for the terminal.
+pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArguments) -> Result<(), String> {
     if arguments.auth == Auth::Open && !arguments.listen.is_loopback() {
         return Err(format!(
             "--auth open lets anybody in, so it listens on loopback only, not on {}. Use --auth enforced",
             arguments.listen
         ));
     }
-    let services = services::services();
     let directory = Directory::new(&services).map_err(|e| format!("the API cannot be opened: {e}"))?;
     logging::start(arguments.log_to.as_deref().map(|path| (path, arguments.log_size)))?;
     kiln_doors::raise_limit()?;
@@ -197,13 +196,77 @@ async fn wait_for_stop(mut stopped: watch::Receiver<Stop>) -> Result<bool, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::services::services;
+    use clap::Parser;
+    use kiln_cli::{Cli, Command};
+    use kiln_protocol::{Protocol, ServiceModel};
+    use kiln_service_kit::Route;
 
     #[test]
     fn every_call_can_be_told_from_every_other() {
-        let services = services::services();
+        let services = services();
         let directory = Directory::new(&services).expect("no two services are alike");
         for service in &services {
             assert!(directory.by_signing_name(service.model.signing_name).iter().any(|m| m.name == service.model.name));
         }
+    }
+
+    const fn get(operation: &'static str, uri: &'static str) -> Route {
+        Route { operation, method: "GET", uri, query: &[], headers: &[] }
+    }
+
+    const fn signed_as_one(name: &'static str) -> ServiceModel {
+        ServiceModel {
+            name,
+            signing_name: "things",
+            endpoint_prefix: name,
+            target_prefix: "",
+            api_version: "2026-01-01",
+            xml_namespace: "",
+            protocol: Protocol::RestJson,
+            protocols: &[Protocol::RestJson],
+            global: false,
+            bare_errors: false,
+            query_errors: None,
+            operations: &[],
+        }
+    }
+
+    /// The line that a kiln of these services ends with, which has not so much as made its state directory.
+    async fn refused(services: Vec<Service>) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let state_dir = folder.path().join("state");
+        let line = ["kiln", "--state-dir", state_dir.to_str().unwrap(), "up", "--port", "0", "--machines", "sim"];
+        let cli = Cli::try_parse_from(line).unwrap();
+        let Command::Up(arguments) = &cli.command else { panic!("it is kiln up") };
+        let line = up(services, &cli.state_dir, arguments).await.expect_err("the start is refused");
+        assert!(!state_dir.exists(), "{line}");
+        line
+    }
+
+    /// With the route that botocore's model has, and that no host tells apart here.
+    #[tokio::test]
+    async fn a_kiln_whose_service_has_two_operations_at_one_path_does_not_start() {
+        let mut services = services();
+        let s3 = services.iter_mut().find(|service| service.model.name == "s3").expect("S3 is one");
+        s3.routes = [s3.routes, &[get("ListDirectoryBuckets", "/")]].concat().leak();
+        let line = refused(services).await;
+        let expected = "s3:ListBuckets and s3:ListDirectoryBuckets cannot be told apart: both are GET /";
+        assert_eq!(line, format!("the API cannot be opened: {expected}"));
+    }
+
+    #[tokio::test]
+    async fn a_kiln_whose_services_have_one_path_and_one_signing_name_does_not_start() {
+        static OLD: ServiceModel = signed_as_one("things");
+        static NEW: ServiceModel = signed_as_one("thingsv2");
+        let mut services = services();
+        for (model, route) in [(&OLD, get("GetThing", "/things/{Id}")), (&NEW, get("ReadThing", "/things/{Name}"))] {
+            let mut service = Service::new(model, &[]);
+            service.routes = vec![route].leak();
+            services.push(service);
+        }
+        let line = refused(services).await;
+        let expected = "things:GetThing and thingsv2:ReadThing cannot be told apart: both are GET /things/{Name}";
+        assert_eq!(line, format!("the API cannot be opened: {expected}"));
     }
 }
