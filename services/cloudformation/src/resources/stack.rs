@@ -5,7 +5,7 @@
 //! the child while the parent goes forward, the way back while the parent goes back.
 
 use crate::errors::validation;
-use crate::records::family::{NESTED, children, depth};
+use crate::records::family::{children, depth};
 use crate::records::stack::{OnFailure, Parent};
 use crate::records::{OperationKind, Stack, Status};
 use crate::stack::changes;
@@ -30,7 +30,7 @@ pub struct NestedStackType;
 #[async_trait]
 impl ResourceType for NestedStackType {
     fn type_name(&self) -> &'static str {
-        NESTED
+        "AWS::CloudFormation::Stack"
     }
 
     fn serves(&self, property: &str) -> bool {
