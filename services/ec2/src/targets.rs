@@ -6,7 +6,7 @@
 
 use crate::firewall::records::{NetworkAcl, SecurityGroup};
 use crate::images::image_lookup;
-use crate::images::records::Snapshot;
+use crate::images::records::{Image, Snapshot};
 use crate::instances::records::{Instance, Volume};
 use crate::interfaces::records::{Address, NetworkInterface};
 use crate::keys::records::KeyPair;
@@ -19,7 +19,7 @@ use crate::templates::merge::with_template;
 use kiln_ec2_shapes::RunInstancesRequest;
 use kiln_iam_shapes::GetInstanceProfileRequest;
 use kiln_protocol::stored;
-use kiln_service_kit::{BoxFuture, Cx, Error, Target, Touched};
+use kiln_service_kit::{BoxFuture, Cx, Error, Fault, Target, Touched};
 use serde_json::Value as Json;
 
 /// One operation: the members that name things, and what it makes.
@@ -256,13 +256,13 @@ fn tagging(cx: &Cx, request: &Json) -> Result<Vec<Target>, Error> {
 /// Something that a request names by its id, its name or an association.
 fn existing(cx: &Cx, kind: &Kind, text: &str) -> Result<Target, Error> {
     let found = match kind.resource_type {
-        "image" => image_lookup::find(cx, text).ok().map(|(_, image)| (text.to_owned(), image.tags.clone())),
+        "image" => there(image_lookup::find(cx, text))?.map(|(_, image)| (text.to_owned(), image.tags.clone())),
         "key-pair" => first::<KeyPair>(cx, |key| key.name == text || *key.id == *text)?
             .map(|key| (key.name.clone(), key.tags.clone())),
         "launch-template" => {
             let id = text.starts_with(kind.prefix).then_some(text);
             let found = launch_templates::find(cx, id, if id.is_some() { None } else { Some(text) });
-            found.ok().map(|template| (template.id.to_string(), template.tags.clone()))
+            there(found)?.map(|template| (template.id.to_string(), template.tags.clone()))
         }
         "security-group" => by_id::<SecurityGroup>(cx, text)?
             .or(first::<SecurityGroup>(cx, |group| group.name == text)?)
@@ -303,6 +303,16 @@ fn existing(cx: &Cx, kind: &Kind, text: &str) -> Result<Target, Error> {
     Ok(Target::new(arn(cx, kind, &id)).tagged("ec2", &tags))
 }
 
+/// What was found; none where the call itself says what is wrong with the request. Where kiln failed, nobody can be
+/// judged: a policy that denies by what was not found would let in.
+fn there<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.fault == Fault::Sender => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn by_id<R: Tagged>(cx: &Cx, id: &str) -> Result<Option<std::sync::Arc<R>>, Error> {
     Ok(cx.store().get::<R>(cx.scope(), id)?)
 }
@@ -319,7 +329,7 @@ fn first<R: Tagged>(cx: &Cx, is: impl Fn(&R) -> bool) -> Result<Option<std::sync
 async fn launching(cx: &Cx, request: &Json) -> Result<Vec<Target>, Error> {
     let typed: RunInstancesRequest = stored::from_json(request.clone())?;
     // A template that cannot be used is refused by the call itself.
-    let merged = with_template(cx, typed).map_or_else(|_| request.clone(), |merged| stored::to_json(&merged));
+    let merged = there(with_template(cx, typed))?.map_or_else(|| request.clone(), |merged| stored::to_json(&merged));
     let interfaces: Vec<&Json> = merged["NetworkInterfaces"].as_array().into_iter().flatten().collect();
 
     let mut targets = vec![];
@@ -328,10 +338,11 @@ async fn launching(cx: &Cx, request: &Json) -> Result<Vec<Target>, Error> {
     targets.push(existing(cx, &kinds::IMAGE, image)?);
     let mut instance = made(cx, &merged, &kinds::INSTANCE)
         .with("ec2:InstanceType", merged["InstanceType"].as_str().unwrap_or("m1.small"));
-    let tokens = merged["MetadataOptions"]["HttpTokens"].as_str().map(str::to_owned).or_else(|| {
-        let required = image_lookup::find(cx, image).ok()?.1.imds_v2;
-        Some(if required { "required" } else { "optional" }.to_owned())
-    });
+    let of_image = |image: &Image| if image.imds_v2 { "required" } else { "optional" };
+    let tokens = match merged["MetadataOptions"]["HttpTokens"].as_str() {
+        Some(given) => Some(given),
+        None => there(image_lookup::find(cx, image))?.map(|(_, image)| of_image(&image)),
+    };
     if let Some(tokens) = tokens {
         instance = instance.with("ec2:MetadataHttpTokens", tokens);
     }
@@ -376,7 +387,7 @@ async fn passed(cx: &Cx, profile: &Json) -> Result<Vec<Target>, Error> {
     let found = match cx.as_service("ec2.amazonaws.com").call(request).await {
         Ok(answer) => answer.instance_profile,
         // A profile that is not there is refused by the call itself.
-        Err(error) if error.status < 500 => None,
+        Err(error) if error.fault == Fault::Sender => None,
         Err(error) => return Err(error),
     };
     let roles = found.map(|profile| profile.roles).unwrap_or_default().into_iter().filter_map(|role| role.arn);
@@ -391,7 +402,52 @@ async fn passed(cx: &Cx, profile: &Json) -> Result<Vec<Target>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::templates::records::LaunchTemplate;
+    use crate::tests::World;
+    use kiln_service_kit::{Record, StoreError};
+    use serde::{Deserialize, Serialize};
+    use serde_json::json;
     use std::collections::BTreeSet;
+
+    /// What stands in the place of an image or a launch template and does not read as one.
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Damaged<const IMAGE: bool> {}
+
+    impl<const IMAGE: bool> Record for Damaged<IMAGE> {
+        const KIND: &'static str = if IMAGE { Image::KIND } else { LaunchTemplate::KIND };
+    }
+
+    #[tokio::test]
+    async fn nobody_is_judged_without_what_cannot_be_read() {
+        let world = World::new();
+        let (image, template) = ("ami-00000000000000001", "lt-00000000000000001");
+        let damaged = world.cx.store().write::<_, StoreError>(|tx| {
+            tx.put(world.cx.scope(), image, Damaged::<true> {})?;
+            tx.put(world.cx.scope(), template, Damaged::<false> {})
+        });
+        damaged.await.unwrap();
+        let launch = json!({"MinCount": 1, "MaxCount": 1});
+        let with = |member: &str, value: Json| {
+            let mut request = launch.clone();
+            request[member] = value;
+            request
+        };
+        for (operation, request) in [
+            ("DeregisterImage", json!({"ImageId": image})),
+            ("DeleteLaunchTemplate", json!({"LaunchTemplateId": template})),
+            ("RunInstances", with("ImageId", image.into())),
+            ("RunInstances", with("LaunchTemplate", json!({"LaunchTemplateId": template}))),
+        ] {
+            let refused = of(&world.cx, operation, &request).await.expect_err(operation);
+            assert!(refused.chain().contains("00000000000000001"), "{operation}: {}", refused.chain());
+        }
+        // What is not there, or is no name at all, is judged by its name.
+        let world = World::new();
+        for named in ["ami-00000000000000002", "my image"] {
+            let touched = of(&world.cx, "DeregisterImage", &json!({"ImageId": named})).await.unwrap();
+            assert!(touched.len() == 1 && touched[0].arn.ends_with(&format!("image/{named}")), "{touched:?}");
+        }
+    }
 
     /// Without their row, calls that change something would be judged as calls about nothing.
     #[test]

@@ -5,8 +5,10 @@ use kiln_ec2_shapes::*;
 use kiln_machines_sim::{Durations, SimDriver};
 use kiln_machines_spec::{MachineDriver, VpcSpec};
 use kiln_service_kit::{
-    Caller, Chaos, Cx, Error, IdSource, Name, Pass, Platform, PlatformBuilder, Request, Scope, Store, Timestamp,
+    Caller, Chaos, Cx, Error, IdSource, Name, Pass, Platform, PlatformBuilder, Request, ResourceRequest, Scope, Store,
+    Timestamp,
 };
+use serde_json::Value as Json;
 use std::sync::Arc;
 
 /// A platform with EC2 alone; controllers run only when a test says so.
@@ -100,6 +102,22 @@ impl World {
         };
         let made = cx.call(request).await.expect("an interface").network_interface;
         made.and_then(|i| i.network_interface_id).expect("an id")
+    }
+}
+
+/// What a stack asks of a resource type.
+pub fn resource_request(logical_id: &str, properties: Json) -> ResourceRequest {
+    ResourceRequest {
+        stack_id: "arn:aws:cloudformation:us-east-1:123456789012:stack/shop/1".into(),
+        stack_name: "shop".into(),
+        logical_id: logical_id.into(),
+        token: format!("token-{logical_id}"),
+        physical_name: format!("shop-{logical_id}-ABC"),
+        properties,
+        previous: Json::Null,
+        previous_tags: vec![],
+        since: Timestamp(0),
+        tags: vec![("aws:cloudformation:stack-name".into(), "shop".into())],
     }
 }
 

@@ -65,8 +65,11 @@ impl ResourceType for KeyPairType {
         // The private key of an earlier try that did not get as far as keeping it is lost.
         if let Some(id) = before.key_pairs.into_iter().next().and_then(|pair| pair.key_pair_id) {
             let request = kiln_ssm_shapes::GetParameterRequest { name: parameter(&id), with_decryption: Some(false) };
-            if cx.call(request).await.is_ok() {
-                return Ok(name);
+            match cx.call(request).await {
+                Ok(_) => return Ok(name),
+                Err(error) if error.is("ParameterNotFound") => {}
+                // It may be there: the pair would be lost with it.
+                Err(error) => return Err(error),
             }
             cx.call(DeleteKeyPairRequest { key_pair_id: Some(id), ..Default::default() }).await?;
         }
@@ -136,5 +139,31 @@ impl ResourceType for KeyPairType {
             ("KeyPairId".to_owned(), json!(pair.key_pair_id)),
             ("KeyFingerprint".to_owned(), json!(pair.key_fingerprint)),
         ]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{World, resource_request};
+
+    const PUBLIC: &[u8] = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g ada";
+
+    #[tokio::test]
+    async fn a_pair_whose_private_key_cannot_be_asked_for_stays() {
+        let world = World::new();
+        let request = resource_request("Pair", json!({"KeyName": "pair"}));
+        // Of an earlier try.
+        let made = ImportKeyPairRequest {
+            key_name: "pair".into(),
+            public_key_material: Blob(PUBLIC.to_vec()),
+            tag_specifications: tagged(&request, &kinds::KEY_PAIR),
+            ..Default::default()
+        };
+        let id = world.call(made).await.key_pair_id;
+        // Nobody answers for parameters here.
+        assert!(!KeyPairType.create(&world.cx, &request).await.unwrap_err().is("ParameterNotFound"));
+        let kept = find(&world.cx, "pair").await.unwrap().expect("the pair is there");
+        assert_eq!(kept.key_pair_id, id);
     }
 }

@@ -1,25 +1,10 @@
 //! CloudFormation types of the network: made once per token, read back, updated, removed.
 
-use crate::tests::World;
+use crate::tests::{World, resource_request as request};
 use kiln_ec2_shapes::*;
 use kiln_service_kit::{ResourceRequest, ResourceType, Stability};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
-
-fn request(logical_id: &str, properties: Json) -> ResourceRequest {
-    ResourceRequest {
-        stack_id: "arn:aws:cloudformation:us-east-1:123456789012:stack/shop/1".into(),
-        stack_name: "shop".into(),
-        logical_id: logical_id.into(),
-        token: format!("token-{logical_id}"),
-        physical_name: format!("shop-{logical_id}-ABC"),
-        properties,
-        previous: Json::Null,
-        previous_tags: vec![],
-        since: kiln_service_kit::Timestamp(0),
-        tags: vec![("aws:cloudformation:stack-name".into(), "shop".into())],
-    }
-}
 
 fn of(w: &World, name: &str) -> Arc<dyn ResourceType> {
     w.platform.resource_type(name).unwrap_or_else(|| panic!("no type {name}"))
