@@ -80,8 +80,10 @@ pub mod log {
             Some(work) => work.target.physical_id.clone(),
             None => resource.live.as_ref().and_then(|live| live.physical_id.clone()),
         };
+        // Two of one state may be of one moment: the second says that the thing is being made.
+        let (commit, order) = tx.place();
         let event = Event {
-            event_id: format!("{}-{}-{}", resource.logical_id, resource.status, tx.now()),
+            event_id: format!("{}-{}-{}-{commit}.{order}", resource.logical_id, resource.status, tx.now()),
             logical_id: resource.logical_id.clone(),
             physical_id: physical_id.unwrap_or_default(),
             resource_type: resource.resource_type.clone(),

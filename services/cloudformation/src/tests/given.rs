@@ -170,6 +170,8 @@ impl Given {
         }
         all.reverse();
         let text = |text: Option<String>| text.expect("every event has it");
+        let ids: BTreeSet<String> = all.iter().map(|event| text(event.event_id.clone())).collect();
+        assert_eq!(ids.len(), all.len(), "each event has an id of its own: {ids:?}");
         let line = |event: StackEvent| {
             let reason = event.resource_status_reason.map(|reason| format!(" ({reason})"));
             let (id, status) = (text(event.logical_resource_id), text(event.resource_status));
