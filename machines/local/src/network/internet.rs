@@ -38,7 +38,7 @@ pub struct Internet {
     namespace: PathBuf,
     file: PathBuf,
     log: PathBuf,
-    /// Whether helpers of an earlier kiln that no record names were looked for.
+    /// Whether helpers that no record names were looked for: of an earlier kiln, or not written down by this one.
     swept: AtomicBool,
 }
 
@@ -79,6 +79,8 @@ impl Internet {
             return Ok(());
         }
         self.sweep()?;
+        // Until it is written down, one that was started is found by looking only.
+        self.swept.store(false, Ordering::Relaxed);
         let doing = "connect the VPC to the internet";
         let failed = |e: io::Error| DriverError::failed(doing, e);
         let log = File::create(&self.log).map_err(failed)?;
@@ -115,7 +117,9 @@ impl Internet {
         let stat = Stat::read(pid).map_err(failed)?;
         let stat = stat.ok_or_else(|| failed(io::Error::other("it ended at once")))?;
         let helper = Helper { pid, start_ticks: stat.start_ticks, boot_id: this_boot()? };
-        files::write_json(&self.file, &helper)
+        files::write_json(&self.file, &helper)?;
+        self.swept.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Ends it. Fine if it does not run.
@@ -128,7 +132,7 @@ impl Internet {
         files::remove_all(&self.log)
     }
 
-    /// Ends helpers that an earlier kiln started and was killed before it wrote that down.
+    /// Ends helpers that were started and never written down: an earlier kiln was killed before, or this one failed to.
     fn sweep(&self) -> DriverResult<()> {
         if self.swept.load(Ordering::Relaxed) {
             return Ok(());
@@ -201,6 +205,7 @@ fn read_one(mut pipe: io::PipeReader) -> io::Result<bool> {
 mod tests {
     use super::*;
     use crate::host::pidfd::on_a_thread;
+    use crate::host::{mounts, netns};
     use std::fs;
 
     #[test]
@@ -220,6 +225,41 @@ mod tests {
         // The thread is gone.
         internet.stop().unwrap();
         assert!(!internet.file.exists());
+    }
+
+    /// Takes everything down, however the test ends.
+    struct Namespace(PathBuf);
+
+    impl Drop for Namespace {
+        fn drop(&mut self) {
+            for done in [Internet::new(&self.0).stop(), mounts::unmount(&self.0).map_err(not_held)] {
+                if let Err(error) = done {
+                    eprintln!("{}", error.chain());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_helper_that_could_not_be_written_down_is_found_and_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("vpc-1");
+        netns::make(&at).unwrap();
+        let _taken_down = Namespace(at.clone());
+        let internet = Internet::new(&at);
+        let running = || helpers_of(Path::new("/proc"), &at).unwrap().len();
+        internet.stop().unwrap();
+        // Where its record would be written before it takes its place.
+        let in_the_way = beside(&at, ".slirp.json.new");
+        fs::create_dir(&in_the_way).unwrap();
+        internet.start().unwrap_err();
+        assert_eq!((running(), internet.running().unwrap()), (1, None));
+        fs::remove_dir(&in_the_way).unwrap();
+        internet.start().unwrap();
+        assert_eq!(running(), 1, "there are not two");
+        assert!(internet.running().unwrap().is_some());
+        internet.stop().unwrap();
+        assert_eq!(running(), 0);
     }
 
     #[test]
