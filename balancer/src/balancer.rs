@@ -32,8 +32,20 @@ use crate::via::Via;
 /// Changes a slow subscriber may fall behind by before it misses some (and is told so).
 const EVENTS_KEPT: usize = 1024;
 
+/// Where listeners are open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ports {
+    /// On this host, each on its load balancer's address.
+    OfTheHost,
+    /// Nowhere: they are told as if they were, and nobody comes in. For the simulation, which has no host: two of
+    /// them at the same time would take the same ports from each other.
+    OfNoHost,
+}
+
 /// How the balancer runs.
 pub struct Options {
+    /// Where listeners are open.
+    pub ports: Ports,
     /// Serving threads; 0: serve on the runtime that calls (simulation, paused clocks).
     pub workers: usize,
     /// The time on the wall, for cookies and trace ids. Timers use tokio's clock.
@@ -41,9 +53,10 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// One thread per core, the system's clock.
+    /// The host's ports, one thread per core, the system's clock.
     fn default() -> Self {
         Options {
+            ports: Ports::OfTheHost,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             wall_clock: Arc::new(SystemTime::now),
         }
@@ -53,6 +66,7 @@ impl Default for Options {
 /// Every load balancer of one Kiln. Cheap to share behind an `Arc`; dropping it closes all ports.
 pub struct Balancer {
     dialer: Arc<dyn Dialer>,
+    ports: Ports,
     wall: WallClock,
     runtime: Handle,
     workers: Arc<Workers>,
@@ -84,6 +98,7 @@ impl Balancer {
     pub fn new(dialer: Arc<dyn Dialer>, options: Options) -> std::io::Result<Self> {
         Ok(Balancer {
             dialer,
+            ports: options.ports,
             wall: options.wall_clock,
             runtime: Handle::current(),
             workers: Arc::new(Workers::start(options.workers)?),
@@ -191,7 +206,11 @@ impl Balancer {
                 continue;
             }
             let address = SocketAddr::new(ip, listener.port);
-            match Listening::start(lb, address, listener.port, &self.runtime, &self.workers) {
+            let opened = match self.ports {
+                Ports::OfTheHost => Listening::start(lb, address, listener.port, &self.runtime, &self.workers),
+                Ports::OfNoHost => Ok(Listening::told(address, &self.runtime)),
+            };
+            match opened {
                 Ok(open) => {
                     listening.insert(key, open);
                 }

@@ -34,7 +34,7 @@ mod upgrade;
 mod upstream;
 mod via;
 
-pub use balancer::{Balancer, LoadBalancerCounters, NoSuchLoadBalancer, Options};
+pub use balancer::{Balancer, LoadBalancerCounters, NoSuchLoadBalancer, Options, Ports};
 pub use body::Body;
 pub use config::{
     Action, Algorithm, ApplyError, AtLeast, Condition, FixedResponse, Forward, ForwardedFor, HealthCheckConfig,

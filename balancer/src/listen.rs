@@ -151,6 +151,11 @@ impl Listening {
         let accepting = runtime.spawn(accept(listener, lb.clone(), port, workers.clone(), open.clone()));
         Ok(Listening { address, accepting, open })
     }
+
+    /// One that is only told, where there is no host whose port it could be.
+    pub(crate) fn told(address: SocketAddr, runtime: &Handle) -> Self {
+        Listening { address, accepting: runtime.spawn(std::future::pending()), open: Arc::default() }
+    }
 }
 
 impl Listening {

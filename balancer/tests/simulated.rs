@@ -84,7 +84,6 @@ impl Simulation {
             machines.0.lock().insert(*address, *mood);
         }
         let mut config = LoadBalancerConfig::new(LB);
-        config.listen_on = None;
         config.vpc_id = "vpc-1".into();
         config.zones = vec![ZoneConfig { name: "us-east-1a".into(), source_ip: Some("10.0.0.4".parse().unwrap()) }];
         config.listeners = vec![ListenerConfig {
@@ -94,7 +93,7 @@ impl Simulation {
             rules: vec![],
         }];
         config.target_groups = vec![group("g", &addresses)];
-        let options = Options { workers: 0, ..Default::default() };
+        let options = Options { ports: Ports::OfNoHost, workers: 0, ..Default::default() };
         let balancer = Arc::new(Balancer::new(machines.clone(), options).unwrap());
         balancer.apply(config.clone()).unwrap();
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -146,6 +145,14 @@ async fn health_changes_at_the_second_the_thresholds_say() {
     assert_eq!(s.states()[1], "unhealthy");
     pass(30).await;
     assert_eq!(s.states()[1], "healthy");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_listens_on_no_host_takes_no_port_from_another() {
+    let (one, other) = (Simulation::of(&[Mood::Well]).await, Simulation::of(&[Mood::Well]).await);
+    let told = [(LB.to_owned(), vec!["127.0.0.1:80".parse().unwrap()])];
+    assert_eq!((one.balancer.load_balancers(), other.balancer.load_balancers()), (told.to_vec(), told.to_vec()));
+    assert_eq!(one.ask().await.unwrap().status, 200);
 }
 
 #[tokio::test(start_paused = true)]

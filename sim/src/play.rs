@@ -2,12 +2,17 @@
 
 use crate::script::{self, Command};
 use crate::services;
+use async_trait::async_trait;
 use kiln_autoscaling_shapes as asg;
 use kiln_ec2_shapes as ec2;
-use kiln_machines_spec::{BaseRecipe, DriverError, MachineDriver, MachineId, NoProgress, ZoneName};
+use kiln_elbv2::{DataPlane, Dialer, Options, Ports, Stream, dial_error};
+use kiln_machines_sim::SimDriver;
+use kiln_machines_spec::{BaseRecipe, DriverError, MachineDriver, MachineId, NoProgress, VpcId, ZoneName};
 use kiln_service_kit::Error;
 use kiln_testkit::{Builder, Testkit, simulate};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +27,27 @@ pub struct Played {
 /// All services of a kiln, on simulated machines.
 pub fn platform() -> Builder {
     Testkit::new(1).services(services::services()).part(|builder, machines| {
-        let options = kiln_elbv2::Options { workers: 0, ..kiln_elbv2::Options::default() };
-        let plane = kiln_elbv2::DataPlane::new(Arc::new(machines.clone()), options);
+        // Nothing of the host's, whose ports and kernel have a time of their own.
+        let options = Options { ports: Ports::OfNoHost, workers: 0, ..Options::default() };
+        let plane = DataPlane::with_dialer(Arc::new(machines.clone()), Arc::new(InMemory(machines.clone())), options);
         builder.part(plane.expect("without threads of its own there is nothing to start"))
     })
+}
+
+/// Connections of load balancers to simulated machines.
+struct InMemory(SimDriver);
+
+#[async_trait]
+impl Dialer for InMemory {
+    async fn dial(&self, vpc: &str, from: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io::Result<Stream> {
+        let SocketAddr::V4(to) = to else { return Err(io::ErrorKind::Unsupported.into()) };
+        let from = match from {
+            Some(IpAddr::V4(ip)) => Some(ip),
+            _ => None,
+        };
+        let dialled = self.0.dial_in_memory(&VpcId::new(vpc), from, to, timeout).await;
+        dialled.map(Stream::Memory).map_err(dial_error)
+    }
 }
 
 /// Plays a script; `Err` when it cannot be read.

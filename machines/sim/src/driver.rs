@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::broadcast;
 
@@ -67,6 +68,62 @@ impl SimDriver {
             machine.console.push_str(&format!("simulated boot {} of {id}\n", machine.boots));
         }
         Ok(machine.status())
+    }
+
+    /// As [`MachineDriver::dial`], without a connection of the host's: on a clock that stands still while anything
+    /// can run, bytes that the kernel delivers may come after the time that somebody gave them.
+    pub async fn dial_in_memory(
+        &self,
+        vpc: &VpcId,
+        from: Option<Ipv4Addr>,
+        to: SocketAddrV4,
+        timeout: Duration,
+    ) -> DriverResult<DuplexStream> {
+        let (answer, name) = self.reach(vpc, from, to, timeout).await?;
+        Ok(guest::connect_in_memory(answer, name))
+    }
+
+    /// How the program at an address behaves, and its machine's name, once a connection has come to it.
+    async fn reach(
+        &self,
+        vpc: &VpcId,
+        from: Option<Ipv4Addr>,
+        to: SocketAddrV4,
+        timeout: Duration,
+    ) -> DriverResult<(Answer, String)> {
+        enum Outcome {
+            Nowhere,
+            Silence,
+            Refused,
+            Talk(Answer, String),
+        }
+        let outcome = {
+            let world = self.world.lock();
+            let network = world.networks.get(vpc).ok_or_else(|| DriverError::not_found("network", vpc))?;
+            let near = from.unwrap_or(Ipv4Addr::UNSPECIFIED);
+            let machine = world.machines.values().find(|m| m.spec.has_address(vpc, *to.ip()));
+            match machine {
+                _ if !network.can_be_a_machines(*to.ip()) => Outcome::Nowhere,
+                Some(m) if world.is_cut(vpc, &m.spec.subnet) => Outcome::Silence,
+                _ if !allows_tcp(network, near, *to.ip(), to.port()) => Outcome::Silence,
+                Some(m) if m.status().is_running() && m.answer != Answer::Refused => {
+                    Outcome::Talk(m.answer.clone(), m.spec.id.to_string())
+                }
+                Some(m) if m.status().is_running() => Outcome::Refused,
+                _ => Outcome::Silence,
+            }
+        };
+        let failed =
+            |kind: std::io::ErrorKind| DriverError::failed(format!("connect to {to}"), std::io::Error::from(kind));
+        match outcome {
+            Outcome::Nowhere => Err(failed(std::io::ErrorKind::HostUnreachable)),
+            Outcome::Silence => {
+                tokio::time::sleep(timeout).await;
+                Err(failed(std::io::ErrorKind::TimedOut))
+            }
+            Outcome::Refused => Err(failed(std::io::ErrorKind::ConnectionRefused)),
+            Outcome::Talk(answer, name) => Ok((answer, name)),
+        }
     }
 }
 
@@ -322,41 +379,8 @@ impl MachineDriver for SimDriver {
         to: SocketAddrV4,
         timeout: Duration,
     ) -> DriverResult<TcpStream> {
-        enum Outcome {
-            Nowhere,
-            Silence,
-            Refused,
-            Talk(Answer, String),
-        }
-        let outcome = {
-            let world = self.world.lock();
-            let network = world.networks.get(vpc).ok_or_else(|| DriverError::not_found("network", vpc))?;
-            let near = from.unwrap_or(Ipv4Addr::UNSPECIFIED);
-            let machine = world.machines.values().find(|m| m.spec.has_address(vpc, *to.ip()));
-            match machine {
-                _ if !network.can_be_a_machines(*to.ip()) => Outcome::Nowhere,
-                Some(m) if world.is_cut(vpc, &m.spec.subnet) => Outcome::Silence,
-                _ if !allows_tcp(network, near, *to.ip(), to.port()) => Outcome::Silence,
-                Some(m) if m.status().is_running() && m.answer != Answer::Refused => {
-                    Outcome::Talk(m.answer.clone(), m.spec.id.to_string())
-                }
-                Some(m) if m.status().is_running() => Outcome::Refused,
-                _ => Outcome::Silence,
-            }
-        };
-        let failed =
-            |kind: std::io::ErrorKind| DriverError::failed(format!("connect to {to}"), std::io::Error::from(kind));
-        match outcome {
-            Outcome::Nowhere => Err(failed(std::io::ErrorKind::HostUnreachable)),
-            Outcome::Silence => {
-                tokio::time::sleep(timeout).await;
-                Err(failed(std::io::ErrorKind::TimedOut))
-            }
-            Outcome::Refused => Err(failed(std::io::ErrorKind::ConnectionRefused)),
-            Outcome::Talk(answer, name) => {
-                guest::connect(answer, name).await.map_err(|e| DriverError::failed(format!("connect to {to}"), e))
-            }
-        }
+        let (answer, name) = self.reach(vpc, from, to, timeout).await?;
+        guest::connect(answer, name).await.map_err(|e| DriverError::failed(format!("connect to {to}"), e))
     }
 
     /// Binds a loopback port of the host's choice: nobody inside the simulation connects to it.

@@ -37,7 +37,16 @@ impl Drop for Inside {
 impl DataPlane {
     /// Reaches targets through the machines' driver.
     pub fn new(driver: Arc<dyn MachineDriver>, options: Options) -> io::Result<Arc<Self>> {
-        let balancer = Balancer::new(Arc::new(DriverDialer(driver.clone())), options)?;
+        Self::with_dialer(driver.clone(), Arc::new(DriverDialer(driver)), options)
+    }
+
+    /// Reaches targets in the driver's networks by another dialer than the driver's own.
+    pub fn with_dialer(
+        driver: Arc<dyn MachineDriver>,
+        dialer: Arc<dyn Dialer>,
+        options: Options,
+    ) -> io::Result<Arc<Self>> {
+        let balancer = Balancer::new(dialer, options)?;
         Ok(Arc::new(Self { balancer: Arc::new(balancer), driver: Some(driver), inside: Mutex::default() }))
     }
 
@@ -133,14 +142,14 @@ impl Dialer for DriverDialer {
             Some(IpAddr::V4(ip)) => Some(ip),
             _ => None,
         };
-        let stream = self.0.dial(&VpcId::new(vpc), from, to, timeout).await.map_err(io_error)?;
+        let stream = self.0.dial(&VpcId::new(vpc), from, to, timeout).await.map_err(dial_error)?;
         stream.set_nodelay(true)?;
         Ok(Stream::Tcp(stream))
     }
 }
 
-/// The balancer tells a timeout from a refusal by the error's kind.
-fn io_error(error: DriverError) -> io::Error {
+/// A driver's failure as a dialer tells it: the balancer tells a timeout from a refusal by the error's kind.
+pub fn dial_error(error: DriverError) -> io::Error {
     let mut kind = io::ErrorKind::Other;
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(e) = cause {

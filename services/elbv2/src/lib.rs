@@ -29,8 +29,8 @@ mod tags;
 mod target_addresses;
 mod targets;
 
-pub use data_plane::{DataPlane, DriverDialer};
-pub use kiln_balancer::{Body, Dialer, HostDialer, Options, Stream};
+pub use data_plane::{DataPlane, DriverDialer, dial_error};
+pub use kiln_balancer::{Body, Dialer, HostDialer, Options, Ports, Stream};
 pub use kiln_elbv2_shapes::names;
 pub use places::{Place, find as find_place, places};
 pub use principal::PRINCIPAL;
