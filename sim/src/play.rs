@@ -1,6 +1,10 @@
 //! Plays a script against all services and tells the story.
 
-use crate::script::{self, Command};
+mod balancers;
+mod images;
+mod stacks;
+
+use crate::script::{self, Command, Expectation};
 use crate::services;
 use async_trait::async_trait;
 use kiln_autoscaling_shapes as asg;
@@ -55,7 +59,7 @@ pub fn play(text: &str) -> Result<Played, String> {
     let commands = script::parse(text)?;
     Ok(simulate(async {
         let kit = platform().start().await;
-        let mut player = Player { kit: &kit, told: BTreeSet::new(), groups: vec![] };
+        let mut player = Player::new(&kit);
         let mut failure = None;
         for (line, command) in &commands {
             kit.story().say(&format!("> {line}"));
@@ -80,15 +84,35 @@ struct Member {
 
 /// Plays commands on a platform of the test's own.
 pub struct Player<'a> {
-    pub kit: &'a Testkit,
-    pub told: BTreeSet<String>,
-    pub groups: Vec<String>,
+    kit: &'a Testkit,
+    /// Activities and events, by their ids.
+    told: BTreeSet<String>,
+    groups: Vec<String>,
+    /// Their ids.
+    stacks: Vec<String>,
+    balancers: BTreeMap<String, balancers::Balancer>,
+    images: BTreeMap<String, images::Image>,
 }
 
-impl Player<'_> {
+impl<'a> Player<'a> {
+    pub fn new(kit: &'a Testkit) -> Self {
+        let (told, groups, stacks) = (BTreeSet::new(), vec![], vec![]);
+        Self { kit, told, groups, stacks, balancers: BTreeMap::new(), images: BTreeMap::new() }
+    }
+
     pub async fn command(&mut self, command: &Command) -> Result<(), String> {
         match command {
-            Command::Group { name, min, desired, max } => self.group(name, *min, *desired, *max).await,
+            Command::Group { name, image, min, desired, max } => {
+                self.group(name, image.as_deref(), *min, *desired, *max).await
+            }
+            Command::CreateStack { name, template } => self.create_stack(name, template).await,
+            Command::UpdateStack { name, template } => self.update_stack(name, template).await,
+            Command::DeleteStack { name } => self.delete_stack(name).await,
+            Command::Balancer { name, group } => self.balancer(name, group).await,
+            Command::DeleteBalancer { name } => self.delete_balancer(name).await,
+            Command::Answers { name, all, status } => self.answers(name, *all, *status).await,
+            Command::TakeImage { name, group } => self.take_image(name, group).await,
+            Command::DeleteImage { name } => self.delete_image(name).await,
             Command::Desired { name, capacity } => {
                 let request = asg::SetDesiredCapacityRequest {
                     auto_scaling_group_name: name.clone(),
@@ -143,14 +167,22 @@ impl Player<'_> {
                 self.kit.settle().await;
                 Ok(())
             }
-            Command::Expect { name, count, zone, within } => self.expect(name, *count, zone.as_deref(), *within).await,
+            Command::Expect { what, within } => self.expect(what, *within).await,
         }
     }
 
-    async fn group(&mut self, name: &str, min: i32, desired: i32, max: i32) -> Result<(), String> {
+    /// The base image's id; it is there from the first time on that somebody asks for it.
+    async fn base_image(&self) -> Result<String, String> {
         let driver = self.kit.machines();
         let base = driver.ensure_base(&BaseRecipe::default(), Arc::new(NoProgress)).await.map_err(|e| e.chain())?;
-        let image = kiln_ec2::register_base(self.kit.platform(), &base).await.map_err(shown)?;
+        kiln_ec2::register_base(self.kit.platform(), &base).await.map_err(shown)
+    }
+
+    async fn group(&mut self, name: &str, image: Option<&str>, min: i32, desired: i32, max: i32) -> Result<(), String> {
+        let image = match image {
+            Some(image) => self.image_id(image)?.to_owned(),
+            None => self.base_image().await?,
+        };
         let data = ec2::RequestLaunchTemplateData {
             image_id: Some(image),
             instance_type: Some("t3.micro".to_owned()),
@@ -173,7 +205,7 @@ impl Player<'_> {
             min_size: min,
             max_size: max,
             desired_capacity: Some(desired),
-            vpc_zone_identifier: Some(self.subnets().await?),
+            vpc_zone_identifier: Some(self.subnets().await?.join(",")),
             ..Default::default()
         };
         self.kit.call(request).await.map_err(shown)?;
@@ -181,13 +213,13 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// The default subnets of the first three zones, as Auto Scaling wants them.
-    async fn subnets(&self) -> Result<String, String> {
+    /// The default subnets of the first three zones.
+    async fn subnets(&self) -> Result<Vec<String>, String> {
         let answer = self.kit.call(ec2::DescribeSubnetsRequest::default()).await.map_err(shown)?;
         let zones = ["a", "b", "c"].map(|zone| format!("us-east-1{zone}"));
         let here = |subnet: &ec2::Subnet| subnet.availability_zone.as_ref().is_some_and(|zone| zones.contains(zone));
-        let ids: Vec<String> = answer.subnets.into_iter().filter(here).filter_map(|subnet| subnet.subnet_id).collect();
-        Ok(ids.join(","))
+        let ids = answer.subnets.into_iter().filter(here).filter_map(|subnet| subnet.subnet_id).collect();
+        Ok(ids)
     }
 
     async fn process(&self, name: &str, process: &str, resume: bool) -> Result<(), String> {
@@ -202,23 +234,43 @@ impl Player<'_> {
         outcome.map_err(shown)
     }
 
-    async fn expect(
-        &self,
-        name: &str,
-        count: usize,
-        zone: Option<&str>,
-        within: Option<Duration>,
-    ) -> Result<(), String> {
-        let is_so = || async { self.in_service(name, zone).await.is_ok_and(|serving| serving.len() == count) };
-        let within = within.unwrap_or(Duration::ZERO);
-        match self.kit.within(within, is_so).await {
+    async fn expect(&self, what: &Expectation, within: Option<Duration>) -> Result<(), String> {
+        let is_so = || async { self.seen(what).await.is_ok_and(|seen| seen.is_none()) };
+        match self.kit.within(within.unwrap_or(Duration::ZERO), is_so).await {
             Ok(took) if took.is_zero() => Ok(()),
             Ok(took) => {
                 self.kit.story().say(&format!("so it is after {:.1} s", took.as_secs_f64()));
                 Ok(())
             }
-            Err(_) => Err(format!("{} in service", self.in_service(name, zone).await?.len())),
+            Err(_) => Err(self.seen(what).await?.unwrap_or_else(|| "it is so just now".to_owned())),
         }
+    }
+
+    /// What is there instead of what is expected, if anything.
+    async fn seen(&self, what: &Expectation) -> Result<Option<String>, String> {
+        let unless = |wanted: &str, seen: String| (seen != wanted).then_some(seen);
+        Ok(match what {
+            Expectation::InService { name, count, zone } => {
+                let serving = self.in_service(name, zone.as_deref()).await?.len();
+                (serving != *count).then(|| format!("{serving} in service"))
+            }
+            Expectation::Launched { name, count } => {
+                let launched = self.launched(name).await?;
+                (launched != *count).then(|| format!("{launched} launched"))
+            }
+            Expectation::Stack { name, status } => unless(status, self.stack_status(name).await?),
+            Expectation::Balancer { name, state } => unless(state, self.balancer_state(name).await?),
+            Expectation::Healthy { name, count } => {
+                let states = self.health(name).await?;
+                let healthy = states.iter().filter(|state| *state == "healthy").count();
+                (healthy != *count).then(|| format!("{states:?}"))
+            }
+            Expectation::Image { name, state } => unless(state, self.image_state(name).await?),
+            Expectation::ImagesOnTheHost(count) => {
+                let there = self.kit.machines().images().await.map_err(|e| e.chain())?.len();
+                (there != *count).then(|| format!("{there} images"))
+            }
+        })
     }
 
     /// The group's instances in the order in which it lists them; `None`: there is no such group.
@@ -240,6 +292,20 @@ impl Player<'_> {
         members.collect::<Result<_, String>>().map(Some)
     }
 
+    /// How many of the group's launches ended well.
+    async fn launched(&self, name: &str) -> Result<usize, String> {
+        let request = asg::DescribeScalingActivitiesRequest {
+            auto_scaling_group_name: Some(name.to_owned()),
+            ..Default::default()
+        };
+        let activities = self.kit.call(request).await.map_err(shown)?.activities;
+        let is_one = |a: &&asg::Activity| {
+            a.status_code.as_deref() == Some("Successful")
+                && a.description.as_deref().is_some_and(|text| text.starts_with("Launching"))
+        };
+        Ok(activities.iter().filter(is_one).count())
+    }
+
     /// Ids of those in service.
     pub async fn in_service(&self, name: &str, zone: Option<&str>) -> Result<Vec<String>, String> {
         let members = self.members(name).await?.ok_or_else(|| format!("there is no group {name}"))?;
@@ -247,8 +313,13 @@ impl Player<'_> {
         Ok(serving.filter(|m| zone.is_none_or(|zone| m.zone == zone)).map(|m| m.id).collect())
     }
 
-    /// Tells of activities that have ended since, and how the groups are now.
+    /// Tells of activities and events since, and how groups, stacks, load balancers and images are now.
     pub async fn tell(&mut self) {
+        for outcome in [self.tell_of_stacks().await, self.tell_of_balancers().await, self.tell_of_images().await] {
+            if let Err(error) = outcome {
+                self.kit.story().say(&format!("cannot look: {error}"));
+            }
+        }
         for name in self.groups.clone() {
             if let Err(error) = self.tell_of(&name).await {
                 self.kit.story().say(&format!("cannot look at {name}: {error}"));

@@ -6,7 +6,6 @@ use crate::script;
 use kiln_autoscaling_shapes as asg;
 use kiln_elbv2_shapes as elb;
 use kiln_testkit::{Broken, Testkit, break_each_step, break_steps};
-use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ pub fn heals() -> &'static Broken {
     DONE.get_or_init(|| {
         break_each_step(platform, |kit| async move {
             let text = "group web min 1 desired 2 max 3\nsettle\nkill one of web\nsettle\ndesired web 1\nsettle";
-            let mut player = Player { kit: &kit, told: BTreeSet::new(), groups: vec![] };
+            let mut player = Player::new(&kit);
             for (line, command) in script::parse(text).expect("a script") {
                 player.command(&command).await.unwrap_or_else(|e| panic!("{line}: {e}"));
             }
@@ -44,13 +43,13 @@ async fn what_is(kit: &Testkit, target_group: &str) -> String {
 
 /// The ids of those in service.
 async fn serving(kit: &Testkit) -> Vec<String> {
-    let player = Player { kit, told: BTreeSet::new(), groups: vec![] };
+    let player = Player::new(kit);
     player.in_service("web", None).await.expect("described")
 }
 
 /// A group `web` of up to four, without instances.
 async fn given_a_group(kit: &Testkit) {
-    let mut player = Player { kit, told: BTreeSet::new(), groups: vec![] };
+    let mut player = Player::new(kit);
     for (line, command) in script::parse("group web min 0 desired 0 max 4").expect("a script") {
         player.command(&command).await.unwrap_or_else(|e| panic!("{line}: {e}"));
     }
