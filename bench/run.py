@@ -15,10 +15,19 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import api  # noqa: E402
 import healing  # noqa: E402
+import history  # noqa: E402
 import load_balancer  # noqa: E402
 import machines  # noqa: E402
+import scale  # noqa: E402
 
-PARTS = {"api": api.run, "machines": machines.run, "healing": healing.run, "load balancer": load_balancer.run}
+PARTS = {
+    "api": api.run,
+    "machines": machines.run,
+    "healing": healing.run,
+    "load balancer": load_balancer.run,
+    "history": history.run,
+    "scale": scale.run,
+}
 
 
 def main():
