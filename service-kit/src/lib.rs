@@ -51,7 +51,7 @@ pub use kiln_store::{
     Before, Change, Commit, Keys, Op, Reads, Record, Rows, Scope, Store, StoreError, Tx, Unread, Whole, past_prefix,
 };
 pub use one_line::one_line;
-pub use operation::Operation;
+pub use operation::{Operation, Touches};
 pub use paging::{Asked, Page, page_of, paginate};
 pub use plan::{Name, Plan, Report, Waiting};
 pub use platform::{Platform, PlatformBuilder};
@@ -62,7 +62,7 @@ pub use rest::{BodyFault, OtherSignature, RestRules};
 pub use roll::{CANNOT_ROLL, Manner, Roll, Rolled, Rolling, WrongPolicy, duration, too_few_signals, whole};
 pub use service::{Explain, Explained, Names, Service, Start};
 pub use streams::{ByteStream, Streams};
-pub use target::{Target, Targets, Touched};
+pub use target::{IntoTouched, Target, Touched};
 
 #[doc(hidden)]
 pub use kiln_protocol::{Shape as __Shape, StructTyped as __StructTyped};

@@ -13,6 +13,7 @@ pub struct Operation {
     pub input: &'static StructShape,
     pub output: &'static StructShape,
     pub http: Http,
+    pub touches: Touches,
     /// Authorizes, then handles. The flag is `DryRun`: handled on a store that writes nothing, so that
     /// it says of what is wrong what the call itself would.
     pub call: for<'a> fn(&'a Cx, Value, bool) -> Answer<'a>,
@@ -39,29 +40,71 @@ pub const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-/// A row: `operation!(RunInstances: run_instances(RunInstancesRequest))`.
+/// What an operation's row says that policies are asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touches {
+    /// Nothing: the call needs no permission, or asks for it itself.
+    Nothing,
+    /// `*`: AWS lets policies name no resource for the action.
+    Everything,
+    /// What its request names.
+    Things,
+}
+
+/// A row: `operation!(DeleteVpc: delete_vpc(DeleteVpcRequest), on …)`.
 ///
-/// The handler is `async fn(&Cx, RunInstancesRequest) -> Result<RunInstancesResponse, E>` with
-/// `E: Into<Error>`. With `, on instance_arns` a `fn(&Cx, &RunInstancesRequest) -> Vec<String>`
-/// names the resources that policies are matched against (otherwise what the service's
-/// [`Targets`](crate::Targets) say, or `*`), and with
-/// `, on instance_arns, given request_tags` a `fn(&Cx, &RunInstancesRequest) -> Vec<(&str, String)>`
-/// gives further condition keys; with `, open` the call needs no permission (GetCallerIdentity).
+/// The handler is `async fn(&Cx, DeleteVpcRequest) -> Result<DeleteVpcResponse, E>` with `E: Into<Error>`.
+/// What follows says what policies are matched against:
+///
+/// ```text
+/// on everything        `*`: AWS's reference lists no resource type for the action
+/// on vpc               the things: fn(&Cx, &DeleteVpcRequest) -> T, or a closure; T is a Target, a list
+///                      of them, or a Result (IntoTouched), or a list of ARNs
+/// on …, given keys     and further condition keys: fn(&Cx, &…) -> Vec<(&'static str, String)>
+/// on awaited things    a fn(&Cx, &…) -> BoxFuture<Touched>, where other services must be asked
+/// open                 no permission is needed (GetCallerIdentity), or the handler asks for it
+/// ```
+/// A row that says nothing of it does not compile:
+///
+/// ```compile_fail
+/// # use kiln_service_kit::{Cx, Error, Operation, operation};
+/// # use kiln_sts_shapes::{GetCallerIdentityRequest, GetCallerIdentityResponse};
+/// async fn identity(_: &Cx, _: GetCallerIdentityRequest) -> Result<GetCallerIdentityResponse, Error> {
+///     Ok(GetCallerIdentityResponse::default())
+/// }
+/// const ROW: Operation = operation!(GetCallerIdentity: identity(GetCallerIdentityRequest));
+/// ```
+/// One that does compiles:
+///
+/// ```
+/// # use kiln_service_kit::{Cx, Error, Operation, operation};
+/// # use kiln_sts_shapes::{GetCallerIdentityRequest, GetCallerIdentityResponse};
+/// # async fn identity(_: &Cx, _: GetCallerIdentityRequest) -> Result<GetCallerIdentityResponse, Error> {
+/// #     Ok(GetCallerIdentityResponse::default())
+/// # }
+/// const ROW: Operation = operation!(GetCallerIdentity: identity(GetCallerIdentityRequest), open);
+/// ```
 #[macro_export]
 macro_rules! operation {
-    ($name:ident: $handler:ident($input:ty)) => { $crate::operation!(@row $name, $handler, $input, |cx, input| {
-        cx.authorize_call::<$input>(input).await
-    }) };
-    ($name:ident: $handler:ident($input:ty), open) => { $crate::operation!(@row $name, $handler, $input, |_cx, _input| {
+    ($name:ident: $handler:ident($input:ty)) => {
+        compile_error!("what does the operation touch? Its row says `on …`, `on everything` or `open`")
+    };
+    ($name:ident: $handler:ident($input:ty), open) => { $crate::operation!(@row $name, $handler, $input, Nothing, |_cx, _input| {
         Ok::<(), $crate::Error>(())
     }) };
-    ($name:ident: $handler:ident($input:ty), on $resources:path) => { $crate::operation!(@row $name, $handler, $input, |cx, input| {
-        cx.authorize_on::<$input>(input, $resources(cx, input), &[]).await
+    ($name:ident: $handler:ident($input:ty), on everything) => { $crate::operation!(@row $name, $handler, $input, Everything, |cx, input| {
+        cx.authorize_on::<$input, _>(input, |_, _| $crate::Target::everything(), |_, _| vec![])
     }) };
-    ($name:ident: $handler:ident($input:ty), on $resources:path, given $keys:path) => { $crate::operation!(@row $name, $handler, $input, |cx, input| {
-        cx.authorize_on::<$input>(input, $resources(cx, input), &$keys(cx, input)).await
+    ($name:ident: $handler:ident($input:ty), on awaited $touched:path) => { $crate::operation!(@row $name, $handler, $input, Things, |cx, input| {
+        cx.authorize_on_awaited::<$input>(input, $touched).await
     }) };
-    (@row $name:ident, $handler:ident, $input:ty, |$cx:ident, $in:ident| $authorize:expr) => { {
+    ($name:ident: $handler:ident($input:ty), on $touched:expr) => { $crate::operation!(@row $name, $handler, $input, Things, |cx, input| {
+        cx.authorize_on::<$input, _>(input, $touched, |_, _| vec![])
+    }) };
+    ($name:ident: $handler:ident($input:ty), on $touched:expr, given $keys:expr) => { $crate::operation!(@row $name, $handler, $input, Things, |cx, input| {
+        cx.authorize_on::<$input, _>(input, $touched, $keys)
+    }) };
+    (@row $name:ident, $handler:ident, $input:ty, $touches:ident, |$cx:ident, $in:ident| $authorize:expr) => { {
         const _: () = assert!($crate::__same(stringify!($name), <$input as $crate::Request>::OPERATION), "the row's name is not the operation's");
         $crate::Operation {
             name: stringify!($name),
@@ -69,6 +112,7 @@ macro_rules! operation {
             input: <$input as $crate::__StructTyped>::SHAPE,
             output: <<$input as $crate::Request>::Response as $crate::__StructTyped>::SHAPE,
             http: <$input as $crate::Request>::HTTP,
+            touches: $crate::Touches::$touches,
             call: |cx, value, dry_run| Box::pin(async move {
                 let input = <$input as $crate::__Shape>::from_value(value)?;
                 {

@@ -3,7 +3,7 @@
 use crate::calls::CallLog;
 use crate::{
     Access, AnyController, Caller, Cx, Error, Grant, IdSource, Name, Names, Operation, Report, ResourceType, Scope,
-    Service, Store, Targets,
+    Service, Store,
 };
 use kiln_clock::{Clock, Timestamp};
 use kiln_ids::regions::{self, Partition};
@@ -212,11 +212,6 @@ impl Platform {
     pub fn judges(&self, caller: &Caller) -> bool {
         use crate::CallerKind::{Root, Service};
         !self.open && !matches!(caller.kind, Root | Service { .. })
-    }
-
-    /// What a service's calls touch, if it says so for all of them.
-    pub fn targets(&self, service: &str) -> Option<Targets> {
-        self.services.iter().find(|s| s.model.name == service)?.targets
     }
 
     pub(crate) fn authorize(&self, cx: &Cx, grant: &Grant<'_>) -> Result<(), Error> {

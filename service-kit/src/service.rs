@@ -1,6 +1,6 @@
 //! A service on one screen: its model, rows, controllers, CloudFormation types and starters.
 
-use crate::{AnyController, Cx, Error, Operation, Platform, RecordType, ResourceType, RestRules, Targets};
+use crate::{AnyController, Cx, Error, Operation, Platform, RecordType, ResourceType, RestRules};
 use futures_util::future::BoxFuture;
 use kiln_journal::Kept;
 use kiln_protocol::{Route, ServiceModel};
@@ -38,8 +38,6 @@ pub struct Service {
     pub keeps: Vec<Kept>,
     /// The kinds of records that it keeps: all of them, see [`records!`](crate::records).
     pub records: &'static [RecordType],
-    /// What its calls touch, for policies; see [`Targets`].
-    pub targets: Option<Targets>,
     /// What it knows of its things that have no controller; see [`Explain`].
     pub explain: Option<Explain>,
     /// By which a REST request is told to mean an operation; empty for other protocols.
@@ -60,7 +58,6 @@ impl Service {
             start: vec![],
             keeps: vec![],
             records: &[],
-            targets: None,
             explain: None,
             routes: &[],
             rest: None,

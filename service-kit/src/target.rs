@@ -1,14 +1,14 @@
 //! What a call touches, for policies: the ARNs that a statement's `Resource` is matched against, each
 //! with condition keys of its own (`aws:ResourceTag/…` differs from resource to resource).
 //!
-//! A service says it for all its operations in one place, from the request; an operation's row may
-//! say it itself instead (`operation!(…, on arns)`). Asked only where somebody's policies decide, so
-//! that it costs the root user and Kiln's own services nothing.
+//! Each operation's row says it (`operation!(…, on …)`, docs/guides/add-an-operation.md): which members of
+//! its request name things, or that the action has no resource. A row that says nothing does not compile.
+//! Asked only where somebody's policies decide, so that it costs the root user and Kiln's own services
+//! nothing.
 
 use crate::{Cx, Error};
 use futures_util::future::BoxFuture;
-use kiln_protocol::{Protocol, Request, Shape, stored};
-use serde_json::Value as Json;
+use kiln_protocol::{Protocol, Request};
 
 /// One thing that a call touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,6 @@ pub struct Target {
     /// Another action that the call needs as well, e.g. `ec2:CreateTags` to launch with tags; the
     /// call's own otherwise.
     pub action: Option<&'static str>,
-    /// Empty: whatever the operation's row names.
     pub arn: String,
     /// Condition keys of this resource; a key given several times has several values.
     pub keys: Vec<(String, String)>,
@@ -26,6 +25,16 @@ impl Target {
     /// A resource without condition keys of its own.
     pub fn new(arn: impl Into<String>) -> Self {
         Self { action: None, arn: arn.into(), keys: vec![] }
+    }
+
+    /// What policies are asked about where an action knows no kinds of resources.
+    pub fn everything() -> Self {
+        Self::new("*")
+    }
+
+    /// Asked as another action, whatever the call's own is.
+    pub fn by(self, action: &'static str) -> Self {
+        Self { action: Some(action), ..self }
     }
 
     /// With one more condition key.
@@ -54,61 +63,87 @@ impl Target {
     }
 }
 
-/// What an operation touches, from its request as JSON (by the model's names). None: the action has
-/// no resource, and policies are asked about `*`.
-pub type Targets = for<'a> fn(&'a Cx, operation: &'a str, request: &'a Json) -> BoxFuture<'a, Touched>;
-
-/// What [`Targets`] answer.
+/// What a row's `on` answers. No target at all: the request names nothing, and policies are asked about
+/// `*`.
 pub type Touched = Result<Vec<Target>, Error>;
 
+/// Whatever a row may answer for what its operation touches.
+pub trait IntoTouched {
+    /// The targets that it stands for.
+    fn into_touched(self) -> Touched;
+}
+
+impl IntoTouched for Touched {
+    fn into_touched(self) -> Touched {
+        self
+    }
+}
+
+impl IntoTouched for Result<Target, Error> {
+    fn into_touched(self) -> Touched {
+        self.map(|target| vec![target])
+    }
+}
+
+impl IntoTouched for Target {
+    fn into_touched(self) -> Touched {
+        Ok(vec![self])
+    }
+}
+
+impl IntoTouched for Vec<Target> {
+    fn into_touched(self) -> Touched {
+        Ok(self)
+    }
+}
+
+/// ARNs of things of which no condition key is known.
+impl IntoTouched for Vec<String> {
+    fn into_touched(self) -> Touched {
+        Ok(self.into_iter().map(Target::new).collect())
+    }
+}
+
 impl Cx {
-    /// Asks whether the caller may make this call: once for each thing that it touches.
+    /// Asks whether the caller may make this call: once for each thing that it touches, with further
+    /// condition keys for all of them. What it touches is looked for only where policies decide.
     #[doc(hidden)]
-    pub async fn authorize_call<R: Request + Shape>(&self, request: &R) -> Result<(), Error> {
-        if !self.platform().judges(self.caller()) {
-            return Ok(());
+    pub fn authorize_on<'r, R: Request, T: IntoTouched>(
+        &self,
+        request: &'r R,
+        touched: impl FnOnce(&Cx, &'r R) -> T,
+        keys: impl FnOnce(&Cx, &'r R) -> Vec<(&'static str, String)>,
+    ) -> Result<(), Error> {
+        match self.platform().judges(self.caller()) {
+            true => self.judge::<R>(touched(self, request).into_touched()?, &keys(self, request)),
+            false => Ok(()),
         }
-        let mut targets = self.touched(request).await?;
-        if targets.is_empty() {
-            targets.push(Target::new("*"));
-        }
-        self.judge::<R>(&targets, &[])
     }
 
-    /// The same for the resources that an operation's row names, with the condition keys that the
-    /// service knows of each.
+    /// The same where other services are asked what is touched.
     #[doc(hidden)]
-    pub async fn authorize_on<R: Request + Shape>(
+    pub async fn authorize_on_awaited<R: Request>(
         &self,
         request: &R,
-        arns: Vec<String>,
-        keys: &[(&str, String)],
+        touched: impl for<'a> FnOnce(&'a Cx, &'a R) -> BoxFuture<'a, Touched>,
     ) -> Result<(), Error> {
-        if !self.platform().judges(self.caller()) {
-            return Ok(());
-        }
-        let known = self.touched(request).await?;
-        let keys_of = |arn: &str| {
-            let of_it = known.iter().filter(|target| target.arn == arn || target.arn.is_empty());
-            of_it.flat_map(|target| target.keys.clone()).collect()
-        };
-        let with_keys = |arn: String| Target { action: None, keys: keys_of(&arn), arn };
-        let targets: Vec<Target> = arns.into_iter().map(with_keys).collect();
-        self.judge::<R>(&targets, keys)
-    }
-
-    async fn touched<R: Request + Shape>(&self, request: &R) -> Touched {
-        match self.platform().targets(R::SERVICE.name) {
-            Some(targets) => targets(self, R::OPERATION, &stored::to_json(request)).await,
-            None => Ok(vec![]),
+        match self.platform().judges(self.caller()) {
+            true => self.judge::<R>(touched(self, request).await?, &[]),
+            false => Ok(()),
         }
     }
 
-    fn judge<R: Request>(&self, targets: &[Target], more: &[(&str, String)]) -> Result<(), Error> {
+    fn judge<R: Request>(&self, mut targets: Vec<Target>, more: &[(&str, String)]) -> Result<(), Error> {
+        if targets.is_empty() {
+            targets.push(Target::everything());
+        }
         let action = format!("{}:{}", R::SERVICE.signing_name, R::OPERATION);
-        for target in targets {
+        // The one key that every action of EC2 knows, those that list things among them.
+        let is_ec2 = R::SERVICE.protocol == Protocol::Ec2;
+        let region = is_ec2.then(|| ("ec2:Region", self.region().to_owned()));
+        for target in &targets {
             let own = target.keys.iter().map(|(key, value)| (key.as_str(), value.clone()));
-            let keys: Vec<(&str, String)> = more.iter().cloned().chain(own).collect();
+            let keys: Vec<(&str, String)> = more.iter().cloned().chain(region.clone()).chain(own).collect();
             let asked = target.action.unwrap_or(&action);
             let judged = self.authorize(asked, std::slice::from_ref(&target.arn), &keys);
             judged.map_err(|error| in_words_of::<R>(error))?;

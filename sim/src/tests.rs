@@ -1,5 +1,6 @@
 //! The committed scripts.
 
+use kiln_service_kit::Touches;
 use std::collections::BTreeSet;
 
 #[test]
@@ -34,6 +35,36 @@ fn the_table_of_controllers_in_the_architecture_is_what_they_say() {
     let all = services.iter().flat_map(|service| &service.controllers);
     let rows: BTreeSet<String> = all.map(|c| format!("| `{}` | {} |", c.name(), c.about())).collect();
     assert!(told.iter().eq(&rows), "ARCHITECTURE.md's table is to be:\n{head}{}", Vec::from_iter(rows).join("\n"));
+}
+
+/// Service Authorization Reference: the tables of actions of each service. A call about something that is
+/// given no name there must not slip in as one about everything.
+#[test]
+fn calls_that_change_something_name_it_unless_aws_gives_it_no_name() {
+    const NO_RESOURCE_TYPE: &[&str] = &[
+        "cloudformation:ValidateTemplate",
+        "ec2:CreateDefaultSubnet",
+        "ec2:CreateDefaultVpc",
+        "iam:CreateAccountAlias",
+        "iam:DeleteAccountAlias",
+        "iam:SimulateCustomPolicy",
+    ];
+    // The first asks for each object by itself, the others need no permission but a trust policy's.
+    const OPEN: &[&str] = &["s3:DeleteObjects", "sts:AssumeRole", "sts:GetCallerIdentity", "sts:GetSessionToken"];
+    let (mut everything, mut open) = (BTreeSet::new(), BTreeSet::new());
+    for service in crate::services::services() {
+        for row in service.operations.iter().flat_map(|rows| rows.iter()) {
+            let name = format!("{}:{}", service.model.name, row.name);
+            let lists = ["Describe", "Get", "List"].iter().any(|verb| row.name.starts_with(verb));
+            match row.touches {
+                Touches::Everything if !lists => drop(everything.insert(name)),
+                Touches::Nothing => drop(open.insert(name)),
+                Touches::Everything | Touches::Things => {}
+            }
+        }
+    }
+    assert_eq!(everything.iter().map(String::as_str).collect::<Vec<_>>(), NO_RESOURCE_TYPE);
+    assert_eq!(open.iter().map(String::as_str).collect::<Vec<_>>(), OPEN);
 }
 
 #[test]

@@ -237,7 +237,9 @@ impl New<'_> {
             "\nservices/{name} is there, with {operation}. `cargo xtask check` passes but for what is yours to decide:\n\
              \x20 - what {operation} does and answers, and each member of its request: `cargo xtask members` names those\n\
              \x20   that no code reads\n\
-             \x20 - what is kept of a {thing} (src/records.rs), and what policies are matched against (the row's end)\n\
+             \x20 - what is kept of a {thing} (src/records.rs)\n\
+             \x20 - what policies are matched against: the row ends `on everything`, which is right where the Service\n\
+             \x20   Authorization Reference has no resource type for {operation}; docs/guides/add-an-operation.md has the others\n\
              \x20 - its place at start (`starts = {starts}` in service.toml), what README.md says of it\n\
              \x20 - a test with a real client, tests/clients/test_calls_{name}.py: the run of all client tests names a served\n\
              \x20   operation that none was answered by\n\
@@ -246,8 +248,9 @@ impl New<'_> {
     }
 }
 
-/// The end of a row: what its operation touches.
-const TOUCHES: &str = "";
+/// The end of a row: what its operation touches. Right where AWS names no resource type; that this is to be looked
+/// up is printed.
+const TOUCHES: &str = ", on everything";
 
 #[cfg(test)]
 mod tests {
@@ -312,7 +315,10 @@ mod tests {
         let text = |name: &str| &files.iter().find(|(file, _)| file == name).unwrap_or_else(|| panic!("{name}")).1;
         assert!(text("service.toml").contains("botocore = \"boxes\"") && text("service.toml").contains("starts = 9"));
         assert!(text("src/lib.rs").contains("service.routes = kiln_box_shapes::ROUTES;"), "{}", text("src/lib.rs"));
-        assert!(text("src/operations/boxes.rs").contains("operation!(ListBoxes: list_boxes(ListBoxesRequest)"));
+        // A row that does not say what it touches would not compile.
+        let row = "operation!(ListBoxes: list_boxes(ListBoxesRequest), on everything)";
+        assert!(text("src/operations/boxes.rs").contains(row));
+        assert!(new.what_is_left().contains("no resource type for ListBoxes"), "{}", new.what_is_left());
         assert!(text("src/records.rs").contains("\"box/box\""));
     }
 }

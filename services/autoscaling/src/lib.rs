@@ -44,7 +44,6 @@ pub fn service() -> Service {
     );
     service.controllers.push(Arc::new(controllers::group::GroupController));
     service.resources = resources::all();
-    service.targets = Some(targets::of);
     service.keeps.push(Kept::of::<records::Activity>());
     service.start.push(moved::start);
     service.records = records![records::Activity, records::Group, records::LaunchConfiguration, records::Member];

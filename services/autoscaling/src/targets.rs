@@ -2,46 +2,11 @@
 //! resources, and condition keys for Amazon EC2 Auto Scaling".
 
 use crate::records::{Group, LaunchConfiguration, Member};
-use kiln_service_kit::{BoxFuture, Cx, Error, Target, Touched};
-use serde_json::Value as Json;
+use kiln_autoscaling_shapes::Tag;
+use kiln_service_kit::{Cx, Error, Target, Touched};
 
-/// The groups and launch configurations that an operation touches; nothing for calls that list them.
-pub fn of<'a>(cx: &'a Cx, operation: &'a str, request: &'a Json) -> BoxFuture<'a, Touched> {
-    Box::pin(touched(cx, operation, request))
-}
-
-async fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
-    if operation.starts_with("Describe") {
-        return Ok(vec![]);
-    }
-    if matches!(operation, "CreateLaunchConfiguration" | "DeleteLaunchConfiguration") {
-        let names = request["LaunchConfigurationName"].as_str();
-        return names.into_iter().map(|name| configuration(cx, name)).collect();
-    }
-    let tags: Vec<(&str, &str, &str)> = request["Tags"].as_array().into_iter().flatten().map(tag).collect();
-    let mut names: Vec<String> = match request["AutoScalingGroupName"].as_str() {
-        Some(name) => vec![name.to_owned()],
-        None => tags.iter().map(|(group, _, _)| (*group).to_owned()).collect(),
-    };
-    if let Some(id) = request["InstanceId"].as_str()
-        && names.is_empty()
-        && let Some(member) = cx.store().get::<Member>(cx.scope(), id)?
-    {
-        names.push(member.group.clone());
-    }
-    names.sort();
-    names.dedup();
-    let given = || tags.iter().map(|(_, key, value)| (*key, *value));
-    names.iter().map(|name| Ok(group(cx, name)?.given_tags(given()))).collect()
-}
-
-/// Group, key and value of a tag in a request.
-fn tag(tag: &Json) -> (&str, &str, &str) {
-    let text = |member: &str| tag[member].as_str().unwrap_or("");
-    (text("ResourceId"), text("Key"), text("Value"))
-}
-
-fn group(cx: &Cx, name: &str) -> Result<Target, Error> {
+/// A group by its name, with its tags.
+pub fn group(cx: &Cx, name: &str) -> Result<Target, Error> {
     let Some(group) = cx.store().get::<Group>(cx.scope(), name)? else {
         return Ok(Target::new(cx.arn("autoscaling", &format!("autoScalingGroup:*:autoScalingGroupName/{name}"))));
     };
@@ -49,7 +14,33 @@ fn group(cx: &Cx, name: &str) -> Result<Target, Error> {
     Ok(Target::new(group.arn(cx.region(), cx.account())).tagged("autoscaling", tags))
 }
 
-fn configuration(cx: &Cx, name: &str) -> Result<Target, Error> {
+/// A group that is to be made, with the tags that it is to get.
+pub fn created(cx: &Cx, name: &str, tags: &[Tag]) -> Result<Target, Error> {
+    Ok(group(cx, name)?.given_tags(tags.iter().map(given)))
+}
+
+/// The group that an instance is in; none for one that is in none.
+pub fn group_of(cx: &Cx, instance: &str) -> Touched {
+    match cx.store().get::<Member>(cx.scope(), instance)? {
+        Some(member) => Ok(vec![group(cx, &member.group)?]),
+        None => Ok(vec![]),
+    }
+}
+
+/// The groups whose tags are given or taken.
+pub fn tagged(cx: &Cx, tags: &[Tag]) -> Touched {
+    let mut names: Vec<&str> = tags.iter().map(|tag| tag.resource_id.as_deref().unwrap_or("")).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|name| created(cx, name, tags)).collect()
+}
+
+fn given(tag: &Tag) -> (&str, &str) {
+    (&tag.key, tag.value.as_deref().unwrap_or(""))
+}
+
+/// A launch configuration by its name.
+pub fn configuration(cx: &Cx, name: &str) -> Result<Target, Error> {
     let arn = match cx.store().get::<LaunchConfiguration>(cx.scope(), name)? {
         Some(found) => found.arn(cx.region(), cx.account()),
         None => cx.arn("autoscaling", &format!("launchConfiguration:*:launchConfigurationName/{name}")),

@@ -67,7 +67,6 @@ pub fn service() -> Service {
     service.resources.extend(keys::resources::all());
     service.resources.extend(networks::resources::all());
     service.resources.extend(templates::resources::all());
-    service.targets = Some(targets::of);
     service.explain = Some(explain::explain);
     service.records = records![
         defaults::ScopeReady,

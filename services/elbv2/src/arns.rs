@@ -46,7 +46,8 @@ impl Kind {
         }
     }
 
-    fn not_found(self) -> Error {
+    /// The error of a call about one that is not there.
+    pub fn not_found(self) -> Error {
         match self {
             Kind::LoadBalancer => errors::no_load_balancer(),
             Kind::TargetGroup => errors::no_target_group(),

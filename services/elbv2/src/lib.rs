@@ -45,7 +45,6 @@ pub fn service() -> Service {
         controllers: vec![Arc::new(controllers::LoadBalancers), Arc::new(controllers::Health)],
         resources: resources::all(),
         start: vec![controllers::follow_health],
-        targets: Some(crate::targets::of),
         explain: Some(explain::explain),
         records: records![
             records::Listener,

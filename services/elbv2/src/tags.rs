@@ -1,17 +1,22 @@
 //! Tags on all kinds of thing the service keeps.
 
+use crate::arns::Kind;
 use crate::errors;
-use crate::records::Tags;
+use crate::records::{Listener, LoadBalancer, Rule, Tags, TargetGroup};
 use kiln_elbv2_shapes::Tag;
 use kiln_service_kit::{Cx, Error};
 
 /// Tags one thing may have.
 const MOST: usize = 50;
 
-/// Refuses keys that only services set, as CloudFormation does, of callers from outside.
+/// Whether only services set the key, as CloudFormation does.
+pub fn is_reserved(key: &str) -> bool {
+    key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
+}
+
+/// Refuses keys that only services set, of callers from outside.
 pub fn check_keys<'a>(cx: &Cx, keys: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
-    let reserved = |key: &&str| key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
-    match keys.into_iter().find(reserved) {
+    match keys.into_iter().find(|key| is_reserved(key)) {
         Some(key) if cx.source_ip().is_some() => {
             Err(errors::invalid(format!("The tag key '{key}' must not begin with 'aws:'")))
         }
@@ -46,6 +51,17 @@ pub fn put(tags: &mut Tags, given: &[Tag]) -> Result<(), Error> {
         true => Err(Error::sender("TooManyTags", format!("A resource can have at most {MOST} tags"))),
         false => Ok(()),
     }
+}
+
+/// Those of a thing that is kept.
+pub fn kept(cx: &Cx, kind: Kind, arn: &str) -> Result<Option<Tags>, Error> {
+    let (store, scope) = (cx.store(), cx.scope());
+    Ok(match kind {
+        Kind::LoadBalancer => store.get::<LoadBalancer>(scope, arn)?.map(|kept| kept.tags.clone()),
+        Kind::TargetGroup => store.get::<TargetGroup>(scope, arn)?.map(|kept| kept.tags.clone()),
+        Kind::Listener => store.get::<Listener>(scope, arn)?.map(|kept| kept.tags.clone()),
+        Kind::Rule => store.get::<Rule>(scope, arn)?.map(|kept| kept.tags.clone()),
+    })
 }
 
 /// As answers have them.

@@ -42,15 +42,15 @@ impl Record for Interface {
 }
 
 const OPERATIONS: &[Operation] = &[
-    operation!(DescribeSubnets: subnets(DescribeSubnetsRequest)),
-    operation!(DescribeVpcs: vpcs(DescribeVpcsRequest)),
-    operation!(DescribeInternetGateways: gateways(DescribeInternetGatewaysRequest)),
-    operation!(DescribeSecurityGroups: groups(DescribeSecurityGroupsRequest)),
-    operation!(DescribeInstances: instances(DescribeInstancesRequest)),
-    operation!(DescribeNetworkInterfaces: interfaces(DescribeNetworkInterfacesRequest)),
-    operation!(CreateNetworkInterface: create_interface(CreateNetworkInterfaceRequest)),
-    operation!(DeleteNetworkInterface: delete_interface(DeleteNetworkInterfaceRequest)),
-    operation!(ModifyNetworkInterfaceAttribute: modify_interface(ModifyNetworkInterfaceAttributeRequest)),
+    operation!(DescribeSubnets: subnets(DescribeSubnetsRequest), on everything),
+    operation!(DescribeVpcs: vpcs(DescribeVpcsRequest), on everything),
+    operation!(DescribeInternetGateways: gateways(DescribeInternetGatewaysRequest), on everything),
+    operation!(DescribeSecurityGroups: groups(DescribeSecurityGroupsRequest), on everything),
+    operation!(DescribeInstances: instances(DescribeInstancesRequest), on everything),
+    operation!(DescribeNetworkInterfaces: interfaces(DescribeNetworkInterfacesRequest), on everything),
+    operation!(CreateNetworkInterface: create_interface(CreateNetworkInterfaceRequest), on everything),
+    operation!(DeleteNetworkInterface: delete_interface(DeleteNetworkInterfaceRequest), on everything),
+    operation!(ModifyNetworkInterfaceAttribute: modify_interface(ModifyNetworkInterfaceAttributeRequest), on everything),
 ];
 
 pub fn service() -> Service {

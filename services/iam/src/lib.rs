@@ -45,7 +45,6 @@ pub fn service() -> Service {
         ],
     );
     service.resources = resources::all();
-    service.targets = Some(targets::of);
     service.start.push(access::start);
     service.records = records![
         records::AccessKey,

@@ -5,25 +5,21 @@
 
 use crate::managed::{self, Found};
 use crate::records::{InstanceProfile, Role, Tags, User, key};
-use kiln_service_kit::{BoxFuture, Cx, Error, Record, Target, Touched};
+use kiln_protocol::{Request, Shape, stored};
+use kiln_service_kit::{Cx, Error, Record, Target};
 use serde_json::Value as Json;
 
-/// One target, which stands for what the row names.
-pub fn of<'a>(cx: &'a Cx, operation: &'a str, request: &'a Json) -> BoxFuture<'a, Touched> {
-    Box::pin(async move { touched(cx, operation, request) })
-}
-
-fn touched(cx: &Cx, operation: &str, request: &Json) -> Touched {
-    let mut target = Target::new("").tagged("iam", &tags(cx, operation, request)?);
+/// What a row names, with the tags that policies know of it.
+pub fn with_tags<R: Request + Shape>(cx: &Cx, mut target: Target, request: &R) -> Result<Target, Error> {
+    let request = stored::to_json(request);
+    target = target.tagged("iam", &tags(cx, R::OPERATION, &request)?);
     let text = |value: &Json| value.as_str().unwrap_or("").to_owned();
     for tag in request["Tags"].as_array().into_iter().flatten() {
         target = target.given_tags([(text(&tag["Key"]).as_str(), text(&tag["Value"]).as_str())]);
     }
-    for key in request["TagKeys"].as_array().into_iter().flatten() {
-        target = target.with("aws:TagKeys", text(key));
-    }
-    // A call about no tags at all needs no target of its own.
-    Ok(if target.keys.is_empty() { vec![] } else { vec![target] })
+    let taken = request["TagKeys"].as_array().into_iter().flatten();
+    target.keys.extend(taken.map(|key| ("aws:TagKeys".to_owned(), text(key))));
+    Ok(target)
 }
 
 /// The tags of the thing that the operation is about.

@@ -8,6 +8,7 @@
 
 mod checksum;
 mod conditions;
+mod copy_source;
 mod described;
 mod door;
 mod encryption;
@@ -60,7 +61,6 @@ pub fn service() -> Service {
     );
     service.routes = kiln_s3_shapes::ROUTES;
     service.rest = Some(&door::Rules);
-    service.targets = Some(targets::of);
     service.resources = vec![Arc::new(resources::bucket::Bucket)];
     service.start = vec![sweep];
     service.records =

@@ -1,36 +1,13 @@
 //! What a copy is made of (`x-amz-copy-source`): an object, or a version of one, perhaps in another bucket.
 
 use crate::conditions::Conditions;
+use crate::copy_source;
 use crate::errors;
 use crate::operations::bucket;
 use crate::records::{Bucket, Object, all_buckets};
 use crate::versions;
-use crate::words::as_utf8;
 use kiln_service_kit::{Cx, Error};
-use percent_encoding::percent_decode_str;
 use std::sync::Arc;
-
-/// Bucket, key and version of the header: `/bucket/key?versionId=…`, percent-encoded.
-pub fn named(given: &str) -> Result<(String, String, Option<String>), Error> {
-    let text = given;
-    let invalid = || {
-        let message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
-        errors::invalid_argument("x-amz-copy-source", given, message)
-    };
-    if text.starts_with("arn:") {
-        return Err(Error::not_built("s3: access points"));
-    }
-    let text = as_utf8(text);
-    let (path, query) = text.split_once('?').unwrap_or((&text, ""));
-    let version = query.strip_prefix("versionId=");
-    versions::check_id(version)?;
-    let path = percent_decode_str(path).decode_utf8().map_err(|_| invalid())?;
-    let (bucket, key) = path.trim_start_matches('/').split_once('/').ok_or_else(invalid)?;
-    if bucket.is_empty() || key.is_empty() {
-        return Err(invalid());
-    }
-    Ok((bucket.to_owned(), key.to_owned(), version.map(str::to_owned)))
-}
 
 /// What a copy is made of.
 pub struct Source {
@@ -48,7 +25,7 @@ pub fn find_source(
     expected_owner: Option<&String>,
     conditions: Conditions<'_>,
 ) -> Result<Source, Error> {
-    let (name, key, version) = named(text)?;
+    let (name, key, version) = copy_source::parse(text)?;
     let found = match bucket(cx, &name, expected_owner) {
         Err(error) if error.is("AuthorizationHeaderMalformed") => name,
         found => found?.name.clone(),

@@ -31,7 +31,6 @@ pub fn service() -> Service {
             operations::tags::OPERATIONS,
         ],
     );
-    service.targets = Some(targets::of);
     service.parameter_types = &[("AWS::SSM::Parameter::Name", resources::parameter::names)];
     service.resources = vec![Arc::new(resources::parameter::Parameter)];
     service.records = records![records::Parameter];

@@ -1,40 +1,46 @@
-//! The tags of what a call touches, for policies: those that a parameter has and those that the
-//! request gives it. The rows name the parameters themselves. Source: Service Authorization
-//! Reference, "Actions, resources, and condition keys for AWS Systems Manager".
+//! What calls touch, for policies: parameters, with the tags that they have and those that the request
+//! gives them. Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS
+//! Systems Manager".
 
-use crate::operations::arn_of;
 use crate::records::Parameter;
-use kiln_service_kit::{BoxFuture, Cx, Target, Touched};
-use serde_json::Value as Json;
+use crate::{images, name};
+use kiln_service_kit::{Cx, Error, Target, Touched};
+use kiln_ssm_shapes::Tag;
 
-/// Every parameter that the request names, with its tags.
-pub fn of<'a>(cx: &'a Cx, _operation: &'a str, request: &'a Json) -> BoxFuture<'a, Touched> {
-    Box::pin(async move { touched(cx, request) })
+/// A parameter, or the path of several, by name or ARN.
+pub fn parameter(cx: &Cx, written: &str) -> Result<Target, Error> {
+    let target = Target::new(arn_of(cx, written));
+    // Under the name as it is kept: an ARN does not tell whether it begins with a slash.
+    let bare = target.arn.split_once(":parameter/").map_or("", |(_, bare)| bare).to_owned();
+    for kept in [format!("/{bare}"), bare] {
+        if let Some(parameter) = cx.store().get::<Parameter>(cx.scope(), &kept)? {
+            return Ok(target.tagged("ssm", &parameter.tags));
+        }
+    }
+    Ok(target)
 }
 
-fn touched(cx: &Cx, request: &Json) -> Touched {
-    let one = [&request["Name"], &request["ResourceId"]].into_iter();
-    let several = request["Names"].as_array().into_iter().flatten();
-    let text = |value: &Json| value.as_str().unwrap_or("").to_owned();
-    let tags = request["Tags"].as_array().into_iter().flatten();
-    let given: Vec<(String, String)> = tags.map(|tag| (text(&tag["Key"]), text(&tag["Value"]))).collect();
-    let removed: Vec<String> = request["TagKeys"].as_array().into_iter().flatten().map(text).collect();
-    let mut targets = vec![];
-    for name in one.chain(several).filter_map(Json::as_str) {
-        let mut target = Target::new(arn_of(cx, name));
-        // Under the name as it is kept: an ARN does not tell whether it begins with a slash.
-        let bare = target.arn.split_once(":parameter/").map_or("", |(_, bare)| bare).to_owned();
-        for kept in [format!("/{bare}"), bare] {
-            if let Some(parameter) = cx.store().get::<Parameter>(cx.scope(), &kept)? {
-                target = target.tagged("ssm", &parameter.tags);
-                break;
-            }
-        }
-        target = target.given_tags(given.iter().map(|(key, value)| (key.as_str(), value.as_str())));
-        for key in &removed {
-            target = target.with("aws:TagKeys", key);
-        }
-        targets.push(target);
+/// Each of several.
+pub fn parameters(cx: &Cx, names: &[String]) -> Touched {
+    names.iter().map(|name| parameter(cx, name)).collect()
+}
+
+/// A parameter that is given tags.
+pub fn given(cx: &Cx, name: &str, tags: &[Tag]) -> Result<Target, Error> {
+    Ok(parameter(cx, name)?.given_tags(tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()))))
+}
+
+/// A parameter that loses tags.
+pub fn taken(cx: &Cx, name: &str, keys: &[String]) -> Result<Target, Error> {
+    Ok(keys.iter().fold(parameter(cx, name)?, |target, key| target.with("aws:TagKeys", key)))
+}
+
+/// The ARN that policies are matched against, for one name as the caller wrote it.
+fn arn_of(cx: &Cx, written: &str) -> String {
+    match name::Pointer::parse(cx, written) {
+        Ok(pointer) if images::is_public(&pointer.name) => images::arn(cx, &pointer.name),
+        Ok(pointer) => name::arn(cx, &pointer.name),
+        // Refused by the operation itself; until then it matches no policy but `*`.
+        Err(_) => name::arn(cx, written),
     }
-    Ok(targets)
 }

@@ -7,8 +7,9 @@ use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Asked, Cx, Error, Operation, Position, Timestamp, Window, operation, page_of};
 use std::sync::Arc;
 
-pub const OPERATIONS: &[Operation] =
-    &[operation!(DescribeScalingActivities: describe_scaling_activities(DescribeScalingActivitiesRequest))];
+pub const OPERATIONS: &[Operation] = &[
+    operation!(DescribeScalingActivities: describe_scaling_activities(DescribeScalingActivitiesRequest), on everything),
+];
 
 /// An activity as callers see it; no ARN: its group was deleted.
 pub fn show(activity: &records::Activity, arn: Option<String>) -> Activity {

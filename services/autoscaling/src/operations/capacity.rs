@@ -3,11 +3,13 @@
 use crate::changes;
 use crate::controllers::cause;
 use crate::errors::validation;
+use crate::targets::group;
 use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::time::Duration;
 
-pub const OPERATIONS: &[Operation] = &[operation!(SetDesiredCapacity: set_desired_capacity(SetDesiredCapacityRequest))];
+pub const OPERATIONS: &[Operation] = &[operation!(SetDesiredCapacity: set_desired_capacity(SetDesiredCapacityRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name))];
 
 async fn set_desired_capacity(
     cx: &Cx,

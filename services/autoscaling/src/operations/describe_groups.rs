@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeAutoScalingGroups: describe_auto_scaling_groups(DescribeAutoScalingGroupsRequest)),
-    operation!(DescribeAutoScalingInstances: describe_auto_scaling_instances(DescribeAutoScalingInstancesRequest)),
+    operation!(DescribeAutoScalingGroups: describe_auto_scaling_groups(DescribeAutoScalingGroupsRequest),
+        on everything),
+    operation!(DescribeAutoScalingInstances: describe_auto_scaling_instances(DescribeAutoScalingInstancesRequest),
+        on everything),
 ];
 
 async fn describe_auto_scaling_groups(

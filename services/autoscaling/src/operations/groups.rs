@@ -7,15 +7,19 @@ use crate::controllers::cause;
 use crate::controllers::select::POLICIES;
 use crate::errors::{self, refuse, validation};
 use crate::records::{Activity, Group, LaunchConfiguration, TargetGroup, TargetGroupState};
+use crate::targets::{created, group};
 use crate::{changes, roles, templates};
 use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::collections::BTreeMap;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateAutoScalingGroup: create_auto_scaling_group(CreateAutoScalingGroupRequest)),
-    operation!(UpdateAutoScalingGroup: update_auto_scaling_group(UpdateAutoScalingGroupRequest)),
-    operation!(DeleteAutoScalingGroup: delete_auto_scaling_group(DeleteAutoScalingGroupRequest)),
+    operation!(CreateAutoScalingGroup: create_auto_scaling_group(CreateAutoScalingGroupRequest),
+        on |cx, r| created(cx, &r.auto_scaling_group_name, &r.tags)),
+    operation!(UpdateAutoScalingGroup: update_auto_scaling_group(UpdateAutoScalingGroupRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
+    operation!(DeleteAutoScalingGroup: delete_auto_scaling_group(DeleteAutoScalingGroupRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
 ];
 
 /// Groups an account may have in a region. Source: "Quotas for Amazon EC2 Auto Scaling".

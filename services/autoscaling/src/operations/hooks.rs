@@ -3,16 +3,21 @@
 use crate::changes;
 use crate::errors::validation;
 use crate::records::{Action, Group, Hook, Member, Transition, Verdict};
+use crate::targets::group;
 use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 use std::time::Duration;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(PutLifecycleHook: put_lifecycle_hook(PutLifecycleHookRequest)),
-    operation!(DeleteLifecycleHook: delete_lifecycle_hook(DeleteLifecycleHookRequest)),
-    operation!(DescribeLifecycleHooks: describe_lifecycle_hooks(DescribeLifecycleHooksRequest)),
-    operation!(CompleteLifecycleAction: complete_lifecycle_action(CompleteLifecycleActionRequest)),
-    operation!(RecordLifecycleActionHeartbeat: record_lifecycle_action_heartbeat(RecordLifecycleActionHeartbeatRequest)),
+    operation!(PutLifecycleHook: put_lifecycle_hook(PutLifecycleHookRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
+    operation!(DeleteLifecycleHook: delete_lifecycle_hook(DeleteLifecycleHookRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
+    operation!(DescribeLifecycleHooks: describe_lifecycle_hooks(DescribeLifecycleHooksRequest), on everything),
+    operation!(CompleteLifecycleAction: complete_lifecycle_action(CompleteLifecycleActionRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
+    operation!(RecordLifecycleActionHeartbeat: record_lifecycle_action_heartbeat(RecordLifecycleActionHeartbeatRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
 ];
 
 /// Hooks a group may have. Source: "Quotas for Amazon EC2 Auto Scaling".

@@ -5,14 +5,18 @@ use crate::changes;
 use crate::controllers::cause::at;
 use crate::errors::{no_managed_instance, not_part_of, validation};
 use crate::records::{Group, Health, Lifecycle, Member, Unhealthy};
+use crate::targets::{group, group_of};
 use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::time::Duration;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(SetInstanceHealth: set_instance_health(SetInstanceHealthRequest)),
-    operation!(SetInstanceProtection: set_instance_protection(SetInstanceProtectionRequest)),
-    operation!(TerminateInstanceInAutoScalingGroup: terminate_instance_in_auto_scaling_group(TerminateInstanceInAutoScalingGroupRequest)),
+    operation!(SetInstanceHealth: set_instance_health(SetInstanceHealthRequest),
+        on |cx, r| group_of(cx, &r.instance_id)),
+    operation!(SetInstanceProtection: set_instance_protection(SetInstanceProtectionRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
+    operation!(TerminateInstanceInAutoScalingGroup: terminate_instance_in_auto_scaling_group(TerminateInstanceInAutoScalingGroupRequest),
+        on |cx, r| group_of(cx, &r.instance_id)),
 ];
 
 async fn set_instance_health(cx: &Cx, request: SetInstanceHealthRequest) -> Result<SetInstanceHealthResponse, Error> {

@@ -4,15 +4,19 @@ use super::page_size;
 use crate::errors::{self, bad_token, refuse, validation};
 use crate::records::{self, Device, Group};
 use crate::roles;
+use crate::targets::configuration;
 use kiln_autoscaling_shapes::*;
 use kiln_ec2_shapes::DescribeImagesRequest;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateLaunchConfiguration: create_launch_configuration(CreateLaunchConfigurationRequest)),
-    operation!(DeleteLaunchConfiguration: delete_launch_configuration(DeleteLaunchConfigurationRequest)),
-    operation!(DescribeLaunchConfigurations: describe_launch_configurations(DescribeLaunchConfigurationsRequest)),
+    operation!(CreateLaunchConfiguration: create_launch_configuration(CreateLaunchConfigurationRequest),
+        on |cx, r| configuration(cx, &r.launch_configuration_name)),
+    operation!(DeleteLaunchConfiguration: delete_launch_configuration(DeleteLaunchConfigurationRequest),
+        on |cx, r| configuration(cx, &r.launch_configuration_name)),
+    operation!(DescribeLaunchConfigurations: describe_launch_configurations(DescribeLaunchConfigurationsRequest),
+        on everything),
 ];
 
 /// Launch configurations of an account in a region. Source: "Quotas for Amazon EC2 Auto Scaling".

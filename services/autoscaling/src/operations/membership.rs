@@ -5,13 +5,16 @@ use crate::changes;
 use crate::controllers::cause::at;
 use crate::errors::{not_part_of, validation};
 use crate::records::{Group, Health, Lifecycle, Member, Status};
+use crate::targets::group;
 use kiln_autoscaling_shapes::*;
 use kiln_ec2_shapes::DescribeInstancesRequest;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AttachInstances: attach_instances(AttachInstancesRequest)),
-    operation!(DetachInstances: detach_instances(DetachInstancesRequest)),
+    operation!(AttachInstances: attach_instances(AttachInstancesRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
+    operation!(DetachInstances: detach_instances(DetachInstancesRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
 ];
 
 async fn attach_instances(cx: &Cx, request: AttachInstancesRequest) -> Result<AttachInstancesResponse, Error> {

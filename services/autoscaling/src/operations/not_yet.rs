@@ -6,11 +6,12 @@ use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeInstanceRefreshes: describe_instance_refreshes(DescribeInstanceRefreshesRequest)),
-    operation!(DescribeNotificationConfigurations: describe_notification_configurations(DescribeNotificationConfigurationsRequest)),
-    operation!(DescribePolicies: describe_policies(DescribePoliciesRequest)),
-    operation!(DescribeScheduledActions: describe_scheduled_actions(DescribeScheduledActionsRequest)),
-    operation!(DescribeWarmPool: describe_warm_pool(DescribeWarmPoolRequest)),
+    operation!(DescribeInstanceRefreshes: describe_instance_refreshes(DescribeInstanceRefreshesRequest), on everything),
+    operation!(DescribeNotificationConfigurations: describe_notification_configurations(DescribeNotificationConfigurationsRequest),
+        on everything),
+    operation!(DescribePolicies: describe_policies(DescribePoliciesRequest), on everything),
+    operation!(DescribeScheduledActions: describe_scheduled_actions(DescribeScheduledActionsRequest), on everything),
+    operation!(DescribeWarmPool: describe_warm_pool(DescribeWarmPoolRequest), on everything),
 ];
 
 fn check_group(cx: &Cx, name: Option<&String>) -> Result<(), Error> {

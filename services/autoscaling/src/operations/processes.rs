@@ -3,12 +3,15 @@
 use crate::changes;
 use crate::errors::validation;
 use crate::records::{Process, Suspension};
+use crate::targets::group;
 use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(SuspendProcesses: suspend_processes(SuspendProcessesRequest)),
-    operation!(ResumeProcesses: resume_processes(ResumeProcessesRequest)),
+    operation!(SuspendProcesses: suspend_processes(SuspendProcessesRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
+    operation!(ResumeProcesses: resume_processes(ResumeProcessesRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
 ];
 
 /// The processes named; all when none is.

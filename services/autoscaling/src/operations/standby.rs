@@ -6,12 +6,13 @@ use crate::changes;
 use crate::controllers::cause::at;
 use crate::errors::{not_part_of, validation};
 use crate::records::{Lifecycle, Member, Status, Transition};
+use crate::targets::group;
 use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(EnterStandby: enter_standby(EnterStandbyRequest)),
-    operation!(ExitStandby: exit_standby(ExitStandbyRequest)),
+    operation!(EnterStandby: enter_standby(EnterStandbyRequest), on |cx, r| group(cx, &r.auto_scaling_group_name)),
+    operation!(ExitStandby: exit_standby(ExitStandbyRequest), on |cx, r| group(cx, &r.auto_scaling_group_name)),
 ];
 
 async fn enter_standby(cx: &Cx, request: EnterStandbyRequest) -> Result<EnterStandbyResponse, Error> {

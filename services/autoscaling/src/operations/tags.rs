@@ -5,13 +5,14 @@ use super::page_size;
 use crate::changes;
 use crate::errors::{bad_token, tagged_group_not_found, validation};
 use crate::records::{Group, GroupTag};
+use crate::targets::tagged;
 use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation, paginate};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateOrUpdateTags: create_or_update_tags(CreateOrUpdateTagsRequest)),
-    operation!(DeleteTags: delete_tags(DeleteTagsRequest)),
-    operation!(DescribeTags: describe_tags(DescribeTagsRequest)),
+    operation!(CreateOrUpdateTags: create_or_update_tags(CreateOrUpdateTagsRequest), on |cx, r| tagged(cx, &r.tags)),
+    operation!(DeleteTags: delete_tags(DeleteTagsRequest), on |cx, r| tagged(cx, &r.tags)),
+    operation!(DescribeTags: describe_tags(DescribeTagsRequest), on everything),
 ];
 
 /// Tags a group may have. Source: "Tag Auto Scaling groups and instances".

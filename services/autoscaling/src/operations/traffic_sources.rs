@@ -5,17 +5,23 @@ use super::placement::{check_target_groups, target_groups};
 use crate::changes;
 use crate::errors::{bad_token, group_not_found, validation};
 use crate::records::{Group, TargetGroup, TargetGroupState};
+use crate::targets::group;
 use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Page, operation, paginate};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AttachLoadBalancerTargetGroups: attach_load_balancer_target_groups(AttachLoadBalancerTargetGroupsRequest)),
-    operation!(AttachTrafficSources: attach_traffic_sources(AttachTrafficSourcesRequest)),
-    operation!(DetachLoadBalancerTargetGroups: detach_load_balancer_target_groups(DetachLoadBalancerTargetGroupsRequest)),
-    operation!(DetachTrafficSources: detach_traffic_sources(DetachTrafficSourcesRequest)),
-    operation!(DescribeLoadBalancerTargetGroups: describe_load_balancer_target_groups(DescribeLoadBalancerTargetGroupsRequest)),
-    operation!(DescribeTrafficSources: describe_traffic_sources(DescribeTrafficSourcesRequest)),
-    operation!(DescribeLoadBalancers: describe_load_balancers(DescribeLoadBalancersRequest)),
+    operation!(AttachLoadBalancerTargetGroups: attach_load_balancer_target_groups(AttachLoadBalancerTargetGroupsRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
+    operation!(AttachTrafficSources: attach_traffic_sources(AttachTrafficSourcesRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
+    operation!(DetachLoadBalancerTargetGroups: detach_load_balancer_target_groups(DetachLoadBalancerTargetGroupsRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
+    operation!(DetachTrafficSources: detach_traffic_sources(DetachTrafficSourcesRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
+    operation!(DescribeLoadBalancerTargetGroups: describe_load_balancer_target_groups(DescribeLoadBalancerTargetGroupsRequest),
+        on everything),
+    operation!(DescribeTrafficSources: describe_traffic_sources(DescribeTrafficSourcesRequest), on everything),
+    operation!(DescribeLoadBalancers: describe_load_balancers(DescribeLoadBalancersRequest), on everything),
 ];
 
 async fn attach_load_balancer_target_groups(

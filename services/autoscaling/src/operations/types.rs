@@ -6,6 +6,7 @@ use crate::changes;
 use crate::controllers::select::POLICIES;
 use crate::errors::validation;
 use crate::records::{Group, LaunchConfiguration, Process, Transition};
+use crate::targets::group;
 use kiln_autoscaling_shapes::{
     AdjustmentType, DescribeAccountLimitsRequest, DescribeAccountLimitsResponse, DescribeAdjustmentTypesRequest,
     DescribeAdjustmentTypesResponse, DescribeAutoScalingNotificationTypesRequest,
@@ -18,14 +19,20 @@ use kiln_autoscaling_shapes::{
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeAccountLimits: describe_account_limits(DescribeAccountLimitsRequest)),
-    operation!(DescribeAdjustmentTypes: describe_adjustment_types(DescribeAdjustmentTypesRequest)),
-    operation!(DescribeAutoScalingNotificationTypes: describe_auto_scaling_notification_types(DescribeAutoScalingNotificationTypesRequest)),
-    operation!(DescribeLifecycleHookTypes: describe_lifecycle_hook_types(DescribeLifecycleHookTypesRequest)),
-    operation!(DescribeMetricCollectionTypes: describe_metric_collection_types(DescribeMetricCollectionTypesRequest)),
-    operation!(DescribeScalingProcessTypes: describe_scaling_process_types(DescribeScalingProcessTypesRequest)),
-    operation!(DescribeTerminationPolicyTypes: describe_termination_policy_types(DescribeTerminationPolicyTypesRequest)),
-    operation!(DisableMetricsCollection: disable_metrics_collection(DisableMetricsCollectionRequest)),
+    operation!(DescribeAccountLimits: describe_account_limits(DescribeAccountLimitsRequest), on everything),
+    operation!(DescribeAdjustmentTypes: describe_adjustment_types(DescribeAdjustmentTypesRequest), on everything),
+    operation!(DescribeAutoScalingNotificationTypes: describe_auto_scaling_notification_types(DescribeAutoScalingNotificationTypesRequest),
+        on everything),
+    operation!(DescribeLifecycleHookTypes: describe_lifecycle_hook_types(DescribeLifecycleHookTypesRequest),
+        on everything),
+    operation!(DescribeMetricCollectionTypes: describe_metric_collection_types(DescribeMetricCollectionTypesRequest),
+        on everything),
+    operation!(DescribeScalingProcessTypes: describe_scaling_process_types(DescribeScalingProcessTypesRequest),
+        on everything),
+    operation!(DescribeTerminationPolicyTypes: describe_termination_policy_types(DescribeTerminationPolicyTypesRequest),
+        on everything),
+    operation!(DisableMetricsCollection: disable_metrics_collection(DisableMetricsCollectionRequest),
+        on |cx, r| group(cx, &r.auto_scaling_group_name)),
 ];
 
 /// Source: API Reference, EnableMetricsCollection.

@@ -11,7 +11,7 @@ use crate::stack::request::Wish;
 use crate::stack::start::{self, Begin, check_name, current};
 use crate::stack::{changes, role};
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation, paginate, request_hash};
+use kiln_service_kit::{Cx, Error, IntoTouched, Operation, Target, Touched, operation, paginate, request_hash};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -32,24 +32,27 @@ const NO_CHANGES: &str =
 fn created(cx: &Cx, request: &CreateChangeSetRequest) -> Vec<String> {
     arn_of(cx, &request.stack_name)
 }
-fn described(cx: &Cx, request: &DescribeChangeSetRequest) -> Vec<String> {
-    of(cx, &request.change_set_name, request.stack_name.as_deref())
+fn described(cx: &Cx, request: &DescribeChangeSetRequest) -> Touched {
+    stack_of_set(cx, &request.change_set_name, request.stack_name.as_deref())
 }
-fn executed(cx: &Cx, request: &ExecuteChangeSetRequest) -> Vec<String> {
-    of(cx, &request.change_set_name, request.stack_name.as_deref())
+fn executed(cx: &Cx, request: &ExecuteChangeSetRequest) -> Touched {
+    stack_of_set(cx, &request.change_set_name, request.stack_name.as_deref())
 }
-fn deleted(cx: &Cx, request: &DeleteChangeSetRequest) -> Vec<String> {
-    of(cx, &request.change_set_name, request.stack_name.as_deref())
+fn deleted(cx: &Cx, request: &DeleteChangeSetRequest) -> Touched {
+    stack_of_set(cx, &request.change_set_name, request.stack_name.as_deref())
 }
 fn listed(cx: &Cx, request: &ListChangeSetsRequest) -> Vec<String> {
     arn_of(cx, &request.stack_name)
 }
 
 /// Rights on a change set are rights on its stack.
-fn of(cx: &Cx, set: &str, stack: Option<&str>) -> Vec<String> {
-    match find(cx, set, stack) {
-        Ok(set) => vec![set.stack_id.clone()],
-        Err(_) => stack.map_or_else(|| vec!["*".to_owned()], |stack| arn_of(cx, stack)),
+pub fn stack_of_set(cx: &Cx, set: &str, stack: Option<&str>) -> Touched {
+    match (find(cx, set, stack), stack) {
+        (Ok(set), _) => Ok(vec![Target::new(&set.stack_id)]),
+        // Who cannot be judged is not; that there is none is said by the call itself.
+        (Err(error), _) if error.status >= 500 => Err(error),
+        (Err(_), Some(stack)) => arn_of(cx, stack).into_touched(),
+        (Err(_), None) => Ok(vec![]),
     }
 }
 

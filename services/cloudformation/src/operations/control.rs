@@ -15,7 +15,8 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(CancelUpdateStack: cancel_update_stack(CancelUpdateStackRequest), on cancelled),
     operation!(ContinueUpdateRollback: continue_update_rollback(ContinueUpdateRollbackRequest), on continued),
     operation!(RollbackStack: rollback_stack(RollbackStackRequest), on rolled_back),
-    operation!(UpdateTerminationProtection: update_termination_protection(UpdateTerminationProtectionRequest), on protected),
+    operation!(UpdateTerminationProtection: update_termination_protection(UpdateTerminationProtectionRequest),
+        on protected),
 ];
 
 fn deleted(cx: &Cx, request: &DeleteStackRequest) -> Vec<String> {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeStacks: describe_stacks(DescribeStacksRequest), on described),
     operation!(ListStacks: list_stacks(ListStacksRequest), on listed),
-    operation!(DescribeAccountLimits: describe_account_limits(DescribeAccountLimitsRequest)),
+    operation!(DescribeAccountLimits: describe_account_limits(DescribeAccountLimitsRequest), on everything),
 ];
 
 /// Stacks per page.

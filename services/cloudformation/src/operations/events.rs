@@ -1,10 +1,11 @@
 //! Events, newest first.
 
+use super::change_sets::stack_of_set;
 use super::{arn_of, stack_of};
 use crate::errors::{bad_token, validation};
 use crate::records::{Event, deleted, event::OperationOf};
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Asked, Cx, Error, Operation, operation, page_of};
+use kiln_service_kit::{Asked, Cx, Error, IntoTouched, Operation, Target, Touched, operation, page_of};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeStackEvents: describe_stack_events(DescribeStackEventsRequest), on of_stack),
@@ -17,11 +18,18 @@ const PAGE: usize = 100;
 fn of_stack(cx: &Cx, request: &DescribeStackEventsRequest) -> Vec<String> {
     arn_of(cx, &request.stack_name)
 }
-fn of_any(cx: &Cx, request: &DescribeEventsRequest) -> Vec<String> {
-    match &request.stack_name {
-        Some(name) => arn_of(cx, name),
-        None => vec!["*".to_owned()],
+fn of_any(cx: &Cx, request: &DescribeEventsRequest) -> Touched {
+    match (&request.change_set_name, &request.stack_name, &request.operation_id) {
+        (Some(set), stack, _) => stack_of_set(cx, set, stack.as_deref()),
+        (None, Some(name), _) => arn_of(cx, name).into_touched(),
+        (None, None, Some(id)) => Ok(of_operation(cx, id)?.map(Target::new).into_iter().collect()),
+        (None, None, None) => Ok(vec![]),
     }
+}
+
+/// The stack of a creation, update or deletion.
+fn of_operation(cx: &Cx, id: &str) -> Result<Option<String>, Error> {
+    Ok(cx.history().newest::<OperationOf>(cx.scope(), id)?.map(|of| of.stack_id))
 }
 
 async fn describe_stack_events(
@@ -68,7 +76,7 @@ async fn describe_events(cx: &Cx, request: DescribeEventsRequest) -> Result<Desc
             )
         }
         (_, Some(name), _) => Some(stack_of(cx, name)?.id.clone()),
-        (None, None, Some(id)) => cx.history().newest::<OperationOf>(cx.scope(), id)?.map(|of| of.stack_id),
+        (None, None, Some(id)) => of_operation(cx, id)?,
         (_, None, _) => return Err(validation("Either StackName, ChangeSetName or OperationId must be given.")),
     };
     let failed_only = request.filters.as_ref().and_then(|filters| filters.failed_events).unwrap_or(false);

@@ -7,8 +7,8 @@ use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(ListExports: list_exports(ListExportsRequest)),
-    operation!(ListImports: list_imports(ListImportsRequest)),
+    operation!(ListExports: list_exports(ListExportsRequest), on everything),
+    operation!(ListImports: list_imports(ListImportsRequest), on everything),
 ];
 
 /// Exports or stacks per page.

@@ -5,7 +5,7 @@ use crate::errors::{bad_token, no_stack, validation};
 use crate::records::deleted::resources;
 use crate::records::{Progress, Resource, Stack, log};
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
+use kiln_service_kit::{Cx, Error, IntoTouched, Operation, Target, Touched, operation, paginate};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeStackResource: describe_stack_resource(DescribeStackResourceRequest), on one),
@@ -20,11 +20,18 @@ const PAGE: usize = 100;
 fn one(cx: &Cx, request: &DescribeStackResourceRequest) -> Vec<String> {
     arn_of(cx, &request.stack_name)
 }
-fn several(cx: &Cx, request: &DescribeStackResourcesRequest) -> Vec<String> {
-    match &request.stack_name {
-        Some(name) => arn_of(cx, name),
-        None => vec!["*".to_owned()],
+fn several(cx: &Cx, request: &DescribeStackResourcesRequest) -> Touched {
+    match (&request.stack_name, &request.physical_resource_id) {
+        (Some(name), _) => arn_of(cx, name).into_touched(),
+        (None, Some(physical)) => Ok(holder(cx, physical)?.map(Target::new).into_iter().collect()),
+        (None, None) => Ok(vec![]),
     }
+}
+
+/// The stack that has a resource.
+fn holder(cx: &Cx, physical: &str) -> Result<Option<String>, Error> {
+    let has = cx.store().by_key::<Resource>(cx.scope(), "physical-id", physical)?;
+    Ok(has.first().map(|(_, has)| has.stack_id.clone()))
 }
 fn listed(cx: &Cx, request: &ListStackResourcesRequest) -> Vec<String> {
     arn_of(cx, &request.stack_name)
@@ -82,9 +89,7 @@ async fn describe_stack_resources(
         }
         (Some(name), None) => stack_of(cx, name)?.id.clone(),
         (None, Some(physical)) => {
-            let has = cx.store().by_key::<Resource>(cx.scope(), "physical-id", physical)?;
-            let (_, has) = has.first().ok_or_else(|| validation(format!("Stack for {physical} does not exist")))?;
-            has.stack_id.clone()
+            holder(cx, physical)?.ok_or_else(|| validation(format!("Stack for {physical} does not exist")))?
         }
         (None, None) => return Err(validation("Either StackName or PhysicalResourceId must be given.")),
     };

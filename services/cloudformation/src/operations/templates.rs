@@ -4,19 +4,27 @@ use super::{arn_of, change_sets, stack_of};
 use crate::stack::request::parse;
 use crate::stack::schemas;
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation};
+use kiln_service_kit::{Cx, Error, IntoTouched, Operation, Touched, operation};
 use kiln_template::Template;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(GetTemplate: get_template(GetTemplateRequest), on of),
-    operation!(GetTemplateSummary: get_template_summary(GetTemplateSummaryRequest)),
-    operation!(ValidateTemplate: validate_template(ValidateTemplateRequest)),
+    operation!(GetTemplate: get_template(GetTemplateRequest),
+        on |cx, r| of_either(cx, &r.change_set_name, &r.stack_name)),
+    operation!(GetTemplateSummary: get_template_summary(GetTemplateSummaryRequest),
+        on |cx, r| of_stack(cx, &r.stack_name)),
+    operation!(ValidateTemplate: validate_template(ValidateTemplateRequest), on everything),
 ];
 
-fn of(cx: &Cx, request: &GetTemplateRequest) -> Vec<String> {
-    match &request.stack_name {
-        Some(name) => arn_of(cx, name),
-        None => vec!["*".to_owned()],
+/// A stack, where one is named.
+fn of_stack(cx: &Cx, name: &Option<String>) -> Vec<String> {
+    name.as_ref().map_or_else(Vec::new, |name| arn_of(cx, name))
+}
+
+/// The stack of the change set, where one is named: its ARN counts more than the stack beside it.
+fn of_either(cx: &Cx, set: &Option<String>, stack: &Option<String>) -> Touched {
+    match set {
+        Some(set) => change_sets::stack_of_set(cx, set, stack.as_deref()),
+        None => of_stack(cx, stack).into_touched(),
     }
 }
 

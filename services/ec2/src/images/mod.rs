@@ -8,3 +8,4 @@ pub mod operations;
 pub mod provided;
 pub mod records;
 pub mod stand_ins;
+pub mod targets;

@@ -10,5 +10,6 @@ mod read;
 pub mod records;
 pub mod resources;
 pub mod shown;
+pub mod targets;
 #[cfg(test)]
 mod tests;

@@ -9,5 +9,6 @@ mod owner;
 pub mod records;
 pub mod resources;
 mod shown;
+pub mod targets;
 #[cfg(test)]
 mod tests;

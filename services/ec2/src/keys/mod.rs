@@ -4,3 +4,4 @@ pub mod operations;
 pub mod public_keys;
 pub mod records;
 pub mod resources;
+pub mod targets;

@@ -9,8 +9,10 @@ use crate::errors::{invalid_value, missing_parameter};
 use crate::filters::{Filters, one};
 use crate::keys::public_keys::{self, PublicKey, RSA_ALGORITHM, colons, der};
 use crate::keys::records::KeyPair;
+use crate::keys::targets::KEY_PAIR;
 use crate::kinds;
 use crate::tags::{self, Tags};
+use crate::targets::things;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kiln_ec2_shapes::{
     CreateKeyPairRequest, CreateKeyPairResponse, DeleteKeyPairRequest, DeleteKeyPairResponse, DescribeKeyPairsRequest,
@@ -21,10 +23,11 @@ use kiln_service_kit::{Cx, Error, Operation, operation};
 use sha1::{Digest, Sha1};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateKeyPair: create_key_pair(CreateKeyPairRequest)),
-    operation!(DeleteKeyPair: delete_key_pair(DeleteKeyPairRequest)),
-    operation!(DescribeKeyPairs: describe_key_pairs(DescribeKeyPairsRequest)),
-    operation!(ImportKeyPair: import_key_pair(ImportKeyPairRequest)),
+    operation!(CreateKeyPair: create_key_pair(CreateKeyPairRequest), on things![makes KEY_PAIR key_name]),
+    operation!(DeleteKeyPair: delete_key_pair(DeleteKeyPairRequest),
+        on things![KEY_PAIR key_name, KEY_PAIR key_pair_id]),
+    operation!(DescribeKeyPairs: describe_key_pairs(DescribeKeyPairsRequest), on everything),
+    operation!(ImportKeyPair: import_key_pair(ImportKeyPairRequest), on things![makes KEY_PAIR key_name]),
 ];
 
 async fn create_key_pair(cx: &Cx, request: CreateKeyPairRequest) -> Result<CreateKeyPairResponse, Error> {

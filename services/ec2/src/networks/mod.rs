@@ -7,5 +7,6 @@ pub mod operations;
 pub mod records;
 pub mod resources;
 pub mod spec;
+pub mod targets;
 #[cfg(test)]
 mod tests;

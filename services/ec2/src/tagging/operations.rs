@@ -11,6 +11,7 @@ use crate::interfaces::records::{Address, NetworkInterface};
 use crate::keys::records::KeyPair;
 use crate::kinds;
 use crate::networks::records::{DhcpOptions, InternetGateway, NatGateway, RouteTable, Subnet, Vpc};
+use crate::tagging::targets::tagged;
 use crate::tags::{self, TaggedKind, Tags};
 use crate::templates::records::LaunchTemplate;
 use kiln_ec2_shapes::{
@@ -21,9 +22,9 @@ use kiln_service_kit::{Cx, Error, Operation, Scope, Store, Tx, operation, pagina
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateTags: create_tags(CreateTagsRequest)),
-    operation!(DeleteTags: delete_tags(DeleteTagsRequest)),
-    operation!(DescribeTags: describe_tags(DescribeTagsRequest)),
+    operation!(CreateTags: create_tags(CreateTagsRequest), on |cx, r| tagged(cx, &r.resources, &r.tags)),
+    operation!(DeleteTags: delete_tags(DeleteTagsRequest), on |cx, r| tagged(cx, &r.resources, &r.tags)),
+    operation!(DescribeTags: describe_tags(DescribeTagsRequest), on everything),
 ];
 
 /// Everything that can have tags, one line each.

@@ -9,3 +9,4 @@ pub mod operations;
 pub mod records;
 pub mod resources;
 mod shown;
+pub mod targets;

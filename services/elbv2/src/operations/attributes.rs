@@ -11,11 +11,13 @@ use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::collections::BTreeMap;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeLoadBalancerAttributes: describe_load_balancer(DescribeLoadBalancerAttributesRequest)),
+    operation!(DescribeLoadBalancerAttributes: describe_load_balancer(DescribeLoadBalancerAttributesRequest),
+        on everything),
     operation!(ModifyLoadBalancerAttributes: modify_load_balancer(ModifyLoadBalancerAttributesRequest), on about),
-    operation!(DescribeTargetGroupAttributes: describe_target_group(DescribeTargetGroupAttributesRequest)),
+    operation!(DescribeTargetGroupAttributes: describe_target_group(DescribeTargetGroupAttributesRequest),
+        on everything),
     operation!(ModifyTargetGroupAttributes: modify_target_group(ModifyTargetGroupAttributesRequest), on about),
-    operation!(DescribeListenerAttributes: describe_listener(DescribeListenerAttributesRequest)),
+    operation!(DescribeListenerAttributes: describe_listener(DescribeListenerAttributesRequest), on everything),
     operation!(ModifyListenerAttributes: modify_listener(ModifyListenerAttributesRequest), on about),
 ];
 

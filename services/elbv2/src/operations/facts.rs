@@ -5,7 +5,7 @@ use kiln_elbv2_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] =
-    &[operation!(DescribeAccountLimits: describe_account_limits(DescribeAccountLimitsRequest))];
+    &[operation!(DescribeAccountLimits: describe_account_limits(DescribeAccountLimitsRequest), on everything)];
 
 /// The limits Kiln holds to. AWS lists more, about kinds of load balancer that Kiln has not.
 async fn describe_account_limits(

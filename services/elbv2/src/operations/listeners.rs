@@ -4,6 +4,7 @@ use super::target_groups::check_groups;
 use super::{about, load_balancers, page};
 use crate::arns::{self, Kind};
 use crate::records::{Listener, LoadBalancer, Rule};
+use crate::targets::created_of;
 use crate::{actions, errors, tags};
 use kiln_elbv2_shapes as shapes;
 use kiln_elbv2_shapes::{
@@ -16,8 +17,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateListener: create_listener(CreateListenerRequest), on about),
-    operation!(DescribeListeners: describe_listeners(DescribeListenersRequest)),
+    operation!(CreateListener: create_listener(CreateListenerRequest), on |cx, r| {
+        let below = arns::listeners_prefix(&r.load_balancer_arn);
+        created_of(cx, "CreateListener", &r.load_balancer_arn, below, &r.tags)
+    }),
+    operation!(DescribeListeners: describe_listeners(DescribeListenersRequest), on everything),
     operation!(ModifyListener: modify_listener(ModifyListenerRequest), on about),
     operation!(DeleteListener: delete_listener(DeleteListenerRequest), on about),
 ];

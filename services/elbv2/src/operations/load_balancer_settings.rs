@@ -12,7 +12,8 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(SetSecurityGroups: set_security_groups(SetSecurityGroupsRequest), on about),
     operation!(SetSubnets: set_subnets(SetSubnetsRequest), on about),
     operation!(SetIpAddressType: set_ip_address_type(SetIpAddressTypeRequest), on about),
-    operation!(DescribeCapacityReservation: describe_capacity_reservation(DescribeCapacityReservationRequest)),
+    operation!(DescribeCapacityReservation: describe_capacity_reservation(DescribeCapacityReservationRequest),
+        on everything),
 ];
 
 /// The load balancer as it is now, to check a change against.

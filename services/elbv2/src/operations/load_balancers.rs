@@ -7,6 +7,7 @@ use crate::attributes::LOAD_BALANCER;
 use crate::names;
 use crate::network::{self, Subnet};
 use crate::records::{Listener, LoadBalancer, Rule, Standing, State, Zone};
+use crate::targets::created;
 use crate::{errors, tags};
 use kiln_elbv2_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
@@ -15,8 +16,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateLoadBalancer: create_load_balancer(CreateLoadBalancerRequest)),
-    operation!(DescribeLoadBalancers: describe_load_balancers(DescribeLoadBalancersRequest)),
+    operation!(CreateLoadBalancer: create_load_balancer(CreateLoadBalancerRequest),
+        on |cx, r| created(cx, "CreateLoadBalancer", "loadbalancer/app", &r.name, &r.tags)),
+    operation!(DescribeLoadBalancers: describe_load_balancers(DescribeLoadBalancersRequest), on everything),
     operation!(DeleteLoadBalancer: delete_load_balancer(DeleteLoadBalancerRequest), on about),
 ];
 

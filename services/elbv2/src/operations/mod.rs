@@ -11,7 +11,8 @@ pub mod target_groups;
 pub mod targets;
 
 use crate::errors;
-use kiln_service_kit::{Cx, Error, Page, paginate};
+use crate::targets::named;
+use kiln_service_kit::{Cx, Error, Page, Touched, paginate};
 
 /// Things one answer shows when the request does not say.
 const PAGE: i32 = 400;
@@ -28,8 +29,8 @@ pub(crate) trait About {
 }
 
 /// For `operation!(…, on about)`.
-fn about<R: About>(_: &Cx, request: &R) -> Vec<String> {
-    request.arns()
+fn about<R: About>(cx: &Cx, request: &R) -> Touched {
+    request.arns().iter().map(|arn| named(cx, arn)).collect()
 }
 
 macro_rules! about {
@@ -42,7 +43,6 @@ macro_rules! about {
     )* };
 }
 about! {
-    CreateListenerRequest.load_balancer_arn, CreateRuleRequest.listener_arn,
     DeleteListenerRequest.listener_arn, DeleteLoadBalancerRequest.load_balancer_arn,
     DeleteRuleRequest.rule_arn, DeleteTargetGroupRequest.target_group_arn,
     DeregisterTargetsRequest.target_group_arn, ModifyListenerAttributesRequest.listener_arn,
@@ -51,16 +51,6 @@ about! {
     ModifyTargetGroupRequest.target_group_arn, RegisterTargetsRequest.target_group_arn,
     SetIpAddressTypeRequest.load_balancer_arn, SetSecurityGroupsRequest.load_balancer_arn,
     SetSubnetsRequest.load_balancer_arn,
-}
-impl About for kiln_elbv2_shapes::AddTagsRequest {
-    fn arns(&self) -> Vec<String> {
-        self.resource_arns.clone()
-    }
-}
-impl About for kiln_elbv2_shapes::RemoveTagsRequest {
-    fn arns(&self) -> Vec<String> {
-        self.resource_arns.clone()
-    }
 }
 impl About for kiln_elbv2_shapes::SetRulePrioritiesRequest {
     fn arns(&self) -> Vec<String> {

@@ -5,6 +5,7 @@ use super::target_groups::check_groups;
 use super::{about, listeners, page};
 use crate::arns::{self, Kind};
 use crate::records::{Listener, Rule};
+use crate::targets::created_of;
 use crate::{actions, conditions, errors, tags};
 use kiln_elbv2_shapes as shapes;
 use kiln_elbv2_shapes::{
@@ -14,8 +15,10 @@ use kiln_elbv2_shapes::{
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateRule: create_rule(CreateRuleRequest), on about),
-    operation!(DescribeRules: describe_rules(DescribeRulesRequest)),
+    operation!(CreateRule: create_rule(CreateRuleRequest), on |cx, r| {
+        created_of(cx, "CreateRule", &r.listener_arn, arns::rules_prefix(&r.listener_arn), &r.tags)
+    }),
+    operation!(DescribeRules: describe_rules(DescribeRulesRequest), on everything),
     operation!(ModifyRule: modify_rule(ModifyRuleRequest), on about),
     operation!(DeleteRule: delete_rule(DeleteRuleRequest), on about),
     operation!(SetRulePriorities: set_rule_priorities(SetRulePrioritiesRequest), on about),

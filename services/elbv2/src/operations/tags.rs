@@ -1,16 +1,16 @@
 //! Tags of anything the service keeps.
 
-use super::about;
 use crate::arns::{self, Kind};
 use crate::records::{Listener, LoadBalancer, Rule, Tags, TargetGroup};
+use crate::targets::{tagged, untagged};
 use crate::{errors, tags};
 use kiln_elbv2_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Record, Tx, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AddTags: add_tags(AddTagsRequest), on about),
-    operation!(RemoveTags: remove_tags(RemoveTagsRequest), on about),
-    operation!(DescribeTags: describe_tags(DescribeTagsRequest)),
+    operation!(AddTags: add_tags(AddTagsRequest), on |cx, r| tagged(cx, &r.resource_arns, &r.tags)),
+    operation!(RemoveTags: remove_tags(RemoveTagsRequest), on |cx, r| untagged(cx, &r.resource_arns, &r.tag_keys)),
+    operation!(DescribeTags: describe_tags(DescribeTagsRequest), on everything),
 ];
 
 /// Things one DescribeTags may name.
@@ -79,21 +79,12 @@ async fn describe_tags(cx: &Cx, request: DescribeTagsRequest) -> Result<Describe
         return Err(errors::invalid(format!("At most {MOST_DESCRIBED} resource ARNs can be specified")));
     }
     let of = |arn: &String| -> Result<TagDescription, Error> {
-        let (store, scope) = (cx.store(), cx.scope());
-        let kept = match kind(cx, arn)? {
-            Kind::LoadBalancer => {
-                store.get::<LoadBalancer>(scope, arn)?.ok_or_else(errors::no_load_balancer)?.tags.clone()
-            }
-            Kind::TargetGroup => {
-                store.get::<TargetGroup>(scope, arn)?.ok_or_else(errors::no_target_group)?.tags.clone()
-            }
-            Kind::Listener => store.get::<Listener>(scope, arn)?.ok_or_else(errors::no_listener)?.tags.clone(),
-            Kind::Rule => match store.get::<Rule>(scope, arn)? {
-                Some(rule) => rule.tags.clone(),
-                // A default rule has none.
-                None if arns::listener_of(arn).is_some_and(|l| arns::default_rule(&l) == *arn) => vec![],
-                None => return Err(errors::no_rule()),
-            },
+        let kind = kind(cx, arn)?;
+        let kept = match tags::kept(cx, kind, arn)? {
+            Some(kept) => kept,
+            // A default rule has none.
+            None if arns::listener_of(arn).is_some_and(|l| arns::default_rule(&l) == *arn) => vec![],
+            None => return Err(kind.not_found()),
         };
         Ok(TagDescription { resource_arn: Some(arn.clone()), tags: tags::shapes(&kept) })
     };

@@ -4,6 +4,7 @@
 use super::{about, check_name, page};
 use crate::arns::{self, Kind};
 use crate::records::{HealthCheck, Listener, Rule, TargetGroup, TargetType};
+use crate::targets::created;
 use crate::{actions, errors, network, tags};
 use kiln_elbv2_shapes as shapes;
 use kiln_elbv2_shapes::*;
@@ -12,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateTargetGroup: create_target_group(CreateTargetGroupRequest)),
-    operation!(DescribeTargetGroups: describe_target_groups(DescribeTargetGroupsRequest)),
+    operation!(CreateTargetGroup: create_target_group(CreateTargetGroupRequest),
+        on |cx, r| created(cx, "CreateTargetGroup", "targetgroup", &r.name, &r.tags)),
+    operation!(DescribeTargetGroups: describe_target_groups(DescribeTargetGroupsRequest), on everything),
     operation!(ModifyTargetGroup: modify_target_group(ModifyTargetGroupRequest), on about),
     operation!(DeleteTargetGroup: delete_target_group(DeleteTargetGroupRequest), on about),
 ];

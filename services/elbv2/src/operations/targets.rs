@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub const OPERATIONS: &[Operation] = &[
     operation!(RegisterTargets: register_targets(RegisterTargetsRequest), on about),
     operation!(DeregisterTargets: deregister_targets(DeregisterTargetsRequest), on about),
-    operation!(DescribeTargetHealth: describe_target_health(DescribeTargetHealthRequest)),
+    operation!(DescribeTargetHealth: describe_target_health(DescribeTargetHealthRequest), on everything),
 ];
 
 /// Targets of one target group.

@@ -6,10 +6,10 @@ use kiln_iam_shapes::*;
 use kiln_service_kit::{Cx, Error, Map, Operation, Record, Tx, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateAccountAlias: create_account_alias(CreateAccountAliasRequest)),
-    operation!(ListAccountAliases: list_account_aliases(ListAccountAliasesRequest)),
-    operation!(DeleteAccountAlias: delete_account_alias(DeleteAccountAliasRequest)),
-    operation!(GetAccountSummary: get_account_summary(GetAccountSummaryRequest)),
+    operation!(CreateAccountAlias: create_account_alias(CreateAccountAliasRequest), on everything),
+    operation!(ListAccountAliases: list_account_aliases(ListAccountAliasesRequest), on everything),
+    operation!(DeleteAccountAlias: delete_account_alias(DeleteAccountAliasRequest), on everything),
+    operation!(GetAccountSummary: get_account_summary(GetAccountSummaryRequest), on everything),
 ];
 
 /// An account has one alias at most; a new one takes the place of the old.

@@ -11,7 +11,8 @@ use kiln_policy::managed;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(GetAccountAuthorizationDetails: get_account_authorization_details(GetAccountAuthorizationDetailsRequest)),
+    operation!(GetAccountAuthorizationDetails: get_account_authorization_details(GetAccountAuthorizationDetailsRequest),
+        on everything),
 ];
 
 /// One thing of the listing, which pages over all kinds together.

@@ -4,17 +4,19 @@
 
 use crate::names;
 use crate::records::{AccessKey, Group, InstanceProfile, Role, User, everywhere, key};
+use crate::targets;
 use kiln_iam_shapes::*;
-use kiln_service_kit::{CallerKind, Cx, Record};
+use kiln_protocol::{Request, Shape};
+use kiln_service_kit::{CallerKind, Cx, Error, Record, Target};
 
 /// A request about one thing.
 pub trait Named {
     fn arn(&self, cx: &Cx) -> String;
 }
 
-/// For the rows.
-pub fn named<R: Named>(cx: &Cx, request: &R) -> Vec<String> {
-    vec![request.arn(cx)]
+/// For the rows: the thing, with its tags and those that the request gives it.
+pub fn named<R: Named + Request + Shape>(cx: &Cx, request: &R) -> Result<Target, Error> {
+    targets::with_tags(cx, Target::new(request.arn(cx)), request)
 }
 
 /// The ARN of a thing that is there, path and all; of one that is not, as if it were without path.
@@ -43,6 +45,15 @@ fn user_of_key(cx: &Cx, id: &str) -> String {
     match cx.store().get::<AccessKey>(&everywhere(), id) {
         Ok(Some(found)) if found.account == cx.account() => user(cx, &found.user),
         _ => "*".to_owned(),
+    }
+}
+
+/// The role of a deletion task: `task/aws-service-role/SERVICE/ROLE/UUID`.
+fn role_of_task(cx: &Cx, task: &str) -> String {
+    let role = task.strip_prefix("task/").and_then(|rest| rest.rsplit_once('/')).map(|(role, _)| role);
+    match role.and_then(|role| role.rsplit_once('/')) {
+        Some((path, name)) => names::arn(cx, "role", &format!("/{path}/"), name),
+        None => "*".to_owned(),
     }
 }
 
@@ -78,6 +89,7 @@ named!(|_, r| format!("policy path {}", r.path_prefix.as_deref().unwrap_or("/"))
 named!(|cx, r| below(cx, "instance-profile", &r.path_prefix) => ListInstanceProfilesRequest);
 named!(|cx, r| user(cx, &r.user_name) => AttachUserPolicyRequest, DeleteUserRequest, DeleteUserPermissionsBoundaryRequest, DeleteUserPolicyRequest, DetachUserPolicyRequest, GetUserPolicyRequest, ListAttachedUserPoliciesRequest, ListGroupsForUserRequest, ListUserPoliciesRequest, ListUserTagsRequest, PutUserPermissionsBoundaryRequest, PutUserPolicyRequest, TagUserRequest, UntagUserRequest, UpdateUserRequest);
 named!(|cx, r| user_or_caller(cx, &r.user_name) => CreateAccessKeyRequest, DeleteAccessKeyRequest, GetUserRequest, ListAccessKeysRequest, UpdateAccessKeyRequest, DeleteLoginProfileRequest, GetLoginProfileRequest, ListMFADevicesRequest, ListSSHPublicKeysRequest, ListServiceSpecificCredentialsRequest, ListSigningCertificatesRequest);
+named!(|cx, r| role_of_task(cx, &r.deletion_task_id) => GetServiceLinkedRoleDeletionStatusRequest);
 named!(|cx, r| user_of_key(cx, &r.access_key_id) => GetAccessKeyLastUsedRequest);
 named!(|cx, r| existing::<Group>(cx, "group", &r.group_name, |group| &group.arn) => AddUserToGroupRequest, AttachGroupPolicyRequest, DeleteGroupRequest, DeleteGroupPolicyRequest, DetachGroupPolicyRequest, GetGroupPolicyRequest, GetGroupRequest, ListAttachedGroupPoliciesRequest, ListGroupPoliciesRequest, PutGroupPolicyRequest, RemoveUserFromGroupRequest, UpdateGroupRequest);
 named!(|cx, r| existing::<Role>(cx, "role", &r.role_name, |role| &role.arn) => AttachRolePolicyRequest, DeleteRoleRequest, DeleteRolePermissionsBoundaryRequest, DeleteRolePolicyRequest, DeleteServiceLinkedRoleRequest, DetachRolePolicyRequest, GetRoleRequest, GetRolePolicyRequest, ListAttachedRolePoliciesRequest, ListInstanceProfilesForRoleRequest, ListRolePoliciesRequest, ListRoleTagsRequest, PutRolePermissionsBoundaryRequest, PutRolePolicyRequest, TagRoleRequest, UntagRoleRequest, UpdateAssumeRolePolicyRequest, UpdateRoleRequest, UpdateRoleDescriptionRequest);

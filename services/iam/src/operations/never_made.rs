@@ -14,13 +14,13 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(DeleteLoginProfile: delete_login_profile(DeleteLoginProfileRequest), on named),
     operation!(GetLoginProfile: get_login_profile(GetLoginProfileRequest), on named),
     operation!(ListMFADevices: mfa_devices(ListMFADevicesRequest), on named),
-    operation!(ListOpenIDConnectProviders: oidc_providers(ListOpenIDConnectProvidersRequest)),
-    operation!(ListSAMLProviders: saml_providers(ListSAMLProvidersRequest)),
+    operation!(ListOpenIDConnectProviders: oidc_providers(ListOpenIDConnectProvidersRequest), on everything),
+    operation!(ListSAMLProviders: saml_providers(ListSAMLProvidersRequest), on everything),
     operation!(ListSSHPublicKeys: ssh_public_keys(ListSSHPublicKeysRequest), on named),
-    operation!(ListServerCertificates: server_certificates(ListServerCertificatesRequest)),
+    operation!(ListServerCertificates: server_certificates(ListServerCertificatesRequest), on everything),
     operation!(ListServiceSpecificCredentials: service_credentials(ListServiceSpecificCredentialsRequest), on named),
     operation!(ListSigningCertificates: signing_certificates(ListSigningCertificatesRequest), on named),
-    operation!(ListVirtualMFADevices: virtual_mfa_devices(ListVirtualMFADevicesRequest)),
+    operation!(ListVirtualMFADevices: virtual_mfa_devices(ListVirtualMFADevicesRequest), on everything),
 ];
 
 /// The user must be there all the same; the root user has nothing of the kind.

@@ -18,7 +18,8 @@ use kiln_service_kit::{Cx, Error, Operation, operation};
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreateServiceLinkedRole: create(CreateServiceLinkedRoleRequest), on below_service, given service_name),
     operation!(DeleteServiceLinkedRole: delete(DeleteServiceLinkedRoleRequest), on named),
-    operation!(GetServiceLinkedRoleDeletionStatus: deletion_status(GetServiceLinkedRoleDeletionStatusRequest)),
+    operation!(GetServiceLinkedRoleDeletionStatus: deletion_status(GetServiceLinkedRoleDeletionStatusRequest),
+        on named),
 ];
 
 fn below_service(cx: &Cx, input: &CreateServiceLinkedRoleRequest) -> Vec<String> {

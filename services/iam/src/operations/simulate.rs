@@ -9,7 +9,7 @@ use kiln_policy::{Decision, DocumentKind, Keys, Policies, Principal, Request, Ve
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(SimulateCustomPolicy: simulate_custom_policy(SimulateCustomPolicyRequest)),
+    operation!(SimulateCustomPolicy: simulate_custom_policy(SimulateCustomPolicyRequest), on everything),
     operation!(SimulatePrincipalPolicy: simulate_principal_policy(SimulatePrincipalPolicyRequest), on source),
 ];
 

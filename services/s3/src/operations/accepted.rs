@@ -6,24 +6,34 @@ use super::{bucket, owner};
 use crate::described::refuse;
 use crate::errors;
 use crate::records::Said;
+use crate::targets::{of_bucket, of_kept};
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DeleteBucketCors: delete_cors(DeleteBucketCorsRequest)),
-    operation!(DeleteBucketLifecycle: delete_lifecycle(DeleteBucketLifecycleRequest)),
-    operation!(DeleteBucketOwnershipControls: delete_ownership(DeleteBucketOwnershipControlsRequest)),
-    operation!(DeleteBucketPolicy: delete_policy(DeleteBucketPolicyRequest)),
-    operation!(DeleteBucketReplication: delete_replication(DeleteBucketReplicationRequest)),
-    operation!(DeleteBucketWebsite: delete_website(DeleteBucketWebsiteRequest)),
-    operation!(PutBucketAccelerateConfiguration: put_accelerate(PutBucketAccelerateConfigurationRequest)),
-    operation!(PutBucketAcl: put_bucket_acl(PutBucketAclRequest)),
-    operation!(PutBucketLogging: put_logging(PutBucketLoggingRequest)),
-    operation!(PutBucketNotificationConfiguration: put_notification(PutBucketNotificationConfigurationRequest)),
-    operation!(PutBucketOwnershipControls: put_ownership(PutBucketOwnershipControlsRequest)),
-    operation!(PutBucketRequestPayment: put_payment(PutBucketRequestPaymentRequest)),
-    operation!(PutObjectAcl: put_object_acl(PutObjectAclRequest)),
+    operation!(DeleteBucketCors: delete_cors(DeleteBucketCorsRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutBucketCORS")),
+    operation!(DeleteBucketLifecycle: delete_lifecycle(DeleteBucketLifecycleRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutLifecycleConfiguration")),
+    operation!(DeleteBucketOwnershipControls: delete_ownership(DeleteBucketOwnershipControlsRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutBucketOwnershipControls")),
+    operation!(DeleteBucketPolicy: delete_policy(DeleteBucketPolicyRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(DeleteBucketReplication: delete_replication(DeleteBucketReplicationRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutReplicationConfiguration")),
+    operation!(DeleteBucketWebsite: delete_website(DeleteBucketWebsiteRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(PutBucketAccelerateConfiguration: put_accelerate(PutBucketAccelerateConfigurationRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutAccelerateConfiguration")),
+    operation!(PutBucketAcl: put_bucket_acl(PutBucketAclRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(PutBucketLogging: put_logging(PutBucketLoggingRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(PutBucketNotificationConfiguration: put_notification(PutBucketNotificationConfigurationRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutBucketNotification")),
+    operation!(PutBucketOwnershipControls: put_ownership(PutBucketOwnershipControlsRequest),
+        on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(PutBucketRequestPayment: put_payment(PutBucketRequestPaymentRequest),
+        on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(PutObjectAcl: put_object_acl(PutObjectAclRequest),
+        on |cx, r| of_kept(cx, &r.bucket, &r.key, &r.version_id, ["s3:PutObjectAcl", "s3:PutObjectVersionAcl"])),
 ];
 
 /// A deletion of what no bucket can have: there is nothing to do.

@@ -1,13 +1,15 @@
 //! Access control lists as they are: off, so that the owner has everything and nobody else anything.
 
 use super::{bucket, owner};
+use crate::targets::{of_bucket, of_kept};
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(GetBucketAcl: get_bucket_acl(GetBucketAclRequest)),
-    operation!(GetObjectAcl: get_object_acl(GetObjectAclRequest)),
+    operation!(GetBucketAcl: get_bucket_acl(GetBucketAclRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(GetObjectAcl: get_object_acl(GetObjectAclRequest),
+        on |cx, r| of_kept(cx, &r.bucket, &r.key, &r.version_id, ["s3:GetObjectAcl", "s3:GetObjectVersionAcl"])),
 ];
 
 async fn get_bucket_acl(cx: &Cx, input: GetBucketAclRequest) -> Result<GetBucketAclResponse, Error> {

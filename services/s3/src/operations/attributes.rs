@@ -5,12 +5,14 @@ use super::list::most;
 use crate::described::show_checksum;
 use crate::encryption::{customer_key, not_said_again};
 use crate::records::Object;
+use crate::targets::of_attributes;
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] =
-    &[operation!(GetObjectAttributes: get_object_attributes(GetObjectAttributesRequest))];
+    &[operation!(GetObjectAttributes: get_object_attributes(GetObjectAttributesRequest),
+        on |cx, r| of_attributes(cx, &r.bucket, &r.key, &r.version_id))];
 
 async fn get_object_attributes(
     cx: &Cx,

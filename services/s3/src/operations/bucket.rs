@@ -1,20 +1,22 @@
 //! Buckets: making, finding, listing and removing them.
 
-use super::{bucket, bucket_arn, check_region, owner};
+use super::{bucket, check_region, owner};
 use crate::described::refuse;
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::records::{Bucket as Record, Marker, Object, Part, PublicAccess, Upload, Version, all_buckets, within};
+use crate::targets::{bucket_arn, of_bucket, of_new_bucket};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate, regions};
 use std::ops::Bound;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateBucket: create_bucket(CreateBucketRequest)),
-    operation!(DeleteBucket: delete_bucket(DeleteBucketRequest)),
-    operation!(GetBucketLocation: get_bucket_location(GetBucketLocationRequest)),
-    operation!(HeadBucket: head_bucket(HeadBucketRequest)),
-    operation!(ListBuckets: list_buckets(ListBucketsRequest)),
+    operation!(CreateBucket: create_bucket(CreateBucketRequest),
+        on |cx, r| of_new_bucket(cx, &r.bucket, &r.object_ownership)),
+    operation!(DeleteBucket: delete_bucket(DeleteBucketRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(GetBucketLocation: get_bucket_location(GetBucketLocationRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(HeadBucket: head_bucket(HeadBucketRequest), on |cx, r| of_bucket(cx, &r.bucket).by("s3:ListBucket")),
+    operation!(ListBuckets: list_buckets(ListBucketsRequest), on |cx, _| of_bucket(cx, "*").by("s3:ListAllMyBuckets")),
 ];
 
 /// The region that needs no location constraint, and takes a second CreateBucket for a success.

@@ -5,22 +5,32 @@
 use super::bucket;
 use crate::errors;
 use crate::records::Bucket;
+use crate::targets::of_bucket;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(GetBucketAccelerateConfiguration: get_accelerate(GetBucketAccelerateConfigurationRequest)),
-    operation!(GetBucketCors: get_cors(GetBucketCorsRequest)),
-    operation!(GetBucketLifecycleConfiguration: get_lifecycle(GetBucketLifecycleConfigurationRequest)),
-    operation!(GetBucketLogging: get_logging(GetBucketLoggingRequest)),
-    operation!(GetBucketNotificationConfiguration: get_notification(GetBucketNotificationConfigurationRequest)),
-    operation!(GetBucketOwnershipControls: get_ownership(GetBucketOwnershipControlsRequest)),
-    operation!(GetBucketPolicy: get_policy(GetBucketPolicyRequest)),
-    operation!(GetBucketPolicyStatus: get_policy_status(GetBucketPolicyStatusRequest)),
-    operation!(GetBucketReplication: get_replication(GetBucketReplicationRequest)),
-    operation!(GetBucketRequestPayment: get_payment(GetBucketRequestPaymentRequest)),
-    operation!(GetBucketWebsite: get_website(GetBucketWebsiteRequest)),
-    operation!(GetObjectLockConfiguration: get_object_lock(GetObjectLockConfigurationRequest)),
+    operation!(GetBucketAccelerateConfiguration: get_accelerate(GetBucketAccelerateConfigurationRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetAccelerateConfiguration")),
+    operation!(GetBucketCors: get_cors(GetBucketCorsRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetBucketCORS")),
+    operation!(GetBucketLifecycleConfiguration: get_lifecycle(GetBucketLifecycleConfigurationRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetLifecycleConfiguration")),
+    operation!(GetBucketLogging: get_logging(GetBucketLoggingRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(GetBucketNotificationConfiguration: get_notification(GetBucketNotificationConfigurationRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetBucketNotification")),
+    operation!(GetBucketOwnershipControls: get_ownership(GetBucketOwnershipControlsRequest),
+        on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(GetBucketPolicy: get_policy(GetBucketPolicyRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(GetBucketPolicyStatus: get_policy_status(GetBucketPolicyStatusRequest),
+        on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(GetBucketReplication: get_replication(GetBucketReplicationRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetReplicationConfiguration")),
+    operation!(GetBucketRequestPayment: get_payment(GetBucketRequestPaymentRequest),
+        on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(GetBucketWebsite: get_website(GetBucketWebsiteRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(GetObjectLockConfiguration: get_object_lock(GetObjectLockConfigurationRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetBucketObjectLockConfiguration")),
 ];
 
 /// An operation that answers the same of every bucket that is there.

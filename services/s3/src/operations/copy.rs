@@ -11,11 +11,13 @@ use crate::integrity::Promised;
 use crate::receive::{self, LARGEST};
 use crate::records::{NULL, Object, within};
 use crate::source::find_source;
+use crate::targets::{of_copied, of_written};
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
-pub const OPERATIONS: &[Operation] = &[operation!(CopyObject: copy_object(CopyObjectRequest))];
+pub const OPERATIONS: &[Operation] = &[operation!(CopyObject: copy_object(CopyObjectRequest),
+        on |cx, r| of_copied(cx, of_written(cx, &r.bucket, &r.key, &r.tagging, &r.acl), &r.copy_source))];
 
 async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResponse, Error> {
     let to = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;

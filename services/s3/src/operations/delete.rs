@@ -1,16 +1,18 @@
 //! Removing objects: one, or up to a thousand at once.
 
-use super::{bucket, bucket_arn, still_there};
+use super::{bucket, still_there};
 use crate::conditions::matches;
 use crate::described::refuse;
 use crate::errors;
 use crate::files::ObjectFiles;
+use crate::targets::{bucket_arn, by_version, of_object};
 use crate::versions::{self, Changed};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DeleteObject: delete_object(DeleteObjectRequest)),
+    operation!(DeleteObject: delete_object(DeleteObjectRequest),
+        on |cx, r| of_object(cx, &r.bucket, &r.key).by(by_version(&r.version_id, "s3:DeleteObject", "s3:DeleteObjectVersion"))),
     // Each key is judged by itself: one that is not allowed is an error of that key.
     operation!(DeleteObjects: delete_objects(DeleteObjectsRequest), open),
 ];

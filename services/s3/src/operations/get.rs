@@ -9,13 +9,16 @@ use crate::errors;
 use crate::files::ObjectFiles;
 use crate::records::Object;
 use crate::span::Span;
+use crate::targets::of_read;
 use crate::versions;
 use futures_util::TryStreamExt;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Blob, Cx, Error, Operation, Timestamp, operation};
 
-pub const OPERATIONS: &[Operation] =
-    &[operation!(GetObject: get_object(GetObjectRequest)), operation!(HeadObject: head_object(HeadObjectRequest))];
+pub const OPERATIONS: &[Operation] = &[
+    operation!(GetObject: get_object(GetObjectRequest), on |cx, r| of_read(cx, &r.bucket, &r.key, &r.version_id)),
+    operation!(HeadObject: head_object(HeadObjectRequest), on |cx, r| of_read(cx, &r.bucket, &r.key, &r.version_id)),
+];
 
 /// What another service may hold of an object in memory.
 const MOST_HELD: u64 = 64 << 20;

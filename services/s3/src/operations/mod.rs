@@ -66,11 +66,6 @@ pub fn check_region(cx: &Cx) -> Result<(), Error> {
     }
 }
 
-/// `arn:aws:s3:::bucket`, or of a key in it.
-pub fn bucket_arn(cx: &Cx, resource: &str) -> String {
-    format!("arn:{}:s3:::{resource}", cx.partition())
-}
-
 /// A key fit to be stored under.
 pub fn check_key(key: &str) -> Result<(), Error> {
     if key.len() > LONGEST_KEY { Err(errors::key_too_long()) } else { Ok(()) }

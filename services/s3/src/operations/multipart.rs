@@ -8,6 +8,7 @@ use crate::described::{check_settings, described, refuse};
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::records::{Part as PartRecord, Upload, part_id, within};
+use crate::targets::{of_bucket, of_object, of_written};
 use crate::uploads::{checksum_type, parts_of, upload};
 use crate::walk::{self, Asked, Walk};
 use kiln_s3_shapes::*;
@@ -15,9 +16,12 @@ use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::ops::Bound;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AbortMultipartUpload: abort_multipart_upload(AbortMultipartUploadRequest)),
-    operation!(CreateMultipartUpload: create_multipart_upload(CreateMultipartUploadRequest)),
-    operation!(ListMultipartUploads: list_multipart_uploads(ListMultipartUploadsRequest)),
+    operation!(AbortMultipartUpload: abort_multipart_upload(AbortMultipartUploadRequest),
+        on |cx, r| of_object(cx, &r.bucket, &r.key)),
+    operation!(CreateMultipartUpload: create_multipart_upload(CreateMultipartUploadRequest),
+        on |cx, r| of_written(cx, &r.bucket, &r.key, &r.tagging, &r.acl)),
+    operation!(ListMultipartUploads: list_multipart_uploads(ListMultipartUploadsRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:ListBucketMultipartUploads")),
 ];
 
 async fn create_multipart_upload(

@@ -8,11 +8,14 @@ use crate::files::ObjectFiles;
 use crate::integrity::Promised;
 use crate::receive::{self, given_checksum};
 use crate::records::Object;
+use crate::targets::of_written;
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
-pub const OPERATIONS: &[Operation] = &[operation!(PutObject: put_object(PutObjectRequest))];
+pub const OPERATIONS: &[Operation] = &[
+    operation!(PutObject: put_object(PutObjectRequest), on |cx, r| of_written(cx, &r.bucket, &r.key, &r.tagging, &r.acl)),
+];
 
 async fn put_object(cx: &Cx, input: PutObjectRequest) -> Result<PutObjectResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;

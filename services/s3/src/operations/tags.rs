@@ -3,6 +3,7 @@
 use super::bucket;
 use crate::errors;
 use crate::records::{Bucket, all_buckets};
+use crate::targets::{of_bucket, of_kept};
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
@@ -10,12 +11,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DeleteBucketTagging: delete_bucket_tagging(DeleteBucketTaggingRequest)),
-    operation!(DeleteObjectTagging: delete_object_tagging(DeleteObjectTaggingRequest)),
-    operation!(GetBucketTagging: get_bucket_tagging(GetBucketTaggingRequest)),
-    operation!(GetObjectTagging: get_object_tagging(GetObjectTaggingRequest)),
-    operation!(PutBucketTagging: put_bucket_tagging(PutBucketTaggingRequest)),
-    operation!(PutObjectTagging: put_object_tagging(PutObjectTaggingRequest)),
+    operation!(DeleteBucketTagging: delete_bucket_tagging(DeleteBucketTaggingRequest),
+        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutBucketTagging")),
+    operation!(DeleteObjectTagging: delete_object_tagging(DeleteObjectTaggingRequest),
+        on |cx, r| of_kept(cx, &r.bucket, &r.key, &r.version_id, ["s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"])),
+    operation!(GetBucketTagging: get_bucket_tagging(GetBucketTaggingRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(GetObjectTagging: get_object_tagging(GetObjectTaggingRequest),
+        on |cx, r| of_kept(cx, &r.bucket, &r.key, &r.version_id, ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"])),
+    operation!(PutBucketTagging: put_bucket_tagging(PutBucketTaggingRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(PutObjectTagging: put_object_tagging(PutObjectTaggingRequest),
+        on |cx, r| of_kept(cx, &r.bucket, &r.key, &r.version_id, ["s3:PutObjectTagging", "s3:PutObjectVersionTagging"])),
 ];
 
 type Tags = BTreeMap<String, String>;

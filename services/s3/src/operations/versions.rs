@@ -6,6 +6,7 @@ use super::{bucket, owner, quoted};
 use crate::described::refuse;
 use crate::errors;
 use crate::records::{Kept, Versioning, within};
+use crate::targets::{listed, of_bucket};
 use crate::versions;
 use crate::walk::{Asked, Walk};
 use kiln_s3_shapes::*;
@@ -13,9 +14,12 @@ use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::ops::Bound;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(GetBucketVersioning: get_bucket_versioning(GetBucketVersioningRequest)),
-    operation!(ListObjectVersions: list_object_versions(ListObjectVersionsRequest)),
-    operation!(PutBucketVersioning: put_bucket_versioning(PutBucketVersioningRequest)),
+    operation!(GetBucketVersioning: get_bucket_versioning(GetBucketVersioningRequest),
+        on |cx, r| of_bucket(cx, &r.bucket)),
+    operation!(ListObjectVersions: list_object_versions(ListObjectVersionsRequest),
+        on |cx, r| listed(of_bucket(cx, &r.bucket).by("s3:ListBucketVersions"), &r.prefix, &r.delimiter, r.max_keys)),
+    operation!(PutBucketVersioning: put_bucket_versioning(PutBucketVersioningRequest),
+        on |cx, r| of_bucket(cx, &r.bucket)),
 ];
 
 async fn get_bucket_versioning(

@@ -1,24 +1,17 @@
 //! Removing parameters, with all their versions.
 
-use super::arn_of;
 use super::get::find;
 use crate::errors::not_found;
 use crate::name::Pointer;
 use crate::records::Parameter as Kept;
+use crate::targets::{parameter, parameters};
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use kiln_ssm_shapes::*;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DeleteParameter: delete_parameter(DeleteParameterRequest), on one),
-    operation!(DeleteParameters: delete_parameters(DeleteParametersRequest), on several),
+    operation!(DeleteParameter: delete_parameter(DeleteParameterRequest), on |cx, r| parameter(cx, &r.name)),
+    operation!(DeleteParameters: delete_parameters(DeleteParametersRequest), on |cx, r| parameters(cx, &r.names)),
 ];
-
-fn one(cx: &Cx, request: &DeleteParameterRequest) -> Vec<String> {
-    vec![arn_of(cx, &request.name)]
-}
-fn several(cx: &Cx, request: &DeleteParametersRequest) -> Vec<String> {
-    request.names.iter().map(|name| arn_of(cx, name)).collect()
-}
 
 async fn delete_parameter(cx: &Cx, request: DeleteParameterRequest) -> Result<DeleteParameterResponse, Error> {
     match delete(cx, &request.name).await? {

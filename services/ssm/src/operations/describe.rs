@@ -1,22 +1,19 @@
 //! What there is, without values; and one parameter's history.
 
-use super::arn_of;
 use super::filters::{self, Allowed};
 use super::get::find;
 use crate::errors::{bad_token, validation};
 use crate::name::{self, Pointer};
 use crate::records::Parameter as Kept;
+use crate::targets::parameter;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 use kiln_ssm_shapes::*;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeParameters: describe_parameters(DescribeParametersRequest)),
-    operation!(GetParameterHistory: get_parameter_history(GetParameterHistoryRequest), on named),
+    operation!(DescribeParameters: describe_parameters(DescribeParametersRequest), on everything),
+    operation!(GetParameterHistory: get_parameter_history(GetParameterHistoryRequest),
+        on |cx, r| parameter(cx, &r.name)),
 ];
-
-fn named(cx: &Cx, request: &GetParameterHistoryRequest) -> Vec<String> {
-    vec![arn_of(cx, &request.name)]
-}
 
 async fn describe_parameters(cx: &Cx, request: DescribeParametersRequest) -> Result<DescribeParametersResponse, Error> {
     if request.shared.unwrap_or(false) {

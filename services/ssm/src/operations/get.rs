@@ -1,30 +1,21 @@
 //! Reading values: by name, by several names, by path.
 
-use super::arn_of;
 use super::filters::{self, Allowed};
 use crate::errors::{bad_path, bad_token, not_found, version_not_found};
 use crate::images::{self, Alias};
 use crate::name::{self, Pointer};
 use crate::records::{Parameter as Kept, Version};
+use crate::targets::{parameter, parameters};
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 use kiln_ssm_shapes::*;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(GetParameter: get_parameter(GetParameterRequest), on one),
-    operation!(GetParameters: get_parameters(GetParametersRequest), on several),
-    operation!(GetParametersByPath: get_parameters_by_path(GetParametersByPathRequest), on path),
+    operation!(GetParameter: get_parameter(GetParameterRequest), on |cx, r| parameter(cx, &r.name)),
+    operation!(GetParameters: get_parameters(GetParametersRequest), on |cx, r| parameters(cx, &r.names)),
+    operation!(GetParametersByPath: get_parameters_by_path(GetParametersByPathRequest),
+        on |cx, r| parameter(cx, r.path.trim_end_matches('/'))),
 ];
-
-fn one(cx: &Cx, request: &GetParameterRequest) -> Vec<String> {
-    vec![arn_of(cx, &request.name)]
-}
-fn several(cx: &Cx, request: &GetParametersRequest) -> Vec<String> {
-    request.names.iter().map(|name| arn_of(cx, name)).collect()
-}
-fn path(cx: &Cx, request: &GetParametersByPathRequest) -> Vec<String> {
-    vec![arn_of(cx, request.path.trim_end_matches('/'))]
-}
 
 async fn get_parameter(cx: &Cx, request: GetParameterRequest) -> Result<GetParameterResponse, Error> {
     let pointer = Pointer::parse(cx, &request.name)?;

@@ -1,27 +1,22 @@
 //! Labels: names for versions. A label is on one version at a time.
 
-use super::arn_of;
 use super::get::find;
 use crate::errors::{not_found, version_not_found};
 use crate::name::{self, Pointer};
 use crate::records::Parameter as Kept;
+use crate::targets::parameter;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use kiln_ssm_shapes::*;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(LabelParameterVersion: label_parameter_version(LabelParameterVersionRequest), on labelled),
-    operation!(UnlabelParameterVersion: unlabel_parameter_version(UnlabelParameterVersionRequest), on unlabelled),
+    operation!(LabelParameterVersion: label_parameter_version(LabelParameterVersionRequest),
+        on |cx, r| parameter(cx, &r.name)),
+    operation!(UnlabelParameterVersion: unlabel_parameter_version(UnlabelParameterVersionRequest),
+        on |cx, r| parameter(cx, &r.name)),
 ];
 
 /// Most labels of one version.
 const MOST: usize = 10;
-
-fn labelled(cx: &Cx, request: &LabelParameterVersionRequest) -> Vec<String> {
-    vec![arn_of(cx, &request.name)]
-}
-fn unlabelled(cx: &Cx, request: &UnlabelParameterVersionRequest) -> Vec<String> {
-    vec![arn_of(cx, &request.name)]
-}
 
 fn is_valid(label: &str) -> bool {
     let lower = label.to_ascii_lowercase();

@@ -1,18 +1,16 @@
 //! PutParameter: a new parameter, or a new version of one.
 
-use super::{arn_of, tags};
+use super::tags;
 use crate::errors::validation;
 use crate::records::{MOST_VERSIONS, Parameter, Stored, Version};
+use crate::targets::given;
 use crate::{images, name};
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use kiln_ssm_shapes::*;
 use kiln_template::Pattern;
 
-pub const OPERATIONS: &[Operation] = &[operation!(PutParameter: put_parameter(PutParameterRequest), on named)];
-
-fn named(cx: &Cx, request: &PutParameterRequest) -> Vec<String> {
-    vec![arn_of(cx, &request.name)]
-}
+pub const OPERATIONS: &[Operation] =
+    &[operation!(PutParameter: put_parameter(PutParameterRequest), on |cx, r| given(cx, &r.name, &r.tags))];
 
 async fn put_parameter(cx: &Cx, request: PutParameterRequest) -> Result<PutParameterResponse, Error> {
     name::check_new(&request.name)?;

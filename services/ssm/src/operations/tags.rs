@@ -1,32 +1,25 @@
 //! Tags of parameters.
 
-use super::arn_of;
 use super::get::find;
 use crate::errors::{bad_resource_id, validation};
 use crate::name::Pointer;
 use crate::records::Parameter as Kept;
+use crate::targets::{given, parameter, taken};
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use kiln_ssm_shapes::*;
 use std::collections::BTreeMap;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AddTagsToResource: add_tags_to_resource(AddTagsToResourceRequest), on added),
-    operation!(ListTagsForResource: list_tags_for_resource(ListTagsForResourceRequest), on listed),
-    operation!(RemoveTagsFromResource: remove_tags_from_resource(RemoveTagsFromResourceRequest), on removed),
+    operation!(AddTagsToResource: add_tags_to_resource(AddTagsToResourceRequest),
+        on |cx, r| given(cx, &r.resource_id, &r.tags)),
+    operation!(ListTagsForResource: list_tags_for_resource(ListTagsForResourceRequest),
+        on |cx, r| parameter(cx, &r.resource_id)),
+    operation!(RemoveTagsFromResource: remove_tags_from_resource(RemoveTagsFromResourceRequest),
+        on |cx, r| taken(cx, &r.resource_id, &r.tag_keys)),
 ];
 
 /// Most tags of one parameter.
 const MOST: usize = 50;
-
-fn added(cx: &Cx, request: &AddTagsToResourceRequest) -> Vec<String> {
-    vec![arn_of(cx, &request.resource_id)]
-}
-fn listed(cx: &Cx, request: &ListTagsForResourceRequest) -> Vec<String> {
-    vec![arn_of(cx, &request.resource_id)]
-}
-fn removed(cx: &Cx, request: &RemoveTagsFromResourceRequest) -> Vec<String> {
-    vec![arn_of(cx, &request.resource_id)]
-}
 
 /// Checks the tags of a request. Keys that begin with `aws:` are set by services only.
 pub fn read(cx: &Cx, given: &[Tag]) -> Result<BTreeMap<String, String>, Error> {

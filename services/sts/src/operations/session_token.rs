@@ -7,7 +7,7 @@ use kiln_sts_shapes::*;
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(GetSessionToken: get_session_token(GetSessionTokenRequest), open),
-    operation!(GetAccessKeyInfo: get_access_key_info(GetAccessKeyInfoRequest)),
+    operation!(GetAccessKeyInfo: get_access_key_info(GetAccessKeyInfoRequest), on everything),
 ];
 
 /// 12 hours, unless asked for less or more.

@@ -7,10 +7,12 @@ use crate::filters::{Filters, one};
 use crate::firewall::operations::security_groups::named;
 use crate::firewall::records::{GroupRule, SecurityGroup};
 use crate::firewall::rules::{self, Asked};
+use crate::firewall::targets::{SECURITY_GROUP, SECURITY_GROUP_RULE};
 use crate::kinds;
 use crate::lookup::page;
 use crate::networks::records::Vpc;
 use crate::tags::{self, Tags};
+use crate::targets::things;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
     AuthorizeSecurityGroupEgressRequest, AuthorizeSecurityGroupEgressResponse, AuthorizeSecurityGroupIngressRequest,
@@ -27,16 +29,21 @@ use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AuthorizeSecurityGroupEgress: authorize_egress(AuthorizeSecurityGroupEgressRequest)),
-    operation!(AuthorizeSecurityGroupIngress: authorize_ingress(AuthorizeSecurityGroupIngressRequest)),
-    operation!(DescribeSecurityGroupRules: describe_rules(DescribeSecurityGroupRulesRequest)),
-    operation!(ModifySecurityGroupRules: modify_rules(ModifySecurityGroupRulesRequest)),
-    operation!(RevokeSecurityGroupEgress: revoke_egress(RevokeSecurityGroupEgressRequest)),
-    operation!(RevokeSecurityGroupIngress: revoke_ingress(RevokeSecurityGroupIngressRequest)),
-    operation!(UpdateSecurityGroupRuleDescriptionsEgress:
-        describe_egress(UpdateSecurityGroupRuleDescriptionsEgressRequest)),
-    operation!(UpdateSecurityGroupRuleDescriptionsIngress:
-        describe_ingress(UpdateSecurityGroupRuleDescriptionsIngressRequest)),
+    operation!(AuthorizeSecurityGroupEgress: authorize_egress(AuthorizeSecurityGroupEgressRequest),
+        on things![SECURITY_GROUP group_id]),
+    operation!(AuthorizeSecurityGroupIngress: authorize_ingress(AuthorizeSecurityGroupIngressRequest),
+        on things![SECURITY_GROUP group_id, SECURITY_GROUP group_name]),
+    operation!(DescribeSecurityGroupRules: describe_rules(DescribeSecurityGroupRulesRequest), on everything),
+    operation!(ModifySecurityGroupRules: modify_rules(ModifySecurityGroupRulesRequest),
+        on things![SECURITY_GROUP group_id, SECURITY_GROUP_RULE security_group_rules]),
+    operation!(RevokeSecurityGroupEgress: revoke_egress(RevokeSecurityGroupEgressRequest),
+        on things![SECURITY_GROUP group_id]),
+    operation!(RevokeSecurityGroupIngress: revoke_ingress(RevokeSecurityGroupIngressRequest),
+        on things![SECURITY_GROUP group_id, SECURITY_GROUP group_name]),
+    operation!(UpdateSecurityGroupRuleDescriptionsEgress: describe_egress(UpdateSecurityGroupRuleDescriptionsEgressRequest),
+        on things![SECURITY_GROUP group_id, SECURITY_GROUP group_name]),
+    operation!(UpdateSecurityGroupRuleDescriptionsIngress: describe_ingress(UpdateSecurityGroupRuleDescriptionsIngressRequest),
+        on things![SECURITY_GROUP group_id, SECURITY_GROUP group_name]),
 ];
 
 /// AWS's quota per group and direction.

@@ -4,7 +4,9 @@ use crate::defaults::ensure_defaults;
 use crate::errors::{invalid_combination, invalid_value, missing_parameter};
 use crate::firewall::records::{AclEntry, AclPeer, NetworkAcl};
 use crate::firewall::rules;
+use crate::firewall::targets::NETWORK_ACL;
 use crate::lookup::need;
+use crate::targets::things;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
     CreateNetworkAclEntryRequest, CreateNetworkAclEntryResponse, DeleteNetworkAclEntryRequest,
@@ -14,9 +16,12 @@ use kiln_ec2_shapes::{
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateNetworkAclEntry: create_network_acl_entry(CreateNetworkAclEntryRequest)),
-    operation!(DeleteNetworkAclEntry: delete_network_acl_entry(DeleteNetworkAclEntryRequest)),
-    operation!(ReplaceNetworkAclEntry: replace_network_acl_entry(ReplaceNetworkAclEntryRequest)),
+    operation!(CreateNetworkAclEntry: create_network_acl_entry(CreateNetworkAclEntryRequest),
+        on things![NETWORK_ACL network_acl_id]),
+    operation!(DeleteNetworkAclEntry: delete_network_acl_entry(DeleteNetworkAclEntryRequest),
+        on things![NETWORK_ACL network_acl_id]),
+    operation!(ReplaceNetworkAclEntry: replace_network_acl_entry(ReplaceNetworkAclEntryRequest),
+        on things![NETWORK_ACL network_acl_id]),
 ];
 
 /// AWS's quota "Rules per network ACL", for each direction by itself.

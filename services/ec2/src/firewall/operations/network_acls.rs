@@ -4,27 +4,33 @@
 use crate::defaults::ensure_defaults;
 use crate::errors::{dependency, invalid_value};
 use crate::filters::{Filters, flag, one};
+use crate::firewall::association::{associated, association_id};
 use crate::firewall::operations::network_acl_entries;
 use crate::firewall::records::{AclAssociation, NetworkAcl, acl_of};
+use crate::firewall::targets::{ASSOCIATED_SUBNET, NETWORK_ACL};
 use crate::kinds;
 use crate::lookup::{asked, need, page};
 use crate::networks::records::{Subnet, Vpc};
+use crate::networks::targets::VPC;
 use crate::tags;
+use crate::targets::things;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
     CreateNetworkAclRequest, CreateNetworkAclResponse, DeleteNetworkAclRequest, DeleteNetworkAclResponse,
     DescribeNetworkAclsRequest, DescribeNetworkAclsResponse, NetworkAclAssociation, NetworkAclEntry,
     ReplaceNetworkAclAssociationRequest, ReplaceNetworkAclAssociationResponse,
 };
-use kiln_ids::{NetworkAclId, SubnetId};
-use kiln_service_kit::{Cx, Error, Operation, Remembered, Tx, operation, request_hash};
+use kiln_ids::NetworkAclId;
+use kiln_service_kit::{Cx, Error, Operation, Remembered, operation, request_hash};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateNetworkAcl: create_network_acl(CreateNetworkAclRequest)),
-    operation!(DeleteNetworkAcl: delete_network_acl(DeleteNetworkAclRequest)),
-    operation!(DescribeNetworkAcls: describe_network_acls(DescribeNetworkAclsRequest)),
-    operation!(ReplaceNetworkAclAssociation: replace_network_acl_association(ReplaceNetworkAclAssociationRequest)),
+    operation!(CreateNetworkAcl: create_network_acl(CreateNetworkAclRequest),
+        on things![VPC vpc_id, makes NETWORK_ACL]),
+    operation!(DeleteNetworkAcl: delete_network_acl(DeleteNetworkAclRequest), on things![NETWORK_ACL network_acl_id]),
+    operation!(DescribeNetworkAcls: describe_network_acls(DescribeNetworkAclsRequest), on everything),
+    operation!(ReplaceNetworkAclAssociation: replace_network_acl_association(ReplaceNetworkAclAssociationRequest),
+        on things![NETWORK_ACL association_id, ASSOCIATED_SUBNET association_id, NETWORK_ACL network_acl_id]),
 ];
 
 /// AWS's quota "Network ACLs per VPC".
@@ -97,7 +103,10 @@ async fn replace_network_acl_association(
         .store()
         .write(|tx| {
             let wanted = need::<NetworkAcl>(tx, cx.scope(), &request.network_acl_id)?;
-            let (subnet, now) = associated(tx, cx, &request.association_id)?;
+            let id = &request.association_id;
+            let found = associated(tx.list(cx.scope())?, tx.list(cx.scope())?, id);
+            let none = || format!("The association ID '{id}' does not exist");
+            let (subnet, now) = found.ok_or_else(|| Error::sender("InvalidAssociationID.NotFound", none()))?;
             if subnet.vpc != wanted.vpc {
                 return Err(invalid_value(format!(
                     "network acl {} and subnet {} belong to different networks",
@@ -119,29 +128,6 @@ async fn replace_network_acl_association(
         })
         .await?;
     Ok(ReplaceNetworkAclAssociationResponse { new_association_id: Some(id) })
-}
-
-/// The subnet that an association is of, with the ACL that it follows now.
-fn associated(tx: &Tx, cx: &Cx, id: &str) -> Result<(Arc<Subnet>, Arc<NetworkAcl>), Error> {
-    let acls: Vec<Arc<NetworkAcl>> = tx.list::<NetworkAcl>(cx.scope())?.into_iter().map(|(_, acl)| acl).collect();
-    for (_, subnet) in tx.list::<Subnet>(cx.scope())? {
-        if let Some(acl) = acl_of(&subnet.vpc, &subnet.id, &acls)
-            && association_id(acl, &subnet.id) == id
-        {
-            return Ok((subnet, acl.clone()));
-        }
-    }
-    Err(Error::sender("InvalidAssociationID.NotFound", format!("The association ID '{id}' does not exist")))
-}
-
-/// The name of the association between a subnet and the ACL that it follows. One that nobody made is
-/// named after the subnet: it never changes.
-fn association_id(acl: &NetworkAcl, subnet: &SubnetId) -> String {
-    let given = acl.associations.iter().find(|association| association.subnet == *subnet);
-    given.map_or_else(
-        || format!("aclassoc-{}", subnet.trim_start_matches(SubnetId::PREFIX)),
-        |association| association.id.clone(),
-    )
 }
 
 const FILTERS: &[&str] = &[

@@ -5,11 +5,14 @@ use crate::errors::{dependency, invalid_value, missing_parameter};
 use crate::filters::{Filters, one};
 use crate::firewall::records::{GroupRule, RulePeer, SecurityGroup};
 use crate::firewall::rules;
+use crate::firewall::targets::SECURITY_GROUP;
 use crate::interfaces::records::NetworkInterface;
 use crate::kinds;
 use crate::lookup::{asked, need, page};
 use crate::networks::records::Vpc;
+use crate::networks::targets::VPC;
 use crate::tags;
+use crate::targets::things;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
     CreateSecurityGroupRequest, CreateSecurityGroupResponse, DeleteSecurityGroupRequest, DeleteSecurityGroupResponse,
@@ -20,9 +23,11 @@ use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateSecurityGroup: create_security_group(CreateSecurityGroupRequest)),
-    operation!(DeleteSecurityGroup: delete_security_group(DeleteSecurityGroupRequest)),
-    operation!(DescribeSecurityGroups: describe_security_groups(DescribeSecurityGroupsRequest)),
+    operation!(CreateSecurityGroup: create_security_group(CreateSecurityGroupRequest),
+        on things![VPC vpc_id, makes SECURITY_GROUP]),
+    operation!(DeleteSecurityGroup: delete_security_group(DeleteSecurityGroupRequest),
+        on things![SECURITY_GROUP group_id, SECURITY_GROUP group_name]),
+    operation!(DescribeSecurityGroups: describe_security_groups(DescribeSecurityGroupsRequest), on everything),
 ];
 
 /// Names and descriptions take these beside letters and digits.

@@ -3,6 +3,8 @@
 use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
 use crate::images::image_lookup;
 use crate::images::operations::images::{mapping, own};
+use crate::images::targets::IMAGE;
+use crate::targets::things;
 use kiln_ec2_shapes::{
     AttributeValue, DescribeImageAttributeRequest, DescribeImageAttributeResponse, LaunchPermission,
     ModifyImageAttributeRequest, ModifyImageAttributeResponse,
@@ -10,8 +12,9 @@ use kiln_ec2_shapes::{
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeImageAttribute: describe_image_attribute(DescribeImageAttributeRequest)),
-    operation!(ModifyImageAttribute: modify_image_attribute(ModifyImageAttributeRequest)),
+    operation!(DescribeImageAttribute: describe_image_attribute(DescribeImageAttributeRequest),
+        on things![IMAGE image_id]),
+    operation!(ModifyImageAttribute: modify_image_attribute(ModifyImageAttributeRequest), on things![IMAGE image_id]),
 ];
 
 async fn describe_image_attribute(

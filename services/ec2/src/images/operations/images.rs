@@ -6,9 +6,12 @@ use crate::images::disk_size::DiskSize;
 use crate::images::image_lookup::{self, Found};
 use crate::images::mappings::check_mappings;
 use crate::images::records::{Image, ImageOrigin, ImageState, Snapshot, SnapshotState, public_scope};
+use crate::images::targets::{IMAGE, SNAPSHOT};
 use crate::instances::records::{Instance, InstanceState, Reason, Volume};
+use crate::instances::targets::INSTANCE;
 use crate::kinds;
 use crate::tags;
+use crate::targets::things;
 use kiln_ec2_shapes::{
     self as shapes, BlockDeviceMapping, CopyImageRequest, CopyImageResponse, CreateImageRequest, CreateImageResponse,
     DeregisterImageRequest, DeregisterImageResponse, DescribeImagesRequest, DescribeImagesResponse, EbsBlockDevice,
@@ -18,11 +21,12 @@ use kiln_ids::{ImageId, InstanceId, SnapshotId};
 use kiln_service_kit::{Cx, Error, Operation, Remembered, Scope, Tx, operation, paginate, regions, request_hash};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CopyImage: copy_image(CopyImageRequest)),
-    operation!(CreateImage: create_image(CreateImageRequest)),
-    operation!(DeregisterImage: deregister_image(DeregisterImageRequest)),
-    operation!(DescribeImages: describe_images(DescribeImagesRequest)),
-    operation!(RegisterImage: register_image(RegisterImageRequest)),
+    operation!(CopyImage: copy_image(CopyImageRequest), on things![IMAGE source_image_id, makes IMAGE, makes SNAPSHOT]),
+    operation!(CreateImage: create_image(CreateImageRequest),
+        on things![INSTANCE instance_id, makes IMAGE, makes SNAPSHOT]),
+    operation!(DeregisterImage: deregister_image(DeregisterImageRequest), on things![IMAGE image_id]),
+    operation!(DescribeImages: describe_images(DescribeImagesRequest), on everything),
+    operation!(RegisterImage: register_image(RegisterImageRequest), on things![SNAPSHOT block_device_mappings, makes IMAGE]),
 ];
 
 const FILTERS: &[&str] = &[

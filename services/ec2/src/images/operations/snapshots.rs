@@ -3,8 +3,10 @@
 use crate::errors::bad_token;
 use crate::filters::{Filters, flag, maybe, one};
 use crate::images::records::{DiscardedImage, Image, Snapshot, SnapshotState, public_scope};
+use crate::images::targets::SNAPSHOT;
 use crate::kinds;
 use crate::tags;
+use crate::targets::things;
 use kiln_ec2_shapes::{
     self as shapes, DeleteSnapshotRequest, DeleteSnapshotResponse, DescribeSnapshotsRequest, DescribeSnapshotsResponse,
 };
@@ -13,8 +15,8 @@ use kiln_service_kit::{Cx, Error, Operation, Scope, Tx, operation, paginate};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DeleteSnapshot: delete_snapshot(DeleteSnapshotRequest)),
-    operation!(DescribeSnapshots: describe_snapshots(DescribeSnapshotsRequest)),
+    operation!(DeleteSnapshot: delete_snapshot(DeleteSnapshotRequest), on things![SNAPSHOT snapshot_id]),
+    operation!(DescribeSnapshots: describe_snapshots(DescribeSnapshotsRequest), on everything),
 ];
 
 const FILTERS: &[&str] = &[

@@ -1,8 +1,10 @@
 //! What a machine wrote to its console, and the password that Windows would have put there.
 
 use crate::instances::records::{ConsoleOutput, Instance};
+use crate::instances::targets::INSTANCE;
 use crate::kinds;
 use crate::lookup;
+use crate::targets::things;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kiln_ec2_shapes::{
     GetConsoleOutputRequest, GetConsoleOutputResponse, GetPasswordDataRequest, GetPasswordDataResponse,
@@ -13,8 +15,8 @@ use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(GetConsoleOutput: get_console_output(GetConsoleOutputRequest)),
-    operation!(GetPasswordData: get_password_data(GetPasswordDataRequest)),
+    operation!(GetConsoleOutput: get_console_output(GetConsoleOutputRequest), on things![INSTANCE instance_id]),
+    operation!(GetPasswordData: get_password_data(GetPasswordDataRequest), on things![INSTANCE instance_id]),
 ];
 
 /// Machines run Linux, which has none: the answer is empty, as AWS's is for Linux.

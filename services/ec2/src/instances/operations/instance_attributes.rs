@@ -2,15 +2,18 @@
 //! reach the machine at its next start.
 
 use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
+use crate::firewall::targets::SECURITY_GROUP;
 use crate::instance_types;
 use crate::instances::records::{Instance, InstanceState};
 use crate::instances::shown::{self as shown, Around};
+use crate::instances::targets::{INSTANCE, VOLUME};
 use crate::interfaces::allocation::{groups_for, several};
 use crate::interfaces::records::NetworkInterface;
 use crate::kinds;
 use crate::lookup;
 use crate::networks::records::Subnet;
 use crate::tags::Tagged;
+use crate::targets::things;
 use crate::templates::check::{check_ena, check_hop_limit, not_ebs_optimized, user_data};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kiln_ec2_shapes::{
@@ -23,11 +26,16 @@ use kiln_ec2_shapes::{
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeInstanceAttribute: describe_instance_attribute(DescribeInstanceAttributeRequest)),
-    operation!(ModifyInstanceAttribute: modify_instance_attribute(ModifyInstanceAttributeRequest)),
-    operation!(ModifyInstanceMaintenanceOptions: modify_maintenance_options(ModifyInstanceMaintenanceOptionsRequest)),
-    operation!(ModifyInstanceMetadataOptions: modify_metadata_options(ModifyInstanceMetadataOptionsRequest)),
-    operation!(ResetInstanceAttribute: reset_instance_attribute(ResetInstanceAttributeRequest)),
+    operation!(DescribeInstanceAttribute: describe_instance_attribute(DescribeInstanceAttributeRequest),
+        on things![INSTANCE instance_id]),
+    operation!(ModifyInstanceAttribute: modify_instance_attribute(ModifyInstanceAttributeRequest),
+        on things![INSTANCE instance_id, SECURITY_GROUP groups, VOLUME block_device_mappings]),
+    operation!(ModifyInstanceMaintenanceOptions: modify_maintenance_options(ModifyInstanceMaintenanceOptionsRequest),
+        on things![INSTANCE instance_id]),
+    operation!(ModifyInstanceMetadataOptions: modify_metadata_options(ModifyInstanceMetadataOptionsRequest),
+        on things![INSTANCE instance_id]),
+    operation!(ResetInstanceAttribute: reset_instance_attribute(ResetInstanceAttributeRequest),
+        on things![INSTANCE instance_id]),
 ];
 
 async fn describe_instance_attribute(

@@ -3,7 +3,9 @@
 
 use crate::instance_types;
 use crate::instances::records::Instance;
+use crate::instances::targets::INSTANCE;
 use crate::lookup;
+use crate::targets::things;
 use kiln_ec2_shapes::{
     DescribeInstanceCreditSpecificationsRequest, DescribeInstanceCreditSpecificationsResponse,
     InstanceCreditSpecification, ModifyInstanceCreditSpecificationRequest, ModifyInstanceCreditSpecificationResponse,
@@ -13,8 +15,10 @@ use kiln_ec2_shapes::{
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeInstanceCreditSpecifications: describe_credits(DescribeInstanceCreditSpecificationsRequest)),
-    operation!(ModifyInstanceCreditSpecification: modify_credits(ModifyInstanceCreditSpecificationRequest)),
+    operation!(DescribeInstanceCreditSpecifications: describe_credits(DescribeInstanceCreditSpecificationsRequest),
+        on everything),
+    operation!(ModifyInstanceCreditSpecification: modify_credits(ModifyInstanceCreditSpecificationRequest),
+        on things![INSTANCE instance_credit_specifications]),
 ];
 
 fn has_credits(instance: &Instance) -> bool {

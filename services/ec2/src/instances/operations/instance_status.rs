@@ -16,7 +16,7 @@ use kiln_service_kit::{Cx, Error, Operation, Timestamp, operation};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] =
-    &[operation!(DescribeInstanceStatus: describe_instance_status(DescribeInstanceStatusRequest))];
+    &[operation!(DescribeInstanceStatus: describe_instance_status(DescribeInstanceStatusRequest), on everything)];
 
 const FILTERS: &[&str] = &[
     "attached-ebs-status.status",

@@ -12,8 +12,9 @@ use kiln_ec2_shapes::{
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeInstanceTypeOfferings: describe_instance_type_offerings(DescribeInstanceTypeOfferingsRequest)),
-    operation!(DescribeInstanceTypes: describe_instance_types(DescribeInstanceTypesRequest)),
+    operation!(DescribeInstanceTypeOfferings: describe_instance_type_offerings(DescribeInstanceTypeOfferingsRequest),
+        on everything),
+    operation!(DescribeInstanceTypes: describe_instance_types(DescribeInstanceTypesRequest), on everything),
 ];
 
 const FILTERS: &[&str] = &[

@@ -8,10 +8,13 @@ use crate::instances::instance_filters::{self, Look};
 use crate::instances::launch;
 use crate::instances::records::{Instance, InstanceState, Reason, Wanted};
 use crate::instances::shown::{self as shown, Around};
+use crate::instances::targets::INSTANCE;
+use crate::instances::targets::launching;
 use crate::interfaces::allocation::renew_public;
 use crate::kinds;
 use crate::lookup;
 use crate::tags;
+use crate::targets::things;
 use crate::templates::merge::with_template;
 use kiln_ec2_shapes::{
     DescribeInstancesRequest, DescribeInstancesResponse, InstanceMonitoring, InstanceStateChange, Monitoring,
@@ -24,13 +27,13 @@ use kiln_service_kit::{Cx, Error, Operation, Remembered, Timestamp, Tx, operatio
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeInstances: describe_instances(DescribeInstancesRequest)),
-    operation!(RebootInstances: reboot_instances(RebootInstancesRequest)),
-    operation!(RunInstances: run_instances(RunInstancesRequest)),
-    operation!(StartInstances: start_instances(StartInstancesRequest)),
-    operation!(StopInstances: stop_instances(StopInstancesRequest)),
-    operation!(TerminateInstances: terminate_instances(TerminateInstancesRequest)),
-    operation!(UnmonitorInstances: unmonitor_instances(UnmonitorInstancesRequest)),
+    operation!(DescribeInstances: describe_instances(DescribeInstancesRequest), on everything),
+    operation!(RebootInstances: reboot_instances(RebootInstancesRequest), on things![INSTANCE instance_ids]),
+    operation!(RunInstances: run_instances(RunInstancesRequest), on awaited launching),
+    operation!(StartInstances: start_instances(StartInstancesRequest), on things![INSTANCE instance_ids]),
+    operation!(StopInstances: stop_instances(StopInstancesRequest), on things![INSTANCE instance_ids]),
+    operation!(TerminateInstances: terminate_instances(TerminateInstancesRequest), on things![INSTANCE instance_ids]),
+    operation!(UnmonitorInstances: unmonitor_instances(UnmonitorInstancesRequest), on things![INSTANCE instance_ids]),
 ];
 
 async fn run_instances(cx: &Cx, request: RunInstancesRequest) -> Result<RunInstancesResponse, Error> {

@@ -2,8 +2,10 @@
 
 use crate::instances::records::Instance;
 use crate::instances::shown::Around;
+use crate::instances::targets::INSTANCE;
 use crate::lookup;
 use crate::tags;
+use crate::targets::things;
 use crate::templates::data::given;
 use kiln_ec2_shapes::{GetLaunchTemplateDataRequest, GetLaunchTemplateDataResponse};
 use kiln_protocol::stored;
@@ -11,7 +13,8 @@ use kiln_service_kit::{Cx, Error, Operation, operation};
 use serde_json::{Value as Json, json};
 
 pub const OPERATIONS: &[Operation] =
-    &[operation!(GetLaunchTemplateData: get_launch_template_data(GetLaunchTemplateDataRequest))];
+    &[operation!(GetLaunchTemplateData: get_launch_template_data(GetLaunchTemplateDataRequest),
+        on things![INSTANCE instance_id])];
 
 /// What a template would have to say to launch instances like this one.
 async fn get_launch_template_data(

@@ -5,7 +5,9 @@ use crate::errors::bad_token;
 use crate::filters::{Filters, one};
 use crate::instances::launch;
 use crate::instances::records::{Instance, InstanceState, ProfileAssociation};
+use crate::instances::targets::INSTANCE;
 use crate::kinds;
+use crate::targets::things;
 use kiln_ec2_shapes::{
     AssociateIamInstanceProfileRequest, AssociateIamInstanceProfileResponse,
     DescribeIamInstanceProfileAssociationsRequest, DescribeIamInstanceProfileAssociationsResponse,
@@ -17,10 +19,14 @@ use kiln_ids::InstanceId;
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation, paginate};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AssociateIamInstanceProfile: associate(AssociateIamInstanceProfileRequest)),
-    operation!(DescribeIamInstanceProfileAssociations: describe(DescribeIamInstanceProfileAssociationsRequest)),
-    operation!(DisassociateIamInstanceProfile: disassociate(DisassociateIamInstanceProfileRequest)),
-    operation!(ReplaceIamInstanceProfileAssociation: replace(ReplaceIamInstanceProfileAssociationRequest)),
+    operation!(AssociateIamInstanceProfile: associate(AssociateIamInstanceProfileRequest),
+        on things![INSTANCE instance_id]),
+    operation!(DescribeIamInstanceProfileAssociations: describe(DescribeIamInstanceProfileAssociationsRequest),
+        on everything),
+    operation!(DisassociateIamInstanceProfile: disassociate(DisassociateIamInstanceProfileRequest),
+        on things![INSTANCE association_id]),
+    operation!(ReplaceIamInstanceProfileAssociation: replace(ReplaceIamInstanceProfileAssociationRequest),
+        on things![INSTANCE association_id]),
 ];
 
 async fn associate(

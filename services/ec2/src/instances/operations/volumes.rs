@@ -2,9 +2,11 @@
 
 use crate::filters::{Filters, flag, one};
 use crate::instances::records::{Instance, Volume};
+use crate::instances::targets::VOLUME;
 use crate::kinds;
 use crate::lookup;
 use crate::tags;
+use crate::targets::things;
 use kiln_ec2_shapes::{
     self as shapes, AttributeBooleanValue, DescribeVolumeAttributeRequest, DescribeVolumeAttributeResponse,
     DescribeVolumeStatusRequest, DescribeVolumeStatusResponse, DescribeVolumesModificationsRequest,
@@ -14,10 +16,12 @@ use kiln_ec2_shapes::{
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeVolumeAttribute: describe_volume_attribute(DescribeVolumeAttributeRequest)),
-    operation!(DescribeVolumeStatus: describe_volume_status(DescribeVolumeStatusRequest)),
-    operation!(DescribeVolumes: describe_volumes(DescribeVolumesRequest)),
-    operation!(DescribeVolumesModifications: describe_volumes_modifications(DescribeVolumesModificationsRequest)),
+    operation!(DescribeVolumeAttribute: describe_volume_attribute(DescribeVolumeAttributeRequest),
+        on things![VOLUME volume_id]),
+    operation!(DescribeVolumeStatus: describe_volume_status(DescribeVolumeStatusRequest), on everything),
+    operation!(DescribeVolumes: describe_volumes(DescribeVolumesRequest), on everything),
+    operation!(DescribeVolumesModifications: describe_volumes_modifications(DescribeVolumesModificationsRequest),
+        on everything),
 ];
 
 const STATUS_FILTERS: &[&str] = &[

@@ -5,14 +5,17 @@ use crate::defaults::ensure_defaults;
 use crate::errors::{invalid_combination, invalid_value, missing_parameter, refuse};
 use crate::filters::{Filters, maybe, one};
 use crate::instances::records::{Instance, InstanceState};
+use crate::instances::targets::INSTANCE;
 use crate::interfaces::allocation::{InterfaceAllocator, of_instance, several};
 use crate::interfaces::asked::address;
 use crate::interfaces::association::{associate, disassociate};
 use crate::interfaces::records::{Address, NetworkInterface};
+use crate::interfaces::targets::{ADDRESS, NETWORK_INTERFACE};
 use crate::kinds;
 use crate::lookup::{need, page};
 use crate::networks::records::{InternetGateway, Vpc};
 use crate::tags;
+use crate::targets::things;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
     AddressAttribute, AllocateAddressRequest, AllocateAddressResponse, AssociateAddressRequest,
@@ -25,12 +28,16 @@ use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AllocateAddress: allocate_address(AllocateAddressRequest)),
-    operation!(AssociateAddress: associate_address(AssociateAddressRequest)),
-    operation!(DescribeAddresses: describe_addresses(DescribeAddressesRequest)),
-    operation!(DescribeAddressesAttribute: describe_addresses_attribute(DescribeAddressesAttributeRequest)),
-    operation!(DisassociateAddress: disassociate_address(DisassociateAddressRequest)),
-    operation!(ReleaseAddress: release_address(ReleaseAddressRequest)),
+    operation!(AllocateAddress: allocate_address(AllocateAddressRequest), on things![makes ADDRESS]),
+    operation!(AssociateAddress: associate_address(AssociateAddressRequest),
+        on things![ADDRESS allocation_id, ADDRESS public_ip, INSTANCE instance_id, NETWORK_INTERFACE network_interface_id]),
+    operation!(DescribeAddresses: describe_addresses(DescribeAddressesRequest), on everything),
+    operation!(DescribeAddressesAttribute: describe_addresses_attribute(DescribeAddressesAttributeRequest),
+        on everything),
+    operation!(DisassociateAddress: disassociate_address(DisassociateAddressRequest),
+        on things![ADDRESS association_id, ADDRESS public_ip]),
+    operation!(ReleaseAddress: release_address(ReleaseAddressRequest),
+        on things![ADDRESS allocation_id, ADDRESS public_ip]),
 ];
 
 async fn allocate_address(cx: &Cx, request: AllocateAddressRequest) -> Result<AllocateAddressResponse, Error> {

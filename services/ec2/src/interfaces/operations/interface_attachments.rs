@@ -5,12 +5,15 @@
 use crate::errors::{invalid_combination, invalid_value, refuse};
 use crate::instance_types;
 use crate::instances::records::{Instance, InstanceState};
+use crate::instances::targets::INSTANCE;
 use crate::interfaces::allocation::of_instance;
 use crate::interfaces::attaching::{check_address_limit, check_device_index, check_interface_limit, no_attachment};
 use crate::interfaces::owner::check_owner;
 use crate::interfaces::records::{Attachment, NetworkInterface};
+use crate::interfaces::targets::{ATTACHED_INSTANCE, NETWORK_INTERFACE};
 use crate::kinds;
 use crate::lookup::need;
+use crate::targets::things;
 use kiln_ec2_shapes::{
     AttachNetworkInterfaceRequest, AttachNetworkInterfaceResponse, DetachNetworkInterfaceRequest,
     DetachNetworkInterfaceResponse,
@@ -19,8 +22,10 @@ use kiln_ids::AttachmentId;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AttachNetworkInterface: attach_network_interface(AttachNetworkInterfaceRequest)),
-    operation!(DetachNetworkInterface: detach_network_interface(DetachNetworkInterfaceRequest)),
+    operation!(AttachNetworkInterface: attach_network_interface(AttachNetworkInterfaceRequest),
+        on things![INSTANCE instance_id, NETWORK_INTERFACE network_interface_id]),
+    operation!(DetachNetworkInterface: detach_network_interface(DetachNetworkInterfaceRequest),
+        on things![ATTACHED_INSTANCE attachment_id, NETWORK_INTERFACE attachment_id]),
 ];
 
 async fn attach_network_interface(

@@ -4,16 +4,20 @@
 use crate::defaults::ensure_defaults;
 use crate::errors::{invalid_value, missing_parameter, refuse};
 use crate::filters::{Filters, flag, maybe, one};
+use crate::firewall::targets::SECURITY_GROUP;
 use crate::interfaces::allocation::{NewInterface, allocate_interface, groups_for, release_interface};
 use crate::interfaces::asked::wanted;
 use crate::interfaces::attaching::no_attachment;
 use crate::interfaces::owner::{calling_service, check_owner};
 use crate::interfaces::records::NetworkInterface;
 use crate::interfaces::shown::{around, group_names, shown};
+use crate::interfaces::targets::NETWORK_INTERFACE;
 use crate::kinds;
 use crate::lookup::{asked, need, page, selected};
 use crate::networks::records::Subnet;
+use crate::networks::targets::SUBNET;
 use crate::tags;
+use crate::targets::things;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
     AttributeBooleanValue, AttributeValue, CreateNetworkInterfaceRequest, CreateNetworkInterfaceResponse,
@@ -25,15 +29,17 @@ use kiln_ec2_shapes::{
 use kiln_service_kit::{Cx, Error, Operation, Remembered, operation, request_hash};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateNetworkInterface: create_network_interface(CreateNetworkInterfaceRequest)),
-    operation!(DeleteNetworkInterface: delete_network_interface(DeleteNetworkInterfaceRequest)),
-    operation!(DescribeNetworkInterfaceAttribute:
-        describe_network_interface_attribute(DescribeNetworkInterfaceAttributeRequest)),
-    operation!(DescribeNetworkInterfaces: describe_network_interfaces(DescribeNetworkInterfacesRequest)),
-    operation!(ModifyNetworkInterfaceAttribute:
-        modify_network_interface_attribute(ModifyNetworkInterfaceAttributeRequest)),
-    operation!(ResetNetworkInterfaceAttribute:
-        reset_network_interface_attribute(ResetNetworkInterfaceAttributeRequest)),
+    operation!(CreateNetworkInterface: create_network_interface(CreateNetworkInterfaceRequest),
+        on things![SUBNET subnet_id, SECURITY_GROUP groups, makes NETWORK_INTERFACE]),
+    operation!(DeleteNetworkInterface: delete_network_interface(DeleteNetworkInterfaceRequest),
+        on things![NETWORK_INTERFACE network_interface_id]),
+    operation!(DescribeNetworkInterfaceAttribute: describe_network_interface_attribute(DescribeNetworkInterfaceAttributeRequest),
+        on everything),
+    operation!(DescribeNetworkInterfaces: describe_network_interfaces(DescribeNetworkInterfacesRequest), on everything),
+    operation!(ModifyNetworkInterfaceAttribute: modify_network_interface_attribute(ModifyNetworkInterfaceAttributeRequest),
+        on things![NETWORK_INTERFACE network_interface_id, SECURITY_GROUP groups]),
+    operation!(ResetNetworkInterfaceAttribute: reset_network_interface_attribute(ResetNetworkInterfaceAttributeRequest),
+        on things![NETWORK_INTERFACE network_interface_id]),
 ];
 
 async fn create_network_interface(

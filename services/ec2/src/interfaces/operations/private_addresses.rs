@@ -10,8 +10,10 @@ use crate::interfaces::association::disassociate;
 use crate::interfaces::attaching::check_address_limit;
 use crate::interfaces::owner::check_owner;
 use crate::interfaces::records::{Address, NetworkInterface, SecondaryIp, address_in};
+use crate::interfaces::targets::NETWORK_INTERFACE;
 use crate::lookup::need;
 use crate::networks::records::Subnet;
+use crate::targets::things;
 use kiln_ec2_shapes::{
     AssignPrivateIpAddressesRequest, AssignPrivateIpAddressesResponse, AssignedPrivateIpAddress,
     UnassignPrivateIpAddressesRequest, UnassignPrivateIpAddressesResponse,
@@ -20,8 +22,10 @@ use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 use std::net::Ipv4Addr;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AssignPrivateIpAddresses: assign_private_ip_addresses(AssignPrivateIpAddressesRequest)),
-    operation!(UnassignPrivateIpAddresses: unassign_private_ip_addresses(UnassignPrivateIpAddressesRequest)),
+    operation!(AssignPrivateIpAddresses: assign_private_ip_addresses(AssignPrivateIpAddressesRequest),
+        on things![NETWORK_INTERFACE network_interface_id]),
+    operation!(UnassignPrivateIpAddresses: unassign_private_ip_addresses(UnassignPrivateIpAddressesRequest),
+        on things![NETWORK_INTERFACE network_interface_id]),
 ];
 
 async fn assign_private_ip_addresses(

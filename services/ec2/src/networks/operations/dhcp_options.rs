@@ -11,7 +11,7 @@ use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] =
-    &[operation!(DescribeDhcpOptions: describe_dhcp_options(DescribeDhcpOptionsRequest))];
+    &[operation!(DescribeDhcpOptions: describe_dhcp_options(DescribeDhcpOptionsRequest), on everything)];
 
 async fn describe_dhcp_options(
     cx: &Cx,

@@ -7,7 +7,9 @@ use crate::interfaces::records::NetworkInterface;
 use crate::kinds;
 use crate::lookup::{asked, need, page};
 use crate::networks::records::{InternetGateway, Vpc};
+use crate::networks::targets::{INTERNET_GATEWAY, VPC};
 use crate::tags;
+use crate::targets::things;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
     AttachInternetGatewayRequest, AttachInternetGatewayResponse, CreateInternetGatewayRequest,
@@ -19,11 +21,15 @@ use kiln_ids::InternetGatewayId;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AttachInternetGateway: attach_internet_gateway(AttachInternetGatewayRequest)),
-    operation!(CreateInternetGateway: create_internet_gateway(CreateInternetGatewayRequest)),
-    operation!(DeleteInternetGateway: delete_internet_gateway(DeleteInternetGatewayRequest)),
-    operation!(DescribeInternetGateways: describe_internet_gateways(DescribeInternetGatewaysRequest)),
-    operation!(DetachInternetGateway: detach_internet_gateway(DetachInternetGatewayRequest)),
+    operation!(AttachInternetGateway: attach_internet_gateway(AttachInternetGatewayRequest),
+        on things![INTERNET_GATEWAY internet_gateway_id, VPC vpc_id]),
+    operation!(CreateInternetGateway: create_internet_gateway(CreateInternetGatewayRequest),
+        on things![makes INTERNET_GATEWAY]),
+    operation!(DeleteInternetGateway: delete_internet_gateway(DeleteInternetGatewayRequest),
+        on things![INTERNET_GATEWAY internet_gateway_id]),
+    operation!(DescribeInternetGateways: describe_internet_gateways(DescribeInternetGatewaysRequest), on everything),
+    operation!(DetachInternetGateway: detach_internet_gateway(DetachInternetGatewayRequest),
+        on things![INTERNET_GATEWAY internet_gateway_id, VPC vpc_id]),
 ];
 
 async fn create_internet_gateway(

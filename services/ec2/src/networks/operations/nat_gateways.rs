@@ -8,10 +8,13 @@ use crate::interfaces::allocation::{NewInterface, WantedAddresses, allocate_inte
 use crate::interfaces::asked::address as ip_address;
 use crate::interfaces::association::associate;
 use crate::interfaces::records::Address;
+use crate::interfaces::targets::ADDRESS;
 use crate::kinds;
 use crate::lookup::{asked, need, page};
 use crate::networks::records::{NatGateway, NatState, Subnet};
+use crate::networks::targets::{NAT_GATEWAY, SUBNET};
 use crate::tags;
+use crate::targets::things;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
     CreateNatGatewayRequest, CreateNatGatewayResponse, DeleteNatGatewayRequest, DeleteNatGatewayResponse,
@@ -22,9 +25,10 @@ use kiln_service_kit::{Cx, Error, Operation, Remembered, Timestamp, operation, r
 use std::time::Duration;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateNatGateway: create_nat_gateway(CreateNatGatewayRequest)),
-    operation!(DeleteNatGateway: delete_nat_gateway(DeleteNatGatewayRequest)),
-    operation!(DescribeNatGateways: describe_nat_gateways(DescribeNatGatewaysRequest)),
+    operation!(CreateNatGateway: create_nat_gateway(CreateNatGatewayRequest),
+        on things![SUBNET subnet_id, ADDRESS allocation_id, makes NAT_GATEWAY]),
+    operation!(DeleteNatGateway: delete_nat_gateway(DeleteNatGatewayRequest), on things![NAT_GATEWAY nat_gateway_id]),
+    operation!(DescribeNatGateways: describe_nat_gateways(DescribeNatGatewaysRequest), on everything),
 ];
 
 async fn create_nat_gateway(cx: &Cx, request: CreateNatGatewayRequest) -> Result<CreateNatGatewayResponse, Error> {

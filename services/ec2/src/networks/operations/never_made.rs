@@ -8,9 +8,10 @@ use kiln_ec2_shapes::{
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeEgressOnlyInternetGateways: egress_only(DescribeEgressOnlyInternetGatewaysRequest)),
-    operation!(DescribeVpcEndpoints: endpoints(DescribeVpcEndpointsRequest)),
-    operation!(DescribeVpcPeeringConnections: peerings(DescribeVpcPeeringConnectionsRequest)),
+    operation!(DescribeEgressOnlyInternetGateways: egress_only(DescribeEgressOnlyInternetGatewaysRequest),
+        on everything),
+    operation!(DescribeVpcEndpoints: endpoints(DescribeVpcEndpointsRequest), on everything),
+    operation!(DescribeVpcPeeringConnections: peerings(DescribeVpcPeeringConnectionsRequest), on everything),
 ];
 
 /// None of the ids asked for exists.

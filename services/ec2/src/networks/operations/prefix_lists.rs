@@ -2,7 +2,9 @@
 
 use crate::filters::{Filters, one};
 use crate::lookup::page;
+use crate::networks::targets::PREFIX_LIST;
 use crate::prefix_lists::{AwsList, of_region};
+use crate::targets::things;
 use kiln_ec2_shapes::{
     DescribeManagedPrefixListsRequest, DescribeManagedPrefixListsResponse, DescribePrefixListsRequest,
     DescribePrefixListsResponse, GetManagedPrefixListEntriesRequest, GetManagedPrefixListEntriesResponse,
@@ -12,9 +14,10 @@ use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeManagedPrefixLists: managed(DescribeManagedPrefixListsRequest)),
-    operation!(DescribePrefixLists: prefix_lists(DescribePrefixListsRequest)),
-    operation!(GetManagedPrefixListEntries: entries(GetManagedPrefixListEntriesRequest)),
+    operation!(DescribeManagedPrefixLists: managed(DescribeManagedPrefixListsRequest), on everything),
+    operation!(DescribePrefixLists: prefix_lists(DescribePrefixListsRequest), on everything),
+    operation!(GetManagedPrefixListEntries: entries(GetManagedPrefixListEntriesRequest),
+        on things![PREFIX_LIST prefix_list_id]),
 ];
 
 /// As AWS shows whom its lists belong to.

@@ -12,7 +12,9 @@ use crate::networks::records::{
     Destination, InternetGateway, NatGateway, Route, RouteAssociation, RouteTable, RouteTarget, RouteUser, Subnet, Vpc,
 };
 use crate::networks::spec::{VpcRecords, is_active};
+use crate::networks::targets::{ROUTE_TABLE, SUBNET, VPC};
 use crate::tags;
+use crate::targets::things;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
     AssociateRouteTableRequest, AssociateRouteTableResponse, CreateRouteRequest, CreateRouteResponse,
@@ -27,15 +29,19 @@ use kiln_service_kit::{Cx, Error, Operation, Remembered, Tx, operation, request_
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(AssociateRouteTable: associate_route_table(AssociateRouteTableRequest)),
-    operation!(CreateRoute: create_route(CreateRouteRequest)),
-    operation!(CreateRouteTable: create_route_table(CreateRouteTableRequest)),
-    operation!(DeleteRoute: delete_route(DeleteRouteRequest)),
-    operation!(DeleteRouteTable: delete_route_table(DeleteRouteTableRequest)),
-    operation!(DescribeRouteTables: describe_route_tables(DescribeRouteTablesRequest)),
-    operation!(DisassociateRouteTable: disassociate_route_table(DisassociateRouteTableRequest)),
-    operation!(ReplaceRoute: replace_route(ReplaceRouteRequest)),
-    operation!(ReplaceRouteTableAssociation: replace_route_table_association(ReplaceRouteTableAssociationRequest)),
+    operation!(AssociateRouteTable: associate_route_table(AssociateRouteTableRequest),
+        on things![ROUTE_TABLE route_table_id, SUBNET subnet_id]),
+    operation!(CreateRoute: create_route(CreateRouteRequest), on things![ROUTE_TABLE route_table_id]),
+    operation!(CreateRouteTable: create_route_table(CreateRouteTableRequest),
+        on things![VPC vpc_id, makes ROUTE_TABLE]),
+    operation!(DeleteRoute: delete_route(DeleteRouteRequest), on things![ROUTE_TABLE route_table_id]),
+    operation!(DeleteRouteTable: delete_route_table(DeleteRouteTableRequest), on things![ROUTE_TABLE route_table_id]),
+    operation!(DescribeRouteTables: describe_route_tables(DescribeRouteTablesRequest), on everything),
+    operation!(DisassociateRouteTable: disassociate_route_table(DisassociateRouteTableRequest),
+        on things![ROUTE_TABLE association_id]),
+    operation!(ReplaceRoute: replace_route(ReplaceRouteRequest), on things![ROUTE_TABLE route_table_id]),
+    operation!(ReplaceRouteTableAssociation: replace_route_table_association(ReplaceRouteTableAssociationRequest),
+        on things![ROUTE_TABLE association_id, ROUTE_TABLE route_table_id]),
 ];
 
 async fn create_route_table(cx: &Cx, request: CreateRouteTableRequest) -> Result<CreateRouteTableResponse, Error> {

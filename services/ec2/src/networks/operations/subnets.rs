@@ -9,7 +9,9 @@ use crate::interfaces::records::NetworkInterface;
 use crate::kinds;
 use crate::lookup::{asked, need, page};
 use crate::networks::records::{RouteTable, RouteUser, Subnet, Vpc};
+use crate::networks::targets::{SUBNET, VPC};
 use crate::tags;
+use crate::targets::things;
 use crate::zones;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
@@ -24,10 +26,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateSubnet: create_subnet(CreateSubnetRequest)),
-    operation!(DeleteSubnet: delete_subnet(DeleteSubnetRequest)),
-    operation!(DescribeSubnets: describe_subnets(DescribeSubnetsRequest)),
-    operation!(ModifySubnetAttribute: modify_subnet_attribute(ModifySubnetAttributeRequest)),
+    operation!(CreateSubnet: create_subnet(CreateSubnetRequest), on things![VPC vpc_id, makes SUBNET]),
+    operation!(DeleteSubnet: delete_subnet(DeleteSubnetRequest), on things![SUBNET subnet_id]),
+    operation!(DescribeSubnets: describe_subnets(DescribeSubnetsRequest), on everything),
+    operation!(ModifySubnetAttribute: modify_subnet_attribute(ModifySubnetAttributeRequest),
+        on things![SUBNET subnet_id]),
 ];
 
 async fn create_subnet(cx: &Cx, request: CreateSubnetRequest) -> Result<CreateSubnetResponse, Error> {

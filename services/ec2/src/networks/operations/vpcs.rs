@@ -8,7 +8,9 @@ use crate::interfaces::records::NetworkInterface;
 use crate::kinds;
 use crate::lookup::{asked, need, page, selected};
 use crate::networks::records::{InternetGateway, NatGateway, RouteTable, Subnet, Vpc, VpcCidr};
+use crate::networks::targets::VPC;
 use crate::tags;
+use crate::targets::things;
 use crate::zones;
 use kiln_ec2_shapes as shapes;
 use kiln_ec2_shapes::{
@@ -22,15 +24,16 @@ use kiln_machines_spec::Cidr;
 use kiln_service_kit::{Cx, Error, Operation, Scope, Tx, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateVpc: create_vpc(CreateVpcRequest)),
-    operation!(CreateDefaultVpc: create_default_vpc(CreateDefaultVpcRequest)),
-    operation!(CreateDefaultSubnet: create_default_subnet(CreateDefaultSubnetRequest)),
-    operation!(DeleteVpc: delete_vpc(DeleteVpcRequest)),
-    operation!(DescribeVpcs: describe_vpcs(DescribeVpcsRequest)),
-    operation!(DescribeVpcAttribute: describe_vpc_attribute(DescribeVpcAttributeRequest)),
-    operation!(ModifyVpcAttribute: modify_vpc_attribute(ModifyVpcAttributeRequest)),
-    operation!(AssociateVpcCidrBlock: associate_vpc_cidr_block(AssociateVpcCidrBlockRequest)),
-    operation!(DisassociateVpcCidrBlock: disassociate_vpc_cidr_block(DisassociateVpcCidrBlockRequest)),
+    operation!(CreateVpc: create_vpc(CreateVpcRequest), on things![makes VPC]),
+    operation!(CreateDefaultVpc: create_default_vpc(CreateDefaultVpcRequest), on everything),
+    operation!(CreateDefaultSubnet: create_default_subnet(CreateDefaultSubnetRequest), on everything),
+    operation!(DeleteVpc: delete_vpc(DeleteVpcRequest), on things![VPC vpc_id]),
+    operation!(DescribeVpcs: describe_vpcs(DescribeVpcsRequest), on everything),
+    operation!(DescribeVpcAttribute: describe_vpc_attribute(DescribeVpcAttributeRequest), on things![VPC vpc_id]),
+    operation!(ModifyVpcAttribute: modify_vpc_attribute(ModifyVpcAttributeRequest), on things![VPC vpc_id]),
+    operation!(AssociateVpcCidrBlock: associate_vpc_cidr_block(AssociateVpcCidrBlockRequest), on things![VPC vpc_id]),
+    operation!(DisassociateVpcCidrBlock: disassociate_vpc_cidr_block(DisassociateVpcCidrBlockRequest),
+        on things![VPC association_id]),
 ];
 
 async fn create_vpc(cx: &Cx, request: CreateVpcRequest) -> Result<CreateVpcResponse, Error> {

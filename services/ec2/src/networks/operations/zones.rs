@@ -14,9 +14,9 @@ use kiln_ec2_shapes::{
 use kiln_service_kit::{Cx, Error, Operation, operation, regions};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeAccountAttributes: describe_account_attributes(DescribeAccountAttributesRequest)),
-    operation!(DescribeAvailabilityZones: describe_availability_zones(DescribeAvailabilityZonesRequest)),
-    operation!(DescribeRegions: describe_regions(DescribeRegionsRequest)),
+    operation!(DescribeAccountAttributes: describe_account_attributes(DescribeAccountAttributesRequest), on everything),
+    operation!(DescribeAvailabilityZones: describe_availability_zones(DescribeAvailabilityZonesRequest), on everything),
+    operation!(DescribeRegions: describe_regions(DescribeRegionsRequest), on everything),
 ];
 
 /// The regions of the caller's partition. Every account here has asked for those that need it, so that

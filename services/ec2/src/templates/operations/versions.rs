@@ -3,11 +3,13 @@
 use crate::errors::{bad_token, invalid_value};
 use crate::filters::{Filters, flag, maybe, one};
 use crate::passing::followed;
+use crate::targets::things;
 use crate::templates::check::check_data;
 use crate::templates::data::over;
 use crate::templates::lookup::{bad_version, find, find_in, version_of};
 use crate::templates::records::{LaunchTemplate, TemplateVersion};
 use crate::templates::shown::{resolve_aliases, version_shown};
+use crate::templates::targets::LAUNCH_TEMPLATE;
 use kiln_ec2_shapes::{
     CreateLaunchTemplateVersionRequest, CreateLaunchTemplateVersionResponse, DeleteLaunchTemplateVersionsRequest,
     DeleteLaunchTemplateVersionsResponse, DeleteLaunchTemplateVersionsResponseErrorItem,
@@ -17,9 +19,12 @@ use kiln_ec2_shapes::{
 use kiln_service_kit::{Cx, Error, Operation, Remembered, operation, paginate, request_hash};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CreateLaunchTemplateVersion: create_launch_template_version(CreateLaunchTemplateVersionRequest)),
-    operation!(DeleteLaunchTemplateVersions: delete_launch_template_versions(DeleteLaunchTemplateVersionsRequest)),
-    operation!(DescribeLaunchTemplateVersions: describe_launch_template_versions(DescribeLaunchTemplateVersionsRequest)),
+    operation!(CreateLaunchTemplateVersion: create_launch_template_version(CreateLaunchTemplateVersionRequest),
+        on things![LAUNCH_TEMPLATE launch_template_id, LAUNCH_TEMPLATE launch_template_name]),
+    operation!(DeleteLaunchTemplateVersions: delete_launch_template_versions(DeleteLaunchTemplateVersionsRequest),
+        on things![LAUNCH_TEMPLATE launch_template_id, LAUNCH_TEMPLATE launch_template_name]),
+    operation!(DescribeLaunchTemplateVersions: describe_launch_template_versions(DescribeLaunchTemplateVersionsRequest),
+        on everything),
 ];
 
 /// Templates that a call may keep as versions of one template.
