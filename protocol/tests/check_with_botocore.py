@@ -1,7 +1,6 @@
 """Holds the codecs against botocore, both ways, for every operation that has tables.
 
-    cargo build -p kiln-protocol --example wire
-    python3 protocol/tests/check_with_botocore.py PATH-TO-EXAMPLE [--write]
+    cargo xtask wire [--write]      builds the example `wire` and runs this with its path
 
 A request with every member filled is written by botocore's serializer and read by Kiln; an answer
 with every member filled is written by Kiln and read by botocore's parser. What comes back must be

@@ -168,7 +168,7 @@ def main():
         else:
             path.write_text(wanted)
     if stale:
-        raise SystemExit(f"template/facts is not what the generator writes: {', '.join(stale)}")
+        raise SystemExit(f"template/facts is not what python3 template/tools/resource_facts.py writes, run it: {', '.join(stale)}")
 
 
 if __name__ == "__main__":

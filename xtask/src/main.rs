@@ -15,6 +15,7 @@ mod promises;
 mod services;
 mod shapes;
 mod sim;
+mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ usage: cargo xtask CHORE
   shapes [--check] [SERVICE…]   write services/*/shapes from the installed botocore's models
   new service NAME [BOTOCORE-NAME [OPERATION]]
                                 make services/NAME from botocore's model, with its first row, record and test
+  wire [--write]                hold requests and answers of all served operations against botocore's; --write keeps
+                                the readable ones in protocol/tests/data/vectors.json
   coverage [--check]            write docs/coverage.md: operations served, of all that AWS has
   members                       fail if no code reads a member of a served operation
   promises                      fail if SPECIFICATION.md names a test that is not there, is not run or cannot fail
@@ -51,6 +54,8 @@ fn main() -> ExitCode {
         ["new", "service", name, botocore, operation] => new::service(&root(), name, Some(botocore), Some(operation)),
         ["coverage"] => coverage::run(&root(), check),
         ["sim", arguments @ ..] => sim::run(&root(), arguments),
+        ["wire"] => wire::run(&root(), false),
+        ["wire", "--write"] => wire::run(&root(), true),
         ["kinds"] => kinds::run(&root()),
         ["layers"] => layers::run(&root()),
         ["members"] => members::run(&root()),

@@ -7,7 +7,7 @@
 //! are named by `cargo xtask members` until code reads them, and what else is a person's to say is printed.
 
 use crate::shapes::facts::{Model, Operation};
-use crate::{Result, check, coverage, services, shapes};
+use crate::{Result, check, coverage, services, shapes, wire};
 use std::path::Path;
 
 /// Makes the service `name`, which botocore calls `botocore`, beginning with one of its operations.
@@ -39,14 +39,9 @@ fn make(root: &Path, name: &str, folder: &Path) -> Result<()> {
     shapes::run(root, &[name], false)?;
     services::run(root, false)?;
     coverage::run(root, false)?;
-    // Compiles it, and keeps a request and an answer of it that botocore agrees to.
-    check::cargo(
-        root,
-        &["build", "--package", &format!("kiln-{name}"), "--package", "kiln-protocol", "--example", "wire"],
-    )?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    let wire = target.join("debug/examples/wire").display().to_string();
-    check::program(root, "python3", &["protocol/tests/check_with_botocore.py", &wire, "--write"])?;
+    check::cargo(root, &["build", "--package", &format!("kiln-{name}")])?;
+    // Keeps a request and an answer of it that botocore agrees to.
+    wire::run(root, true)?;
     check::cargo(root, &["fmt", "--all"])
 }
 
@@ -132,7 +127,7 @@ impl New<'_> {
         let Self { name, botocore, operation, thing, starts, .. } = self;
         let function = shapes::names::field_name(operation);
         let file = shapes::names::field_name(things_of(operation));
-        let record = shapes::names::const_name(thing).to_ascii_lowercase().replace('_', "-");
+        let record = self.record();
         let signing = self.signing();
         let manifest = |crate_name: &str, dependencies: &str| {
             format!(
@@ -144,10 +139,6 @@ impl New<'_> {
         let routes = match self.model.metadata.protocol.starts_with("rest-") {
             true => format!("    service.routes = kiln_{name}_shapes::ROUTES;\n"),
             false => String::new(),
-        };
-        let (opening, closing) = match routes.is_empty() {
-            true => ("    ", String::new()),
-            false => ("    let mut service = ", format!(";\n{routes}    service")),
         };
         let files = [
             (
@@ -183,8 +174,9 @@ impl New<'_> {
                 "src/lib.rs".to_owned(),
                 format!(
                     "//! What the service does, in a line.\n\nmod operations;\nmod records;\n\n#[cfg(test)]\nmod tests;\n\n\
-                     use kiln_service_kit::Service;\n\n/// The service.\npub fn service() -> Service {{\n\
-                     {opening}Service::new(&kiln_{name}_shapes::SERVICE, &[operations::{file}::OPERATIONS]){closing}\n}}\n"
+                     use kiln_service_kit::{{Service, records}};\n\n/// The service.\npub fn service() -> Service {{\n\
+                     \x20   let mut service = Service::new(&kiln_{name}_shapes::SERVICE, &[operations::{file}::OPERATIONS]);\n\
+                     {routes}    service.records = records![records::{thing}];\n    service\n}}\n"
                 ),
             ),
             (
@@ -231,8 +223,14 @@ impl New<'_> {
         metadata.signing_name.as_deref().unwrap_or(&metadata.endpoint_prefix)
     }
 
+    /// How its records are called in the store: `sqs/queue` without the service.
+    fn record(&self) -> String {
+        shapes::names::const_name(self.thing).to_ascii_lowercase().replace('_', "-")
+    }
+
     fn what_is_left(&self) -> String {
         let Self { name, operation, thing, starts, .. } = self;
+        let record = self.record();
         format!(
             "\nservices/{name} is there, with {operation}. `cargo xtask check` passes but for what is yours to decide:\n\
              \x20 - what {operation} does and answers, and each member of its request: `cargo xtask members` names those\n\
@@ -243,6 +241,8 @@ impl New<'_> {
              \x20 - its place at start (`starts = {starts}` in service.toml), what README.md says of it\n\
              \x20 - a test with a real client, tests/clients/test_calls_{name}.py: the run of all client tests names a served\n\
              \x20   operation that none was answered by\n\
+             \x20 - a line of \"{name}/{record}\" in sim/records.jsonl, once something makes one: `cargo test -p kiln-sim` fails\n\
+             \x20   until it is there; docs/guides/upgrade.md says where lines come from\n\
              docs/guides/add-a-service.md goes on from here."
         )
     }
@@ -303,7 +303,7 @@ mod tests {
             let error = may_be_called(&root, name).unwrap_err();
             assert!(error.contains(why), "{name}: {error}");
         }
-        assert_eq!(may_be_called(&root, "sqs"), Ok(()));
+        assert_eq!(may_be_called(&root, "box"), Ok(()));
     }
 
     #[test]
@@ -320,5 +320,8 @@ mod tests {
         assert!(text("src/operations/boxes.rs").contains(row));
         assert!(new.what_is_left().contains("no resource type for ListBoxes"), "{}", new.what_is_left());
         assert!(text("src/records.rs").contains("\"box/box\""));
+        // A record that no service lists would fail the simulation's tests of what is kept.
+        assert!(text("src/lib.rs").contains("service.records = records![records::Box];"), "{}", text("src/lib.rs"));
+        assert!(new.what_is_left().contains("\"box/box\" in sim/records.jsonl"), "{}", new.what_is_left());
     }
 }

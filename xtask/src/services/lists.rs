@@ -21,8 +21,8 @@ pub fn write(root: &Path, services: &[Service], check: bool) -> Result<Vec<Strin
     let of_models = |line: &dyn Fn(&str) -> String| models.iter().map(|name| line(name)).collect::<String>();
     let paths =
         paths + &of_models(&|name| format!("kiln-{name}-shapes = {{ path = \"protocol/tests/models/{name}\" }}\n"));
-    let shapes = lines(&|s| format!("kiln-{}-shapes.workspace = true\n", s.folder))
-        + &of_models(&|name| format!("kiln-{name}-shapes.workspace = true\n"));
+    let own_shapes = lines(&|s| format!("kiln-{}-shapes.workspace = true\n", s.folder));
+    let shapes = own_shapes.clone() + &of_models(&|name| format!("kiln-{name}-shapes.workspace = true\n"));
     let mut differing = vec![];
     let mut file = |name: &str, make: &dyn Fn(&str) -> Result<String>| {
         let path = root.join(name);
@@ -38,7 +38,8 @@ pub fn write(root: &Path, services: &[Service], check: bool) -> Result<Vec<Strin
     };
     file("Cargo.toml", &|now| between(now, &paths))?;
     file("server/Cargo.toml", &|now| between(now, &dependencies))?;
-    file("sim/Cargo.toml", &|now| between(now, &dependencies))?;
+    // Its scenarios make calls of any service.
+    file("sim/Cargo.toml", &|now| between(now, &(dependencies.clone() + &own_shapes)))?;
     file("protocol/Cargo.toml", &|now| between(now, &shapes))?;
     file("README.md", &|now| row(now, services))?;
     file("server/src/services.rs", &|_| Ok(server(services)))?;
