@@ -111,14 +111,15 @@ class Runner:
             service, operation, count = line.split()
             self.calls[service, operation] += int(count)
 
-    def check_calls(self, every_call):
-        """Tells by service how many of its operations were answered; with `every_call` none may be missing."""
+    def check_calls(self, every_call, only=None):
+        """Tells by service how many of its operations were answered; with `every_call` none may be missing. Of `only`
+        one service: which of its operations its modules leave to others."""
         import services
         from kiln import NEVER_SET
 
         missing = []
         print("\n== operations answered to clients, of those served, and calls:")
-        for folder in services.FOLDERS:
+        for folder in [folder for folder in services.FOLDERS if only in (None, folder.name)]:
             served = services.served_by(folder)
             # What cannot be set here is answered by its code alone; once it is answered otherwise, it can be set.
             refused = {name for of, name in NEVER_SET if of == folder.name and self.calls[of, name + "!"]}
@@ -127,6 +128,8 @@ class Runner:
             missing += [f"{folder.name}:{name}" for name in served if name not in answered]
         if can := [f"{of}:{name}" for of, name in NEVER_SET if self.calls[of, name]]:
             self.failed["never_set"] = f"can be set now, take it out of NEVER_SET in kiln.py: {' '.join(can)}"
+        if missing and only:
+            print(f"      not by these modules: {' '.join(missing)}")
         if missing and every_call:
             self.failed["every_call"] = f"answered to no client: {' '.join(missing)}"
 
@@ -192,7 +195,7 @@ def main():
     if options.service:
         modules = [module for module in modules if is_of(options.service, options.folder / f"{module}.py")]
         if not modules:
-            parser.error(f"no module is about {options.service}")
+            parser.error(f"no module is about {options.service}: write tests/clients/test_calls_{options.service}.py, a class of calls.Calls with a call of each operation")
     if unknown := [module for module in modules if not (options.folder / f"{module}.py").is_file()]:
         parser.error(f"there is no {', '.join(unknown)} in {options.folder}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -215,7 +218,7 @@ def main():
         print("run.py: ended from outside", file=sys.stderr)
         return 130
     is_all = not (options.modules or options.service) and options.folder == HERE
-    runner.check_calls(options.every_call or is_all)
+    runner.check_calls(options.every_call or is_all, options.service)
     print(f"\n== {len(runner.took)} modules in {time.monotonic() - began:.0f} s, {options.jobs} at a time; seconds of each:")
     for module, seconds in sorted(runner.took.items(), key=lambda pair: -pair[1]):
         print(f"{seconds:7.1f}  {module}{'  (alone)' if module in by_themselves else ''}{'  FAILED' if module in runner.failed else ''}")
