@@ -20,6 +20,8 @@ mod services;
 mod tests;
 #[cfg(test)]
 mod types;
+#[cfg(test)]
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -26,7 +26,11 @@ pub fn check<'a>(steps: impl Iterator<Item = &'a String>) {
             None => drop(unknown.insert(step)),
         }
     }
-    assert!(unseen.is_empty() && unknown.is_empty(), "never broken: {unseen:#?}\nof no kind: {unknown:#?}");
+    assert!(
+        unseen.is_empty() && unknown.is_empty(),
+        "never broken, a scenario beside this file is to lead through them and every_kind_of_step_is_in_a_scenario to \
+         list it: {unseen:#?}\nsteps that begin like none of their controller's STEPS: {unknown:#?}"
+    );
 }
 
 /// Whether the text begins with these words.

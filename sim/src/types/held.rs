@@ -65,7 +65,8 @@ fn what_holds_anyway_is_taken_by_every_type() {
                     _ => continue,
                 };
                 let given = json!({ property: nothing });
-                assert_eq!(kind.not_served(&given), None, "{name}: {given} says nothing");
+                let to_do = format!("its holds_anyway is to have (\"{property}\", \"false\")");
+                assert_eq!(kind.not_served(&given), None, "{name}: {given} says nothing: {to_do}");
             }
             for (path, _) in kind.holds_anyway() {
                 let top = path.split('/').next().unwrap_or_default();

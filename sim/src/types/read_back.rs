@@ -7,6 +7,7 @@
 
 use super::same::differs;
 use super::{World, ada, kinds};
+use crate::whole::whole;
 use kiln_cloudformation_shapes as cfn;
 use kiln_service_kit::{Cx, Error, ResourceType, invoke};
 use kiln_template::schema::ResourceSchema;
@@ -204,11 +205,7 @@ fn every_type_reads_back_what_it_was_given_and_what_became_of_it() {
         let mut world = World::new(folder.path()).await;
         let (kinds, cases, words) = (kinds(), cases(), exports(&world).await);
         let served = world.kit.platform().resource_types();
-        assert_eq!(
-            cases.keys().map(String::as_str).collect::<Vec<_>>(),
-            served,
-            "changes.json has a case of every type"
-        );
+        whole(cases.keys(), &served, "changes.json is to have a case (`Case` in read_back.rs) of every type served");
         let mut wrong = vec![];
         for kind in served {
             let (_, body) =
