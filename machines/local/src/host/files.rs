@@ -108,7 +108,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> DriverResult<Option<T>> {
     Ok(Some(value))
 }
 
-/// Whether a file of the kernel's (`/proc`, `/sys`, a control group's) is gone: what it told about may
+/// Whether a file of the kernel's (`/proc`, `/sys`, a control group's) or a link is gone: what it told about may
 /// end before it is opened (`ENOENT`), and also between that and the reading or writing.
 pub fn is_gone(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::ESRCH))

@@ -22,6 +22,7 @@
 
 use super::firewall::cable_name;
 use super::router::Router;
+use crate::host::files::is_gone;
 use crate::host::netlink::{Counters, Link, MAIN_TABLE, Netlink, Veth};
 use crate::host::netns;
 use kiln_machines_spec::{Cidr, DriverError, DriverResult, ExtraInterface, MacAddr, MachineSpec, SubnetId, VpcSpec};
@@ -166,8 +167,7 @@ impl Router {
         for interface in &spec.interfaces {
             let cable = cable_name(interface.ip);
             if let Some(port) = links.iter().find(|link| link.name == cable) {
-                self.netlink.close_port(port.index)?;
-                self.netlink.forward_to(port.index, interface.mac.0)?;
+                close_listed(&self.netlink, port.index, interface.mac)?;
             }
         }
         Ok(())
@@ -196,8 +196,39 @@ impl Router {
     }
 }
 
+/// Closes a port that was listed. One whose machine has ended since is not there any more, and nothing is open.
+fn close_listed(netlink: &Netlink, port: i32, mac: MacAddr) -> io::Result<()> {
+    match netlink.close_port(port).and_then(|()| netlink.forward_to(port, mac.0)) {
+        Err(e) if is_gone(&e) => Ok(()),
+        other => other,
+    }
+}
+
 /// Forgets, inside a machine, what leads to the interface of that device number.
 pub fn forget(device: u32, machine: &OwnedFd) -> DriverResult<()> {
     netns::inside(machine, move || Netlink::open()?.set_sources(TABLES + device, &[]))
         .map_err(|e| DriverError::failed(format!("forget the routes of eth{device}"), e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sched::{CloneFlags, unshare};
+
+    #[test]
+    fn a_port_that_went_since_it_was_listed_needs_no_closing() {
+        let closed = std::thread::spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNET).expect("a network of its own");
+            let netlink = Netlink::open().expect("opened");
+            let mac = MacAddr::from_ip(Ipv4Addr::new(10, 0, 0, 4));
+            let lo = netlink.link("lo").expect("there").index;
+            let went = netlink.close_port(lo + 1000).expect_err("none");
+            // One that is there and cannot be closed is told.
+            (went.raw_os_error(), close_listed(&netlink, lo + 1000, mac), close_listed(&netlink, lo, mac))
+        });
+        let (went, listed, other) = closed.join().expect("ended");
+        assert_eq!(went, Some(libc::ENODEV));
+        listed.expect("nothing is open");
+        other.expect_err("no port of a bridge");
+    }
 }
