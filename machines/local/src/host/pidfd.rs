@@ -182,12 +182,25 @@ pub fn boot_id() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
-/// Runs a test on a thread of its own, which is told the thread's number.
+/// Runs a test on a thread of its own, which is told the thread's number. Afterwards the kernel knows it no more.
 #[cfg(test)]
 pub fn on_a_thread(test: impl FnOnce(u32) + Send) {
-    std::thread::scope(|scope| {
-        scope.spawn(|| test(nix::unistd::gettid().as_raw().cast_unsigned()));
+    let number = std::sync::OnceLock::new();
+    let ended = std::thread::scope(|scope| {
+        let ran = scope.spawn(|| {
+            let own = nix::unistd::gettid().as_raw().cast_unsigned();
+            test(*number.get_or_init(|| own));
+        });
+        ran.join()
     });
+    // It is joined before the kernel has taken it away.
+    let shown = std::path::PathBuf::from(format!("/proc/self/task/{}", number.get().expect("it ran")));
+    while shown.exists() {
+        std::thread::yield_now();
+    }
+    if let Err(panic) = ended {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 #[cfg(test)]
