@@ -1,5 +1,6 @@
 //! An instance's properties, read from all that tells of it: itself, its attributes, its volumes.
 
+use crate::instance_types;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
 use kiln_service_kit::{Cx, Error, Properties, given};
@@ -68,7 +69,8 @@ pub async fn read(cx: &Cx, id: &str) -> Result<Option<Properties>, Error> {
         return Ok(None);
     };
     let look = DescribeInstanceCreditSpecificationsRequest { instance_ids: vec![id.to_owned()], ..Default::default() };
-    let credits = match instance.instance_type.as_deref().is_some_and(|kind| kind.starts_with('t')) {
+    let kind = instance.instance_type.as_deref().and_then(instance_types::find);
+    let credits = match kind.is_some_and(|kind| kind.family.burstable) {
         true => cx.call(look).await?.instance_credit_specifications.into_iter().next(),
         false => None,
     };

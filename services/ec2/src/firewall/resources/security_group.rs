@@ -214,8 +214,8 @@ impl ResourceType for SecurityGroupType {
     }
 
     async fn exists(&self, cx: &Cx, name: &str, properties: &Json) -> Result<bool, Error> {
-        let of_vpc = text(properties, "VpcId").map(|vpc| filter("vpc-id", &vpc)).unwrap_or_default();
-        let filters = [filter("group-name", name), of_vpc].concat();
+        let Some(vpc) = text(properties, "VpcId") else { return Ok(find(cx, name).await?.is_some()) };
+        let filters = [filter("group-name", name), filter("vpc-id", &vpc)].concat();
         let found = cx.call(DescribeSecurityGroupsRequest { filters, ..Default::default() }).await?;
         Ok(!found.security_groups.is_empty())
     }

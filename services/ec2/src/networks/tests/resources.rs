@@ -127,3 +127,20 @@ async fn an_update_changes_only_what_changed_and_unknown_properties_fail() {
     let error = of(&w, "AWS::EC2::VPC").create(&w.cx, &odd).await.expect_err("refused");
     assert!(error.is("NotImplemented") && error.message.contains("Ipv4IpamPoolId"), "{error}");
 }
+
+#[tokio::test]
+async fn the_name_of_a_group_is_taken_in_its_own_vpc_only() {
+    let w = World::new();
+    let group = of(&w, "AWS::EC2::SecurityGroup");
+    let vpc = request("Vpc", json!({"CidrBlock": "10.0.0.0/16"}));
+    let vpc = of(&w, "AWS::EC2::VPC").create(&w.cx, &vpc).await.unwrap();
+    let within = json!({"VpcId": vpc});
+    let taken = async |properties: &Json| group.exists(&w.cx, "web", properties).await.unwrap();
+    let named = json!({"GroupName": "web", "GroupDescription": "web", "VpcId": vpc});
+    group.create(&w.cx, &request("Web", named)).await.unwrap();
+    assert_eq!((taken(&within).await, taken(&json!({})).await), (true, false), "the default VPC has none");
+    let named = json!({"GroupName": "web", "GroupDescription": "web"});
+    group.create(&w.cx, &request("Default", named)).await.unwrap();
+    assert!(taken(&json!({})).await);
+    assert!(!taken(&json!({"VpcId": "vpc-00000000000000000"})).await);
+}
