@@ -103,9 +103,14 @@ pub fn too_few_signals(received: u64, kind: &str, expected: u64, percent: u64) -
 pub fn whole(value: &Json) -> Option<u64> {
     match value {
         Json::Number(number) => number.as_u64(),
-        Json::String(text) => text.parse().ok(),
+        Json::String(text) => digits(text),
         _ => None,
     }
+}
+
+/// A number of digits alone: no sign.
+fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// An ISO 8601 duration of days, hours, minutes and seconds.
@@ -116,19 +121,19 @@ pub fn duration(text: &str) -> Option<Duration> {
         Some(_) => return None,
         None => (rest, ""),
     };
+    if rest.is_empty() {
+        return None;
+    }
     let mut seconds = 0u64;
-    for (part, units) in [(days, &[('D', 86_400u64)][..]), (time, &[('H', 3600), ('M', 60), ('S', 1)][..])] {
-        let mut digits = String::new();
-        for c in part.chars() {
-            match units.iter().find(|(unit, _)| *unit == c) {
-                Some((_, size)) => {
-                    seconds = seconds.checked_add(digits.parse::<u64>().ok()?.checked_mul(*size)?)?;
-                    digits.clear();
-                }
-                None => digits.push(c),
+    for (mut part, units) in [(days, &[('D', 86_400u64)][..]), (time, &[('H', 3600), ('M', 60), ('S', 1)][..])] {
+        // From the greatest unit down, each at most once.
+        for (unit, size) in units {
+            if let Some((number, rest)) = part.split_once(*unit) {
+                seconds = seconds.checked_add(digits(number)?.checked_mul(*size)?)?;
+                part = rest;
             }
         }
-        if !digits.is_empty() {
+        if !part.is_empty() {
             return None;
         }
     }
@@ -150,6 +155,11 @@ mod tests {
             ("PT15", None),
             ("PT", None),
             ("PTxM", None),
+            ("P", None),
+            ("PT5S1H", None),
+            ("PT1M1M", None),
+            ("PT+5M", None),
+            ("PTM", None),
         ] {
             assert_eq!(duration(text), expected.map(Duration::from_secs), "{text}");
         }

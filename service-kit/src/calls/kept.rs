@@ -1,6 +1,6 @@
 //! Calls in the journal: blocks of those that waited together, the newest of them only.
 
-use super::{CallLog, CallRecord, Waiting};
+use super::{CallLog, CallRecord};
 use kiln_clock::Timestamp;
 use kiln_journal::{Entry, History, JournalError, Kept, Position, Window};
 use kiln_store::Scope;
@@ -19,22 +19,14 @@ const STREAM: &str = "all";
 /// For the journal: how long calls are kept.
 pub(crate) const KEPT: Kept = Kept::of::<Block>();
 
-/// Calls that were kept together.
+/// What was kept together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Block {
-    /// The number of the first call.
-    pub(super) first: u64,
-    pub(super) calls: Vec<CallRecord>,
-    /// How many came behind them for which there was no room.
-    #[serde(default)]
-    pub(super) lost: u64,
-}
-
-impl Block {
-    /// The number behind its last call.
-    fn end(&self) -> u64 {
-        self.first + self.calls.len() as u64 + self.lost
-    }
+    /// Which block it is: one more than the one before.
+    number: u64,
+    told: Vec<Told>,
+    /// How many calls were kept ever, with these.
+    kept: u64,
 }
 
 impl Entry for Block {
@@ -44,7 +36,7 @@ impl Entry for Block {
 }
 
 /// What is told of past calls, in their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Told {
     /// A call.
     Call(CallRecord),
@@ -55,11 +47,6 @@ pub enum Told {
 /// Of all accounts and regions.
 fn scope() -> Scope {
     Scope::new("", "")
-}
-
-/// What waits or was waiting together, in its order.
-fn told(calls: Vec<CallRecord>, lost: u64) -> impl DoubleEndedIterator<Item = Told> {
-    calls.into_iter().map(Told::Call).chain((lost > 0).then_some(Told::NotKept(lost)))
 }
 
 impl CallLog {
@@ -75,16 +62,15 @@ impl CallLog {
     ) -> Result<Vec<Told>, JournalError> {
         // Nothing that waits is kept meanwhile.
         let _turn = self.turn.lock().await;
-        let Waiting { calls, lost, .. } = self.waiting.lock().clone();
         let wanted = |told: &Told| !matches!(told, Told::Call(call) if !wanted(call));
-        let mut found: VecDeque<Told> = told(calls, lost).filter(wanted).collect();
+        let mut found: VecDeque<Told> = self.waiting.lock().iter().filter(|told| wanted(told)).cloned().collect();
         let mut after = None;
         while found.len() < limit {
             let blocks = history.read::<Block>(&scope(), STREAM, &Window::newest(after), READ)?;
             let Some((last, _)) = blocks.last() else { break };
             after = Some(last.clone());
             for (_, block) in blocks {
-                for told in told(block.calls, block.lost).rev().filter(wanted) {
+                for told in block.told.into_iter().rev().filter(wanted) {
                     found.push_front(told);
                 }
             }
@@ -92,39 +78,41 @@ impl CallLog {
         Ok(found.split_off(found.len().saturating_sub(limit)).into())
     }
 
-    /// Keeps what waits, durably, and of all only the newest `most`. The first time it goes on behind what an earlier
-    /// kiln kept.
+    /// Keeps what waits, durably, and of all calls only the newest `most`.
     pub(super) async fn keep(&self, history: &History, now: Timestamp, most: u64) -> Result<(), JournalError> {
         let _turn = self.turn.lock().await;
-        let newest = history.read::<Block>(&scope(), STREAM, &Window::newest(None), 1)?.pop();
-        let Waiting { first, calls, lost } = {
-            let mut waiting = self.waiting.lock();
-            let end = newest.as_ref().map_or(0, |(_, block)| block.end());
-            waiting.first = waiting.first.max(end);
-            waiting.clone()
-        };
-        if calls.is_empty() {
+        let told = self.waiting.lock().clone();
+        if told.is_empty() {
             return Ok(());
         }
-        let some = calls.len();
-        let block = Block { first, calls, lost };
+        let newest = history.read::<Block>(&scope(), STREAM, &Window::newest(None), 1)?.pop();
+        let calls = told.iter().filter(|told| matches!(told, Told::Call(_))).count() as u64;
         // Blocks stand in the order of their numbers, also when the clock is set back.
-        let at = newest.map_or(now, |(position, _)| now.max(position.at));
-        let position = Position::new(at, format!("{first:016x}"));
-        history.append(&scope(), STREAM, &position, &block).await?;
-        {
-            let mut waiting = self.waiting.lock();
-            waiting.calls.drain(..some);
-            waiting.lost -= lost;
-            waiting.first = block.end();
-        }
-        let keep_from = block.end().saturating_sub(most);
+        let (number, before, at) = match newest {
+            Some((position, block)) => (block.number + 1, block.kept, now.max(position.at)),
+            None => (0, 0, now),
+        };
+        let block = Block { number, told, kept: before + calls };
+        history.append(&scope(), STREAM, &Position::new(at, format!("{number:016x}")), &block).await?;
+        self.kept(&block.told);
         // One more goes than comes, so that it ends at the bound whatever it began with.
         for (position, old) in history.read::<Block>(&scope(), STREAM, &Window::default(), 2)? {
-            if old.end() <= keep_from {
+            if block.kept - old.kept >= most {
                 history.forget_until::<Block>(&scope(), STREAM, &position)?;
             }
         }
         Ok(())
+    }
+
+    /// These wait no longer.
+    pub(super) fn kept(&self, told: &[Told]) {
+        let mut waiting = self.waiting.lock();
+        let last = waiting.drain(..told.len()).next_back();
+        // More were counted while the count was being written.
+        if let (Some(Told::NotKept(all)), Some(Told::NotKept(written))) = (last, told.last())
+            && all > *written
+        {
+            waiting.insert(0, Told::NotKept(all - written));
+        }
     }
 }

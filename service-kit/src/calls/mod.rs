@@ -46,22 +46,13 @@ pub struct CallRecord {
 /// Calls that are not kept yet, and figures of all.
 #[derive(Default)]
 pub struct CallLog {
-    waiting: Mutex<Waiting>,
+    /// In the order in which they ended.
+    waiting: Mutex<Vec<Told>>,
     /// Told once half of what may wait does.
     many: Notify,
     /// Of who keeps or reads them.
     turn: tokio::sync::Mutex<()>,
     figures: CallFigures,
-}
-
-/// In the order in which they ended; each has a number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Waiting {
-    /// The number of the first.
-    first: u64,
-    calls: Vec<CallRecord>,
-    /// How many came while there was no room; their numbers are those behind `calls`.
-    lost: u64,
 }
 
 impl CallLog {
@@ -78,12 +69,13 @@ impl CallLog {
             }
         }
         let mut waiting = self.waiting.lock();
-        if waiting.calls.len() == MOST_WAITING {
-            waiting.lost += 1;
-            return;
+        let room = waiting.len() < MOST_WAITING;
+        match waiting.last_mut() {
+            Some(Told::NotKept(calls)) if !room => *calls += 1,
+            _ if !room => waiting.push(Told::NotKept(1)),
+            _ => waiting.push(Told::Call(record)),
         }
-        waiting.calls.push(record);
-        if waiting.calls.len() == MOST_WAITING / 2 {
+        if waiting.len() == MOST_WAITING / 2 {
             self.many.notify_one();
         }
     }

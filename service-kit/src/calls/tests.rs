@@ -82,6 +82,43 @@ async fn what_comes_while_there_is_no_room_is_counted() {
 }
 
 #[tokio::test]
+async fn what_comes_during_a_write_that_finds_no_room_is_counted_in_its_place() {
+    let (log, history) = (CallLog::default(), history());
+    push(&log, 0..MOST_WAITING + 3);
+    // As `keep` does, in its steps.
+    let written = log.waiting.lock().clone();
+    push(&log, 0..4);
+    log.kept(&written);
+    assert_eq!(*log.waiting.lock(), [Told::NotKept(4)]);
+    push(&log, 7..8);
+    let (calls, told) = (log.waiting.lock().clone(), [Told::NotKept(4), Told::Call(call(7))]);
+    assert_eq!(calls, told);
+    // Also when nothing else comes.
+    let alone = CallLog::default();
+    alone.waiting.lock().push(Told::NotKept(4));
+    for log in [&alone, &log] {
+        log.keep(&history, NOW, 1_000_000).await.expect("kept");
+        assert_eq!(*log.waiting.lock(), []);
+    }
+    assert_eq!(log.latest(&history, 9, |_| true).await.expect("read")[1..], told);
+}
+
+#[tokio::test]
+async fn what_was_not_kept_pushes_nothing_out() {
+    let (log, history) = (CallLog::default(), history());
+    push(&log, 0..10);
+    log.keep(&history, NOW, 100).await.expect("kept");
+    log.waiting.lock().push(Told::NotKept(100_000));
+    for n in 10..15 {
+        push(&log, n..n + 1);
+        log.keep(&history, NOW, 100).await.expect("kept");
+    }
+    let mut told = calls(0..15);
+    told.insert(10, Told::NotKept(100_000));
+    assert_eq!(log.latest(&history, 100, |_| true).await.expect("read"), told);
+}
+
+#[tokio::test]
 async fn the_newest_are_kept() {
     let (log, history) = (CallLog::default(), history());
     for begin in 0..10 {
