@@ -94,6 +94,10 @@ impl<'a> Things<'a> {
         Ok(())
     }
 
+    pub fn touches(&mut self, target: Target) {
+        self.targets.push(target);
+    }
+
     pub fn makes(&mut self, thing: &Thing) {
         self.targets.push(thing.made(self.cx, &self.request));
     }
@@ -277,5 +281,83 @@ mod tests {
             let asked = judged(&world.cx, deregister(named)).await.unwrap();
             assert!(asked.len() == 1 && asked[0].resource.ends_with(&format!("image/{named}")), "{asked:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_named_is_judged_as_the_call_finds_it() {
+        let w = World::new();
+        let one = async |request: Result<Vec<kiln_testkit::Question>, kiln_service_kit::Error>| {
+            let asked = request.unwrap();
+            let resource = asked[0].resource.rsplit('/').next().unwrap().to_owned();
+            (resource, asked[0].keys.iter().any(|(key, value)| key == "aws:ResourceTag/mine" && value == "yes"))
+        };
+        let tagged = |kind: &str| {
+            let tags = vec![Tag { key: Some("mine".into()), value: Some("yes".into()) }];
+            vec![TagSpecification { resource_type: Some(kind.into()), tags }]
+        };
+        // A group's name is one of the default VPC's.
+        let vpc = CreateVpcRequest { cidr_block: Some("10.0.0.0/16".into()), ..Default::default() };
+        let vpc_id = w.cx.call(vpc).await.unwrap().vpc.unwrap().vpc_id;
+        let group = |vpc_id: Option<String>, kind: &str| CreateSecurityGroupRequest {
+            group_name: "web".into(),
+            description: "web".into(),
+            vpc_id,
+            tag_specifications: tagged(kind),
+            ..Default::default()
+        };
+        w.cx.call(group(vpc_id, "security-group")).await.unwrap();
+        let by_name = || DeleteSecurityGroupRequest { group_name: Some("web".into()), ..Default::default() };
+        assert_eq!(one(judged(&w.cx, by_name()).await).await, ("web".to_owned(), false), "the default VPC has none");
+        let made = CreateSecurityGroupRequest { tag_specifications: vec![], ..group(None, "") };
+        let id = w.cx.call(made).await.unwrap().group_id.unwrap();
+        assert_eq!(one(judged(&w.cx, by_name()).await).await, (id, false));
+        // A template whose name looks like an id.
+        let data = RequestLaunchTemplateData { instance_type: Some("t3.micro".into()), ..Default::default() };
+        let template = CreateLaunchTemplateRequest {
+            launch_template_name: "lt-00000000000000001".into(),
+            launch_template_data: data,
+            tag_specifications: tagged("launch-template"),
+            ..Default::default()
+        };
+        let id = w.cx.call(template).await.unwrap().launch_template.unwrap().launch_template_id.unwrap();
+        let named = Some("lt-00000000000000001".to_owned());
+        let delete = DeleteLaunchTemplateRequest { launch_template_name: named.clone(), ..Default::default() };
+        assert_eq!(one(judged(&w.cx, delete).await).await, (id, true));
+        let delete = DeleteLaunchTemplateRequest { launch_template_id: named, ..Default::default() };
+        assert_eq!(one(judged(&w.cx, delete).await).await, ("lt-00000000000000001".to_owned(), false));
+        // A key whose name is another's id.
+        let key = |name: &str, tag_specifications| CreateKeyPairRequest {
+            key_name: name.into(),
+            tag_specifications,
+            ..Default::default()
+        };
+        let victim = w.cx.call(key("victim", vec![])).await.unwrap().key_pair_id;
+        for _ in 0..8 {
+            w.cx.call(key(victim.as_deref().unwrap(), tagged("key-pair"))).await.unwrap();
+            let delete = DeleteKeyPairRequest { key_pair_id: victim.clone(), ..Default::default() };
+            assert_eq!(one(judged(&w.cx, delete).await).await, ("victim".to_owned(), false));
+            let delete = DeleteKeyPairRequest { key_name: victim.clone(), ..Default::default() };
+            assert_eq!(one(judged(&w.cx, delete.clone()).await).await, (victim.clone().unwrap(), true));
+            w.cx.call(delete).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_image_that_is_copied_is_one_of_its_region() {
+        let w = World::new();
+        let copy = CopyImageRequest {
+            source_region: "us-west-2".into(),
+            source_image_id: "ami-00000000000000001".into(),
+            name: "copy".into(),
+            ..Default::default()
+        };
+        let asked = judged(&w.cx, copy).await.unwrap();
+        let resources: Vec<&str> = asked.iter().map(|asked| &*asked.resource).collect();
+        let wanted = [
+            "arn:aws:ec2:us-west-2::image/ami-00000000000000001",
+            "arn:aws:ec2:us-east-1::image/*",
+            "arn:aws:ec2:us-east-1::snapshot/*",
+        ];
+        assert_eq!(resources, wanted);
     }
 }

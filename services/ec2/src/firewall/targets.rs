@@ -3,16 +3,25 @@
 use crate::firewall::association::associated;
 use crate::firewall::records::{NetworkAcl, SecurityGroup};
 use crate::kinds;
-use crate::networks::records::Subnet;
+use crate::networks::records::{Subnet, Vpc};
 use crate::tags::Tags;
-use crate::targets::{Thing, by_id, by_id_or, first};
+use crate::targets::{Thing, by_id, first};
 use kiln_service_kit::{Cx, Error};
 use std::sync::Arc;
 
-/// By its id or its name.
-pub const SECURITY_GROUP: Thing = Thing {
+pub const SECURITY_GROUP: Thing = Thing { kind: &kinds::SECURITY_GROUP, find: by_id::<SecurityGroup> };
+
+/// By its name: that of one in the default VPC, for calls too.
+pub const NAMED_SECURITY_GROUP: Thing = Thing {
     kind: &kinds::SECURITY_GROUP,
-    find: |cx, text| by_id_or::<SecurityGroup>(cx, text, |group| group.name == text),
+    find: |cx, text| {
+        let store = cx.store().whole();
+        let vpcs = store.list::<Vpc>(cx.scope())?;
+        let Some((vpc, _)) = vpcs.into_iter().find(|(_, vpc)| vpc.is_default) else { return Ok(None) };
+        let groups = store.by_key::<SecurityGroup>(cx.scope(), "vpc-id", &vpc)?;
+        let found = groups.into_iter().find(|(_, group)| group.name == text);
+        Ok(found.map(|(id, group)| (id.to_string(), group.tags.clone())))
+    },
 };
 
 /// By its id; it is kept in its group.

@@ -1,6 +1,6 @@
 //! What policies know of the room, and all that a launch touches: see [`crate::targets`].
 
-use crate::firewall::targets::SECURITY_GROUP;
+use crate::firewall::targets::{NAMED_SECURITY_GROUP, SECURITY_GROUP};
 use crate::images::image_lookup;
 use crate::images::records::Image;
 use crate::images::targets::{IMAGE, SNAPSHOT};
@@ -12,7 +12,7 @@ use crate::networks::targets::SUBNET;
 use crate::passing;
 use crate::targets::{Names, Thing, by_id, by_id_or, tagged_on_creation, there};
 use crate::templates::merge::with_template;
-use crate::templates::targets::LAUNCH_TEMPLATE;
+use crate::templates::targets::{LAUNCH_TEMPLATE, NAMED_LAUNCH_TEMPLATE};
 use kiln_ec2_shapes::{IamInstanceProfileSpecification, RunInstancesRequest};
 use kiln_iam_shapes::GetInstanceProfileRequest;
 use kiln_protocol::stored;
@@ -66,14 +66,20 @@ async fn touched_by(cx: &Cx, request: &RunInstancesRequest) -> Touched {
         let inside = interfaces.iter().flat_map(|each| each.subnet_id.names());
         let subnets: Vec<&str> = merged.subnet_id.names().into_iter().chain(inside).collect();
         let inside = interfaces.iter().flat_map(|each| each.groups.names());
+        let groups: Vec<&str> = merged.security_group_ids.names().into_iter().chain(inside).collect();
         let by_name = merged.security_groups.names();
-        let groups: Vec<&str> = merged.security_group_ids.names().into_iter().chain(by_name).chain(inside).collect();
-        for (thing, named) in [(SUBNET, subnets), (SECURITY_GROUP, groups)] {
-            for id in &named {
-                targets.push(thing.named(cx, id)?);
-            }
-            // The default one, whichever it is.
-            if named.is_empty() {
+        for id in &subnets {
+            targets.push(SUBNET.named(cx, id)?);
+        }
+        for id in &groups {
+            targets.push(SECURITY_GROUP.named(cx, id)?);
+        }
+        for name in &by_name {
+            targets.push(NAMED_SECURITY_GROUP.named(cx, name)?);
+        }
+        // The default one, whichever it is.
+        for (thing, none) in [(SUBNET, subnets.is_empty()), (SECURITY_GROUP, groups.is_empty() && by_name.is_empty())] {
+            if none {
                 targets.push(Target::new(thing.arn(cx, "*")));
             }
         }
@@ -82,8 +88,11 @@ async fn touched_by(cx: &Cx, request: &RunInstancesRequest) -> Touched {
         targets.push(KEY_PAIR.named(cx, name)?);
     }
     if let Some(template) = &request.launch_template {
-        for text in [template.launch_template_id.names(), template.launch_template_name.names()].concat() {
-            targets.push(LAUNCH_TEMPLATE.named(cx, text)?);
+        for id in template.launch_template_id.names() {
+            targets.push(LAUNCH_TEMPLATE.named(cx, id)?);
+        }
+        for name in template.launch_template_name.names() {
+            targets.push(NAMED_LAUNCH_TEMPLATE.named(cx, name)?);
         }
     }
     targets.extend(tagged_on_creation(cx, "RunInstances", &given));

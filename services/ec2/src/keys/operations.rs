@@ -9,7 +9,7 @@ use crate::errors::{invalid_value, missing_parameter};
 use crate::filters::{Filters, one};
 use crate::keys::public_keys::{self, PublicKey, RSA_ALGORITHM, colons, der};
 use crate::keys::records::KeyPair;
-use crate::keys::targets::KEY_PAIR;
+use crate::keys::targets::{KEY_PAIR, KEY_PAIR_BY_ID};
 use crate::kinds;
 use crate::tags::{self, Tags};
 use crate::targets::things;
@@ -25,7 +25,7 @@ use sha1::{Digest, Sha1};
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreateKeyPair: create_key_pair(CreateKeyPairRequest), on things![makes KEY_PAIR key_name]),
     operation!(DeleteKeyPair: delete_key_pair(DeleteKeyPairRequest),
-        on things![KEY_PAIR key_name, KEY_PAIR key_pair_id]),
+        on things![KEY_PAIR key_name, KEY_PAIR_BY_ID key_pair_id]),
     operation!(DescribeKeyPairs: describe_key_pairs(DescribeKeyPairsRequest), on everything),
     operation!(ImportKeyPair: import_key_pair(ImportKeyPairRequest), on things![makes KEY_PAIR key_name]),
 ];

@@ -2,13 +2,15 @@
 
 use crate::keys::records::KeyPair;
 use crate::kinds;
-use crate::targets::{Thing, first};
+use crate::targets::{Found, Thing, first};
+use kiln_service_kit::Cx;
 
-/// By its name or its id; policies know its name.
-pub const KEY_PAIR: Thing = Thing {
-    kind: &kinds::KEY_PAIR,
-    find: |cx, text| {
-        let found = first::<KeyPair>(cx, |key| key.name == text || *key.id == *text)?;
-        Ok(found.map(|(_, key)| (key.name.clone(), key.tags.clone())))
-    },
-};
+/// By its name, which policies know it by too.
+pub const KEY_PAIR: Thing = Thing { kind: &kinds::KEY_PAIR, find: |cx, text| known(cx, |key| key.name == text) };
+
+/// By its id; a name may look like one.
+pub const KEY_PAIR_BY_ID: Thing = Thing { kind: &kinds::KEY_PAIR, find: |cx, text| known(cx, |key| *key.id == *text) };
+
+fn known(cx: &Cx, is: impl Fn(&KeyPair) -> bool) -> Found {
+    Ok(first::<KeyPair>(cx, is)?.map(|(_, key)| (key.name.clone(), key.tags.clone())))
+}

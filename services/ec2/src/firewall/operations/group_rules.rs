@@ -7,7 +7,7 @@ use crate::filters::{Filters, one};
 use crate::firewall::operations::security_groups::named;
 use crate::firewall::records::{GroupRule, SecurityGroup};
 use crate::firewall::rules::{self, Asked};
-use crate::firewall::targets::{SECURITY_GROUP, SECURITY_GROUP_RULE};
+use crate::firewall::targets::{NAMED_SECURITY_GROUP, SECURITY_GROUP, SECURITY_GROUP_RULE};
 use crate::kinds;
 use crate::lookup::page;
 use crate::networks::records::Vpc;
@@ -32,18 +32,18 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(AuthorizeSecurityGroupEgress: authorize_egress(AuthorizeSecurityGroupEgressRequest),
         on things![SECURITY_GROUP group_id]),
     operation!(AuthorizeSecurityGroupIngress: authorize_ingress(AuthorizeSecurityGroupIngressRequest),
-        on things![SECURITY_GROUP group_id, SECURITY_GROUP group_name]),
+        on things![SECURITY_GROUP group_id, NAMED_SECURITY_GROUP group_name]),
     operation!(DescribeSecurityGroupRules: describe_rules(DescribeSecurityGroupRulesRequest), on everything),
     operation!(ModifySecurityGroupRules: modify_rules(ModifySecurityGroupRulesRequest),
         on things![SECURITY_GROUP group_id, SECURITY_GROUP_RULE security_group_rules]),
     operation!(RevokeSecurityGroupEgress: revoke_egress(RevokeSecurityGroupEgressRequest),
         on things![SECURITY_GROUP group_id]),
     operation!(RevokeSecurityGroupIngress: revoke_ingress(RevokeSecurityGroupIngressRequest),
-        on things![SECURITY_GROUP group_id, SECURITY_GROUP group_name]),
+        on things![SECURITY_GROUP group_id, NAMED_SECURITY_GROUP group_name]),
     operation!(UpdateSecurityGroupRuleDescriptionsEgress: describe_egress(UpdateSecurityGroupRuleDescriptionsEgressRequest),
-        on things![SECURITY_GROUP group_id, SECURITY_GROUP group_name]),
+        on things![SECURITY_GROUP group_id, NAMED_SECURITY_GROUP group_name]),
     operation!(UpdateSecurityGroupRuleDescriptionsIngress: describe_ingress(UpdateSecurityGroupRuleDescriptionsIngressRequest),
-        on things![SECURITY_GROUP group_id, SECURITY_GROUP group_name]),
+        on things![SECURITY_GROUP group_id, NAMED_SECURITY_GROUP group_name]),
 ];
 
 /// AWS's quota per group and direction.

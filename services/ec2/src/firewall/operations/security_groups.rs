@@ -5,7 +5,7 @@ use crate::errors::{dependency, invalid_value, missing_parameter};
 use crate::filters::{Filters, one};
 use crate::firewall::records::{GroupRule, RulePeer, SecurityGroup};
 use crate::firewall::rules;
-use crate::firewall::targets::SECURITY_GROUP;
+use crate::firewall::targets::{NAMED_SECURITY_GROUP, SECURITY_GROUP};
 use crate::interfaces::records::NetworkInterface;
 use crate::kinds;
 use crate::lookup::{asked, need, page};
@@ -26,7 +26,7 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(CreateSecurityGroup: create_security_group(CreateSecurityGroupRequest),
         on things![VPC vpc_id, makes SECURITY_GROUP]),
     operation!(DeleteSecurityGroup: delete_security_group(DeleteSecurityGroupRequest),
-        on things![SECURITY_GROUP group_id, SECURITY_GROUP group_name]),
+        on things![SECURITY_GROUP group_id, NAMED_SECURITY_GROUP group_name]),
     operation!(DescribeSecurityGroups: describe_security_groups(DescribeSecurityGroupsRequest), on everything),
 ];
 

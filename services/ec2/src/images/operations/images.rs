@@ -11,23 +11,34 @@ use crate::instances::records::{Instance, InstanceState, Reason, Volume};
 use crate::instances::targets::INSTANCE;
 use crate::kinds;
 use crate::tags;
-use crate::targets::things;
+use crate::targets::{Things, things};
 use kiln_ec2_shapes::{
     self as shapes, BlockDeviceMapping, CopyImageRequest, CopyImageResponse, CreateImageRequest, CreateImageResponse,
     DeregisterImageRequest, DeregisterImageResponse, DescribeImagesRequest, DescribeImagesResponse, EbsBlockDevice,
     RegisterImageRequest, RegisterImageResponse, StateReason,
 };
 use kiln_ids::{ImageId, InstanceId, SnapshotId};
-use kiln_service_kit::{Cx, Error, Operation, Remembered, Scope, Tx, operation, paginate, regions, request_hash};
+use kiln_service_kit::{
+    Cx, Error, Operation, Remembered, Scope, Touched, Tx, operation, paginate, regions, request_hash,
+};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(CopyImage: copy_image(CopyImageRequest), on things![IMAGE source_image_id, makes IMAGE, makes SNAPSHOT]),
+    operation!(CopyImage: copy_image(CopyImageRequest), on copied),
     operation!(CreateImage: create_image(CreateImageRequest),
         on things![INSTANCE instance_id, makes IMAGE, makes SNAPSHOT]),
     operation!(DeregisterImage: deregister_image(DeregisterImageRequest), on things![IMAGE image_id]),
     operation!(DescribeImages: describe_images(DescribeImagesRequest), on everything),
     operation!(RegisterImage: register_image(RegisterImageRequest), on things![SNAPSHOT block_device_mappings, makes IMAGE]),
 ];
+
+/// The image that is copied is one of its own region.
+fn copied(cx: &Cx, request: &CopyImageRequest) -> Touched {
+    let mut things = Things::of(cx, request);
+    things.touches(IMAGE.named(&cx.in_region(&request.source_region), &request.source_image_id)?);
+    things.makes(&IMAGE);
+    things.makes(&SNAPSHOT);
+    things.done()
+}
 
 const FILTERS: &[&str] = &[
     "architecture",

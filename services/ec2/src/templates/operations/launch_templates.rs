@@ -10,7 +10,7 @@ use crate::templates::check::check_data;
 use crate::templates::lookup::{find_in, none, one_of_the_names, the_one, version_of};
 use crate::templates::records::{LaunchTemplate, TemplateVersion};
 use crate::templates::shown::shown;
-use crate::templates::targets::LAUNCH_TEMPLATE;
+use crate::templates::targets::{LAUNCH_TEMPLATE, NAMED_LAUNCH_TEMPLATE};
 use kiln_ec2_shapes::{
     CreateLaunchTemplateRequest, CreateLaunchTemplateResponse, DeleteLaunchTemplateRequest,
     DeleteLaunchTemplateResponse, DescribeLaunchTemplatesRequest, DescribeLaunchTemplatesResponse,
@@ -25,10 +25,10 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(CreateLaunchTemplate: create_launch_template(CreateLaunchTemplateRequest),
         on things![makes LAUNCH_TEMPLATE]),
     operation!(DeleteLaunchTemplate: delete_launch_template(DeleteLaunchTemplateRequest),
-        on things![LAUNCH_TEMPLATE launch_template_id, LAUNCH_TEMPLATE launch_template_name]),
+        on things![LAUNCH_TEMPLATE launch_template_id, NAMED_LAUNCH_TEMPLATE launch_template_name]),
     operation!(DescribeLaunchTemplates: describe_launch_templates(DescribeLaunchTemplatesRequest), on everything),
     operation!(ModifyLaunchTemplate: modify_launch_template(ModifyLaunchTemplateRequest),
-        on things![LAUNCH_TEMPLATE launch_template_id, LAUNCH_TEMPLATE launch_template_name]),
+        on things![LAUNCH_TEMPLATE launch_template_id, NAMED_LAUNCH_TEMPLATE launch_template_name]),
 ];
 
 async fn create_launch_template(

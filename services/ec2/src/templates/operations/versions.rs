@@ -9,7 +9,7 @@ use crate::templates::data::over;
 use crate::templates::lookup::{bad_version, find, find_in, version_of};
 use crate::templates::records::{LaunchTemplate, TemplateVersion};
 use crate::templates::shown::{resolve_aliases, version_shown};
-use crate::templates::targets::LAUNCH_TEMPLATE;
+use crate::templates::targets::{LAUNCH_TEMPLATE, NAMED_LAUNCH_TEMPLATE};
 use kiln_ec2_shapes::{
     CreateLaunchTemplateVersionRequest, CreateLaunchTemplateVersionResponse, DeleteLaunchTemplateVersionsRequest,
     DeleteLaunchTemplateVersionsResponse, DeleteLaunchTemplateVersionsResponseErrorItem,
@@ -20,9 +20,9 @@ use kiln_service_kit::{Cx, Error, Operation, Remembered, operation, paginate, re
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreateLaunchTemplateVersion: create_launch_template_version(CreateLaunchTemplateVersionRequest),
-        on things![LAUNCH_TEMPLATE launch_template_id, LAUNCH_TEMPLATE launch_template_name]),
+        on things![LAUNCH_TEMPLATE launch_template_id, NAMED_LAUNCH_TEMPLATE launch_template_name]),
     operation!(DeleteLaunchTemplateVersions: delete_launch_template_versions(DeleteLaunchTemplateVersionsRequest),
-        on things![LAUNCH_TEMPLATE launch_template_id, LAUNCH_TEMPLATE launch_template_name]),
+        on things![LAUNCH_TEMPLATE launch_template_id, NAMED_LAUNCH_TEMPLATE launch_template_name]),
     operation!(DescribeLaunchTemplateVersions: describe_launch_template_versions(DescribeLaunchTemplateVersionsRequest),
         on everything),
 ];
