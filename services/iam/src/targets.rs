@@ -6,13 +6,14 @@
 use crate::managed::{self, Found};
 use crate::records::{InstanceProfile, Role, Tags, User, key};
 use kiln_protocol::{Request, Shape, stored};
-use kiln_service_kit::{Cx, Error, Record, Target};
+use kiln_service_kit::{CallerKind, Cx, Error, Record, Target};
 use serde_json::Value as Json;
 
 /// What a row names, with the tags that policies know of it.
 pub fn with_tags<R: Request + Shape>(cx: &Cx, mut target: Target, request: &R) -> Result<Target, Error> {
     let request = stored::to_json(request);
-    target = target.tagged("iam", &tags(cx, R::OPERATION, &request)?);
+    let tags = tags(cx, R::OPERATION, &request, &target.arn)?;
+    target = target.tagged("iam", &tags);
     let text = |value: &Json| value.as_str().unwrap_or("").to_owned();
     for tag in request["Tags"].as_array().into_iter().flatten() {
         target = target.given_tags([(text(&tag["Key"]).as_str(), text(&tag["Value"]).as_str())]);
@@ -22,12 +23,18 @@ pub fn with_tags<R: Request + Shape>(cx: &Cx, mut target: Target, request: &R) -
     Ok(target)
 }
 
-/// The tags of the thing that the operation is about.
-fn tags(cx: &Cx, operation: &str, request: &Json) -> Result<Tags, Error> {
-    if operation.starts_with("Create") {
+/// The tags of the thing that the operation is about, whose ARN that is.
+fn tags(cx: &Cx, operation: &str, request: &Json, arn: &str) -> Result<Tags, Error> {
+    // These are about a user and a policy that are there; what others create is not there yet.
+    let about_what_is_there = matches!(operation, "CreateAccessKey" | "CreatePolicyVersion");
+    if operation.starts_with("Create") && !about_what_is_there {
         return Ok(Tags::new());
     }
     let name = |member: &str| request[member].as_str();
+    // About a group, which has none, whoever is put into it.
+    if name("GroupName").is_some() {
+        return Ok(Tags::new());
+    }
     if let Some(profile) = name("InstanceProfileName") {
         return kept::<InstanceProfile>(cx, profile, |profile| &profile.tags);
     }
@@ -36,6 +43,12 @@ fn tags(cx: &Cx, operation: &str, request: &Json) -> Result<Tags, Error> {
     }
     if let Some(user) = name("UserName") {
         return kept::<User>(cx, user, |user| &user.tags);
+    }
+    // Without a name it is about who calls.
+    if let CallerKind::User { name } = &cx.caller().kind
+        && arn == cx.caller().arn
+    {
+        return kept::<User>(cx, name, |user| &user.tags);
     }
     match name("PolicyArn").map(|arn| managed::find(cx.store(), arn)).transpose()? {
         Some(Some(Found::Own(policy))) => Ok(policy.tags.clone()),

@@ -158,3 +158,49 @@ async fn sessions_have_the_rights_of_the_role_their_policies_and_tags() {
     cx.call(put(ALLOW_ALL)).await.expect("put");
     assert_eq!(code(session(&cx, &role, &[]).call(list()).await), "AccessDenied");
 }
+
+#[tokio::test]
+async fn tags_are_those_of_what_the_call_is_about() {
+    let platform = platform().await;
+    let locked = || vec![Tag { key: "locked".to_owned(), value: "yes".to_owned() }];
+    let statement = |effect: &str, condition: &str| {
+        format!(r#"{{"Effect":"{effect}","Action":"iam:*","Resource":"*"{condition}}}"#)
+    };
+    let if_locked = r#","Condition":{"StringEquals":{"aws:ResourceTag/locked":"yes"}}"#;
+    let document =
+        |statements: &[String]| format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
+    let not_locked = document(&[statement("Allow", ""), statement("Deny", if_locked)]);
+    let bob = user(&platform, "bob", Some(&not_locked)).await;
+    let ann = user(&platform, "ann", Some(&not_locked)).await;
+    let key_id =
+        ann.call(ListAccessKeysRequest::default()).await.expect("listed").access_key_metadata[0].clone().access_key_id;
+    let root = root(&platform);
+    root.call(TagUserRequest { user_name: "ann".to_owned(), tags: locked() }).await.expect("tagged");
+    let policy = CreatePolicyRequest {
+        policy_name: "p".to_owned(),
+        policy_document: not_locked.clone(),
+        tags: locked(),
+        ..Default::default()
+    };
+    let policy_arn = root.call(policy).await.expect("made").policy.expect("one").arn.expect("an ARN");
+
+    // What exists already has its tags, though something is created for it.
+    assert_eq!(code(bob.call(CreateAccessKeyRequest { user_name: Some("ann".to_owned()) }).await), "AccessDenied");
+    let version = CreatePolicyVersionRequest { policy_arn, policy_document: not_locked, ..Default::default() };
+    assert_eq!(code(bob.call(version).await), "AccessDenied");
+    // Who names nobody means themselves.
+    let update = UpdateAccessKeyRequest {
+        access_key_id: key_id.expect("an id"),
+        status: "Inactive".to_owned(),
+        ..Default::default()
+    };
+    assert_eq!(code(ann.call(update).await), "AccessDenied");
+    // A group has no tags, whoever is put into it.
+    let only_locked = document(&[statement("Allow", if_locked)]);
+    let eve = user(&platform, "eve", Some(&only_locked)).await;
+    let admins = CreateGroupRequest { group_name: "admins".to_owned(), ..Default::default() };
+    root.call(admins).await.expect("made");
+    let add = AddUserToGroupRequest { group_name: "admins".to_owned(), user_name: "ann".to_owned() };
+    assert_eq!(code(eve.call(add).await), "AccessDenied");
+    eve.call(get("ann")).await.expect("a user who is tagged so");
+}
