@@ -13,20 +13,8 @@ pub type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Stands in for the service of a request that names none; its namespace is what AWS's front ends
 /// use then.
-static NAMELESS: ServiceModel = ServiceModel {
-    name: "",
-    signing_name: "",
-    endpoint_prefix: "",
-    target_prefix: "",
-    api_version: "",
-    xml_namespace: "http://webservices.amazon.com/AWSFault/2005-15-09",
-    protocol: Protocol::Query,
-    protocols: &[Protocol::Query],
-    global: false,
-    bare_errors: false,
-    query_errors: None,
-    operations: &[],
-};
+static NAMELESS: ServiceModel =
+    ServiceModel { xml_namespace: "http://webservices.amazon.com/AWSFault/2005-15-09", ..ServiceModel::named("") };
 
 /// A successful answer.
 pub fn success(call: &Call, operation: &Operation, value: &Value, request_id: &str) -> Response<Body> {

@@ -257,20 +257,7 @@ mod tests {
     use kiln_service_kit::Service;
 
     const fn api(name: &'static str, api_version: &'static str) -> ServiceModel {
-        ServiceModel {
-            name,
-            signing_name: "things",
-            endpoint_prefix: "things",
-            target_prefix: "",
-            api_version,
-            xml_namespace: "",
-            protocol: Protocol::Query,
-            protocols: &[Protocol::Query],
-            global: false,
-            bare_errors: false,
-            query_errors: None,
-            operations: &[],
-        }
+        ServiceModel { name, api_version, ..ServiceModel::named("things") }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Temporary credentials at the door: their token, their end, and keys that were made inactive.
 
 use kiln_gateway::{Directory, Gateway, Limits};
-use kiln_protocol::{Protocol, ServiceModel};
+use kiln_protocol::ServiceModel;
 use kiln_service_kit::{
     Access, Caller, Clock, Credential, Cx, Error, Grant, IdSource, PlatformBuilder, Service, Store, Timestamp,
 };
@@ -16,20 +16,8 @@ const SECRET: &str = "secret";
 const FORM: &[u8] = b"Action=Ping&Version=2026-01-01";
 
 /// AWS has this operation and Kiln does not: whoever gets so far was let in.
-static MODEL: ServiceModel = ServiceModel {
-    name: "ping",
-    signing_name: "ping",
-    endpoint_prefix: "ping",
-    target_prefix: "",
-    api_version: "2026-01-01",
-    xml_namespace: "",
-    protocol: Protocol::Query,
-    protocols: &[Protocol::Query],
-    global: false,
-    bare_errors: false,
-    query_errors: None,
-    operations: &["Ping"],
-};
+static MODEL: ServiceModel =
+    ServiceModel { api_version: "2026-01-01", operations: &["Ping"], ..ServiceModel::named("ping") };
 
 /// `long`: a user's key; `idle`: one that was made inactive; `short`: a session's for an hour;
 /// `over`: one whose hour has just passed.

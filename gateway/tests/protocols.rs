@@ -10,18 +10,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 static MODEL: ServiceModel = ServiceModel {
-    name: "toy",
-    signing_name: "toy",
-    endpoint_prefix: "toy",
     target_prefix: "ToyBox",
     api_version: "2026-01-01",
     xml_namespace: "https://toy.test/",
     protocol: Protocol::Cbor,
     protocols: &[Protocol::Cbor, Protocol::Json10, Protocol::Query, Protocol::RestJson],
-    global: false,
-    bare_errors: false,
     query_errors: Some(&[("NoSuchToy", "Toy.Missing")]),
     operations: &["EchoToy", "OldToy"],
+    ..ServiceModel::named("toy")
 };
 
 static ROUTES: &[Route] = &[
@@ -224,18 +220,12 @@ fn services_that_no_request_can_tell_apart_are_refused_by_name() {
     let error = Directory::new(&[toy(), toy()]).err().expect("one service is there twice");
     assert!(error.to_string().contains("toy and toy"), "{error}");
     static OTHER: ServiceModel = ServiceModel {
-        name: "other",
         signing_name: "toy",
-        endpoint_prefix: "other",
-        target_prefix: "",
         api_version: "2026-01-01",
-        xml_namespace: "",
         protocol: Protocol::RestJson,
         protocols: &[Protocol::RestJson],
-        global: false,
-        bare_errors: false,
-        query_errors: None,
         operations: &["EchoToy"],
+        ..ServiceModel::named("other")
     };
     let mut other = Service::new(&OTHER, &[]);
     other.routes = ROUTES;

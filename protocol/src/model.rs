@@ -50,6 +50,25 @@ pub struct ServiceModel {
 }
 
 impl ServiceModel {
+    /// A service of that name of which nothing more is known: it speaks the query protocol and has no operation. Models
+    /// that no botocore has (tests', the one that stands in for none) are filled in from it.
+    pub const fn named(name: &'static str) -> Self {
+        Self {
+            name,
+            signing_name: name,
+            endpoint_prefix: name,
+            target_prefix: "",
+            api_version: "",
+            xml_namespace: "",
+            protocol: Protocol::Query,
+            protocols: &[Protocol::Query],
+            global: false,
+            bare_errors: false,
+            query_errors: None,
+            operations: &[],
+        }
+    }
+
     /// The code that an error has in the query protocol.
     pub fn query_code<'c>(&self, code: &'c str) -> &'c str {
         let old = self.query_errors.unwrap_or_default().iter().find(|(name, _)| *name == code);

@@ -217,18 +217,11 @@ mod tests {
 
     const fn signed_as_one(name: &'static str) -> ServiceModel {
         ServiceModel {
-            name,
             signing_name: "things",
-            endpoint_prefix: name,
-            target_prefix: "",
             api_version: "2026-01-01",
-            xml_namespace: "",
             protocol: Protocol::RestJson,
             protocols: &[Protocol::RestJson],
-            global: false,
-            bare_errors: false,
-            query_errors: None,
-            operations: &[],
+            ..ServiceModel::named(name)
         }
     }
 

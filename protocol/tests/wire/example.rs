@@ -1,6 +1,6 @@
 //! One structure with a member of each kind, and the service it would belong to.
 
-use kiln_protocol::{Blob, Map, Protocol, ServiceModel, TimeFormat, member, shape};
+use kiln_protocol::{Blob, Map, ServiceModel, TimeFormat, member, shape};
 
 shape! {
     pub struct Tag {
@@ -28,18 +28,11 @@ shape! {
 }
 
 pub const MODEL: ServiceModel = ServiceModel {
-    name: "example",
-    signing_name: "example",
-    endpoint_prefix: "example",
     target_prefix: "Example",
     api_version: "2020-01-01",
     xml_namespace: "https://example.test/doc",
-    protocol: Protocol::Query,
-    protocols: &[Protocol::Query],
-    global: false,
-    bare_errors: false,
-    query_errors: None,
     operations: &["DescribeGroup"],
+    ..ServiceModel::named("example")
 };
 
 /// A group with something in every member.

@@ -1,6 +1,6 @@
 //! A service with one kind of thing and one controller: a pot that is to be filled cup by cup.
 
-use kiln_protocol::{Protocol, ServiceModel};
+use kiln_protocol::ServiceModel;
 use kiln_service_kit::{
     Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Report, Service, Store, Timestamp, Waiting,
     async_trait,
@@ -100,20 +100,7 @@ impl Toy {
     }
 }
 
-static MODEL: ServiceModel = ServiceModel {
-    name: "toy",
-    signing_name: "toy",
-    endpoint_prefix: "toy",
-    target_prefix: "",
-    api_version: "2026-01-01",
-    xml_namespace: "",
-    protocol: Protocol::Query,
-    protocols: &[Protocol::Query],
-    global: false,
-    bare_errors: false,
-    query_errors: None,
-    operations: &[],
-};
+static MODEL: ServiceModel = ServiceModel { api_version: "2026-01-01", ..ServiceModel::named("toy") };
 
 /// Writes a pot down.
 pub async fn put(kit: &Testkit, id: &str, wanted: u32) {
