@@ -316,10 +316,10 @@ impl MachineDriver for LocalDriver {
     }
 
     async fn shutdown(&self, keep_machines: bool) -> DriverResult<()> {
-        // Also of those that end: they could not do so in order.
-        self.blocking(|host| host.stills.close()).await?;
+        // Also of those that end: they could not do so in order. One that stays still keeps no other from its end.
+        let let_go = self.blocking(|host| host.stills.close()).await;
         if keep_machines {
-            return Ok(());
+            return let_go;
         }
         let machines: Vec<_> = self.host.machines.lock().values().cloned().collect();
         let grace = Duration::from_secs(5);
@@ -346,7 +346,8 @@ impl MachineDriver for LocalDriver {
             let private = &host.dirs.private;
             mounts::unmount(private).map_err(|e| DriverError::failed("take the private mount away", e))
         })
-        .await
+        .await?;
+        let_go
     }
 
     async fn leftovers(&self) -> DriverResult<Leftovers> {
