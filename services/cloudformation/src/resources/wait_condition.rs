@@ -74,12 +74,14 @@ impl ResourceType for WaitConditionType {
         let of = |name: &str| condition.properties.get(name).cloned();
         let handle = of("Handle").as_ref().and_then(Json::as_str).and_then(HandleUrl::read);
         let handle = handle.map(|url| find(cx.platform(), &url)).transpose()?.flatten();
+        // Without the handle that it names, or not knowing which, nobody can tell what came.
+        let known = condition.properties.is_object() && (of("Handle").is_none() || handle.is_some());
         let read = Properties::default()
             .with("Id", id)
             .with("Handle", of("Handle"))
             .with("Count", of("Count"))
             .with("Timeout", of("Timeout"))
-            .with("Data", data(handle.as_deref()));
+            .with("Data", known.then(|| data(handle.as_deref())));
         Ok(Some(read))
     }
 

@@ -138,9 +138,23 @@ impl ResourceType for ManagedPolicyType {
         let version_id = policy.default_version_id.clone().unwrap_or_default();
         let version = cx.call(GetPolicyVersionRequest { policy_arn: policy_arn(), version_id }).await?.policy_version;
         let document = version.and_then(|version| version.document);
-        let holders =
-            ListEntitiesForPolicyRequest { policy_arn: policy_arn(), max_items: Some(1000), ..Default::default() };
-        let holders = cx.call(holders).await?;
+        // Users, groups and roles share its pages.
+        let mut holders = ListEntitiesForPolicyResponse::default();
+        loop {
+            let asked = ListEntitiesForPolicyRequest {
+                policy_arn: policy_arn(),
+                marker: holders.marker.take(),
+                ..Default::default()
+            };
+            let page = cx.call(asked).await?;
+            holders.policy_users.extend(page.policy_users);
+            holders.policy_groups.extend(page.policy_groups);
+            holders.policy_roles.extend(page.policy_roles);
+            if page.is_truncated != Some(true) {
+                break;
+            }
+            holders.marker = page.marker;
+        }
         let read = told(&policy).into_iter().fold(Properties::default(), |read, (name, value)| read.with(name, value));
         let read = read
             .with("ManagedPolicyName", policy.policy_name)

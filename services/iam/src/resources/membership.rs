@@ -1,8 +1,8 @@
 //! `AWS::IAM::UserToGroupAddition`. Ref: a generated id.
 
 use super::target::texts;
-use super::{found, gone_is_fine};
-use kiln_iam_shapes::{AddUserToGroupRequest, GetGroupRequest, RemoveUserFromGroupRequest};
+use super::{found, gone_is_fine, listed};
+use kiln_iam_shapes::{AddUserToGroupRequest, GetGroupRequest, RemoveUserFromGroupRequest, User};
 use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -54,9 +54,9 @@ impl ResourceType for UserToGroupAdditionType {
     async fn read(&self, cx: &Cx, id: &str, known: &Json) -> Result<Option<Properties>, Error> {
         let Some(group) = known.get("GroupName").and_then(Json::as_str) else { return Ok(None) };
         let asked = GetGroupRequest { group_name: group.to_owned(), ..Default::default() };
-        let Some(answer) = found(cx.call(asked).await)? else { return Ok(None) };
+        let Some(members) = found(members(cx, asked).await)? else { return Ok(None) };
         let known = texts(known, "Users");
-        let users = answer.users.into_iter().filter_map(|user| user.user_name).filter(|user| known.contains(user));
+        let users = members.into_iter().filter_map(|user| user.user_name).filter(|user| known.contains(user));
         let users: Vec<String> = users.collect();
         if users.is_empty() {
             return Ok(None);
@@ -67,4 +67,8 @@ impl ResourceType for UserToGroupAdditionType {
     async fn attributes(&self, _: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
         Ok(BTreeMap::from([("Id".to_owned(), json!(id))]))
     }
+}
+
+async fn members(cx: &Cx, asked: GetGroupRequest) -> Result<Vec<User>, Error> {
+    Ok(listed!(cx, asked, users))
 }

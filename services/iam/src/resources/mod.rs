@@ -62,6 +62,22 @@ pub(crate) fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
+/// All items of a listing, page by page.
+macro_rules! listed {
+    ($cx:expr, $request:expr, $items:ident) => {{
+        let (mut request, mut all) = ($request, vec![]);
+        loop {
+            let page = $cx.call(request.clone()).await?;
+            all.extend(page.$items);
+            if page.is_truncated != Some(true) {
+                break all;
+            }
+            request.marker = page.marker;
+        }
+    }};
+}
+pub(crate) use listed;
+
 /// Tags as they are read.
 pub(crate) fn pairs(tags: Vec<Tag>) -> impl Iterator<Item = (Option<String>, Option<String>)> {
     tags.into_iter().map(|tag| (Some(tag.key), Some(tag.value)))

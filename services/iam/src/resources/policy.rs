@@ -65,8 +65,9 @@ impl ResourceType for PolicyType {
         for (target, property) in TARGETS {
             let mut holders = vec![];
             for holder in texts(known, property) {
-                if let Some(found) = target.inline(cx, &holder, name).await? {
-                    document.get_or_insert(found);
+                let Some(found) = target.inline(cx, &holder, name).await? else { continue };
+                // Who has another document under that name has not this policy.
+                if *document.get_or_insert_with(|| found.clone()) == found {
                     holders.push(holder);
                 }
             }

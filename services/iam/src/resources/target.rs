@@ -1,7 +1,7 @@
 //! What the types of users, groups, roles and policies share: whom policies are put on, by that
 //! kind's own public operations.
 
-use super::{found, gone_is_fine};
+use super::{found, gone_is_fine, listed};
 use kiln_iam_shapes::*;
 use kiln_service_kit::{Cx, Error, Properties, ResourceRequest};
 use percent_encoding::percent_decode_str;
@@ -100,13 +100,13 @@ impl Target {
         let name = name.to_owned();
         Ok(match self {
             Self::User => {
-                cx.call(ListUserPoliciesRequest { user_name: name, ..Default::default() }).await?.policy_names
+                listed!(cx, ListUserPoliciesRequest { user_name: name, ..Default::default() }, policy_names)
             }
             Self::Group => {
-                cx.call(ListGroupPoliciesRequest { group_name: name, ..Default::default() }).await?.policy_names
+                listed!(cx, ListGroupPoliciesRequest { group_name: name, ..Default::default() }, policy_names)
             }
             Self::Role => {
-                cx.call(ListRolePoliciesRequest { role_name: name, ..Default::default() }).await?.policy_names
+                listed!(cx, ListRolePoliciesRequest { role_name: name, ..Default::default() }, policy_names)
             }
         })
     }
@@ -116,19 +116,25 @@ impl Target {
         let name = name.to_owned();
         let found = match self {
             Self::User => {
-                cx.call(ListAttachedUserPoliciesRequest { user_name: name, ..Default::default() })
-                    .await?
-                    .attached_policies
+                listed!(
+                    cx,
+                    ListAttachedUserPoliciesRequest { user_name: name, ..Default::default() },
+                    attached_policies
+                )
             }
             Self::Group => {
-                cx.call(ListAttachedGroupPoliciesRequest { group_name: name, ..Default::default() })
-                    .await?
-                    .attached_policies
+                listed!(
+                    cx,
+                    ListAttachedGroupPoliciesRequest { group_name: name, ..Default::default() },
+                    attached_policies
+                )
             }
             Self::Role => {
-                cx.call(ListAttachedRolePoliciesRequest { role_name: name, ..Default::default() })
-                    .await?
-                    .attached_policies
+                listed!(
+                    cx,
+                    ListAttachedRolePoliciesRequest { role_name: name, ..Default::default() },
+                    attached_policies
+                )
             }
         };
         Ok(found.into_iter().filter_map(|policy| policy.policy_arn).collect())

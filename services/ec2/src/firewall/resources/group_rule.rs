@@ -159,12 +159,14 @@ impl ResourceType for GroupRuleType {
             false => ("SourceSecurityGroupId", "SourcePrefixListId"),
         };
         let other = rule.referenced_group_info.unwrap_or_default();
+        // Of ICMP -1 is all types or codes; of what has no ports it stands for none.
+        let icmp = rule.ip_protocol.as_deref().is_some_and(|protocol| protocol.starts_with("icmp"));
         let mut read = Properties::default()
             .with("Id", id)
             .with("GroupId", &rule.group_id)
             .with("IpProtocol", rule.ip_protocol)
-            .with("FromPort", rule.from_port.filter(|port| *port >= 0))
-            .with("ToPort", rule.to_port.filter(|port| *port >= 0))
+            .with("FromPort", rule.from_port.filter(|port| icmp || *port >= 0))
+            .with("ToPort", rule.to_port.filter(|port| icmp || *port >= 0))
             .with("CidrIp", rule.cidr_ipv4)
             .with("CidrIpv6", rule.cidr_ipv6)
             .with("Description", rule.description.filter(|text| !text.is_empty()))

@@ -55,8 +55,8 @@ fn rules(permission: &IpPermission, egress: bool) -> Vec<Json> {
     let rule = |whose: Json, description: &Option<String>| {
         let mut rule = json!({
             "IpProtocol": permission.ip_protocol,
-            "FromPort": permission.from_port.filter(|port| *port >= 0),
-            "ToPort": permission.to_port.filter(|port| *port >= 0),
+            "FromPort": permission.from_port,
+            "ToPort": permission.to_port,
             "Description": description.as_ref().filter(|text| !text.is_empty()),
         });
         if let (Json::Object(rule), Json::Object(whose)) = (&mut rule, whose) {

@@ -40,7 +40,8 @@ async fn told(cx: &Cx, id: &str, vpc: &Vpc) -> Result<[(&'static str, Json); 9],
             ..Default::default()
         })
         .await?;
-    let acls = cx.call(DescribeNetworkAclsRequest { filters: of_vpc, ..Default::default() }).await?;
+    let default = [of_vpc, filter("default", "true")].concat();
+    let acls = cx.call(DescribeNetworkAclsRequest { filters: default, ..Default::default() }).await?;
     let blocks: Vec<_> = vpc.cidr_block_association_set.iter().filter_map(|a| a.association_id.clone()).collect();
     Ok([
         ("VpcId", json!(id)),
