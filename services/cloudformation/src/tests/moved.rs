@@ -4,8 +4,9 @@ use super::given::*;
 use crate::records::{ChangeSet, Event, Resource, Stack, Status};
 use kiln_cloudformation_shapes::*;
 use kiln_reconcile::{Hooks, Runner};
-use kiln_service_kit::{Cx, Journal, Platform, PlatformBuilder, Record, Store, StoreError, Timestamp};
+use kiln_service_kit::{Clock, Cx, Journal, Platform, PlatformBuilder, Record, Store, StoreError, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,10 +37,21 @@ impl Record for BrokenSet {
     const KIND: &'static str = <ChangeSet as Record>::KIND;
 }
 
+/// The store, once the kiln before has let go of it: what its runner did ends with its tasks' next turns.
+async fn opened(path: &Path, clock: &Clock) -> Store {
+    for _ in 0..1_000 {
+        match Store::open(path, clock.clone()) {
+            Err(StoreError::InUse { .. }) => tokio::task::yield_now().await,
+            other => return other.unwrap(),
+        }
+    }
+    panic!("the kiln before holds {}", path.display());
+}
+
 /// A kiln on a state directory, its services started.
-async fn started(given: &Given, dir: &std::path::Path) -> Arc<Platform> {
+async fn started(given: &Given, dir: &Path) -> Arc<Platform> {
     let clock = given.cx.platform().clock().clone();
-    let store = Store::open(&dir.join("kiln.db"), clock.clone()).unwrap();
+    let store = opened(&dir.join("kiln.db"), &clock).await;
     let journal = Journal::open(&dir.join("journal")).unwrap();
     let builder = PlatformBuilder::new(store, clock, given.cx.ids().clone()).journal(journal).open(true);
     let platform = builder.service(crate::service()).build();
