@@ -34,11 +34,10 @@ pub async fn answer(shared: &Shared, request: Request<Incoming>, client: Client)
     match shared.bodies.take(body).await {
         // The room is given back when the call is done.
         Ok(Taken { bytes, room: _room }) => {
-            let protocol = name::protocol_guess(&shared.directory, &head);
-            let call = AssertUnwindSafe(call(shared, head, bytes, &host, &client, &request_id));
+            let call = AssertUnwindSafe(call(shared, &head, bytes, &host, &client, &request_id));
             call.catch_unwind().await.unwrap_or_else(|_| {
                 // The panic hook has told the log what and where.
-                answer::error(protocol, None, &broke_off(), &request_id)
+                answer::error(name::protocol_guess(&shared.directory, &head), None, &broke_off(), &request_id)
             })
         }
         Err(error) => {
@@ -50,14 +49,14 @@ pub async fn answer(shared: &Shared, request: Request<Incoming>, client: Client)
 
 async fn call(
     shared: &Shared,
-    head: http::request::Parts,
+    head: &http::request::Parts,
     body: Bytes,
     host: &str,
     client: &Client,
     request_id: &str,
 ) -> Response<Body> {
     let platform = &shared.platform;
-    let call = match name::name(&shared.directory, &head, &body, host) {
+    let call = match name::name(&shared.directory, head, &body, host) {
         Ok(call) => call,
         Err(refusal) => return answer::error(refusal.protocol, None, &refusal.error, request_id),
     };
@@ -67,7 +66,7 @@ async fn call(
         return refuse(&wrong_method(&head.method));
     }
     let words = Words::of(call.protocol);
-    let who = match shared.authenticator.authenticate(platform, &call, &head, SignedBody::Bytes(&body), words) {
+    let who = match shared.authenticator.authenticate(platform, &call, head, SignedBody::Bytes(&body), words) {
         Ok(who) => who,
         // Some of AWS's operations take no signature: what is not built says so first.
         Err(error) if error.code.starts_with("MissingAuthenticationToken") && is_unserved(platform, &call) => {
@@ -89,7 +88,7 @@ async fn call(
     if let Some(version) = call.other_version() {
         return refuse(&no_such_operation(&call.operation, version));
     }
-    let value = match decode::decode(&call, operation, &head, &body) {
+    let value = match decode::decode(&call, operation, head, &body) {
         Ok(value) => value,
         Err(error) => return refuse(&error),
     };

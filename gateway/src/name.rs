@@ -10,6 +10,7 @@ use http::Method;
 use http::request::Parts;
 use kiln_protocol::{Error, Labels, Protocol, REST_XML, ServiceModel};
 use kiln_service_kit::one_line;
+use std::borrow::Cow;
 
 /// A call that has a name.
 pub struct Call {
@@ -137,7 +138,7 @@ fn name_json(directory: &Directory, head: &Parts, protocol: Protocol, target: &s
         }
         Some(model) => refuse(Error::not_built(format!("JSON for {}:{operation}", model.signing_name))),
         None => {
-            let service = scope_service(head).unwrap_or_else(|| format!("the service {}", named(prefix)));
+            let service = scope_service(head).unwrap_or_else(|| format!("the service {}", named(prefix)).into());
             refuse(Error::not_built(format!("{service}:{operation}")))
         }
     }
@@ -164,7 +165,7 @@ fn name_cbor(directory: &Directory, head: &Parts) -> Result<Call, Refusal> {
         }
         Some(model) => refuse(unknown(format!("The service {} does not speak rpc-v2-cbor.", model.signing_name))),
         None => {
-            let service = scope_service(head).unwrap_or_else(|| format!("the service {}", named(service)));
+            let service = scope_service(head).unwrap_or_else(|| format!("the service {}", named(service)).into());
             refuse(Error::not_built(format!("{service}:{operation}")))
         }
     }
@@ -210,19 +211,23 @@ fn named(text: &str) -> String {
 const LONGEST_NAME: usize = 128;
 
 /// The service in the credential scope, header or presigned.
-pub(crate) fn scope_service(head: &Parts) -> Option<String> {
-    let credential = match head.headers.get("authorization") {
+pub(crate) fn scope_service(head: &Parts) -> Option<Cow<'_, str>> {
+    fn service(credential: &str) -> Option<&str> {
+        let mut parts = credential.rsplit('/');
+        parts.next().filter(|end| *end == "aws4_request").and_then(|_| parts.next())
+    }
+    match head.headers.get("authorization") {
         Some(value) => {
-            let text = value.to_str().ok()?;
-            let rest = text.split("Credential=").nth(1)?;
-            rest.split([',', ' ']).next()?.to_owned()
+            let mut parts = value.to_str().ok()?.split(|c: char| c == ',' || c.is_ascii_whitespace());
+            let credential = parts.find_map(|part| part.strip_prefix("Credential="))?;
+            service(credential).map(|service| one_line(service, LONGEST_NAME))
         }
-        None => form_urlencoded::parse(head.uri.query()?.as_bytes())
-            .find(|(k, _)| k == "X-Amz-Credential")
-            .map(|(_, v)| v.into_owned())?,
-    };
-    let mut parts = credential.rsplit('/');
-    (parts.next() == Some("aws4_request")).then(|| parts.next().map(named)).flatten()
+        None => {
+            let mut query = form_urlencoded::parse(head.uri.query()?.as_bytes());
+            let (_, credential) = query.find(|(name, _)| name == "X-Amz-Credential")?;
+            service(&credential).map(|service| Cow::Owned(named(service)))
+        }
+    }
 }
 
 /// `ec2` of `ec2.us-east-1.localhost` or `iam.localhost`; none for a bare host or address.

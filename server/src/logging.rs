@@ -5,6 +5,7 @@
 //! cannot be written, since the disk is full, nothing else may fail for it: lines are counted, and told of
 //! when there is room again.
 
+use crate::log_fields::Fields;
 use kiln_service_kit::one_line;
 use parking_lot::Mutex;
 use std::fs::{File, OpenOptions};
@@ -38,7 +39,7 @@ pub fn start(file: Option<(&Path, u64)>) -> Result<(), String> {
         }
     };
     let lines = Lines(Arc::new(Mutex::new(log)));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_ansi(false).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_ansi(false).fmt_fields(Fields).init();
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(())
 }

@@ -15,6 +15,7 @@ mod credentials;
 mod explain;
 mod hosts;
 mod inside;
+mod log_fields;
 mod logging;
 mod machines;
 mod metrics;

@@ -61,9 +61,10 @@ impl Caller {
     /// The same in a partition: who is the account itself is that in each of them.
     pub fn in_partition(mut self, partition: &str) -> Self {
         if matches!(self.kind, CallerKind::Root | CallerKind::Service { .. })
-            && let Some(rest) = self.arn.strip_prefix("arn:").and_then(|rest| rest.split_once(':'))
+            && let Some((of, rest)) = self.arn.strip_prefix("arn:").and_then(|rest| rest.split_once(':'))
+            && of != partition
         {
-            self.arn = format!("arn:{partition}:{}", rest.1);
+            self.arn = format!("arn:{partition}:{rest}");
         }
         self
     }

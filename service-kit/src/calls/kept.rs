@@ -16,6 +16,15 @@ const READ: usize = 8;
 
 const STREAM: &str = "all";
 
+/// What is known of the blocks that are kept, which are long to read.
+#[derive(Default)]
+pub(super) struct Ends {
+    /// Its position, its number, and how many calls were kept ever, with it.
+    newest: Option<(Position, u64, u64)>,
+    /// Its position, and how many calls were kept ever, with it.
+    oldest: Option<(Position, u64)>,
+}
+
 /// For the journal: how long calls are kept.
 pub(crate) const KEPT: Kept = Kept::of::<Block>();
 
@@ -80,26 +89,34 @@ impl CallLog {
 
     /// Keeps what waits, durably, and of all calls only the newest `most`.
     pub(super) async fn keep(&self, history: &History, now: Timestamp, most: u64) -> Result<(), JournalError> {
-        let _turn = self.turn.lock().await;
+        let mut ends = self.turn.lock().await;
         let told = self.waiting.lock().clone();
         if told.is_empty() {
             return Ok(());
         }
-        let newest = history.read::<Block>(&scope(), STREAM, &Window::newest(None), 1)?.pop();
+        if ends.newest.is_none() {
+            let newest = history.read::<Block>(&scope(), STREAM, &Window::newest(None), 1)?.pop();
+            ends.newest = newest.map(|(position, block)| (position, block.number, block.kept));
+        }
         let calls = told.iter().filter(|told| matches!(told, Told::Call(_))).count() as u64;
         // Blocks stand in the order of their numbers, also when the clock is set back.
-        let (number, before, at) = match newest {
-            Some((position, block)) => (block.number + 1, block.kept, now.max(position.at)),
+        let (number, before, at) = match &ends.newest {
+            Some((position, number, kept)) => (number + 1, *kept, now.max(position.at)),
             None => (0, 0, now),
         };
         let block = Block { number, told, kept: before + calls };
-        history.append(&scope(), STREAM, &Position::new(at, format!("{number:016x}")), &block).await?;
+        let position = Position::new(at, format!("{number:016x}"));
+        history.append(&scope(), STREAM, &position, &block).await?;
+        ends.newest = Some((position, number, block.kept));
         self.kept(&block.told);
         // One more goes than comes, so that it ends at the bound whatever it began with.
-        for (position, old) in history.read::<Block>(&scope(), STREAM, &Window::default(), 2)? {
-            if block.kept - old.kept >= most {
-                history.forget_until::<Block>(&scope(), STREAM, &position)?;
+        for _ in 0..2 {
+            if ends.oldest.is_none() {
+                let oldest = history.read::<Block>(&scope(), STREAM, &Window::default(), 1)?.pop();
+                ends.oldest = oldest.map(|(position, old)| (position, old.kept));
             }
+            let Some((oldest, _)) = ends.oldest.take_if(|(_, kept)| block.kept - *kept >= most) else { break };
+            history.forget_until::<Block>(&scope(), STREAM, &oldest)?;
         }
         Ok(())
     }

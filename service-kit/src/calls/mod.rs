@@ -18,6 +18,7 @@ pub(crate) use kept::KEPT;
 pub use kept::Told;
 
 use crate::CallFigures;
+use kept::Ends;
 use kiln_clock::Timestamp;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -50,8 +51,8 @@ pub struct CallLog {
     waiting: Mutex<Vec<Told>>,
     /// Told once half of what may wait does.
     many: Notify,
-    /// Of who keeps or reads them.
-    turn: tokio::sync::Mutex<()>,
+    /// Of who keeps or reads them, and what they know of what is kept.
+    turn: tokio::sync::Mutex<Ends>,
     figures: CallFigures,
 }
 
