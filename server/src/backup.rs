@@ -87,7 +87,7 @@ async fn make(control: &Control, to: &Path) -> Result<Json, String> {
     drop(fit);
     // After the moment: one that the database says runs was booted before it, and is here unless it is gone.
     let machines = control.driver.list().await.map_err(|e| e.chain())?;
-    let machines = of_moment(machines.into_iter().map(|machine| machine.spec.id), &instances);
+    let machines = of_moment(machines.into_iter().map(|machine| machine.spec.id.clone()), &instances);
     let mut archive = Archive { writer: begun, backups: control.backups.clone() };
 
     archive.backups.doing("files");

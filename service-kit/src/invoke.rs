@@ -1,9 +1,9 @@
 //! The one path that every call takes, from outside or from another service.
 
 use crate::calls::CallRecord;
-use crate::{Cx, Error, Operation, one_line};
+use crate::{Answered, Cx, Error, How, Operation, one_line};
 use futures_util::FutureExt;
-use kiln_protocol::{Protocol, Request, Shape, Value};
+use kiln_protocol::{Protocol, Request, Value};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use tracing::Instrument;
 
@@ -21,8 +21,7 @@ impl Cx {
             // As if it had come from outside.
             value = kiln_protocol::ec2::without_blanks(value, operation.input);
         }
-        let value = invoke(self, operation, value).await?;
-        R::Response::from_value(value)
+        within_span(self, operation, value, true).await?.typed()
     }
 }
 
@@ -30,17 +29,21 @@ impl Cx {
 ///
 /// What is logged meanwhile carries the call's span: its request's id, what was asked and in which account.
 pub async fn invoke(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
+    within_span(cx, operation, value, false).await?.value()
+}
+
+async fn within_span(cx: &Cx, operation: &Operation, value: Value, typed: bool) -> Result<Answered, Error> {
     let (service, name) = (operation.model.name, operation.name);
     let (request_id, account) = (cx.request_id(), cx.account());
     let span = tracing::info_span!("call", request_id, service, operation = name, account);
-    recorded(cx, operation, value).instrument(span).await
+    recorded(cx, operation, value, typed).instrument(span).await
 }
 
-async fn recorded(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
+async fn recorded(cx: &Cx, operation: &Operation, value: Value, typed: bool) -> Result<Answered, Error> {
     let started = std::time::Instant::now();
     let name = || format!("call {}:{}", operation.model.name, operation.name);
-    let answer =
-        AssertUnwindSafe(cx.platform().store().counted(name, checked(cx, operation, value))).catch_unwind().await;
+    let checked = cx.platform().store().counted(name, checked(cx, operation, value, typed));
+    let answer = AssertUnwindSafe(checked).catch_unwind().await;
     // One that breaks off is a failed call too; the caller's side goes on with the panic.
     let (answer, panic) = match answer {
         Ok(answer) => (answer, None),
@@ -71,11 +74,11 @@ async fn recorded(cx: &Cx, operation: &Operation, value: Value) -> Result<Value,
 /// A message repeats what the caller sent, of any length; records and the log keep its beginning.
 const KEPT: usize = 1_000;
 
-async fn checked(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
+async fn checked(cx: &Cx, operation: &Operation, value: Value, typed: bool) -> Result<Answered, Error> {
     kiln_protocol::validate(&value, operation.input, cx.protocol_of(operation.model))?;
     let dry_run = match (&value, operation.input.find("DryRun")) {
         (Value::Struct(members), Some((at, _))) => matches!(members.get(at), Some(Value::Bool(true))),
         _ => false,
     };
-    (operation.call)(cx, value, dry_run).await
+    (operation.call)(cx, value, How { dry_run, typed }).await
 }

@@ -51,7 +51,7 @@ pub use kiln_store::{
     Before, Change, Commit, Keys, Op, Reads, Record, Rows, Scope, Store, StoreError, Tx, Unread, Whole, past_prefix,
 };
 pub use one_line::one_line;
-pub use operation::{Operation, Touches};
+pub use operation::{Answered, How, Operation, Touches};
 pub use paging::{Asked, Page, page_of, paginate};
 pub use plan::{Name, Plan, Report, Waiting};
 pub use platform::{Platform, PlatformBuilder};

@@ -1,10 +1,62 @@
 //! One row per operation. [`invoke`](crate::invoke) is the path that every call of one takes.
 
 use crate::{Cx, Error};
-use kiln_protocol::{Http, ServiceModel, StructShape, Value};
-use std::{future::Future, pin::Pin};
+use kiln_protocol::{Http, ServiceModel, Shape, StructShape, Value};
+use std::{any::Any, future::Future, pin::Pin};
 
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send + 'a>>;
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Answered, Error>> + Send + 'a>>;
+
+/// How a call is to be handled.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct How {
+    /// `DryRun`: handled on a store that writes nothing, so that it says of what is wrong what the call itself would.
+    pub dry_run: bool,
+    /// The answer as the handler gave it, for a caller within kiln: one as the wire has it would be read again.
+    pub typed: bool,
+}
+
+/// What an operation answered.
+pub enum Answered {
+    /// In the shape of its output.
+    Value(Value),
+    /// As its response's own type.
+    Typed(Box<dyn Any + Send>),
+}
+
+impl Answered {
+    #[doc(hidden)]
+    pub fn new<T: Shape + Send + 'static>(answer: T, how: How) -> Self {
+        match how.typed {
+            true => Self::Typed(Box::new(answer)),
+            false => Self::Value(answer.to_value()),
+        }
+    }
+
+    /// The answer in the shape of the output.
+    ///
+    /// # Errors
+    /// It was asked for as its own type.
+    pub fn value(self) -> Result<Value, Error> {
+        match self {
+            Self::Value(value) => Ok(value),
+            Self::Typed(_) => Err(Error::internal("an answer has its own type where a value was asked for")),
+        }
+    }
+
+    /// The answer as its own type.
+    ///
+    /// # Errors
+    /// It is of another type.
+    pub fn typed<T: Shape + 'static>(self) -> Result<T, Error> {
+        match self {
+            Self::Value(value) => Ok(T::from_value(value)?),
+            Self::Typed(answer) => {
+                let other = |_| Error::internal(format!("an answer is no {}", std::any::type_name::<T>()));
+                answer.downcast::<T>().map(|answer| *answer).map_err(other)
+            }
+        }
+    }
+}
 
 /// An operation that Kiln serves.
 pub struct Operation {
@@ -14,9 +66,8 @@ pub struct Operation {
     pub output: &'static StructShape,
     pub http: Http,
     pub touches: Touches,
-    /// Authorizes, then handles. The flag is `DryRun`: handled on a store that writes nothing, so that
-    /// it says of what is wrong what the call itself would.
-    pub call: for<'a> fn(&'a Cx, Value, bool) -> Answer<'a>,
+    /// Authorizes, then handles.
+    pub call: for<'a> fn(&'a Cx, Value, How) -> Answer<'a>,
 }
 
 #[doc(hidden)]
@@ -113,18 +164,18 @@ macro_rules! operation {
             output: <<$input as $crate::Request>::Response as $crate::__StructTyped>::SHAPE,
             http: <$input as $crate::Request>::HTTP,
             touches: $crate::Touches::$touches,
-            call: |cx, value, dry_run| Box::pin(async move {
+            call: |cx, value, how| Box::pin(async move {
                 let input = <$input as $crate::__Shape>::from_value(value)?;
                 {
                     let ($cx, $in) = (cx, &input);
                     $authorize?;
                 }
                 // A dry run does all of it, up to what would be written.
-                let rehearsal = dry_run.then(|| cx.rehearsing());
+                let rehearsal = how.dry_run.then(|| cx.rehearsing());
                 let cx = rehearsal.as_ref().unwrap_or(cx);
                 let answer: <$input as $crate::Request>::Response = $handler(cx, input).await.map_err($crate::Error::from)?;
-                if dry_run { return Err($crate::__dry_run_passed()); }
-                Ok($crate::__Shape::to_value(&answer))
+                if how.dry_run { return Err($crate::__dry_run_passed()); }
+                Ok($crate::Answered::new(answer, how))
             }),
         }
     } };

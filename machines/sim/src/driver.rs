@@ -167,7 +167,8 @@ impl MachineDriver for SimDriver {
             }
             world.reachable(&spec.interfaces)?;
             let state = MachineState::Stopped { since_ms: self.now() };
-            let machine = Machine { spec, state, boots: 0, console: String::new(), answer: Answer::Status(200) };
+            let machine =
+                Machine { spec: Arc::new(spec), state, boots: 0, console: String::new(), answer: Answer::Status(200) };
             world.machines.insert(id.clone(), machine);
         }
         self.boot(&id).await
@@ -228,7 +229,7 @@ impl MachineDriver for SimDriver {
 
     async fn resize(&self, id: &MachineId, cpus: f64, memory_bytes: u64, pids_max: u32) -> DriverResult<()> {
         let mut world = self.world.lock();
-        let spec = &mut world.machine(id)?.spec;
+        let spec = Arc::make_mut(&mut world.machine(id)?.spec);
         (spec.cpus, spec.memory_bytes, spec.pids_max) = (cpus, memory_bytes, pids_max);
         Ok(())
     }
@@ -240,7 +241,7 @@ impl MachineDriver for SimDriver {
             let problem = "is running: stop it first".to_owned();
             return Err(DriverError::Conflict { kind: "machine", name: id.to_string(), problem });
         }
-        machine.spec.user_data = user_data;
+        Arc::make_mut(&mut machine.spec).user_data = user_data;
         Ok(())
     }
 
@@ -252,7 +253,7 @@ impl MachineDriver for SimDriver {
     ) -> DriverResult<()> {
         let mut world = self.world.lock();
         world.reachable(&interfaces)?;
-        let spec = &mut world.machine(id)?.spec;
+        let spec = Arc::make_mut(&mut world.machine(id)?.spec);
         (spec.secondary_ips, spec.interfaces) = (secondary_ips, interfaces);
         Ok(())
     }

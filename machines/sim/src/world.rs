@@ -4,6 +4,7 @@ use crate::guest::Answer;
 use kiln_machines_spec::*;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 #[derive(Default)]
 pub struct World {
@@ -21,7 +22,7 @@ pub struct World {
 }
 
 pub struct Machine {
-    pub spec: MachineSpec,
+    pub spec: Arc<MachineSpec>,
     pub state: MachineState,
     pub boots: u32,
     pub console: String,

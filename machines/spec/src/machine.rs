@@ -4,6 +4,7 @@ use crate::{DriverError, DriverResult, Entry, ImageId, MacAddr, MachineId, Subne
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A machine as it shall be. The same spec stays with it through stop and start.
@@ -184,10 +185,10 @@ pub enum ExitCause {
 }
 
 /// A machine as it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MachineStatus {
-    /// What was asked for.
-    pub spec: MachineSpec,
+    /// What was asked for. Shared: who looks at ten thousand machines copies none of it.
+    pub spec: Arc<MachineSpec>,
     /// What it does.
     pub state: MachineState,
     /// How often it was booted.

@@ -112,7 +112,7 @@ impl Machine {
             Phase::Exited { exit } => MachineState::Exited(exit.clone()),
             Phase::Stopped { since_ms } => MachineState::Stopped { since_ms: *since_ms },
         };
-        Some(MachineStatus { spec: record.spec.clone(), state, boots: record.boots })
+        Some(MachineStatus { spec: Arc::new(record.spec.clone()), state, boots: record.boots })
     }
 
     /// As others see it, or that there is none.

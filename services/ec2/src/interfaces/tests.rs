@@ -103,7 +103,7 @@ impl Given {
         self.kit.until("the attachment's status", MINUTE, is).await;
     }
 
-    async fn machine(&self, id: &str) -> MachineSpec {
+    async fn machine(&self, id: &str) -> Arc<MachineSpec> {
         self.kit.machines().observe(&MachineId::new(id)).await.expect("a machine").spec
     }
 

@@ -80,7 +80,7 @@ impl Controller for Instances {
             Err(error) => return Err(failed("look at", &name.id, error)),
         };
         let interfaces = Interfaces::of(cx.store(), cx.scope(), &record)?;
-        Ok(Some(Seen { record: Instance::clone(&record), machine, interfaces }))
+        Ok(Some(Seen { record, machine, interfaces }))
     }
 
     fn plan(&self, seen: &Seen, now: Timestamp) -> Plan<Step> {

@@ -4,10 +4,11 @@ use crate::instances::controllers::instance_interfaces::{Interfaces, Settled};
 use crate::instances::records::Instance;
 use kiln_machines_spec::{ExitInfo, ExtraInterface, MachineStatus};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 /// What a pass looks at.
 pub struct Seen {
-    pub record: Instance,
+    pub record: Arc<Instance>,
     pub machine: Option<MachineStatus>,
     pub interfaces: Interfaces,
 }

@@ -3,6 +3,7 @@ use crate::instances::records::{Instance, InstanceOptions, MetadataOptions};
 use kiln_machines_spec::{self as host, MacAddr, MachineId, MachineSpec};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_epoch_seconds(1_800_000_000);
@@ -78,7 +79,7 @@ fn machine(state: MachineState, boots: u32) -> Option<MachineStatus> {
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
     };
-    Some(MachineStatus { spec, state, boots })
+    Some(MachineStatus { spec: Arc::new(spec), state, boots })
 }
 
 #[test]
@@ -140,7 +141,7 @@ fn what_is_done_next() {
     for (what, record, machine, network_ready, steps) in table {
         let missing = (!network_ready).then(|| "eni-1".to_owned());
         let interfaces = Interfaces { missing, ..Interfaces::default() };
-        let plan = plan(&Seen { record, machine, interfaces }, NOW);
+        let plan = plan(&Seen { record: Arc::new(record), machine, interfaces }, NOW);
         assert_eq!(plan.steps, steps, "{what}");
         assert_eq!(plan.steps.is_empty(), plan.report.waiting_for.is_some(), "{what} says what it waits for");
     }
