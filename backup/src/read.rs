@@ -27,12 +27,11 @@ pub struct Restored {
 /// # Errors
 /// The backup is damaged, of a later version or none, `to` is not empty, another restore writes to it, or the disk
 /// is full. Then `to` is as it was. But after [`BackupError::HalfPlaced`] it has a part of the backup in it, and is
-/// cut off ([`is_cut_off`]).
+/// cut off ([`is_cut_off`]); and when only the last flush failed, which the error says, all of it.
 pub fn restore(from: &Path, to: &Path, progress: &dyn Fn(u64)) -> Result<Restored, BackupError> {
     let file = File::open(from).map_err(BackupError::io("read", from))?;
-    let made = make_if_missing(to)?;
     // Until the end, however that comes.
-    let _alone = lock(to)?;
+    let (made, _alone) = alone_in(to, lock)?;
     let restored = into_empty(from, &file, to, progress);
     if made && matches!(&restored, Err(error) if !matches!(error, BackupError::HalfPlaced { .. })) {
         // The reason is told; one that others put something into meanwhile stays.
@@ -51,12 +50,27 @@ fn into_empty(from: &Path, file: &File, to: &Path, progress: &dyn Fn(u64)) -> Re
         _ => make_folder(&staging)?,
     }
     let restored = Reader { from, to: &staging, contents: Contents::default() }.all(file, progress);
-    let placed = restored.and_then(|restored| place(&staging, to).map(|()| restored));
+    let placed = restored.and_then(|restored| place(&staging, to, &File::sync_all).map(|()| restored));
     if matches!(&placed, Err(error) if !matches!(error, BackupError::HalfPlaced { .. })) {
         // The reason is told; what cannot be cleared away is no state directory.
         let _ = fs::remove_dir_all(&staging);
     }
     placed
+}
+
+/// Makes it if it is missing, and locks it; whether it was made.
+pub(crate) fn alone_in<L>(
+    to: &Path,
+    lock: impl FnOnce(&Path) -> Result<L, BackupError>,
+) -> Result<(bool, L), BackupError> {
+    let made = make_if_missing(to)?;
+    let locked = lock(to);
+    // One that somebody else restores into is that one's.
+    if made && matches!(&locked, Err(error) if !matches!(error, BackupError::Restoring(_))) {
+        // The reason is told; one that others put something into meanwhile stays.
+        let _ = fs::remove_dir(to);
+    }
+    Ok((made, locked?))
 }
 
 /// Whether it was made.
@@ -105,8 +119,9 @@ fn make_folder(path: &Path) -> Result<(), BackupError> {
     made.map_err(BackupError::io("make", path))
 }
 
-/// Moves what was read up to where it is to be, once all of it is on the disk.
-fn place(staging: &Path, to: &Path) -> Result<(), BackupError> {
+/// Moves what was read up to where it is to be, once all of it is on the disk. `flush` makes what was done to a folder
+/// last; it is another one in tests.
+pub(crate) fn place(staging: &Path, to: &Path, flush: &dyn Fn(&File) -> io::Result<()>) -> Result<(), BackupError> {
     let ready = || {
         let folder = File::open(to)?;
         nix::unistd::syncfs(&folder)?;
@@ -124,18 +139,19 @@ fn place(staging: &Path, to: &Path) -> Result<(), BackupError> {
             fs::rename(staging.join(&name), to.join(&name))?;
             moved += 1;
         }
-        folder.sync_all()?;
+        flush(&folder)?;
         // Last: until it is gone, no kiln takes the directory for a whole one.
-        fs::remove_dir(staging)?;
-        folder.sync_all()
+        fs::remove_dir(staging)
     };
     match put() {
         Err(error) if moved == 0 => {
             folder.set_permissions(mode).map_err(BackupError::io("open again", to))?;
-            Err(BackupError::io("write", to)(error))
+            return Err(BackupError::io("write", to)(error));
         }
-        placed => placed.map_err(|source| BackupError::HalfPlaced { path: to.to_owned(), source }),
+        placed => placed.map_err(|source| BackupError::HalfPlaced { path: to.to_owned(), source })?,
     }
+    // All of it is in place: after a crash of the host a restore may at most look cut off.
+    flush(&folder).map_err(BackupError::io("flush the whole backup in", to))
 }
 
 struct Reader<'r> {

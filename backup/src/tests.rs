@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 fn about() -> About {
@@ -298,4 +299,42 @@ fn two_restores_into_one_directory_are_one() {
     let told = second.into_inner().expect("it was tried");
     assert!(told.contains("another kiln restore writes to"), "{told}");
     assert!(!is_cut_off(&place.at("to")) && place.at("to/ssm.key").exists());
+}
+
+#[test]
+fn what_is_all_in_place_is_not_called_a_part() {
+    let place = Place::new();
+    let fails_at = |number: usize| {
+        let (to, flushes) = (place.at(&format!("to-{number}")), AtomicUsize::new(0));
+        fs::create_dir_all(to.join(read::RESTORING)).expect("made");
+        fs::write(to.join(read::RESTORING).join("ssm.key"), "key").expect("written");
+        let flush = |_: &File| match flushes.fetch_add(1, Ordering::SeqCst) + 1 == number {
+            true => Err(std::io::Error::other("a bad disk")),
+            false => Ok(()),
+        };
+        let told = read::place(&to.join(read::RESTORING), &to, &flush).expect_err("not flushed");
+        assert!(to.join("ssm.key").exists());
+        (told, is_cut_off(&to))
+    };
+    let (told, cut_off) = fails_at(1);
+    assert!(matches!(told, BackupError::HalfPlaced { .. }) && cut_off, "{told}");
+    let (told, cut_off) = fails_at(2);
+    assert!(matches!(told, BackupError::Io { .. }) && !cut_off, "{told}");
+    assert!(told.to_string().contains("flush the whole backup in"), "{told}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_locked_is_as_it_was() {
+    let place = Place::new();
+    let refused = |error: fn(&Path) -> BackupError| {
+        let told = read::alone_in(&place.at("to"), |to| Err::<(), _>(error(to)));
+        told.expect_err("refused");
+    };
+    let full = |to: &Path| BackupError::io("lock", to)(std::io::Error::other("no more locks"));
+    refused(full);
+    assert!(!place.at("to").exists(), "it was made for this");
+    refused(|to| BackupError::Restoring(to.to_owned()));
+    assert!(place.at("to").exists(), "it is somebody's");
+    refused(full);
+    assert!(place.at("to").exists(), "it was there before");
 }
