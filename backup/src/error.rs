@@ -12,6 +12,9 @@ pub enum BackupError {
     /// Somebody writes the same backup.
     #[error("{} is being written by another kiln backup", .0.display())]
     Busy(PathBuf),
+    /// Nobody wants it any more.
+    #[error("the backup {} was given up", .0.display())]
+    GivenUp(PathBuf),
     /// The disk that is written to is full.
     #[error("no space left to write {}", .0.display())]
     NoSpace(PathBuf),

@@ -20,7 +20,7 @@ mod write;
 
 pub use error::BackupError;
 pub use read::{Restored, is_cut_off, restore};
-pub use write::Writer;
+pub use write::{GoesOn, Writer};
 
 use serde::{Deserialize, Serialize};
 

@@ -5,11 +5,17 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 fn about() -> About {
     About { format: FORMAT, kiln: "0.1.0".into(), made: "2026-01-01T00:00:00Z".into() }
+}
+
+/// A backup that is wanted to its end.
+fn wanted() -> GoesOn {
+    Arc::new(|| true)
 }
 
 /// A place with a folder of files and the backup of it.
@@ -40,7 +46,7 @@ impl Place {
     }
 
     fn begin(&self) -> Writer {
-        Writer::begin(&self.at("backup"), &about()).expect("begun")
+        Writer::begin(&self.at("backup"), &about(), wanted()).expect("begun")
     }
 
     fn add(&self, writer: &mut Writer, name: &str) {
@@ -168,7 +174,7 @@ fn names_that_lead_elsewhere_are_refused() {
 fn a_backup_of_a_later_kiln_says_so() {
     let place = Place::new();
     let later = About { format: FORMAT + 1, kiln: "9.0.0".into(), ..about() };
-    Writer::begin(&place.at("backup"), &later).and_then(Writer::finish).expect("written");
+    Writer::begin(&place.at("backup"), &later, wanted()).and_then(Writer::finish).expect("written");
     let told = place.restore().expect_err("refused");
     assert!(told.contains(&format!("has format {} and was made by kiln 9.0.0", FORMAT + 1)), "{told}");
 }
@@ -179,7 +185,7 @@ fn what_is_not_ended_leaves_nothing_that_looks_whole() {
     let mut writer = place.begin();
     place.add(&mut writer, "s3/data/mixed");
     assert!(!place.at("backup").exists());
-    let twice = Writer::begin(&place.at("backup"), &about()).err().expect("refused");
+    let twice = Writer::begin(&place.at("backup"), &about(), wanted()).err().expect("refused");
     assert!(matches!(twice, BackupError::Busy(_)), "{twice}");
     // As a kill leaves it.
     let part = fs::read(place.at("backup.part")).expect("there");
@@ -198,7 +204,7 @@ fn what_is_not_ended_leaves_nothing_that_looks_whole() {
 fn nothing_is_written_over() {
     let place = Place::new();
     fs::write(place.at("backup"), "somebody's").expect("written");
-    assert!(matches!(Writer::begin(&place.at("backup"), &about()), Err(BackupError::Exists(_))));
+    assert!(matches!(Writer::begin(&place.at("backup"), &about(), wanted()), Err(BackupError::Exists(_))));
     fs::remove_file(place.at("backup")).expect("removed");
     let writer = place.begin();
     fs::write(place.at("backup"), "somebody's").expect("written");
@@ -299,6 +305,60 @@ fn two_restores_into_one_directory_are_one() {
     let told = second.into_inner().expect("it was tried");
     assert!(told.contains("another kiln restore writes to"), "{told}");
     assert!(!is_cut_off(&place.at("to")) && place.at("to/ssm.key").exists());
+}
+
+/// Says yes that many times, and counts how often it is asked.
+fn wanted_for(times: usize) -> (GoesOn, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    (Arc::new(move || count.fetch_add(1, Ordering::SeqCst) < times), asked)
+}
+
+#[test]
+fn one_that_nobody_wants_any_more_ends_wherever_it_is_and_leaves_nothing() {
+    let place = Place::new();
+    let back_up = |goes_on| {
+        let mut writer = Writer::begin(&place.at("backup"), &about(), goes_on)?;
+        writer.folder(Path::new("s3/staging"))?;
+        for name in ["ssm.key", "s3/data/mixed"] {
+            let from = place.at("from").join(name);
+            writer.file(&mut File::open(&from).expect("there"), &from, Path::new(name))?;
+        }
+        writer.finish()
+    };
+    let (always, asked) = wanted_for(usize::MAX);
+    back_up(always).expect("made");
+    fs::remove_file(place.at("backup")).expect("removed");
+    let asked = asked.load(Ordering::SeqCst);
+    assert!(asked > 10, "with every block, not every file: {asked}");
+    for times in 0..asked {
+        let told = back_up(wanted_for(times).0).expect_err("given up");
+        assert!(matches!(told, BackupError::GivenUp(_)), "{times}: {told}");
+        assert_eq!(fs::read_dir(place.dir.path()).expect("read").count(), 1, "{times}: only what is backed up");
+    }
+}
+
+#[test]
+fn one_that_has_its_name_is_made_though_nobody_wants_it_any_more() {
+    let place = Place::new();
+    let goes_on = Arc::new(AtomicUsize::new(1));
+    let asked = goes_on.clone();
+    let wanted: GoesOn = Arc::new(move || asked.load(Ordering::SeqCst) == 1);
+    let mut writer = Writer::begin(&place.at("backup"), &about(), wanted).expect("begun");
+    place.add(&mut writer, "ssm.key");
+    let flush = |folder: &File| folder.sync_all();
+    writer.finish_with(|| goes_on.store(0, Ordering::SeqCst), flush).expect("it is there");
+    place.restore().expect("restored");
+}
+
+#[test]
+fn a_name_that_may_not_last_is_taken_back() {
+    let place = Place::new();
+    let mut writer = place.begin();
+    place.add(&mut writer, "ssm.key");
+    let told = writer.finish_with(|| (), |_| Err(std::io::Error::other("a bad disk"))).expect_err("not flushed");
+    assert!(told.to_string().contains("failed to flush"), "{told}");
+    assert_eq!(fs::read_dir(place.dir.path()).expect("read").count(), 1, "only what is backed up");
 }
 
 #[test]

@@ -11,14 +11,16 @@
 //! copied while its machine holds still. One that was made since is left out, for nobody would clear it away.
 //!
 //! A step is carried out by a thread for it; whoever asked and goes away ends the work, and nothing is left. So does
-//! a kiln that goes down.
+//! a kiln that goes down. A thread goes on for a moment when the future that waits for it is dropped, so each has what
+//! the backup holds ([`Hand`]): it is let go of when the last one is through. Only from when the archive has its name
+//! on, it is made, and that is what is told.
 
 use crate::backed_up::{Found, JOURNAL, MACHINES, STAGING, all_of, bytes_of, of_state};
-use crate::backups::Backups;
+use crate::backups::Turn;
 use crate::control::Control;
-use kiln_backup::{About, BackupError, FORMAT, Writer};
-use kiln_machines_spec::MachineId;
-use kiln_s3::ObjectFiles;
+use kiln_backup::{About, BackupError, FORMAT, GoesOn, Writer};
+use kiln_machines_spec::{Copied, ImageHold, MachineId};
+use kiln_s3::{Hold, ObjectFiles};
 use kiln_service_kit::{Journal, Store, chain};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -66,68 +68,75 @@ pub async fn back_up(control: &Control, to: &Path) -> Result<Json, String> {
     if to.starts_with(&control.state_dir) {
         return Err(format!("{} is in the state directory: choose a place outside of it", to.display()));
     }
-    let _turn = control.backups.begin()?;
-    control.backups.unless_closed(make(control, to)).await
+    let (turn, _asks) = control.backups.begin()?;
+    make(control, turn, to).await
 }
 
-async fn make(control: &Control, to: &Path) -> Result<Json, String> {
+/// What a backup holds while anything of it moves, let go of in this order.
+struct Hand {
+    staging: Staging,
+    _held: (Hold, ImageHold),
+    turn: Turn,
+}
+
+async fn make(control: &Control, turn: Turn, to: &Path) -> Result<Json, String> {
     control.backups.doing("the database");
     let state_dir = control.state_dir.clone();
     let objects: ObjectFiles = control.platform.part().map_err(|e| e.chain())?;
-    let _held = (objects.hold(), control.driver.hold_images().await);
-    let staging = Arc::new(Staging::make(&state_dir)?);
+    let held = (objects.hold(), turn.unless_closed(control.driver.hold_images()).await?);
+    let hand = Arc::new(Hand { staging: Staging::make(&state_dir)?, _held: held, turn });
 
     let store = control.platform.store().clone();
-    let (place, path) = (staging.clone(), to.to_owned());
+    let (path, of_work) = (to.to_owned(), hand.clone());
     let made = control.platform.clock().now().iso8601();
     let journal = control.platform.history().journal().clone();
     // What is moved from the one to the other between the two copies would be in neither.
-    let fit = journal.hold().await;
-    let (begun, instances) = blocking(move || begin(&path, made, &store, &journal, &place.0)).await?;
-    drop(fit);
-    // After the moment: one that the database says runs was booted before it, and is here unless it is gone.
-    let machines = control.driver.list().await.map_err(|e| e.chain())?;
-    let machines = of_moment(machines.into_iter().map(|machine| machine.spec.id.clone()), &instances);
-    let mut archive = Archive { writer: begun, backups: control.backups.clone() };
-
-    archive.backups.doing("files");
-    let files = blocking({
-        let (state_dir, backups) = (state_dir.clone(), archive.backups.clone());
-        move || {
-            let files = of_state(&state_dir)?;
-            let bytes = files.iter().map(|found| found.bytes).sum::<u64>() + bytes_of(&state_dir.join(MACHINES))?;
-            backups.all.store(bytes, Ordering::Relaxed);
-            Ok(files)
-        }
+    let fit = hand.turn.unless_closed(journal.hold()).await?;
+    let (mut archive, instances) = blocking(move || {
+        let begun = begin(&path, made, &store, &journal, of_work);
+        drop(fit);
+        begun
     })
     .await?;
-    archive = blocking(move || archive.add_all(&state_dir, Path::new(""), files)).await?;
+    // After the moment: one that the database says runs was booted before it, and is here unless it is gone.
+    let machines = hand.turn.unless_closed(control.driver.list()).await?.map_err(|e| e.chain())?;
+    let machines = of_moment(machines.into_iter().map(|machine| machine.spec.id.clone()), &instances);
+
+    control.backups.doing("files");
+    archive = blocking(move || {
+        let files = of_state(&state_dir)?;
+        let bytes = files.iter().map(|found| found.bytes).sum::<u64>() + bytes_of(&state_dir.join(MACHINES))?;
+        archive.hand.turn.backups.all.store(bytes, Ordering::Relaxed);
+        archive.add_all(&state_dir, Path::new(""), files)
+    })
+    .await?;
 
     let (mut copied, mut gone) = (0, 0);
     for id in machines {
-        archive.backups.doing(format!("machine {id}"));
-        let at = staging.0.join(id.as_str());
-        match control.driver.copy(&id, &at).await {
-            Ok(()) => copied += 1,
+        control.backups.doing(format!("machine {id}"));
+        let at = hand.staging.0.join(id.as_str());
+        match hand.turn.unless_closed(control.driver.copy(&id, &at, hand.clone())).await? {
+            Ok(Copied::Folder) => {
+                copied += 1;
+                let below = Path::new(MACHINES).join(id.as_str());
+                archive = blocking(move || archive.add_copy(&at, &below)).await?;
+            }
+            Ok(Copied::Nothing) => copied += 1,
             // It was terminated since the moment; the kiln that is restored sees that it is not there.
             Err(error) if error.is_not_found() => gone += 1,
             Err(error) => return Err(error.chain()),
         }
-        archive = blocking(move || {
-            if at.is_dir() {
-                let below = Path::new(MACHINES).join(id.as_str());
-                let files = all_of(&at)?;
-                archive = archive.add_all(&at, &below, files)?;
-                fs::remove_dir_all(&at).map_err(|e| format!("failed to remove {}: {e}", at.display()))?;
-            }
-            Ok(archive)
-        })
-        .await?;
     }
-    archive.backups.doing("its end");
-    let size = blocking(move || archive.writer.finish().map_err(|e| e.to_string())).await?;
-    tracing::info!(to = %to.display(), size, machines = copied, gone, "a backup was made");
-    Ok(json!({"file": to.display().to_string(), "bytes": size, "machines": copied}))
+    control.backups.doing("its end");
+    drop(hand);
+    let to = to.to_owned();
+    // Told by who does it: it may be done when nobody waits any more.
+    blocking(move || {
+        let size = archive.finish()?;
+        tracing::info!(to = %to.display(), size, machines = copied, gone, "a backup was made");
+        Ok(json!({"file": to.display().to_string(), "bytes": size, "machines": copied}))
+    })
+    .await
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
@@ -145,38 +154,63 @@ fn begin(
     made: String,
     store: &Store,
     journal: &Journal,
-    staging: &Path,
-) -> Result<(Writer, BTreeSet<String>), String> {
+    hand: Arc<Hand>,
+) -> Result<(Archive, BTreeSet<String>), String> {
     let about = About { format: FORMAT, kiln: env!("CARGO_PKG_VERSION").to_owned(), made };
-    let mut writer = Writer::begin(to, &about).map_err(|e| e.to_string())?;
-    let copy = staging.join("kiln.db");
-    store.copy_to(&copy).map_err(|e| chain(&e))?;
-    let instances = kiln_ec2::instances_in_copy(&copy).map_err(|e| chain(&e))?;
-    let opened = File::open(&copy).map_err(|e| format!("failed to read {}: {e}", copy.display()));
-    writer.file(&mut opened?, &copy, Path::new("kiln.db")).map_err(|e| e.to_string())?;
-    fs::remove_file(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
-    let copy = staging.join(JOURNAL);
-    journal.copy_to(&copy).map_err(|e| chain(&e))?;
-    writer.folder(Path::new(JOURNAL)).map_err(|e| e.to_string())?;
-    for found in all_of(&copy)? {
-        let from = copy.join(&found.name);
-        let opened = File::open(&from).map_err(|e| format!("failed to read {}: {e}", from.display()));
-        let name = Path::new(JOURNAL).join(&found.name);
-        writer.file(&mut opened?, &from, &name).map_err(|e| e.to_string())?;
-    }
-    fs::remove_dir_all(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
-    Ok((writer, instances))
+    let asked = hand.clone();
+    let goes_on: GoesOn = Arc::new(move || asked.turn.goes_on().is_ok());
+    let writer = Writer::begin(to, &about, goes_on).map_err(|e| hand.told(e))?;
+    let mut archive = Archive { writer, hand };
+    let instances = archive.add_moment(store, journal)?;
+    Ok((archive, instances))
 }
 
+impl Hand {
+    /// Why the archive cannot go on: it is not wanted any more, or what it says.
+    fn told(&self, error: BackupError) -> String {
+        match error {
+            BackupError::GivenUp(_) => self.turn.goes_on().err().unwrap_or_else(|| error.to_string()),
+            error => error.to_string(),
+        }
+    }
+}
+
+/// The archive on its way. It is gone before what is held is let go of.
 struct Archive {
     writer: Writer,
-    backups: Arc<Backups>,
+    hand: Arc<Hand>,
 }
 
 impl Archive {
+    /// Adds the database and the journal; the instances that there are.
+    fn add_moment(&mut self, store: &Store, journal: &Journal) -> Result<BTreeSet<String>, String> {
+        let Self { writer, hand } = self;
+        let staging = &hand.staging.0;
+        hand.turn.goes_on()?;
+        let copy = staging.join("kiln.db");
+        store.copy_to(&copy).map_err(|e| chain(&e))?;
+        let instances = kiln_ec2::instances_in_copy(&copy).map_err(|e| chain(&e))?;
+        let opened = File::open(&copy).map_err(|e| format!("failed to read {}: {e}", copy.display()));
+        writer.file(&mut opened?, &copy, Path::new("kiln.db")).map_err(|e| hand.told(e))?;
+        fs::remove_file(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
+        let copy = staging.join(JOURNAL);
+        hand.turn.goes_on()?;
+        journal.copy_to(&copy).map_err(|e| chain(&e))?;
+        writer.folder(Path::new(JOURNAL)).map_err(|e| hand.told(e))?;
+        for found in all_of(&copy)? {
+            let from = copy.join(&found.name);
+            let opened = File::open(&from).map_err(|e| format!("failed to read {}: {e}", from.display()));
+            let name = Path::new(JOURNAL).join(&found.name);
+            writer.file(&mut opened?, &from, &name).map_err(|e| hand.told(e))?;
+        }
+        fs::remove_dir_all(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
+        Ok(instances)
+    }
+
     /// Adds what was found in `dir` as what lies below `name`.
     fn add_all(mut self, dir: &Path, name: &Path, files: Vec<Found>) -> Result<Self, String> {
         for found in files {
+            self.hand.turn.goes_on()?;
             let (from, name) = (dir.join(&found.name), name.join(&found.name));
             let added = match found.folder {
                 true => self.writer.folder(&name).map(|()| 0),
@@ -186,9 +220,26 @@ impl Archive {
                     Err(source) => Err(BackupError::Io { doing: "read", path: from, source }),
                 },
             };
-            added.map_err(|e| e.to_string())?;
-            self.backups.done.fetch_add(found.bytes, Ordering::Relaxed);
+            added.map_err(|e| self.hand.told(e))?;
+            self.hand.turn.backups.done.fetch_add(found.bytes, Ordering::Relaxed);
         }
         Ok(self)
     }
+
+    /// Adds the copy of a machine in the folder `at` as what lies below `name`; the copy is gone then.
+    fn add_copy(mut self, at: &Path, name: &Path) -> Result<Self, String> {
+        let files = all_of(at)?;
+        self = self.add_all(at, name, files)?;
+        fs::remove_dir_all(at).map_err(|e| format!("failed to remove {}: {e}", at.display()))?;
+        Ok(self)
+    }
+
+    /// Gives it its name; its size.
+    fn finish(self) -> Result<u64, String> {
+        let Self { writer, hand } = self;
+        writer.finish().map_err(|e| hand.told(e))
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,27 +1,75 @@
 //! The backup in hand: what it does now, for whoever waits, and that none is made of a kiln that goes down.
+//!
+//! ```text
+//! begin ─► Turn, for the work ──► shared with every thread that does a part of it; free when the last has ended
+//!     └──► Asks, for who asked ─► dropped when that one goes away: the work is told at its next look
+//! ```
+//!
+//! A thread goes on when the future that waits for it is dropped. So the turn is the work's and not the future's: a
+//! second backup comes in only when nothing of the first one moves any more, and [`Backups::close`] waits for that.
 
 use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
-use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{MutexGuard, watch};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::{OwnedMutexGuard, watch};
 
 /// The backup that is being made, if one is.
 #[derive(Default)]
 pub struct Backups {
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     doing: Mutex<String>,
     pub done: AtomicU64,
     pub all: AtomicU64,
     closed: watch::Sender<bool>,
+    #[cfg(test)]
+    pub looks: Mutex<Option<tests::Look>>,
 }
 
-/// Held by who makes one; when it is dropped nothing happens any more, however that ended.
-pub struct Turn<'b> {
-    backups: &'b Backups,
-    _turn: MutexGuard<'b, ()>,
+/// Held by the work; when it is dropped nothing happens any more, however that ended.
+pub struct Turn {
+    pub backups: Arc<Backups>,
+    gone: Arc<AtomicBool>,
+    _turn: OwnedMutexGuard<()>,
 }
 
-impl Drop for Turn<'_> {
+/// Held by who asked, for as long as that one waits.
+pub struct Asks(Arc<AtomicBool>);
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Turn {
+    /// Whether the backup is still wanted.
+    ///
+    /// # Errors
+    /// Kiln goes down, or who asked has gone.
+    pub fn goes_on(&self) -> Result<(), String> {
+        let answer = match *self.backups.closed.borrow() {
+            true => Err(GOES_DOWN.to_owned()),
+            false if self.gone.load(Ordering::SeqCst) => Err(GONE.to_owned()),
+            false => Ok(()),
+        };
+        #[cfg(test)]
+        self.backups.looked();
+        answer
+    }
+
+    /// Waits for `work`, unless kiln goes down first; then the work is dropped.
+    pub async fn unless_closed<T>(&self, work: impl Future<Output = T>) -> Result<T, String> {
+        let mut closed = self.backups.closed.subscribe();
+        tokio::select! {
+            biased;
+            _ = closed.wait_for(|closed| *closed) => Err(GOES_DOWN.to_owned()),
+            done = work => Ok(done),
+        }
+    }
+}
+
+impl Drop for Turn {
     fn drop(&mut self) {
         self.backups.doing("");
     }
@@ -31,28 +79,19 @@ impl Backups {
     /// The turn of one more.
     ///
     /// # Errors
-    /// Another one is being made, or kiln goes down.
-    pub fn begin(&self) -> Result<Turn<'_>, String> {
-        let turn = self.turn.try_lock().map_err(|_| "another backup is being made".to_owned())?;
+    /// Another one is being made or about to end, or kiln goes down.
+    pub fn begin(self: &Arc<Self>) -> Result<(Turn, Asks), String> {
+        let turn = self.turn.clone().try_lock_owned().map_err(|_| "another backup is being made".to_owned())?;
         if *self.closed.borrow() {
             return Err(GOES_DOWN.to_owned());
         }
         self.done.store(0, Ordering::Relaxed);
         self.all.store(0, Ordering::Relaxed);
-        Ok(Turn { backups: self, _turn: turn })
+        let gone = Arc::new(AtomicBool::new(false));
+        Ok((Turn { backups: self.clone(), gone: gone.clone(), _turn: turn }, Asks(gone)))
     }
 
-    /// Does `work`, unless kiln goes down first.
-    pub async fn unless_closed<T>(&self, work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-        let mut closed = self.closed.subscribe();
-        tokio::select! {
-            biased;
-            _ = closed.wait_for(|closed| *closed) => Err(GOES_DOWN.to_owned()),
-            done = work => done,
-        }
-    }
-
-    /// Ends the one that is being made and makes none any more.
+    /// Ends the one that is being made and makes none any more. Returns when nothing of it moves.
     pub async fn close(&self) {
         self.closed.send_replace(true);
         drop(self.turn.lock().await);
@@ -75,16 +114,37 @@ impl Backups {
 }
 
 const GOES_DOWN: &str = "kiln goes down: no backup was made";
+const GONE: &str = "nobody waits for the backup any more: none was made";
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use std::future::pending;
-    use std::sync::Arc;
+    use std::pin::{Pin, pin};
+    use std::sync::mpsc::channel;
+    use std::task::{Context, Waker};
+    use std::thread;
+
+    /// Called after each look whether a backup is still wanted, with what it is doing: a test's way to be in the middle.
+    pub type Look = Arc<dyn Fn(&str) + Send + Sync>;
+
+    impl Backups {
+        pub(super) fn looked(&self) {
+            let (look, doing) = (self.looks.lock().clone(), self.doing.lock().clone());
+            if let Some(look) = look {
+                look(&doing);
+            }
+        }
+    }
+
+    /// Whether it waits for something.
+    pub fn is_pending<F: Future>(future: Pin<&mut F>) -> bool {
+        future.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
 
     #[test]
     fn each_begins_at_nothing() {
-        let backups = Backups::default();
+        let backups = Arc::new(Backups::default());
         let turn = backups.begin().expect("the first");
         backups.doing("files");
         backups.all.store(10, Ordering::Relaxed);
@@ -103,8 +163,8 @@ mod tests {
         let backups = Arc::new(Backups::default());
         let of_work = backups.clone();
         let work = tokio::spawn(async move {
-            let _turn = of_work.begin().expect("the first");
-            of_work.unless_closed(pending::<Result<(), String>>()).await
+            let (turn, _asks) = of_work.begin().expect("the first");
+            turn.unless_closed(pending::<()>()).await
         });
         while backups.begin().is_ok() {
             tokio::task::yield_now().await;
@@ -112,5 +172,25 @@ mod tests {
         backups.close().await;
         assert_eq!(work.await.expect("ended"), Err(GOES_DOWN.to_owned()));
         assert_eq!(backups.begin().err(), Some(GOES_DOWN.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_the_work_s_also_when_nobody_waits_for_it() {
+        let backups = Arc::new(Backups::default());
+        let (turn, asks) = backups.begin().expect("the first");
+        turn.goes_on().expect("it is wanted");
+        drop(asks);
+        assert_eq!(turn.goes_on(), Err(GONE.to_owned()));
+        let (end, ended) = channel::<()>();
+        let work = thread::spawn(move || {
+            let _ = ended.recv();
+            drop(turn);
+        });
+        assert!(backups.begin().is_err(), "it moves");
+        let mut closing = pin!(backups.close());
+        assert!(is_pending(closing.as_mut()), "it waits for what moves");
+        drop(end);
+        closing.await;
+        work.join().expect("ended");
     }
 }

@@ -163,9 +163,14 @@ impl MachineDriver for LocalDriver {
         self.blocking(move |host| console::read(host, &*host.machine(&id)?)).await
     }
 
-    async fn copy(&self, id: &MachineId, to: &Path) -> DriverResult<()> {
+    async fn copy(&self, id: &MachineId, to: &Path, kept: Kept) -> DriverResult<Copied> {
         let to = to.to_owned();
-        self.in_turn(id, move |host, machine, caller| copy::copy(host, machine, &to, caller)).await
+        self.in_turn(id, move |host, machine, caller| {
+            // Here and not with who waits, as the turn is.
+            let _kept = kept;
+            copy::copy(host, machine, &to, caller).map(|()| Copied::Folder)
+        })
+        .await
     }
 
     async fn stats(&self, id: &MachineId) -> DriverResult<MachineStats> {

@@ -3,6 +3,7 @@
 use crate::given::*;
 use kiln_machines_spec::*;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
@@ -41,17 +42,26 @@ async fn a_copy_whose_caller_goes_has_the_turn_to_its_end_which_is_soon() {
     let given = given().await;
     large(&given).await;
     let to = given.state().with_file_name("copy");
+    let place: Kept = Arc::new(());
     tokio::select! {
         biased;
-        done = async { given.driver.copy(&"i-1".into(), &to).await } => panic!("done before it was seen: {done:?}"),
+        done = async { given.driver.copy(&"i-1".into(), &to, place.clone()).await } => {
+            panic!("done before it was seen: {done:?}")
+        }
         () = begun(&to) => {}
     }
+    // Until nothing is written to its place any more.
+    let until = tokio::time::Instant::now() + PATIENCE;
+    while Arc::strong_count(&place) > 1 {
+        assert!(tokio::time::Instant::now() < until, "it goes on for nobody");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(!to.exists(), "nothing is left of it");
     // Whoever has the next turn finds a machine that goes on.
     given.driver.resize(&"i-1".into(), 1.0, 256 * MIB, 512).await.unwrap();
     assert!(!still(&given).await);
-    assert!(!to.exists(), "nothing is left of it");
     assert!(given.get(None, "10.0.1.10:80").await.is_ok());
-    given.driver.copy(&"i-1".into(), &to).await.unwrap();
+    assert_eq!(given.driver.copy(&"i-1".into(), &to, Arc::new(())).await.unwrap(), Copied::Folder);
     assert!(!still(&given).await);
     given.ends().await;
 }
@@ -62,7 +72,7 @@ async fn a_driver_that_is_left_leaves_no_machine_standing_still() {
     large(&given).await;
     let to = given.state().with_file_name("copy");
     let (driver, at) = (given.driver.clone(), to.clone());
-    let copying = tokio::spawn(async move { driver.copy(&"i-1".into(), &at).await });
+    let copying = tokio::spawn(async move { driver.copy(&"i-1".into(), &at, Arc::new(())).await });
     begun(&to).await;
     given.driver.shutdown(true).await.unwrap();
     assert!(!still(&given).await);
@@ -82,10 +92,10 @@ async fn a_copy_has_the_console() {
     given.out("i-1", "echo it has said this > /proc/1/fd/1").await;
     let said = |to: &Path| std::fs::read_to_string(to.join("console")).unwrap();
     let (runs, stopped) = (given.state().with_file_name("runs"), given.state().with_file_name("stopped"));
-    given.driver.copy(&"i-1".into(), &runs).await.unwrap();
+    given.driver.copy(&"i-1".into(), &runs, Arc::new(())).await.unwrap();
     assert!(said(&runs).contains("it has said this"));
     given.driver.stop(&"i-1".into(), Duration::ZERO).await.unwrap();
-    given.driver.copy(&"i-1".into(), &stopped).await.unwrap();
+    given.driver.copy(&"i-1".into(), &stopped, Arc::new(())).await.unwrap();
     assert!(said(&stopped).contains("it has said this"));
     given.ends().await;
 }

@@ -272,8 +272,15 @@ impl MachineDriver for SimDriver {
         Ok(self.world.lock().machine(id)?.console.clone().into_bytes())
     }
 
-    async fn copy(&self, id: &MachineId, _: &Path) -> DriverResult<()> {
-        self.observe(id).await.map(|_| ())
+    async fn copy(&self, id: &MachineId, to: &Path, kept: Kept) -> DriverResult<Copied> {
+        self.observe(id).await?;
+        let Some(copying) = self.world.lock().copying.clone() else { return Ok(Copied::Nothing) };
+        let (id, to) = (id.clone(), to.to_owned());
+        let copied = tokio::task::spawn_blocking(move || {
+            let _kept = kept;
+            copying(&id, &to)
+        });
+        copied.await.map_err(|e| DriverError::failed("copy a simulated machine", e))?
     }
 
     async fn stats(&self, id: &MachineId) -> DriverResult<MachineStats> {

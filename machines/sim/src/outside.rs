@@ -4,6 +4,8 @@ use crate::SimDriver;
 use crate::guest::Answer;
 use crate::world::Machine;
 use kiln_machines_spec::*;
+use std::path::Path;
+use std::sync::Arc;
 
 impl SimDriver {
     /// Ends a machine's first process with SIGKILL, as the outside world might.
@@ -19,6 +21,12 @@ impl SimDriver {
     /// The next launch meets this error; several queue up.
     pub fn fail_next_launch(&self, error: DriverError) {
         self.world.lock().launch_failures.push_back(error);
+    }
+
+    /// Copies do this from now on, on threads that go on when their callers go away: as those of a driver that
+    /// keeps something on a disk.
+    pub fn copy_by(&self, copying: impl Fn(&MachineId, &Path) -> DriverResult<Copied> + Send + Sync + 'static) {
+        self.world.lock().copying = Some(Arc::new(copying));
     }
 
     /// Cuts the power of a zone or gives it back: its machines end at once, and none can be

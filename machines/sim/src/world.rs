@@ -4,7 +4,11 @@ use crate::guest::Answer;
 use kiln_machines_spec::*;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
+
+/// What the copy of a machine into a folder does.
+pub type Copying = Arc<dyn Fn(&MachineId, &Path) -> DriverResult<Copied> + Send + Sync>;
 
 #[derive(Default)]
 pub struct World {
@@ -19,6 +23,8 @@ pub struct World {
     pub room: Option<usize>,
     /// Errors that the next launches meet, oldest first.
     pub launch_failures: VecDeque<DriverError>,
+    /// `None`: nothing, for nothing is kept on a disk.
+    pub copying: Option<Copying>,
 }
 
 pub struct Machine {

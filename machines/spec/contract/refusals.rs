@@ -18,7 +18,7 @@ pub async fn what_is_not_there_is_said_so(world: impl World) {
         ("console", driver.console(&id).await.map(drop)),
         ("stats", driver.stats(&id).await.map(drop)),
         ("shell_command", driver.shell_command(&id).await.map(drop)),
-        ("copy", driver.copy(&id, std::path::Path::new("nowhere")).await),
+        ("copy", driver.copy(&id, std::path::Path::new("nowhere"), std::sync::Arc::new(())).await.map(drop)),
         ("capture", driver.capture(&id, "none").await.map(drop)),
         ("image", driver.image(&"sha256-0".into()).await.map(drop)),
         ("verify_image", driver.verify_image(&"sha256-0".into()).await),

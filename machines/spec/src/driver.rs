@@ -62,9 +62,9 @@ pub trait MachineDriver: Send + Sync + 'static {
     async fn console(&self, id: &MachineId) -> DriverResult<Vec<u8>>;
     /// Copies what the driver keeps of a machine into the new folder `to`: as the crash of the host at one moment
     /// would leave it, and its console. A running machine is held still while its disk is copied, for a time that
-    /// has an end: then it goes on, and the copy has failed. Who goes away ends the copy, and `to` is gone.
-    /// Fine, and nothing, for a driver that keeps nothing on a disk.
-    async fn copy(&self, id: &MachineId, to: &Path) -> DriverResult<()>;
+    /// has an end: then it goes on, and the copy has failed. Who goes away ends the copy, and `to` is gone; `kept` is
+    /// dropped once that is so, and not before.
+    async fn copy(&self, id: &MachineId, to: &Path, kept: Kept) -> DriverResult<Copied>;
     /// What it used.
     async fn stats(&self, id: &MachineId) -> DriverResult<MachineStats>;
 

@@ -16,6 +16,7 @@
 //! a machine needs all three at once and half a driver helps nobody.
 
 mod address;
+mod copy;
 mod driver;
 mod error;
 mod hold;
@@ -26,6 +27,7 @@ mod network;
 mod seed;
 
 pub use address::{Cidr, CidrError, MacAddr};
+pub use copy::{Copied, Kept};
 pub use driver::{ExitEvents, Leftovers, MachineDriver};
 pub use error::{DriverError, DriverResult};
 pub use hold::{ImageHold, ImageHolds, ImageRemoval};

@@ -30,7 +30,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use files::ObjectFiles;
+pub use files::{Hold, ObjectFiles};
 
 use kiln_service_kit::{BoxFuture, Error, Platform, Service, records};
 use std::collections::HashSet;
