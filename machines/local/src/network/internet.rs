@@ -138,9 +138,10 @@ impl Internet {
             return Ok(());
         }
         let recorded = self.running()?;
-        for pid in helpers_of(Path::new("/proc"), &self.namespace)? {
+        let proc = Path::new("/proc");
+        for pid in helpers_of(proc, &self.namespace)? {
             if recorded != Some(pid)
-                && let Some(process) = Process::find(pid).map_err(not_held)?
+                && let Some(process) = hold_helper(proc, pid, &self.namespace)?
             {
                 end(&process)?;
             }
@@ -155,14 +156,26 @@ impl Internet {
 fn helpers_of(proc: &Path, namespace: &Path) -> DriverResult<Vec<u32>> {
     let mut found = vec![];
     for pid in files::names_in(proc)?.iter().filter_map(|name| name.parse::<u32>().ok()) {
-        match std::fs::read(proc.join(pid.to_string()).join("cmdline")) {
-            Ok(command) if leads_into(&command, namespace) => found.push(pid),
-            Ok(_) => {}
-            Err(e) if files::is_gone(&e) => {}
-            Err(e) => return Err(DriverError::failed(format!("see what process {pid} is"), e)),
+        if is_helper(proc, pid, namespace)? {
+            found.push(pid);
         }
     }
     Ok(found)
+}
+
+/// Takes hold of the process of that number, if it is a helper of that namespace. One that was found may have ended,
+/// and its number be somebody else's: it is looked at while it is held.
+fn hold_helper(proc: &Path, pid: u32, namespace: &Path) -> DriverResult<Option<Process>> {
+    let Some(process) = Process::find(pid).map_err(not_held)? else { return Ok(None) };
+    Ok(is_helper(proc, pid, namespace)?.then_some(process))
+}
+
+fn is_helper(proc: &Path, pid: u32, namespace: &Path) -> DriverResult<bool> {
+    match std::fs::read(proc.join(pid.to_string()).join("cmdline")) {
+        Ok(command) => Ok(leads_into(&command, namespace)),
+        Err(e) if files::is_gone(&e) => Ok(false),
+        Err(e) => Err(DriverError::failed(format!("see what process {pid} is"), e)),
+    }
 }
 
 /// Whether this is the command line of a helper of that namespace.
@@ -260,6 +273,25 @@ mod tests {
         assert!(internet.running().unwrap().is_some());
         internet.stop().unwrap();
         assert_eq!(running(), 0);
+    }
+
+    #[test]
+    fn who_has_a_helper_s_number_by_now_is_not_ended() {
+        let proc = tempfile::tempdir().unwrap();
+        let namespace = Path::new("/run/netns/vpc-1");
+        // Anybody's: the test's own.
+        let pid = std::process::id();
+        let shows = |command: &str| {
+            fs::create_dir_all(proc.path().join(pid.to_string())).unwrap();
+            fs::write(proc.path().join(pid.to_string()).join("cmdline"), command).unwrap();
+        };
+        shows("/usr/bin/slirp4netns\0--configure\0/run/netns/vpc-1\0internet\0");
+        assert_eq!(helpers_of(proc.path(), namespace).unwrap(), [pid]);
+        assert_eq!(hold_helper(proc.path(), pid, namespace).unwrap().map(|process| process.pid()), Some(pid));
+        shows("/usr/bin/slirp4netns\0--configure\0/run/netns/vpc-2\0internet\0");
+        assert!(hold_helper(proc.path(), pid, namespace).unwrap().is_none());
+        fs::remove_dir_all(proc.path().join(pid.to_string())).unwrap();
+        assert!(hold_helper(proc.path(), pid, namespace).unwrap().is_none());
     }
 
     #[test]
