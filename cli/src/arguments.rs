@@ -29,8 +29,8 @@ pub enum Command {
     Up(UpArguments),
     /// Stop kiln; its machines go on.
     ///
-    /// The next `kiln up` adopts them. With --stop-machines they are stopped too. Simulated machines
-    /// end with kiln.
+    /// The next `kiln up` adopts them. With --stop-machines they are stopped too, also those that a kiln left
+    /// which does not run any more. Simulated machines end with kiln.
     Down(DownArguments),
     /// Print shell exports for endpoint, region and credentials: eval "$(kiln env)"
     Env,

@@ -64,13 +64,10 @@ fn show(answer: &Json, json: bool, plain: impl Fn(&Json) -> String) -> Result<()
 
 async fn down(dir: &Path, stop_machines: bool) -> Result<(), String> {
     if !is_running(dir).await? {
-        // Whether machines were left running cannot be seen from here.
-        return if stop_machines {
-            Err("kiln is not running. Machines that an earlier one left are stopped with: \
-                 kiln up --detach && kiln down --stop-machines"
-                .to_owned())
-        } else {
-            print_line("kiln was not running")
+        // Machines that are left are the server's part, which has looked for them before.
+        return match stop_machines {
+            true => Err("kiln went down just now, with its machines or without: say it once more".to_owned()),
+            false => print_line("kiln was not running"),
         };
     }
     let path = if stop_machines { "/down?machines=stop" } else { "/down" };
@@ -80,7 +77,7 @@ async fn down(dir: &Path, stop_machines: bool) -> Result<(), String> {
 }
 
 /// Whether a kiln answers; `Err` when that cannot be said.
-async fn is_running(dir: &Path) -> Result<bool, String> {
+pub async fn is_running(dir: &Path) -> Result<bool, String> {
     match connect(dir).await {
         Ok(_) => Ok(true),
         Err(error) if is_absence(&error) => Ok(false),

@@ -17,7 +17,7 @@ pub mod state_dir;
 mod text;
 
 pub use arguments::{Auth, Cli, Command, DownArguments, Machines, UpArguments};
-pub use commands::run;
+pub use commands::{is_running, run};
 pub use control::{SOCKET, State};
 pub use detach::detach;
-pub use output::for_a_terminal;
+pub use output::{for_a_terminal, print_line};

@@ -12,6 +12,7 @@ mod backups;
 mod base_image;
 mod control;
 mod credentials;
+mod down;
 mod explain;
 mod hosts;
 mod inside;
@@ -46,6 +47,9 @@ fn main() -> ExitCode {
         match &cli.command {
             Command::Up(arguments) if arguments.detach => kiln_cli::detach(&cli.state_dir, arguments).await,
             Command::Up(arguments) => up::up(services::services(), &cli.state_dir, arguments).await,
+            Command::Down(arguments) if arguments.stop_machines && !kiln_cli::is_running(&cli.state_dir).await? => {
+                kiln_cli::print_line(&down::stop_left(&cli.state_dir).await?)
+            }
             _ => kiln_cli::run(cli).await,
         }
     });

@@ -17,6 +17,7 @@ import time
 
 import boto3
 import botocore.config
+import leftovers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -51,6 +52,17 @@ def wait_for(what, check, seconds=60, every=0.05):
                 return last
         time.sleep(every)
     raise AssertionError(f"waited {seconds} s for {what}; last seen: {last!r}")
+
+
+def stop_machines(state, seconds):
+    """Ends the kiln of a state directory, if one answers, and its machines in any case; fine if that takes too long."""
+    try:
+        done = subprocess.run([BINARY, "--state-dir", state, "down", "--stop-machines"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        print(f"kiln down --stop-machines is not done within {seconds} s: {state}", file=sys.stderr)
+    else:
+        if done.returncode != 0:
+            print(f"kiln down --stop-machines: {done.stderr.strip()}", file=sys.stderr)
 
 
 class Kiln:
@@ -141,16 +153,21 @@ class Kiln:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def close(self):
-        """Ends kiln and its machines and removes its state."""
+    def close(self, patience=60):
+        """Ends kiln and its machines and removes its state; whatever became of kiln itself."""
         try:
             if self.process and self.process.poll() is None:
-                self.cli("down", "--stop-machines", check=False)
+                stop_machines(self.state, patience)
                 try:
-                    self.process.wait(60)
+                    self.process.wait(patience)
                 except subprocess.TimeoutExpired:
                     self.process.kill()
                     self.process.wait()
+            # One that was killed, hung or could not be started any more has left them.
+            if self.machines == "local" and set(leftovers.all_of(self.state)) - {"folders"}:
+                stop_machines(self.state, 120)
+                if left := {kind: found for kind, found in leftovers.all_of(self.state).items() if kind != "folders"}:
+                    print(f"left behind of {self.state}: {left}", file=sys.stderr)
         finally:
             self.count_calls()
             if os.environ.get("KILN_TEST_KEEP"):

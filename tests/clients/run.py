@@ -165,19 +165,18 @@ def end(process, notes):
             pass
     process.kill()
     process.wait()
-    from kiln import BINARY
+    from kiln import stop_machines
 
     states = [state for state in (notes.read_text().splitlines() if notes.exists() else []) if pathlib.Path(state).is_dir()]
     for state in states:
-        try:
-            subprocess.run([BINARY, "--state-dir", state, "down", "--stop-machines"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-        except subprocess.TimeoutExpired:
-            print(f"run.py: the kiln of {state} could not be ended", file=sys.stderr)
+        stop_machines(state, 60)
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
     for state in states:
+        # Once more for a kiln that did not answer: now its machines are nobody's.
+        stop_machines(state, 60)
         shutil.rmtree(state, ignore_errors=True)
 
 

@@ -6,7 +6,9 @@ the work's progress is seen, not after a time.
 """
 import contextlib
 import json
+import os
 import pathlib
+import signal
 import time
 import unittest
 
@@ -256,6 +258,49 @@ class Crashes(unittest.TestCase):
         self.answer([instance])
         self.terminate([instance])
         self.nothing_is_left()
+
+    def test_machines_of_a_kiln_that_cannot_be_started_any_more(self):
+        """`kiln down --stop-machines` needs no kiln: it was killed, and its state is damaged."""
+        [instance] = self.launch(1)
+        self.all_are([instance], "running")
+        self.answer([instance])
+        self.kiln.kill()
+        self.holds_only([instance])
+        credentials, kept = self.state / "state.json", self.state / "state.json.kept"
+        credentials.rename(kept)
+        credentials.write_text("damaged")
+        try:
+            with self.assertRaises(AssertionError):
+                self.kiln.start()
+            done = self.kiln.cli("down", "--stop-machines")
+            self.assertEqual(done.stdout, "kiln was not running; the machine that it left is stopped\n")
+            self.assertEqual(set(leftovers.all_of(self.state)), {"folders"})
+            self.assertEqual(self.kiln.cli("down", "--stop-machines").stdout, "kiln was not running, and left no machine that runs\n")
+        finally:
+            kept.rename(credentials)
+        self.kiln.start()
+        self.all_are([instance], "stopped")
+        self.terminate([instance])
+        self.nothing_is_left()
+
+    def test_a_kiln_that_a_test_leaves_behind_takes_its_machines_along(self):
+        for how in ["killed from outside", "held from outside"]:
+            with self.subTest(how):
+                kiln = Kiln(machines="local")
+                try:
+                    kiln.with_base()
+                    image = imported(kiln)
+                    kiln.client("ec2").run_instances(ImageId=image, MinCount=1, MaxCount=1, InstanceType="t3.micro")
+                    wait_for("its machine", lambda: leftovers.processes(kiln.state), 30)
+                    if how == "killed from outside":
+                        os.kill(kiln.process.pid, signal.SIGKILL)
+                        kiln.process.wait()
+                    else:
+                        os.kill(kiln.process.pid, signal.SIGSTOP)
+                finally:
+                    kiln.close(patience=5)
+                self.assertEqual(leftovers.all_of(kiln.state), {})
+                self.assertFalse(kiln.state.exists())
 
     def test_machines_that_are_being_made_when_kiln_is_to_stop_them(self):
         signs = {
