@@ -13,6 +13,7 @@ mod nested;
 mod nested_updates;
 mod refusals;
 mod secrets;
+mod targets;
 mod template_urls;
 mod update;
 mod wait_conditions;

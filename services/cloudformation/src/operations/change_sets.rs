@@ -11,7 +11,7 @@ use crate::stack::request::Wish;
 use crate::stack::start::{self, Begin, check_name, current};
 use crate::stack::{changes, role};
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Cx, Error, IntoTouched, Operation, Target, Touched, operation, paginate, request_hash};
+use kiln_service_kit::{Cx, Error, Operation, Target, Touched, operation, paginate, request_hash};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -29,7 +29,7 @@ const PAGE: usize = 100;
 const NO_CHANGES: &str =
     "The submitted information didn't contain changes. Submit different information to create a change set.";
 
-fn created(cx: &Cx, request: &CreateChangeSetRequest) -> Vec<String> {
+fn created(cx: &Cx, request: &CreateChangeSetRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
 fn described(cx: &Cx, request: &DescribeChangeSetRequest) -> Touched {
@@ -41,7 +41,7 @@ fn executed(cx: &Cx, request: &ExecuteChangeSetRequest) -> Touched {
 fn deleted(cx: &Cx, request: &DeleteChangeSetRequest) -> Touched {
     stack_of_set(cx, &request.change_set_name, request.stack_name.as_deref())
 }
-fn listed(cx: &Cx, request: &ListChangeSetsRequest) -> Vec<String> {
+fn listed(cx: &Cx, request: &ListChangeSetsRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
 
@@ -51,7 +51,7 @@ pub fn stack_of_set(cx: &Cx, set: &str, stack: Option<&str>) -> Touched {
         (Ok(set), _) => Ok(vec![Target::new(&set.stack_id)]),
         // Who cannot be judged is not; that there is none is said by the call itself.
         (Err(error), _) if error.status >= 500 => Err(error),
-        (Err(_), Some(stack)) => arn_of(cx, stack).into_touched(),
+        (Err(_), Some(stack)) => arn_of(cx, stack),
         (Err(_), None) => Ok(vec![]),
     }
 }
@@ -70,7 +70,11 @@ pub fn find(cx: &Cx, set: &str, stack: Option<&str>) -> Result<Arc<ChangeSet>, E
     // An executed one gives its name up; until another takes it, it still leads there.
     let found = match own.max_by_key(|found| (!found.was_executed(), found.created)) {
         Some(found) => Some(found),
-        None => deleted::named_change_set(cx, &stack.id, set)?,
+        None => {
+            // One of the stack's that does not read may be it: then it is not said that there is none.
+            cx.store().whole().by_key::<ChangeSet>(cx.scope(), "stack", &stack.id)?;
+            deleted::named_change_set(cx, &stack.id, set)?
+        }
     };
     found.ok_or_else(|| no_change_set(set))
 }

@@ -8,7 +8,7 @@ use crate::records::{Operation as StackOperation, OperationKind, Stack, Status};
 use crate::stack::role;
 use crate::stack::start::{self, Deletion, begin_delete, current, go_back};
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
+use kiln_service_kit::{Cx, Error, Operation, Touched, Tx, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DeleteStack: delete_stack(DeleteStackRequest), on deleted),
@@ -19,19 +19,19 @@ pub const OPERATIONS: &[Operation] = &[
         on protected),
 ];
 
-fn deleted(cx: &Cx, request: &DeleteStackRequest) -> Vec<String> {
+fn deleted(cx: &Cx, request: &DeleteStackRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
-fn cancelled(cx: &Cx, request: &CancelUpdateStackRequest) -> Vec<String> {
+fn cancelled(cx: &Cx, request: &CancelUpdateStackRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
-fn continued(cx: &Cx, request: &ContinueUpdateRollbackRequest) -> Vec<String> {
+fn continued(cx: &Cx, request: &ContinueUpdateRollbackRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
-fn rolled_back(cx: &Cx, request: &RollbackStackRequest) -> Vec<String> {
+fn rolled_back(cx: &Cx, request: &RollbackStackRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
-fn protected(cx: &Cx, request: &UpdateTerminationProtectionRequest) -> Vec<String> {
+fn protected(cx: &Cx, request: &UpdateTerminationProtectionRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
 

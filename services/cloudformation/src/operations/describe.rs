@@ -8,7 +8,7 @@ use crate::records::stack::OnFailure;
 use crate::records::{Stack as Kept, Status};
 use crate::stack::secrets::HIDDEN;
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Asked, Cx, Error, Operation, operation, page_of, paginate};
+use kiln_service_kit::{Asked, Cx, Error, Operation, Target, Touched, operation, page_of, paginate};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -20,7 +20,7 @@ pub const OPERATIONS: &[Operation] = &[
 /// Stacks per page.
 const PAGE: usize = 100;
 
-fn described(cx: &Cx, request: &DescribeStacksRequest) -> Vec<String> {
+fn described(cx: &Cx, request: &DescribeStacksRequest) -> Touched {
     match &request.stack_name {
         Some(name) => arn_of(cx, name),
         None => all_stacks(cx),
@@ -28,11 +28,11 @@ fn described(cx: &Cx, request: &DescribeStacksRequest) -> Vec<String> {
 }
 
 /// What AWS asks about where no stack is named.
-fn all_stacks(cx: &Cx) -> Vec<String> {
-    vec![cx.arn("cloudformation", "stack/*/*")]
+fn all_stacks(cx: &Cx) -> Touched {
+    Ok(vec![Target::new(cx.arn("cloudformation", "stack/*/*"))])
 }
 
-fn listed(cx: &Cx, _: &ListStacksRequest) -> Vec<String> {
+fn listed(cx: &Cx, _: &ListStacksRequest) -> Touched {
     all_stacks(cx)
 }
 

@@ -5,7 +5,7 @@ use super::{arn_of, stack_of};
 use crate::errors::{bad_token, validation};
 use crate::records::{Event, deleted, event::OperationOf};
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Asked, Cx, Error, IntoTouched, Operation, Target, Touched, operation, page_of};
+use kiln_service_kit::{Asked, Cx, Error, Operation, Target, Touched, operation, page_of};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeStackEvents: describe_stack_events(DescribeStackEventsRequest), on of_stack),
@@ -15,13 +15,13 @@ pub const OPERATIONS: &[Operation] = &[
 /// Events per page.
 const PAGE: usize = 100;
 
-fn of_stack(cx: &Cx, request: &DescribeStackEventsRequest) -> Vec<String> {
+fn of_stack(cx: &Cx, request: &DescribeStackEventsRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
 fn of_any(cx: &Cx, request: &DescribeEventsRequest) -> Touched {
     match (&request.change_set_name, &request.stack_name, &request.operation_id) {
         (Some(set), stack, _) => stack_of_set(cx, set, stack.as_deref()),
-        (None, Some(name), _) => arn_of(cx, name).into_touched(),
+        (None, Some(name), _) => arn_of(cx, name),
         (None, None, Some(id)) => Ok(of_operation(cx, id)?.map(Target::new).into_iter().collect()),
         (None, None, None) => Ok(vec![]),
     }

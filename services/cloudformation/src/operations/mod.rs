@@ -13,17 +13,18 @@ pub mod templates;
 
 use crate::errors::no_stack;
 use crate::records::{Stack, deleted, stack};
-use kiln_service_kit::{Cx, Error};
+use kiln_service_kit::{Cx, Error, Target, Touched};
 use std::sync::Arc;
 
-/// The ARN that policies are matched against, for a stack as the caller wrote it.
-fn arn_of(cx: &Cx, name_or_arn: &str) -> Vec<String> {
-    let named = || cx.arn("cloudformation", &format!("stack/{name_or_arn}/*"));
-    vec![match stack::find(cx.store(), cx.scope(), name_or_arn) {
-        Ok(Some(stack)) => stack.id.clone(),
-        _ if name_or_arn.starts_with("arn:") => name_or_arn.to_owned(),
-        _ => named(),
-    }]
+/// The ARN that policies are matched against, for a stack as the caller wrote it. One that cannot be read is judged by
+/// no other.
+fn arn_of(cx: &Cx, name_or_arn: &str) -> Touched {
+    let arn = match stack::find(cx.store(), cx.scope(), name_or_arn)? {
+        Some(stack) => stack.id.clone(),
+        None if name_or_arn.starts_with("arn:") => name_or_arn.to_owned(),
+        None => cx.arn("cloudformation", &format!("stack/{name_or_arn}/*")),
+    };
+    Ok(vec![Target::new(arn)])
 }
 
 /// The stack, by its ARN also one that is gone; or AWS's error.

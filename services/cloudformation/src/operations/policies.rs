@@ -5,17 +5,17 @@ use crate::errors::validation;
 use crate::stack::policy;
 use crate::stack::start::current;
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation};
+use kiln_service_kit::{Cx, Error, Operation, Touched, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(GetStackPolicy: get_stack_policy(GetStackPolicyRequest), on got),
     operation!(SetStackPolicy: set_stack_policy(SetStackPolicyRequest), on set),
 ];
 
-fn got(cx: &Cx, request: &GetStackPolicyRequest) -> Vec<String> {
+fn got(cx: &Cx, request: &GetStackPolicyRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
-fn set(cx: &Cx, request: &SetStackPolicyRequest) -> Vec<String> {
+fn set(cx: &Cx, request: &SetStackPolicyRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
 

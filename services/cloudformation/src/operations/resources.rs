@@ -5,7 +5,7 @@ use crate::errors::{bad_token, no_stack, validation};
 use crate::records::deleted::resources;
 use crate::records::{Progress, Resource, Stack, log};
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Cx, Error, IntoTouched, Operation, Target, Touched, operation, paginate};
+use kiln_service_kit::{Cx, Error, Operation, Target, Touched, operation, paginate};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeStackResource: describe_stack_resource(DescribeStackResourceRequest), on one),
@@ -17,12 +17,12 @@ pub const OPERATIONS: &[Operation] = &[
 /// Resources per page.
 const PAGE: usize = 100;
 
-fn one(cx: &Cx, request: &DescribeStackResourceRequest) -> Vec<String> {
+fn one(cx: &Cx, request: &DescribeStackResourceRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
 fn several(cx: &Cx, request: &DescribeStackResourcesRequest) -> Touched {
     match (&request.stack_name, &request.physical_resource_id) {
-        (Some(name), _) => arn_of(cx, name).into_touched(),
+        (Some(name), _) => arn_of(cx, name),
         (None, Some(physical)) => Ok(holder(cx, physical)?.map(Target::new).into_iter().collect()),
         (None, None) => Ok(vec![]),
     }
@@ -30,13 +30,13 @@ fn several(cx: &Cx, request: &DescribeStackResourcesRequest) -> Touched {
 
 /// The stack that has a resource.
 fn holder(cx: &Cx, physical: &str) -> Result<Option<String>, Error> {
-    let has = cx.store().by_key::<Resource>(cx.scope(), "physical-id", physical)?;
+    let has = cx.store().whole().by_key::<Resource>(cx.scope(), "physical-id", physical)?;
     Ok(has.first().map(|(_, has)| has.stack_id.clone()))
 }
-fn listed(cx: &Cx, request: &ListStackResourcesRequest) -> Vec<String> {
+fn listed(cx: &Cx, request: &ListStackResourcesRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
-fn signalled(cx: &Cx, request: &SignalResourceRequest) -> Vec<String> {
+fn signalled(cx: &Cx, request: &SignalResourceRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
 

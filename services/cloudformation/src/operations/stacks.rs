@@ -8,7 +8,7 @@ use crate::stack::request::Wish;
 use crate::stack::start::{self, Begin, check_name, current};
 use crate::stack::{changes, policy, role};
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation, request_hash};
+use kiln_service_kit::{Cx, Error, Operation, Touched, operation, request_hash};
 use kiln_template::changes::Action;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -16,10 +16,10 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(UpdateStack: update_stack(UpdateStackRequest), on updated),
 ];
 
-fn created(cx: &Cx, request: &CreateStackRequest) -> Vec<String> {
+fn created(cx: &Cx, request: &CreateStackRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
-fn updated(cx: &Cx, request: &UpdateStackRequest) -> Vec<String> {
+fn updated(cx: &Cx, request: &UpdateStackRequest) -> Touched {
     arn_of(cx, &request.stack_name)
 }
 

@@ -4,7 +4,7 @@ use super::{arn_of, change_sets, stack_of};
 use crate::stack::request::parse;
 use crate::stack::schemas;
 use kiln_cloudformation_shapes::*;
-use kiln_service_kit::{Cx, Error, IntoTouched, Operation, Touched, operation};
+use kiln_service_kit::{Cx, Error, Operation, Touched, operation};
 use kiln_template::Template;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -16,15 +16,15 @@ pub const OPERATIONS: &[Operation] = &[
 ];
 
 /// A stack, where one is named.
-fn of_stack(cx: &Cx, name: &Option<String>) -> Vec<String> {
-    name.as_ref().map_or_else(Vec::new, |name| arn_of(cx, name))
+fn of_stack(cx: &Cx, name: &Option<String>) -> Touched {
+    name.as_ref().map_or_else(|| Ok(vec![]), |name| arn_of(cx, name))
 }
 
 /// The stack of the change set, where one is named: its ARN counts more than the stack beside it.
 fn of_either(cx: &Cx, set: &Option<String>, stack: &Option<String>) -> Touched {
     match set {
         Some(set) => change_sets::stack_of_set(cx, set, stack.as_deref()),
-        None => of_stack(cx, stack).into_touched(),
+        None => of_stack(cx, stack),
     }
 }
 

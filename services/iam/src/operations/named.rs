@@ -11,40 +11,40 @@ use kiln_service_kit::{CallerKind, Cx, Error, Record, Target};
 
 /// A request about one thing.
 pub trait Named {
-    fn arn(&self, cx: &Cx) -> String;
+    fn arn(&self, cx: &Cx) -> Result<String, Error>;
 }
 
 /// For the rows: the thing, with its tags and those that the request gives it.
 pub fn named<R: Named + Request + Shape>(cx: &Cx, request: &R) -> Result<Target, Error> {
-    targets::with_tags(cx, Target::new(request.arn(cx)), request)
+    targets::with_tags(cx, Target::new(request.arn(cx)?), request)
 }
 
-/// The ARN of a thing that is there, path and all; of one that is not, as if it were without path.
-fn existing<R: Record>(cx: &Cx, kind: &str, name: &str, arn: impl Fn(&R) -> &str) -> String {
-    match cx.store().get::<R>(&cx.global_scope(), &key(name)) {
-        Ok(Some(found)) => arn(&found).to_owned(),
-        // An unreadable record is told by the operation itself.
-        _ => names::arn(cx, kind, "/", name),
-    }
+/// The ARN of a thing that is there, path and all; of one that is not, as if it were without path. One that cannot be
+/// read is judged by no other: a policy that refuses its path would not be asked.
+fn existing<R: Record>(cx: &Cx, kind: &str, name: &str, arn: impl Fn(&R) -> &str) -> Result<String, Error> {
+    Ok(match cx.store().get::<R>(&cx.global_scope(), &key(name))? {
+        Some(found) => arn(&found).to_owned(),
+        None => names::arn(cx, kind, "/", name),
+    })
 }
 
-fn user(cx: &Cx, name: &str) -> String {
+fn user(cx: &Cx, name: &str) -> Result<String, Error> {
     existing::<User>(cx, "user", name, |user| &user.arn)
 }
 
-fn user_or_caller(cx: &Cx, name: &Option<String>) -> String {
+fn user_or_caller(cx: &Cx, name: &Option<String>) -> Result<String, Error> {
     match (name, &cx.caller().kind) {
         (Some(name), _) => user(cx, name),
         (None, CallerKind::User { name }) => user(cx, name),
-        _ => "*".to_owned(),
+        _ => Ok("*".to_owned()),
     }
 }
 
 /// The user whose key it is.
-fn user_of_key(cx: &Cx, id: &str) -> String {
-    match cx.store().get::<AccessKey>(&everywhere(), id) {
-        Ok(Some(found)) if found.account == cx.account() => user(cx, &found.user),
-        _ => "*".to_owned(),
+fn user_of_key(cx: &Cx, id: &str) -> Result<String, Error> {
+    match cx.store().get::<AccessKey>(&everywhere(), id)? {
+        Some(found) if found.account == cx.account() => user(cx, &found.user),
+        _ => Ok("*".to_owned()),
     }
 }
 
@@ -68,33 +68,33 @@ fn below(cx: &Cx, kind: &str, prefix: &Option<String>) -> String {
 macro_rules! named {
     ($arn:expr => $($request:ty),* $(,)?) => { $(
         impl Named for $request {
-            fn arn(&self, cx: &Cx) -> String {
-                let arn: fn(&Cx, &Self) -> String = $arn;
+            fn arn(&self, cx: &Cx) -> Result<String, Error> {
+                let arn: fn(&Cx, &Self) -> Result<String, Error> = $arn;
                 arn(cx, self)
             }
         }
     )* };
 }
 
-named!(|cx, r| prefixed(cx, "user", &r.path, &r.user_name) => CreateUserRequest);
-named!(|cx, r| prefixed(cx, "group", &r.path, &r.group_name) => CreateGroupRequest);
-named!(|cx, r| prefixed(cx, "role", &r.path, &r.role_name) => CreateRoleRequest);
-named!(|cx, r| prefixed(cx, "policy", &r.path, &r.policy_name) => CreatePolicyRequest);
-named!(|cx, r| prefixed(cx, "instance-profile", &r.path, &r.instance_profile_name) => CreateInstanceProfileRequest);
-named!(|cx, r| below(cx, "user", &r.path_prefix) => ListUsersRequest);
-named!(|cx, r| below(cx, "group", &r.path_prefix) => ListGroupsRequest);
-named!(|cx, r| below(cx, "role", &r.path_prefix) => ListRolesRequest);
+named!(|cx, r| Ok(prefixed(cx, "user", &r.path, &r.user_name)) => CreateUserRequest);
+named!(|cx, r| Ok(prefixed(cx, "group", &r.path, &r.group_name)) => CreateGroupRequest);
+named!(|cx, r| Ok(prefixed(cx, "role", &r.path, &r.role_name)) => CreateRoleRequest);
+named!(|cx, r| Ok(prefixed(cx, "policy", &r.path, &r.policy_name)) => CreatePolicyRequest);
+named!(|cx, r| Ok(prefixed(cx, "instance-profile", &r.path, &r.instance_profile_name)) => CreateInstanceProfileRequest);
+named!(|cx, r| Ok(below(cx, "user", &r.path_prefix)) => ListUsersRequest);
+named!(|cx, r| Ok(below(cx, "group", &r.path_prefix)) => ListGroupsRequest);
+named!(|cx, r| Ok(below(cx, "role", &r.path_prefix)) => ListRolesRequest);
 // No ARN: this is how IAM itself calls it.
-named!(|_, r| format!("policy path {}", r.path_prefix.as_deref().unwrap_or("/")) => ListPoliciesRequest);
-named!(|cx, r| below(cx, "instance-profile", &r.path_prefix) => ListInstanceProfilesRequest);
+named!(|_, r| Ok(format!("policy path {}", r.path_prefix.as_deref().unwrap_or("/"))) => ListPoliciesRequest);
+named!(|cx, r| Ok(below(cx, "instance-profile", &r.path_prefix)) => ListInstanceProfilesRequest);
 named!(|cx, r| user(cx, &r.user_name) => AttachUserPolicyRequest, DeleteUserRequest, DeleteUserPermissionsBoundaryRequest, DeleteUserPolicyRequest, DetachUserPolicyRequest, GetUserPolicyRequest, ListAttachedUserPoliciesRequest, ListGroupsForUserRequest, ListUserPoliciesRequest, ListUserTagsRequest, PutUserPermissionsBoundaryRequest, PutUserPolicyRequest, TagUserRequest, UntagUserRequest, UpdateUserRequest);
 named!(|cx, r| user_or_caller(cx, &r.user_name) => CreateAccessKeyRequest, DeleteAccessKeyRequest, GetUserRequest, ListAccessKeysRequest, UpdateAccessKeyRequest, DeleteLoginProfileRequest, GetLoginProfileRequest, ListMFADevicesRequest, ListSSHPublicKeysRequest, ListServiceSpecificCredentialsRequest, ListSigningCertificatesRequest);
-named!(|cx, r| role_of_task(cx, &r.deletion_task_id) => GetServiceLinkedRoleDeletionStatusRequest);
+named!(|cx, r| Ok(role_of_task(cx, &r.deletion_task_id)) => GetServiceLinkedRoleDeletionStatusRequest);
 named!(|cx, r| user_of_key(cx, &r.access_key_id) => GetAccessKeyLastUsedRequest);
 named!(|cx, r| existing::<Group>(cx, "group", &r.group_name, |group| &group.arn) => AddUserToGroupRequest, AttachGroupPolicyRequest, DeleteGroupRequest, DeleteGroupPolicyRequest, DetachGroupPolicyRequest, GetGroupPolicyRequest, GetGroupRequest, ListAttachedGroupPoliciesRequest, ListGroupPoliciesRequest, PutGroupPolicyRequest, RemoveUserFromGroupRequest, UpdateGroupRequest);
 named!(|cx, r| existing::<Role>(cx, "role", &r.role_name, |role| &role.arn) => AttachRolePolicyRequest, DeleteRoleRequest, DeleteRolePermissionsBoundaryRequest, DeleteRolePolicyRequest, DeleteServiceLinkedRoleRequest, DetachRolePolicyRequest, GetRoleRequest, GetRolePolicyRequest, ListAttachedRolePoliciesRequest, ListInstanceProfilesForRoleRequest, ListRolePoliciesRequest, ListRoleTagsRequest, PutRolePermissionsBoundaryRequest, PutRolePolicyRequest, TagRoleRequest, UntagRoleRequest, UpdateAssumeRolePolicyRequest, UpdateRoleRequest, UpdateRoleDescriptionRequest);
 named!(|cx, r| existing::<InstanceProfile>(cx, "instance-profile", &r.instance_profile_name, |p| &p.arn) => AddRoleToInstanceProfileRequest, DeleteInstanceProfileRequest, GetInstanceProfileRequest, ListInstanceProfileTagsRequest, RemoveRoleFromInstanceProfileRequest, TagInstanceProfileRequest, UntagInstanceProfileRequest);
-named!(|_, r| r.policy_arn.clone() => CreatePolicyVersionRequest, DeletePolicyRequest, DeletePolicyVersionRequest, GetPolicyRequest, GetPolicyVersionRequest, ListEntitiesForPolicyRequest, ListPolicyTagsRequest, ListPolicyVersionsRequest, SetDefaultPolicyVersionRequest, TagPolicyRequest, UntagPolicyRequest);
+named!(|_, r| Ok(r.policy_arn.clone()) => CreatePolicyVersionRequest, DeletePolicyRequest, DeletePolicyVersionRequest, GetPolicyRequest, GetPolicyVersionRequest, ListEntitiesForPolicyRequest, ListPolicyTagsRequest, ListPolicyVersionsRequest, SetDefaultPolicyVersionRequest, TagPolicyRequest, UntagPolicyRequest);
 
 /// A request that says which policy to attach or detach.
 pub trait ByPolicy {

@@ -6,6 +6,7 @@ mod last_used;
 mod policies;
 mod resources;
 mod roles;
+mod targets;
 
 use kiln_service_kit::{
     Caller, CallerKind, Clock, Cx, Error, IdSource, Platform, PlatformBuilder, RootCredential, Scope, Store, Timestamp,
