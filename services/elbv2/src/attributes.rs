@@ -6,6 +6,8 @@
 
 use crate::errors;
 use kiln_service_kit::Error;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -33,6 +35,9 @@ enum Takes {
     /// Only the default: Kiln has not built the rest.
     Default,
 }
+
+/// No number of targets is asked for.
+const OFF: &str = "off";
 
 /// Characters of a value that is a text: those of the longest S3 key.
 const MOST_CHARACTERS: usize = 1024;
@@ -114,7 +119,7 @@ pub const TARGET_GROUP: Table = Table {
         row(
             "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
             "off",
-            Takes::WordOr("off", 1, 100),
+            Takes::WordOr(OFF, 1, 100),
         ),
     ],
 };
@@ -135,6 +140,16 @@ pub const LISTENER: Table = Table {
         row("routing.http.response.x_frame_options.header_value", "", Takes::Default),
     ],
 };
+
+/// A load balancer's attributes, for its record.
+pub fn of_load_balancer<'de, D: Deserializer<'de>>(record: D) -> Result<BTreeMap<String, String>, D::Error> {
+    LOAD_BALANCER.read(record)
+}
+
+/// A target group's attributes, for its record.
+pub fn of_target_group<'de, D: Deserializer<'de>>(record: D) -> Result<BTreeMap<String, String>, D::Error> {
+    TARGET_GROUP.read(record)
+}
 
 impl Table {
     /// Puts the given values into `kept`; all or none.
@@ -223,13 +238,35 @@ impl Table {
     /// A value in seconds.
     pub fn seconds(&self, kept: &BTreeMap<String, String>, key: &str) -> Duration {
         Duration::from_secs(
-            self.text(kept, key).parse().expect("attributes in seconds were checked when they were set"),
+            self.text(kept, key).parse().expect("attributes in seconds were checked when they were set and read"),
         )
     }
 
     /// A value that is a number, or off: zero.
     pub fn number(&self, kept: &BTreeMap<String, String>, key: &str) -> usize {
-        self.text(kept, key).parse().unwrap_or(0)
+        match self.text(kept, key) {
+            OFF => 0,
+            number => number.parse().expect("attributes that are numbers were checked when they were set and read"),
+        }
+    }
+
+    /// Attributes as a record holds them. Where one that is a number or a duration says something else, the record does
+    /// not read: no balancer is told of another value in its place.
+    fn read<'de, D: Deserializer<'de>>(&self, record: D) -> Result<BTreeMap<String, String>, D::Error> {
+        let kept = BTreeMap::<String, String>::deserialize(record)?;
+        let is_number = |value: &str| value.parse::<u32>().is_ok();
+        for row in self.rows {
+            let Some(value) = kept.get(row.key) else { continue };
+            let reads = match row.takes {
+                Takes::Number(..) | Takes::OffOr(..) => is_number(value),
+                Takes::WordOr(word, ..) => value == word || is_number(value),
+                _ => true,
+            };
+            if !reads {
+                return Err(D::Error::custom(format!("{} attribute {}={value:?} is no number", self.what, row.key)));
+            }
+        }
+        Ok(kept)
     }
 
     /// Whether a value is this one.
@@ -241,6 +278,23 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_whose_number_is_none_does_not_read() {
+        let count = "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count";
+        let percentage = "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage";
+        let read = |key: &str, value: &str| of_target_group(serde_json::json!({key: value}));
+        for (key, value, number) in [(count, "7", 7), (percentage, "off", 0), (percentage, "50", 50)] {
+            assert_eq!(TARGET_GROUP.number(&read(key, value).expect("it reads"), key), number, "{key}={value}");
+        }
+        assert_eq!(TARGET_GROUP.number(&BTreeMap::new(), count), 1, "the default");
+        for (key, value) in [(count, "off"), (count, "x"), (percentage, "-1"), ("slow_start.duration_seconds", "")] {
+            let told = read(key, value).expect_err("it does not read").to_string();
+            assert!(told.contains(key), "{told}");
+        }
+        let told = of_load_balancer(serde_json::json!({"idle_timeout.timeout_seconds": "soon"})).expect_err("refused");
+        assert!(told.to_string().contains("idle_timeout.timeout_seconds=\"soon\" is no number"), "{told}");
+    }
 
     #[test]
     fn values_are_checked_and_what_has_no_effect_is_refused() {

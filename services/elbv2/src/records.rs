@@ -27,6 +27,7 @@ pub struct LoadBalancer {
     pub security_groups: Vec<String>,
     pub created: Timestamp,
     /// Attributes that were set; the others have their defaults.
+    #[serde(deserialize_with = "crate::attributes::of_load_balancer")]
     pub attributes: BTreeMap<String, String>,
     /// The loopback address of this host that its listeners' ports are opened on.
     pub address: Ipv4Addr,
@@ -146,6 +147,7 @@ pub struct TargetGroup {
     pub vpc: String,
     pub target_type: TargetType,
     pub check: HealthCheck,
+    #[serde(deserialize_with = "crate::attributes::of_target_group")]
     pub attributes: BTreeMap<String, String>,
     pub targets: Vec<Target>,
     pub tags: Tags,
