@@ -68,8 +68,10 @@ async fn shut_down(cx: &Cx, driver: &dyn MachineDriver, id: &MachineId, usual: D
             done = &mut stop => break done,
             () = tokio::time::sleep(CUT_LOOK), if !grace.is_zero() => {
                 if cut_wanted(cx, id)? {
-                    // It may end by itself this very moment.
-                    let _ = driver.kill(id).await;
+                    // It may end by itself this very moment; what does not end so does when its time is over.
+                    if let Err(error) = driver.kill(id).await {
+                        tracing::warn!(%id, error = error.chain(), "its power could not be cut");
+                    }
                     break stop.await;
                 }
             }
