@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use kiln_protocol::{Encoded, Error, Protocol, ServiceModel, Value};
-use kiln_service_kit::Operation;
+use kiln_service_kit::{Operation, RestRules};
 
 /// The body of any answer: buffered for calls, streaming for load balancers.
 pub type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -16,8 +16,14 @@ pub type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 static NAMELESS: ServiceModel =
     ServiceModel { xml_namespace: "http://webservices.amazon.com/AWSFault/2005-15-09", ..ServiceModel::named("") };
 
-/// A successful answer.
-pub fn success(call: &Call, operation: &Operation, value: &Value, request_id: &str) -> Response<Body> {
+/// A successful answer, in the words of the service's rules where it has some.
+pub fn success(
+    call: &Call,
+    operation: &Operation,
+    value: &Value,
+    request_id: &str,
+    rules: Option<&dyn RestRules>,
+) -> Response<Body> {
     let mut encoded =
         kiln_protocol::encode_response(call.protocol, call.model, operation.name, operation.output, value, request_id);
     if encoded.status == 200 && matches!(call.protocol, Protocol::RestJson | Protocol::RestXml) {
@@ -25,11 +31,14 @@ pub fn success(call: &Call, operation: &Operation, value: &Value, request_id: &s
         let part = encoded.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-range"));
         encoded.status = if part { 206 } else { operation.http.status };
     }
-    if encoded.headers.iter().any(|(name, value)| header_text::write(name, value).is_none()) {
-        let text = "Header value cannot be represented using ISO-8859-1.";
-        return error(call.protocol, Some(call.model), &Error::sender("InvalidArgument", text), request_id);
+    if let Some((name, _)) =
+        encoded.headers.iter().find(|(name, value)| header_text::write(rules, name, value).is_none())
+    {
+        let nobodys = || Error::internal(format!("the answer's header {name} is one that HTTP does not allow"));
+        let bad = rules.map_or_else(nobodys, |rules| rules.bad_header());
+        return error(call.protocol, Some(call.model), &bad, request_id);
     }
-    response(encoded, request_id)
+    response(encoded, request_id, rules)
 }
 
 /// An error in the caller's protocol. Of a failure on our side the caller reads only that there was one, and the
@@ -39,10 +48,10 @@ pub fn error(protocol: Protocol, model: Option<&ServiceModel>, error: &Error, re
         let service = model.map_or("", |model| model.name);
         tracing::error!(request_id, service, error = error.chain(), "a request failed");
     }
-    response(kiln_protocol::encode_error(protocol, model.unwrap_or(&NAMELESS), error, request_id), request_id)
+    response(kiln_protocol::encode_error(protocol, model.unwrap_or(&NAMELESS), error, request_id), request_id, None)
 }
 
-fn response(encoded: Encoded, request_id: &str) -> Response<Body> {
+fn response(encoded: Encoded, request_id: &str, rules: Option<&dyn RestRules>) -> Response<Body> {
     let body = Full::new(Bytes::from(encoded.body)).map_err(|never| match never {}).boxed_unsync();
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(encoded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -51,7 +60,7 @@ fn response(encoded: Encoded, request_id: &str) -> Response<Body> {
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(encoded.content_type));
     }
     for (name, value) in encoded.headers {
-        match (http::HeaderName::try_from(&*name), header_text::write(&name, &value).ok_or(())) {
+        match (http::HeaderName::try_from(&*name), header_text::write(rules, &name, &value).ok_or(())) {
             // A member may say it better than the protocol does.
             (Ok(name), Ok(value)) if name == http::header::CONTENT_TYPE => {
                 headers.insert(name, value);

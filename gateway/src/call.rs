@@ -96,7 +96,7 @@ async fn call(
     let cx = Cx::new(platform.clone(), scope, who.caller, request_id).in_protocol(call.protocol);
     let cx = client.tell(cx).via_host(host);
     match called(cx, operation, value).await {
-        Ok(value) => answer::success(&call, operation, &value, request_id),
+        Ok(value) => answer::success(&call, operation, &value, request_id, None),
         Err(error) => refuse(&error),
     }
 }

@@ -17,7 +17,7 @@ pub fn decode(call: &Call, operation: &Operation, head: &Parts, body: &[u8]) -> 
         Protocol::Ec2 => kiln_protocol::ec2::decode(&form(), operation.input),
         Protocol::Cbor => kiln_protocol::cbor::decode(body, operation.input),
         Protocol::RestJson | Protocol::RestXml => {
-            let text = |name: &http::HeaderName, value| header_text::read(name.as_str(), value);
+            let text = |name: &http::HeaderName, value| header_text::read(None, name.as_str(), value);
             let headers: Vec<_> = head.headers.iter().map(|(name, value)| (name.as_str(), text(name, value))).collect();
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let (path, query) = (head.uri.path(), head.uri.query().unwrap_or(""));

@@ -70,6 +70,16 @@ pub trait RestRules: Send + Sync {
     /// The words for a body that cannot be taken.
     fn bad_body(&self, fault: BodyFault) -> Error;
 
+    /// The text of a header that came in, where the service writes it in another way than HTTP. `text` is as HTTP has
+    /// it, each byte a character of ISO-8859-1. Nothing: that is it.
+    fn read_header(&self, name: &str, text: &str) -> Option<String>;
+
+    /// How the service writes a header's text that is not ASCII, in another way than HTTP. Nothing: as HTTP does.
+    fn write_header(&self, name: &str, text: &str) -> Option<String>;
+
+    /// The words for an answer of which a header is one that HTTP cannot have.
+    fn bad_header(&self) -> Error;
+
     /// The words for a header or a key of the query whose value is not among those that the model has.
     /// Nothing: the protocol's own.
     fn bad_value(&self, member: &Member, given: &str) -> Option<Error>;

@@ -15,8 +15,9 @@ fn query_of(head: &Parts) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> 
 }
 
 /// The headers, and those that a presigned URL has in its query.
-pub fn headers_of(head: &Parts) -> Vec<(String, String)> {
-    let sent = head.headers.iter().map(|(name, value)| (name.to_string(), header_text::read(name.as_str(), value)));
+pub fn headers_of(rules: &dyn RestRules, head: &Parts) -> Vec<(String, String)> {
+    let text = |name: &http::HeaderName, value| header_text::read(Some(rules), name.as_str(), value);
+    let sent = head.headers.iter().map(|(name, value)| (name.to_string(), text(name, value)));
     let mut all: Vec<(String, String)> = sent.collect();
     if head.headers.contains_key("authorization") {
         return all;

@@ -141,7 +141,7 @@ async fn called_by_path(
     }
     let form = form(*rules, head, who.chunks)?;
     let streams = Arc::new(Streams::default());
-    streams.set_head(headers_of(head));
+    streams.set_head(headers_of(*rules, head));
     check_values(*rules, operation.input, streams.head(), head)?;
     rules.check_head(operation, &streams)?;
     let mut bytes = Bytes::new();
@@ -181,7 +181,7 @@ async fn called_by_path(
     }
     let mut response = {
         let answered = answered.map_err(|error| rules.in_words(operation, error))?;
-        answer::success(&call, operation, &answered, request_id)
+        answer::success(&call, operation, &answered, request_id, Some(*rules))
     };
     // An answer without a body says what it would have been.
     if head.method == http::Method::HEAD {

@@ -3,6 +3,7 @@
 
 mod address;
 mod meant;
+mod metadata_text;
 mod part;
 mod refusal;
 mod signature;
@@ -60,6 +61,18 @@ impl RestRules for Rules {
 
     fn bad_body(&self, fault: BodyFault) -> Error {
         errors::bad_body(fault)
+    }
+
+    fn read_header(&self, name: &str, text: &str) -> Option<String> {
+        metadata_text::value_read(name, text)
+    }
+
+    fn write_header(&self, name: &str, text: &str) -> Option<String> {
+        metadata_text::value_written(name, text)
+    }
+
+    fn bad_header(&self) -> Error {
+        Error::sender("InvalidArgument", "Header value cannot be represented using ISO-8859-1.")
     }
 
     fn bad_value(&self, member: &Member, given: &str) -> Option<Error> {
