@@ -13,6 +13,32 @@ pub struct Conditions<'c> {
     pub unmodified_since: Option<Timestamp>,
 }
 
+/// The conditions that a request for an object has.
+macro_rules! read_conditions {
+    ($input:expr) => {
+        $crate::conditions::Conditions {
+            if_match: $input.if_match.as_deref(),
+            if_none_match: $input.if_none_match.as_deref(),
+            modified_since: $input.if_modified_since,
+            unmodified_since: $input.if_unmodified_since,
+        }
+    };
+}
+pub(crate) use read_conditions;
+
+/// The conditions that a request for a copy has for what is copied.
+macro_rules! source_conditions {
+    ($input:expr) => {
+        $crate::conditions::Conditions {
+            if_match: $input.copy_source_if_match.as_deref(),
+            if_none_match: $input.copy_source_if_none_match.as_deref(),
+            modified_since: $input.copy_source_if_modified_since,
+            unmodified_since: $input.copy_source_if_unmodified_since,
+        }
+    };
+}
+pub(crate) use source_conditions;
+
 impl Conditions<'_> {
     /// By tag first: where that holds, the time of the same kind is not asked. HTTP's times are whole seconds.
     pub fn check(&self, object: &Object) -> Result<(), Error> {

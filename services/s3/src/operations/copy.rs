@@ -2,7 +2,7 @@
 
 use super::{bucket, check_key, quoted, still_there, told_version};
 use crate::checksum::Algorithm;
-use crate::conditions::{Conditions, check_conditions, check_write};
+use crate::conditions::{check_conditions, check_write, source_conditions};
 use crate::described::{check_settings, described, show_checksum};
 use crate::encryption::source_key;
 use crate::errors;
@@ -25,14 +25,8 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
     check_settings!(input);
     source_key!(input).of_a_read()?;
     check_conditions(input.if_match.as_ref(), input.if_none_match.as_ref())?;
-    let conditions = Conditions {
-        if_match: input.copy_source_if_match.as_deref(),
-        if_none_match: input.copy_source_if_none_match.as_deref(),
-        modified_since: input.copy_source_if_modified_since,
-        unmodified_since: input.copy_source_if_unmodified_since,
-    };
     let expected = input.expected_source_bucket_owner.as_ref();
-    let from = find_source(cx, &input.copy_source, expected, conditions)?;
+    let from = find_source(cx, &input.copy_source, expected, source_conditions!(input))?;
     let object = &from.object;
     if object.size > LARGEST {
         let text = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120";

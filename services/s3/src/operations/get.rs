@@ -2,7 +2,7 @@
 
 use super::{bucket, quoted};
 use crate::checksum::Checksum;
-use crate::conditions::Conditions;
+use crate::conditions::read_conditions;
 use crate::described::show_checksum;
 use crate::encryption::{customer_key, not_said_again};
 use crate::errors;
@@ -67,13 +67,7 @@ async fn get_object(cx: &Cx, input: GetObjectRequest) -> Result<GetObjectRespons
     not_said_again(cx)?;
     customer_key!(input).of_a_read()?;
     let object = versions::find(cx.store(), &bucket.name, &input.key, input.version_id.as_deref())?;
-    Conditions {
-        if_match: input.if_match.as_deref(),
-        if_none_match: input.if_none_match.as_deref(),
-        modified_since: input.if_modified_since,
-        unmodified_since: input.if_unmodified_since,
-    }
-    .check(&object)?;
+    read_conditions!(input).check(&object)?;
     let range = input.range.as_deref().filter(|_| is_still_it(cx, &object));
     let span = Span::of(&object, range, input.part_number)?;
     let mut answer = shown!(GetObjectResponse, bucket, input, &object, &span);
@@ -98,13 +92,7 @@ async fn head_object(cx: &Cx, input: HeadObjectRequest) -> Result<HeadObjectResp
     not_said_again(cx)?;
     customer_key!(input).of_a_read()?;
     let object = versions::find(cx.store(), &bucket.name, &input.key, input.version_id.as_deref())?;
-    Conditions {
-        if_match: input.if_match.as_deref(),
-        if_none_match: input.if_none_match.as_deref(),
-        modified_since: input.if_modified_since,
-        unmodified_since: input.if_unmodified_since,
-    }
-    .check(&object)?;
+    read_conditions!(input).check(&object)?;
     let range = input.range.as_deref().filter(|_| is_still_it(cx, &object));
     let span = Span::of(&object, range, input.part_number)?;
     Ok(shown!(HeadObjectResponse, bucket, input, &object, &span))

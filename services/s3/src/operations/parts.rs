@@ -2,7 +2,7 @@
 
 use super::list::most;
 use super::{bucket, owner, quoted};
-use crate::conditions::Conditions;
+use crate::conditions::source_conditions;
 use crate::described::show_checksum;
 use crate::encryption::{customer_key, not_said_again, source_key};
 use crate::errors;
@@ -96,14 +96,8 @@ async fn upload_part_copy(cx: &Cx, input: UploadPartCopyRequest) -> Result<Uploa
     customer_key!(input).refuse(None)?;
     source_key!(input).of_a_read()?;
     let upload = upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
-    let conditions = Conditions {
-        if_match: input.copy_source_if_match.as_deref(),
-        if_none_match: input.copy_source_if_none_match.as_deref(),
-        modified_since: input.copy_source_if_modified_since,
-        unmodified_since: input.copy_source_if_unmodified_since,
-    };
     let expected = input.expected_source_bucket_owner.as_ref();
-    let Source { object, version, .. } = find_source(cx, &input.copy_source, expected, conditions)?;
+    let Source { object, version, .. } = find_source(cx, &input.copy_source, expected, source_conditions!(input))?;
     let span = match input.copy_source_range.as_deref() {
         None => Span { from: 0, to: object.size, part: false },
         Some(range) => Span::of_source(range, object.size)?,
