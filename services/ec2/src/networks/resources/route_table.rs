@@ -3,6 +3,7 @@
 use crate::kinds;
 use crate::properties::*;
 use kiln_ec2_shapes::*;
+use kiln_machines_spec::Cidr;
 use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -142,8 +143,12 @@ impl ResourceType for RouteType {
     async fn read(&self, cx: &Cx, id: &str, _: &Json) -> Result<Option<Properties>, Error> {
         let Some((table_id, to)) = id.split_once('|') else { return Ok(None) };
         let routes = table(cx, table_id).await?.map(|table| table.routes).unwrap_or_default();
+        // Told as the block that it is, whatever address of it the template names.
+        let block = |text: &str| text.parse::<Cidr>().ok();
         let is_it = |route: &Route| {
-            [&route.destination_cidr_block, &route.destination_ipv6_cidr_block].iter().any(|r| r.as_deref() == Some(to))
+            let others = [&route.destination_ipv6_cidr_block, &route.destination_prefix_list_id];
+            let v4 = route.destination_cidr_block.as_deref().and_then(block);
+            (v4.is_some() && v4 == block(to)) || others.iter().any(|other| other.as_deref() == Some(to))
         };
         let read = |route: Route| {
             Properties::default()

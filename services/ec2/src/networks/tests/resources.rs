@@ -11,6 +11,28 @@ fn of(w: &World, name: &str) -> Arc<dyn ResourceType> {
 }
 
 #[tokio::test]
+async fn a_route_is_read_back_whatever_address_of_its_block_the_template_names() {
+    let w = World::new();
+    let make = async |name: &str, properties: Json| {
+        of(&w, name).create(&w.cx, &request("R", properties)).await.unwrap_or_else(|e| panic!("{name}: {e}"))
+    };
+    let vpc = make("AWS::EC2::VPC", json!({"CidrBlock": "10.0.0.0/16"})).await;
+    let gateway = make("AWS::EC2::InternetGateway", json!({})).await;
+    make("AWS::EC2::VPCGatewayAttachment", json!({"VpcId": vpc, "InternetGatewayId": gateway})).await;
+    let table = make("AWS::EC2::RouteTable", json!({"VpcId": vpc})).await;
+    let properties = json!({"RouteTableId": table, "DestinationCidrBlock": "10.1.2.3/0", "GatewayId": gateway});
+    let route = make("AWS::EC2::Route", properties.clone()).await;
+    let kind = of(&w, "AWS::EC2::Route");
+    let read = kind.read(&w.cx, &route, &properties).await.unwrap();
+    assert!(format!("{read:?}").contains(&gateway), "{read:?}");
+    // No table has a route to a prefix list, since none is taken.
+    let listed = json!({"RouteTableId": table, "DestinationPrefixListId": "pl-1", "GatewayId": gateway});
+    let refused = kind.create(&w.cx, &request("L", listed.clone())).await.unwrap_err();
+    assert!(refused.message.contains("DestinationPrefixListId"), "{refused}");
+    assert!(kind.read(&w.cx, &format!("{table}|pl-1"), &listed).await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn a_stack_of_networks_is_made_once_and_removed() {
     let w = World::new();
     let mut made: Vec<(&str, String, ResourceRequest)> = vec![];
