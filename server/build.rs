@@ -1,13 +1,16 @@
 //! Builds the guest program, static, so that the server can carry it in itself: one binary is all
 //! there is to install. Nested cargo with a target directory of its own, since the guest needs
 //! other compiler flags than the server.
+//!
+//! And has a release's binary linked small (docs/decisions/0022-binary.md).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGETS: [(&str, &str); 2] = [("x86_64", "x86_64-unknown-linux-gnu"), ("aarch64", "aarch64-unknown-linux-gnu")];
 
 fn main() {
+    link_small();
     for path in ["../guest/src", "../guest/Cargo.toml", "../Cargo.lock"] {
         println!("cargo::rerun-if-changed={path}");
     }
@@ -29,4 +32,23 @@ fn main() {
     assert!(status.success(), "the guest program did not compile");
     let built = directory.join(target).join("release/kiln-guest");
     std::fs::copy(&built, out.join("kiln-guest")).expect("the guest program was built");
+}
+
+/// Relocations packed, functions of the same code once: of x86_64's release builds, where rustc brings the linker
+/// that can do both and uses it unless it was told another.
+fn link_small() {
+    let of = |name: &str| std::env::var(name).unwrap_or_default();
+    println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
+    let flags = of("CARGO_ENCODED_RUSTFLAGS");
+    let target = of("TARGET");
+    if of("PROFILE") != "release" || target != TARGETS[0].1 || flags.contains("link") || !of("RUSTC_LINKER").is_empty()
+    {
+        return;
+    }
+    let asked = Command::new(of("RUSTC")).args(["--print", "sysroot"]).output();
+    let sysroot = asked.ok().and_then(|answer| String::from_utf8(answer.stdout).ok()).unwrap_or_default();
+    if Path::new(sysroot.trim()).join("lib/rustlib").join(&target).join("bin/gcc-ld/ld.lld").is_file() {
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+        println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");
+    }
 }

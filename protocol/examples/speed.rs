@@ -47,7 +47,14 @@ fn main() {
         validate(&value, shape, Protocol::Query).expect("good");
         let shape = kiln_sts_shapes::GetCallerIdentityResponse::SHAPE;
         let model = &kiln_sts_shapes::SERVICE;
-        black_box(encode_response(Protocol::Query, model, "GetCallerIdentity", shape, &identity.to_value(), "id"));
+        black_box(encode_response(
+            Protocol::Query,
+            model,
+            "GetCallerIdentity",
+            shape,
+            &identity.clone().into_value(),
+            "id",
+        ));
     });
     let many: String = (1..=10_000).map(|i| format!("&InstanceId.{i}=i-{i:017x}")).collect();
     let many = format!("Action=DescribeInstances{many}");
@@ -57,10 +64,10 @@ fn main() {
     let answer = instances(1_000);
     let encode = |answer: &ec2::DescribeInstancesResponse| {
         let shape = <ec2::DescribeInstancesRequest as Request>::Response::SHAPE;
-        encode_response(Protocol::Ec2, &ec2::SERVICE, "DescribeInstances", shape, &answer.to_value(), "id")
+        encode_response(Protocol::Ec2, &ec2::SERVICE, "DescribeInstances", shape, &answer.clone().into_value(), "id")
     };
     measure("ec2: 1,000 instances to values (a part of the next)", 20, || {
-        black_box(answer.to_value());
+        black_box(answer.clone().into_value());
     });
     measure("ec2: encode 1,000 instances", 20, || {
         black_box(encode(&answer));

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! bytes --decode--> Value --validate--> Value --Shape::from_value--> struct
-//! struct --Shape::to_value--> Value --encode--> bytes
+//! struct --Shape::into_value--> Value --encode--> bytes
 //! ```
 //!
 //! Shape tables come from [`shape!`], generated from AWS's service models by `cargo xtask shapes`.

@@ -24,7 +24,7 @@ use serde::ser::{Serialize, Serializer};
 
 /// The JSON of a modelled value, by model names.
 pub fn to_json<T: Shape>(value: &T) -> serde_json::Value {
-    let value = value.to_value();
+    let value = value.clone().into_value();
     serde_json::to_value(Writer::new(&value, T::kind(), WriterStyle::Wire)).expect("a value always has a JSON form")
 }
 
@@ -39,7 +39,7 @@ pub fn from_json<T: Shape>(json: serde_json::Value) -> Result<T, Error> {
 
 /// For `#[serde(with = "kiln_protocol::stored")]` on a shape, or an `Option`, `Vec` or `Map` of shapes.
 pub fn serialize<T: Shape, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
-    let value = value.to_value();
+    let value = value.clone().into_value();
     Writer::new(&value, T::kind(), WriterStyle::Wire).serialize(to)
 }
 

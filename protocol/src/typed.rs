@@ -4,13 +4,13 @@ use crate::{Blob, Error, Kind, Map, StructShape, Value};
 use kiln_clock::Timestamp;
 
 /// A type that a model describes.
-pub trait Shape: Sized {
+pub trait Shape: Clone {
     /// Its kind in shape tables.
     fn kind() -> Kind;
     /// From a decoded value. Fails with `SerializationException` when the kind differs.
     fn from_value(value: Value) -> Result<Self, Error>;
     /// To a value for encoding.
-    fn to_value(&self) -> Value;
+    fn into_value(self) -> Value;
 }
 
 /// A structure of a model.
@@ -36,8 +36,8 @@ macro_rules! scalar {
                     _ => Err(wrong($what)),
                 }
             }
-            fn to_value(&self) -> Value {
-                Value::$kind(self.clone().into())
+            fn into_value(self) -> Value {
+                Value::$kind(self.into())
             }
         }
     };
@@ -59,8 +59,8 @@ impl Shape for Blob {
             _ => Err(wrong("binary data")),
         }
     }
-    fn to_value(&self) -> Value {
-        Value::Blob(self.0.clone())
+    fn into_value(self) -> Value {
+        Value::Blob(self.0)
     }
 }
 
@@ -71,8 +71,8 @@ impl<T: Shape> Shape for Option<T> {
     fn from_value(value: Value) -> Result<Self, Error> {
         if value.is_absent() { Ok(None) } else { T::from_value(value).map(Some) }
     }
-    fn to_value(&self) -> Value {
-        self.as_ref().map_or(Value::Absent, T::to_value)
+    fn into_value(self) -> Value {
+        self.map_or(Value::Absent, T::into_value)
     }
 }
 
@@ -83,8 +83,8 @@ impl<T: Shape> Shape for Box<T> {
     fn from_value(value: Value) -> Result<Self, Error> {
         T::from_value(value).map(Box::new)
     }
-    fn to_value(&self) -> Value {
-        (**self).to_value()
+    fn into_value(self) -> Value {
+        (*self).into_value()
     }
 }
 
@@ -100,8 +100,8 @@ impl<T: Shape> Shape for Vec<T> {
             _ => Err(wrong("a list")),
         }
     }
-    fn to_value(&self) -> Value {
-        Value::List(self.iter().map(T::to_value).collect())
+    fn into_value(self) -> Value {
+        Value::List(self.into_iter().map(T::into_value).collect())
     }
 }
 
@@ -116,8 +116,8 @@ impl<T: Shape> Shape for Map<T> {
             _ => Err(wrong("a map")),
         }
     }
-    fn to_value(&self) -> Value {
-        Value::Map(self.iter().map(|(k, v)| (k.clone(), v.to_value())).collect())
+    fn into_value(self) -> Value {
+        Value::Map(self.into_iter().map(|(k, v)| (k, v.into_value())).collect())
     }
 }
 
@@ -157,8 +157,8 @@ macro_rules! shape {
                 let mut members = members.into_iter();
                 Ok(Self { $($field: $crate::Shape::from_value(members.next().unwrap_or($crate::Value::Absent))?),* })
             }
-            fn to_value(&self) -> $crate::Value {
-                $crate::Value::Struct(vec![$($crate::Shape::to_value(&self.$field)),*])
+            fn into_value(self) -> $crate::Value {
+                $crate::Value::Struct(vec![$($crate::Shape::into_value(self.$field)),*])
             }
         }
         impl $crate::StructTyped for $name {

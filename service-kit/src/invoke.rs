@@ -16,7 +16,7 @@ impl Cx {
             .ok_or_else(|| Error::not_built(format!("{}:{}", R::SERVICE.signing_name, R::OPERATION)))?;
         // A typed request cannot leave a list out; an empty one means that, and must not meet a
         // model's least length.
-        let mut value = request.to_value().without_empty();
+        let mut value = request.into_value().without_empty();
         if R::SERVICE.protocol == Protocol::Ec2 {
             // As if it had come from outside.
             value = kiln_protocol::ec2::without_blanks(value, operation.input);

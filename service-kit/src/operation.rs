@@ -28,7 +28,7 @@ impl Answered {
     pub fn new<T: Shape + Send + 'static>(answer: T, how: How) -> Self {
         match how.typed {
             true => Self::Typed(Box::new(answer)),
-            false => Self::Value(answer.to_value()),
+            false => Self::Value(answer.into_value()),
         }
     }
 

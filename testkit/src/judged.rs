@@ -52,7 +52,7 @@ pub async fn judged<R: Request>(cx: &Cx, request: R) -> Result<Vec<Question>, Er
         kind: CallerKind::User { name: "ada".to_owned() },
         ..Caller::root(cx.account())
     };
-    let answer = (row.call)(&cx.as_caller(user), request.to_value(), How { dry_run: true, typed: false }).await;
+    let answer = (row.call)(&cx.as_caller(user), request.into_value(), How { dry_run: true, typed: false }).await;
     let questions = std::mem::take(&mut *asked.0.lock());
     match answer {
         Err(error) if questions.is_empty() => Err(error),

@@ -13,7 +13,7 @@ fn group(body: &str) -> Group {
 
 #[test]
 fn every_kind_survives_the_round() {
-    let body = json::encode(&full().to_value(), Group::SHAPE);
+    let body = json::encode(&full().into_value(), Group::SHAPE);
     let text = String::from_utf8(body.clone()).unwrap();
     assert!(
         text.starts_with(r#"{"Name":"web","Size":3,"Ratio":0.25,"On":true,"Data":"AP9kYXRh","At":1767323045.678,"#)
@@ -70,7 +70,7 @@ fn broken_and_absurd_bodies_are_errors() {
 
 #[test]
 fn random_bytes_never_panic() {
-    let good = json::encode(&full().to_value(), Group::SHAPE);
+    let good = json::encode(&full().into_value(), Group::SHAPE);
     let mut seed = 7u64;
     for _ in 0..20_000 {
         let mut bytes = good.clone();
@@ -87,7 +87,7 @@ fn random_bytes_never_panic() {
 
 #[test]
 fn logs_do_not_show_what_is_sensitive() {
-    let logged = redact(&full().to_value(), Group::SHAPE);
+    let logged = redact(&full().into_value(), Group::SHAPE);
     assert_eq!(logged["Password"], "***");
     assert_eq!(logged["Tags"][0]["Value"], "***");
     assert_eq!(logged["Name"], "web");

@@ -75,19 +75,21 @@ fn paths_match_their_patterns() {
 #[test]
 fn answers_put_members_where_they_belong() {
     let upload = Upload { body: Some(Blob(b"raw".to_vec())), etag: Some("e1".into()), status: Some(201) };
-    let answer = encode_response(Protocol::RestXml, &MODEL, "Get", Upload::SHAPE, &upload.to_value(), "id-1");
+    let answer = encode_response(Protocol::RestXml, &MODEL, "Get", Upload::SHAPE, &upload.clone().into_value(), "id-1");
     assert_eq!(
         (answer.status, answer.content_type, answer.body.as_slice()),
         (201, "application/octet-stream", &b"raw"[..])
     );
     assert!(answer.headers.contains(&("ETag".into(), "e1".into())), "{:?}", answer.headers);
     let thing = expected();
-    let answer = encode_response(Protocol::RestJson, &MODEL, "Get", PutThing::SHAPE, &thing.to_value(), "id-1");
+    let answer =
+        encode_response(Protocol::RestJson, &MODEL, "Get", PutThing::SHAPE, &thing.clone().into_value(), "id-1");
     assert_eq!(String::from_utf8(answer.body).unwrap(), r#"{"Note":"<n> & é","Names":["a","b"],"Flat":[1,2]}"#);
     assert!(answer.headers.contains(&("X-At".into(), "Fri, 02 Jan 2026 03:04:05 GMT".into())));
     assert!(answer.headers.contains(&("x-meta-Team".into(), "web".into())));
     let wrapped = Wrapped { thing: Some(PutThing { note: Some("n".into()), ..Default::default() }) };
-    let answer = encode_response(Protocol::RestXml, &MODEL, "Get", Wrapped::SHAPE, &wrapped.to_value(), "id-1");
+    let answer =
+        encode_response(Protocol::RestXml, &MODEL, "Get", Wrapped::SHAPE, &wrapped.clone().into_value(), "id-1");
     let text = String::from_utf8(answer.body).unwrap();
     assert!(text.contains("<Thing xmlns=\"https://example.test/doc\"><"), "{text}");
     let error = Error::sender("NoSuchThing", "gone").with_status(404);
@@ -118,7 +120,7 @@ fn broken_xml_is_an_error() {
 
 #[test]
 fn cbor_survives_the_round() {
-    let bytes = cbor::encode(&full().to_value(), Group::SHAPE);
+    let bytes = cbor::encode(&full().into_value(), Group::SHAPE);
     assert_eq!(Group::from_value(cbor::decode(&bytes, Group::SHAPE).unwrap()).unwrap(), full());
     // {_ "Name": (_ "a", "b"), "x": [1, {2: h'00'}], "Size": -1 as half float's neighbour, "Ratio": half 1.5 }
     let odd = b"\xbf\x64Name\x7f\x61a\x61b\xff\x61x\x82\x01\xa1\x02\x41\x00\x65Ratio\xf9\x3e\x00\x64Size\x20\x65Token\x60\xff";
@@ -146,7 +148,7 @@ fn broken_cbor_is_an_error_and_never_a_panic() {
     let mut skipped = b"\xa1\x61x".to_vec();
     skipped.extend(b"\x81".repeat(100_000));
     assert!(cbor::decode(&skipped, Group::SHAPE).is_err());
-    let good = cbor::encode(&full().to_value(), Group::SHAPE);
+    let good = cbor::encode(&full().into_value(), Group::SHAPE);
     let mut seed = 3u64;
     for _ in 0..50_000 {
         let mut bytes = good.clone();

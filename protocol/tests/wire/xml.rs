@@ -17,7 +17,7 @@ fn error(protocol: Protocol) -> String {
 #[test]
 fn a_query_answer() {
     assert_eq!(
-        answer(Protocol::Query, &full().to_value()),
+        answer(Protocol::Query, &full().into_value()),
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<DescribeGroupResponse xmlns=\"https://example.test/doc\"><DescribeGroupResult>\
          <groupName>web</groupName><size>3</size><ratio>0.25</ratio><on>true</on><data>AP9kYXRh</data>\
          <at>2026-01-02T03:04:05.678Z</at><http>Fri, 02 Jan 2026 03:04:05 GMT</http><state>up</state>\
@@ -33,7 +33,7 @@ fn a_query_answer() {
 
 #[test]
 fn an_ec2_answer() {
-    let text = answer(Protocol::Ec2, &full().to_value());
+    let text = answer(Protocol::Ec2, &full().into_value());
     assert!(
         text.contains(
             "<DescribeGroupResponse xmlns=\"https://example.test/doc/\"><requestId>id-1</requestId><groupName>"
@@ -75,7 +75,7 @@ shape! {
 #[test]
 fn what_aws_leaves_out_is_left_out() {
     let answer = |value: &Told, protocol| {
-        let encoded = encode_response(protocol, &MODEL, "Op", Told::SHAPE, &value.to_value(), "r");
+        let encoded = encode_response(protocol, &MODEL, "Op", Told::SHAPE, &value.clone().into_value(), "r");
         String::from_utf8_lossy(&encoded.body).into_owned()
     };
     let empty = Told::default();
