@@ -142,3 +142,17 @@ pub fn of_stack(reads: &impl Reads, scope: &Scope, stack_id: &str) -> Result<BTr
     let own = reads.beginning::<Resource>(scope, &Resource::key(stack_id, ""))?;
     Ok(own.into_iter().map(|(_, resource)| (resource.logical_id.clone(), resource)).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record as earlier versions stored it.
+    const STORED: &str = include_str!("resource.json");
+
+    #[test]
+    fn a_record_is_stored_byte_for_byte_as_earlier_versions_stored_it() {
+        let resource: Resource = serde_json::from_str(STORED).unwrap();
+        assert_eq!(serde_json::to_string(&resource).unwrap(), STORED.trim_end());
+    }
+}
