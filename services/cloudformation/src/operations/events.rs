@@ -59,7 +59,7 @@ fn shown(event: &Event) -> StackEvent {
         timestamp: Some(event.at),
         resource_status: Some(event.status.clone()),
         resource_status_reason: event.reason.clone(),
-        resource_properties: event.properties.as_ref().map(|properties| properties.to_string()),
+        resource_properties: event.properties.as_ref().map(|properties| properties.text().to_owned()),
         client_request_token: event.token.clone(),
         ..Default::default()
     }
@@ -103,7 +103,7 @@ fn operation_event(event: &Event) -> OperationEvent {
         timestamp: Some(event.at),
         resource_status: Some(event.status.clone()),
         resource_status_reason: event.reason.clone(),
-        resource_properties: event.properties.as_ref().map(|properties| properties.to_string()),
+        resource_properties: event.properties.as_ref().map(|properties| properties.text().to_owned()),
         client_request_token: event.token.clone(),
         ..Default::default()
     }

@@ -65,7 +65,7 @@ async fn describe_stack_resource(
         last_updated_timestamp: Some(resource.updated),
         resource_status: Some(resource.status.clone()),
         resource_status_reason: resource.reason.clone(),
-        metadata: metadata.map(|metadata| metadata.to_string()),
+        metadata: metadata.map(|metadata| metadata.text().to_owned()),
         drift_information: Some(drift()),
         ..Default::default()
     };

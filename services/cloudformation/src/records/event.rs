@@ -1,10 +1,9 @@
 //! Events: what happened to a stack and its resources, in the order it happened. They are history: each is noted in
 //! the transaction that made it true, in the stream of its stack, and read from the journal.
 
-use super::{Resource, Stack};
+use super::{KeptJson, Resource, Stack};
 use kiln_service_kit::{Cx, Entry, Error, Position, Record, Timestamp, Tx};
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 use std::time::Duration;
 
 /// How long CloudFormation tells of what happened: 90 days.
@@ -25,7 +24,7 @@ pub struct Event {
     pub at: Timestamp,
     pub status: String,
     pub reason: Option<String>,
-    pub properties: Option<Json>,
+    pub properties: Option<KeptJson>,
     pub token: Option<String>,
     pub operation_id: Option<String>,
 }

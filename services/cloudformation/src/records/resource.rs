@@ -1,5 +1,8 @@
 //! A resource of a stack: the real thing it stands for, older things that must still go, and how
 //! far the phase in hand has come with it.
+//!
+//! Most of a record is what the thing was made with, and it is there up to three times while work is in hand: what it
+//! is, what it was before, what the work is about. Copies of a record, of which every step makes one, share all of that.
 
 use kiln_service_kit::{Error, Keys, Record, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -7,6 +10,7 @@ use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::kept::KeptJson;
 use super::stack::Reads;
 
 /// A resource; its id in the store is `STACK-ARN#LOGICAL-ID`.
@@ -21,9 +25,9 @@ pub struct Resource {
     pub reason: Option<String>,
     pub updated: Timestamp,
     /// The thing it stands for.
-    pub live: Option<Live>,
+    pub live: Option<Arc<Live>>,
     /// Things that stood here before and must be removed.
-    pub old: Vec<Live>,
+    pub old: Vec<Arc<Live>>,
     /// What the operation in hand found, to go back to.
     pub undo: Option<Undo>,
     pub work: Option<Work>,
@@ -51,28 +55,28 @@ pub struct Live {
     pub token: String,
     pub physical_name: String,
     pub resource_type: String,
-    pub properties: Json,
+    pub properties: KeptJson,
     /// The properties as callers may see them, where parameters with NoEcho are in them.
     #[serde(default)]
-    pub shown: Option<Json>,
-    pub metadata: Option<Json>,
-    pub creation_policy: Option<Json>,
-    pub update_policy: Option<Json>,
+    pub shown: Option<KeptJson>,
+    pub metadata: Option<KeptJson>,
+    pub creation_policy: Option<KeptJson>,
+    pub update_policy: Option<KeptJson>,
     /// AWS's words.
     pub deletion_policy: Option<String>,
     pub update_replace_policy: Option<String>,
-    pub attributes: BTreeMap<String, Json>,
+    pub attributes: KeptJson<BTreeMap<String, Json>>,
     pub needs: BTreeSet<String>,
-    pub stack_tags: BTreeMap<String, String>,
+    pub stack_tags: KeptJson<BTreeMap<String, String>>,
 }
 
 /// How a resource stood when the operation began.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Undo {
     pub operation: String,
-    pub before: Option<Live>,
+    pub before: Option<Arc<Live>>,
     /// Properties that an update in place was tried with, whether it succeeded or not.
-    pub tried: Option<Json>,
+    pub tried: Option<KeptJson>,
     /// The thing before had to be removed first: going back means making it anew.
     pub before_gone: bool,
 }
@@ -85,7 +89,7 @@ pub struct Work {
     pub progress: Progress,
     pub since: Timestamp,
     /// The thing it is about, as it is to become (or to be deleted).
-    pub target: Live,
+    pub target: Arc<Live>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! What a version would change, for change sets and to refuse updates that change nothing.
 
 use crate::errors;
-use crate::records::{Live, Resource, Stack, Version, resource};
+use crate::records::{KeptJson, Live, Resource, Stack, Version, resource};
 use crate::stack::request::Prepared;
 use crate::stack::schemas::FACTS;
 use crate::stack::secrets::hidden;
@@ -103,10 +103,10 @@ fn context(parts: [(&str, Option<Json>); 6]) -> String {
 
 fn context_before(live: &Live) -> String {
     context([
-        ("Properties", Some(live.shown.as_ref().unwrap_or(&live.properties).clone())),
-        ("Metadata", live.metadata.clone()),
-        ("CreationPolicy", live.creation_policy.clone()),
-        ("UpdatePolicy", live.update_policy.clone()),
+        ("Properties", Some(live.shown.as_ref().unwrap_or(&live.properties).value())),
+        ("Metadata", live.metadata.as_ref().map(KeptJson::value)),
+        ("CreationPolicy", live.creation_policy.as_ref().map(KeptJson::value)),
+        ("UpdatePolicy", live.update_policy.as_ref().map(KeptJson::value)),
         ("DeletionPolicy", live.deletion_policy.clone().map(Json::from)),
         ("UpdateReplacePolicy", live.update_replace_policy.clone().map(Json::from)),
     ])
@@ -185,10 +185,10 @@ pub fn deployed(live: &Live) -> DeployedResource {
     DeployedResource {
         physical_id: live.physical_id.clone(),
         resource_type: live.resource_type.clone(),
-        properties: live.properties.clone(),
-        metadata: live.metadata.clone(),
-        creation_policy: live.creation_policy.clone(),
-        update_policy: live.update_policy.clone(),
+        properties: live.properties.value(),
+        metadata: live.metadata.as_ref().map(KeptJson::value),
+        creation_policy: live.creation_policy.as_ref().map(KeptJson::value),
+        update_policy: live.update_policy.as_ref().map(KeptJson::value),
         deletion_policy: policy(&live.deletion_policy),
         update_replace_policy: policy(&live.update_replace_policy),
     }

@@ -17,7 +17,7 @@ pub enum Verdict {
 pub fn wanted(resource: &Resource, work: &Work, many: bool, now: Timestamp) -> Verdict {
     let created = matches!(work.action, Action::Create | Action::Replace | Action::DeleteThenCreate);
     let (true, Some(policy)) = (created, &work.target.creation_policy) else { return Verdict::Enough };
-    let Expected { count, percent, timeout } = match Expected::read(policy) {
+    let Expected { count, percent, timeout } = match Expected::read(&policy.value()) {
         Ok(Some(expected)) => expected,
         Ok(None) => return Verdict::Enough,
         // Nobody knows how many signals make it complete.

@@ -90,8 +90,8 @@ pub fn facts(resources: &BTreeMap<String, Arc<Resource>>) -> Facts {
         let Some(live) = &resource.live else { continue };
         let Some(physical_id) = &live.physical_id else { continue };
         facts.insert(Fact::Reference(id.clone()), Ok(Answer::text(physical_id.clone())));
-        for (name, value) in &live.attributes {
-            facts.insert(Fact::Attribute(id.clone(), name.clone()), Ok(Answer::Known(value.clone())));
+        for (name, value) in live.attributes.value() {
+            facts.insert(Fact::Attribute(id.clone(), name), Ok(Answer::Known(value)));
         }
     }
     facts

@@ -2,7 +2,7 @@
 
 use super::{Act, verb};
 use crate::records::family::NESTED;
-use crate::records::{Action, Live, Progress, Resource, Stack, Status, Undo, Version, Work, log, resource};
+use crate::records::{Action, KeptJson, Live, Progress, Resource, Stack, Status, Undo, Version, Work, log, resource};
 use crate::stack::changes::deployed;
 use crate::stack::request::is_refusal;
 use crate::stack::world::{When, evaluate, facts};
@@ -88,6 +88,7 @@ impl Act<'_> {
     ) -> Result<Work, Error> {
         let schema = schemas::of(&resolved.resource_type).map_err(crate::errors::template)?;
         let kind = self.kind(&resolved.resource_type)?;
+        let shown = shown.as_ref().map(KeptJson::from);
         let mut target = Live { shown, ..self.fresh(stack, version, id, &resolved) };
         let live = found.and_then(|resource| resource.live.as_ref());
         let action = match live {
@@ -95,13 +96,13 @@ impl Act<'_> {
             // A creation that failed and was left for the user to mend: made anew, after the old one where there
             // cannot be two.
             Some(live) if found.is_some_and(|resource| resource.status == "CREATE_FAILED") => {
-                let (before, after) = (&live.properties, &resolved.properties);
-                let named = schemas::keeps_its_name(&*kind, before, after).is_some();
+                let before = live.properties.value();
+                let named = schemas::keeps_its_name(&*kind, &before, &resolved.properties).is_some();
                 if named || schema.delete_before_create { Action::DeleteThenCreate } else { Action::Replace }
             }
             Some(live) => {
                 let comparison = compare(schema, &deployed(live), &resolved);
-                let tags = schema.tags.is_some() && live.stack_tags != version.tags;
+                let tags = schema.tags.is_some() && live.stack_tags != target.stack_tags;
                 match comparison.replacement {
                     Replacement::True if schema.delete_before_create => Action::DeleteThenCreate,
                     Replacement::True => Action::Replace,
@@ -114,7 +115,7 @@ impl Act<'_> {
             }
         };
         if let (Some(live), Action::Replace) = (live, action)
-            && let Some(reason) = schemas::keeps_its_name(&*kind, &live.properties, &resolved.properties)
+            && let Some(reason) = schemas::keeps_its_name(&*kind, &live.properties.value(), &resolved.properties)
             && found.is_some_and(|resource| resource.status != "CREATE_FAILED")
         {
             return Err(crate::errors::validation(reason));
@@ -126,7 +127,7 @@ impl Act<'_> {
             target.attributes = live.attributes.clone();
         }
         let progress = if action == Action::Keep { Progress::Done } else { Progress::Begun };
-        Ok(Work { phase: stack.phase(), action, progress, since: self.cx.now(), target })
+        Ok(Work { phase: stack.phase(), action, progress, since: self.cx.now(), target: Arc::new(target) })
     }
 
     /// A thing that is yet to be made.
@@ -137,16 +138,16 @@ impl Act<'_> {
             token: self.cx.ids().uuid(),
             physical_name: physical_name(&stack.name, id, &self.cx.ids().upper(12)),
             resource_type: resolved.resource_type.clone(),
-            properties: resolved.properties.clone(),
+            properties: KeptJson::from(&resolved.properties),
             shown: None,
-            metadata: resolved.metadata.clone(),
-            creation_policy: resolved.creation_policy.clone(),
-            update_policy: resolved.update_policy.clone(),
+            metadata: resolved.metadata.as_ref().map(KeptJson::from),
+            creation_policy: resolved.creation_policy.as_ref().map(KeptJson::from),
+            update_policy: resolved.update_policy.as_ref().map(KeptJson::from),
             deletion_policy: word(resolved.deletion_policy),
             update_replace_policy: word(resolved.update_replace_policy),
             attributes: Default::default(),
             needs: version.needs.get(id).cloned().unwrap_or_else(Default::default),
-            stack_tags: version.tags.clone(),
+            stack_tags: KeptJson::from(&version.tags),
         }
     }
 
@@ -211,13 +212,13 @@ impl Act<'_> {
             None => {
                 let template = self.template(version)?;
                 let resource_type = template.resources.get(id).map(|resource| resource.resource_type.clone());
-                Live {
+                Arc::new(Live {
                     physical_id: None,
                     token: self.cx.ids().uuid(),
                     physical_name: String::new(),
                     resource_type: resource_type
                         .ok_or_else(|| Error::internal(format!("{id} is not in its template")))?,
-                    properties: Json::Object(Default::default()),
+                    properties: KeptJson::from(&Json::Object(Default::default())),
                     shown: None,
                     metadata: None,
                     creation_policy: None,
@@ -227,7 +228,7 @@ impl Act<'_> {
                     attributes: Default::default(),
                     needs: Default::default(),
                     stack_tags: Default::default(),
-                }
+                })
             }
         };
         let phase = stack.phase();

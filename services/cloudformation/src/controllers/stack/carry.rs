@@ -10,12 +10,13 @@
 use super::{Act, request, verb};
 use crate::errors::validation;
 use crate::records::family::NESTED;
-use crate::records::{Action, Live, Progress, Resource, Stack, Work};
+use crate::records::{Action, KeptJson, Live, Progress, Resource, Stack, Work};
 use crate::stack::request::is_refusal;
 use crate::stack::reserved_tags;
 use crate::stack::schemas::keeps_its_name;
 use kiln_service_kit::{CANNOT_ROLL, Error, ResourceRequest, ResourceType, Stability};
 use serde_json::Value as Json;
+use std::sync::Arc;
 
 /// What a type says of an update that needs a new resource after all.
 const NOT_UPDATABLE: &str = "NotUpdatable";
@@ -46,8 +47,8 @@ impl Act<'_> {
                 self.complete(id).await
             }
             Err(error) if error.is(NOT_UPDATABLE) && work.action == Action::Update => {
-                let before = resource.live.as_ref().map_or(&Json::Null, |live| &live.properties);
-                match keeps_its_name(&*self.kind(&work.target.resource_type)?, before, &work.target.properties) {
+                let before = resource.live.as_ref().map_or(Json::Null, |live| live.properties.value());
+                match keeps_its_name(&*kind, &before, &work.target.properties.value()) {
                     Some(reason) => self.fail(id, &work.phase, reason).await,
                     None => self.replace(id, work).await,
                 }
@@ -113,18 +114,21 @@ impl Act<'_> {
     }
 
     /// What the real thing was last asked to be; on the way back that is what the update tried.
-    fn previous(&self, stack: &Stack, resource: &Resource) -> Live {
-        let mut live = match &resource.live {
+    fn previous(&self, stack: &Stack, resource: &Resource) -> Arc<Live> {
+        let mut previous = match &resource.live {
             Some(live) => live.clone(),
             None => unreachable!("only a live resource is updated"),
         };
         let undo = resource.undo.as_ref().filter(|_| stack.status == crate::records::Status::UpdateRollbackInProgress);
         if let Some(tried) = undo.and_then(|undo| undo.tried.clone()) {
+            let live = Arc::make_mut(&mut previous);
             live.properties = tried;
             // Its tags were changed with its properties, or half of them were.
-            live.stack_tags = stack.target.as_ref().map_or(live.stack_tags, |target| target.tags.clone());
+            if let Some(target) = &stack.target {
+                live.stack_tags = KeptJson::from(&target.tags);
+            }
         }
-        live
+        previous
     }
 
     /// Removes the live thing of which there cannot be two; whether it is gone.
@@ -184,15 +188,15 @@ impl Act<'_> {
             else {
                 return false;
             };
-            work.target.physical_id = Some(physical_id);
+            Arc::make_mut(&mut work.target).physical_id = Some(physical_id);
             work.progress = if makes { Progress::Made } else { Progress::Settling };
             work.since = self.cx.now();
             let (target, verb) = (work.target.clone(), verb(stack, work));
             // A new thing with the old one's id is the old one: it must not be removed.
             let other = |before: &Live| before.token != target.token && before.physical_id != target.physical_id;
-            if let Some(before) = resource.live.take().filter(other) {
-                let policy = target.update_replace_policy.clone();
-                resource.old.push(Live { update_replace_policy: policy, ..before });
+            if let Some(mut before) = resource.live.take().filter(|before| other(before)) {
+                Arc::make_mut(&mut before).update_replace_policy = target.update_replace_policy.clone();
+                resource.old.push(before);
             }
             resource.live = Some(target);
             if makes {
@@ -211,11 +215,12 @@ impl Act<'_> {
         self.write(id, true, |_, resource| {
             let Some(work) = resource.work.as_mut().filter(|work| work.phase == phase) else { return false };
             work.action = Action::Replace;
-            work.target.physical_id = None;
-            work.target.token = token;
-            let stem = work.target.physical_name.rsplit_once('-').map_or("", |(stem, _)| stem);
-            work.target.physical_name = format!("{stem}-{name}");
-            work.target.attributes.clear();
+            let target = Arc::make_mut(&mut work.target);
+            target.physical_id = None;
+            target.token = token;
+            let stem = target.physical_name.rsplit_once('-').map_or("", |(stem, _)| stem);
+            target.physical_name = format!("{stem}-{name}");
+            target.attributes = KeptJson::default();
             if let Some(undo) = &mut resource.undo {
                 undo.tried = None;
             }
@@ -255,7 +260,7 @@ impl Act<'_> {
 
 /// A template sets no tags that services set.
 fn no_reserved_tags(target: &Live) -> Result<(), Error> {
-    match reserved_tags::reserved(&target.properties) {
+    match reserved_tags::reserved(&target.properties.value()) {
         Some(key) => Err(validation(format!("aws: prefixed tag key names are not allowed for external use: {key}"))),
         None => Ok(()),
     }

@@ -1,12 +1,13 @@
 //! Waiting until a resource has settled, and what then becomes of it.
 
 use super::{Act, verb};
-use crate::records::{Action, Live, Progress, Resource, Work};
+use crate::records::{Action, KeptJson, Live, Progress, Resource, Work};
 use crate::stack::secrets::told;
 use crate::stack::{schemas, signals};
 use kiln_service_kit::{Error, ResourceRequest, Stability};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl Act<'_> {
     /// Asks the type whether the thing has settled (or is gone).
@@ -46,14 +47,14 @@ impl Act<'_> {
         match kind.attributes(&owner, physical_id, &request).await {
             Ok(attributes) => {
                 let attributes = complete(attributes, &work.target);
-                let target = Live { attributes, ..work.target.clone() };
-                self.done(id, work, target).await
+                let target = Live { attributes: KeptJson::from(&attributes), ..Live::clone(&work.target) };
+                self.done(id, work, Arc::new(target)).await
             }
             Err(error) => self.call_failed(id, work, error).await,
         }
     }
 
-    async fn done(&self, id: &str, work: &Work, target: Live) -> Result<(), Error> {
+    async fn done(&self, id: &str, work: &Work, target: Arc<Live>) -> Result<(), Error> {
         self.controller.memory.came_on(&self.name.id, id);
         let phase = work.phase.clone();
         self.write(id, true, |stack, resource| {
@@ -103,10 +104,11 @@ impl Act<'_> {
 /// the thing was made with. What has no value is left out.
 fn complete(mut attributes: BTreeMap<String, Json>, live: &Live) -> BTreeMap<String, Json> {
     attributes.retain(|_, value| !value.is_null());
+    let properties = live.properties.value();
     let names = schemas::FACTS.get(&live.resource_type).map(|schema| &schema.attributes);
     for name in names.into_iter().flatten().filter(|name| !name.contains('*')) {
         let pointer = format!("/{}", name.replace('.', "/"));
-        if let (false, Some(value)) = (attributes.contains_key(name), live.properties.pointer(&pointer)) {
+        if let (false, Some(value)) = (attributes.contains_key(name), properties.pointer(&pointer)) {
             attributes.insert(name.clone(), value.clone());
         }
     }

@@ -26,7 +26,7 @@ pub use plan::Step;
 
 use crate::errors;
 use crate::records::family;
-use crate::records::{Live, Resource, Stack, Status, Version, Work, log, resource};
+use crate::records::{KeptJson, Live, Resource, Stack, Status, Version, Work, log, resource};
 use kiln_service_kit::{
     Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, ResourceRequest, ResourceType, Scope, Store,
     Timestamp, Tx, async_trait,
@@ -227,8 +227,8 @@ fn request(
         ("aws:cloudformation:logical-id", &logical_id.to_owned()),
     ]
     .map(|(key, value)| (key.to_owned(), value.clone()));
-    let tags = |stack: &BTreeMap<String, String>| -> Vec<(String, String)> {
-        own.iter().cloned().chain(stack.iter().map(|(key, value)| (key.clone(), value.clone()))).collect()
+    let tags = |stack: &KeptJson<BTreeMap<String, String>>| -> Vec<(String, String)> {
+        own.iter().cloned().chain(stack.value()).collect()
     };
     ResourceRequest {
         stack_id: stack.id.clone(),
@@ -236,8 +236,8 @@ fn request(
         logical_id: logical_id.to_owned(),
         token: live.token.clone(),
         physical_name: live.physical_name.clone(),
-        properties: kind.carried_out(&live.properties),
-        previous: previous.map_or(Json::Null, |previous| kind.carried_out(&previous.properties)),
+        properties: kind.carried_out(&live.properties.value()),
+        previous: previous.map_or(Json::Null, |previous| kind.carried_out(&previous.properties.value())),
         tags: tags(&live.stack_tags),
         previous_tags: previous.map_or_else(Vec::new, |previous| tags(&previous.stack_tags)),
         since: stack.operation.as_ref().map_or(stack.created, |operation| operation.started),

@@ -5,6 +5,7 @@ use crate::records::stack::OnFailure;
 use crate::records::{Action, Live, OperationKind, Progress, Resource, Stack, Status};
 use kiln_service_kit::{Plan, Report, Timestamp, Waiting};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One step.
@@ -246,7 +247,7 @@ impl<'a> Board<'a> {
     /// Removes what does not belong: all of the stack, or what an update left behind.
     fn remove(&mut self) {
         let stack = self.stack();
-        let left: Vec<(&Resource, Vec<&Live>)> = self
+        let left: Vec<(&Resource, Vec<&Arc<Live>>)> = self
             .seen
             .resources
             .values()
@@ -329,7 +330,7 @@ fn names(resources: &[&Resource]) -> String {
 }
 
 /// What of a resource must go in this phase; what may be half made stands for itself.
-pub fn doomed<'r>(stack: &Stack, resource: &'r Resource) -> Vec<&'r Live> {
+pub fn doomed<'r>(stack: &Stack, resource: &'r Resource) -> Vec<&'r Arc<Live>> {
     let id = &resource.logical_id;
     let operation = stack.operation.as_ref();
     let kept = operation.is_some_and(|operation| operation.skip.contains(id));
@@ -344,7 +345,7 @@ pub fn doomed<'r>(stack: &Stack, resource: &'r Resource) -> Vec<&'r Live> {
         Status::UpdateRollbackCleanup => made_by_update(),
         _ => return vec![],
     };
-    let mut lives: Vec<&Live> = resource.old.iter().collect();
+    let mut lives: Vec<&Arc<Live>> = resource.old.iter().collect();
     if everything {
         match resource.unsure() {
             Some(work) => lives.push(&work.target),

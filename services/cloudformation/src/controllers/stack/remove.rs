@@ -4,6 +4,7 @@ use super::plan::doomed;
 use super::{Act, finish::settling};
 use crate::records::{Action, Live, OperationKind, Progress, Resource, Stack, Status, Work};
 use kiln_service_kit::{Error, Stability};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a removal is tried again while the service says that the thing is still in use: what
@@ -14,7 +15,7 @@ impl Act<'_> {
     /// Begins to remove the first thing that must go.
     pub(super) async fn remove(&self, id: &str) -> Result<(), Error> {
         let (Some(stack), Some(resource)) = (self.stack()?, self.resource(id)?) else { return Ok(()) };
-        let Some(life) = doomed(&stack, &resource).first().map(|life| (*life).clone()) else { return Ok(()) };
+        let Some(life) = doomed(&stack, &resource).first().map(|life| Arc::clone(life)) else { return Ok(()) };
         let phase = stack.phase();
         let begun = resource.work_of(&phase).is_some_and(|work| work.target.token == life.token);
         if begun || resource.unsure().is_some() {

@@ -9,9 +9,9 @@
 
 use super::{Act, verb};
 use crate::records::family::NESTED;
-use crate::records::{Action, Live, Progress, Stack, Status, Undo, Work};
+use crate::records::{Action, KeptJson, Live, Progress, Stack, Status, Undo, Work};
 use kiln_service_kit::Error;
-use serde_json::Value as Json;
+use std::sync::Arc;
 
 enum Way {
     AsBefore,
@@ -29,12 +29,12 @@ impl Act<'_> {
         }
         let Some(undo) = &resource.undo else { return Ok(()) };
         let Some(before) = undo.before.clone() else { return Ok(()) };
-        let tags_tried = stack.target.as_ref().is_some_and(|target| target.tags != before.stack_tags);
+        let tags_tried = stack.target.as_ref().is_some_and(|target| KeptJson::from(&target.tags) != before.stack_tags);
         let failed = resource.work.as_ref().filter(|work| work.progress == Progress::Failed);
         // What an earlier try to make it anew left half made is not what was there before.
         let whole =
             resource.live.as_ref().is_some_and(|live| failed.is_none_or(|work| work.target.token != live.token));
-        let way = way(undo, &before, resource.live.as_ref(), tags_tried, whole);
+        let way = way(undo, &before, resource.live.as_deref(), tags_tried, whole);
         let silent = matches!(way, Way::AsBefore);
         let anew = (self.cx.ids().uuid(), stack.phase());
         self.write(id, !silent, |now: &Stack, resource| {
@@ -57,13 +57,18 @@ impl Act<'_> {
                     let new = new.filter(|new| new.physical_id != work.target.physical_id);
                     resource.old.retain(|life| life.token != work.target.token);
                     // What the failed update made goes, whatever its policy.
-                    resource.old.extend(new.map(|new| Live { update_replace_policy: None, ..new }));
+                    resource.old.extend(new.map(|mut new| {
+                        Arc::make_mut(&mut new).update_replace_policy = None;
+                        new
+                    }));
                 }
                 Way::Anew => {
                     // The new thing, if it came to that, makes room again.
                     work.action = Action::DeleteThenCreate;
-                    work.target =
-                        Live { physical_id: None, token: anew.0, attributes: Default::default(), ..work.target };
+                    let target = Arc::make_mut(&mut work.target);
+                    target.physical_id = None;
+                    target.token = anew.0;
+                    target.attributes = KeptJson::default();
                 }
             }
             if !silent {
@@ -90,7 +95,7 @@ fn way(undo: &Undo, before: &Live, live: Option<&Live>, tags_tried: bool, whole:
         }
         _ if undo.before_gone => Way::Anew,
         Some(live) if live.token == before.token => {
-            let tried = undo.tried.as_ref().is_some_and(|tried: &Json| tags_tried || *tried != before.properties);
+            let tried = undo.tried.as_ref().is_some_and(|tried| tags_tried || *tried != before.properties);
             // The template that a nested stack's properties point at may have changed alone.
             let tried = tried || (undo.tried.is_some() && before.resource_type == NESTED);
             match tried || live.properties != before.properties || live.stack_tags != before.stack_tags {

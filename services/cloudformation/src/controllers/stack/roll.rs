@@ -2,19 +2,23 @@
 //! kept in the resource's record.
 
 use super::Act;
-use crate::records::{Resource, Stack, Status, Work};
+use crate::records::{KeptJson, Resource, Stack, Status, Work};
 use kiln_service_kit::{Error, Manner, ResourceRequest, ResourceType, Rolled, Rolling};
 use serde_json::Value as Json;
 
 /// Where the work in hand stands.
-fn at<'a>(stack: &Stack, resource: &'a Resource, work: &'a Work) -> Rolling<'a> {
+fn at<'a>(stack: &Stack, resource: &'a Resource, work: &'a Work, policy: &'a Option<Json>) -> Rolling<'a> {
     Rolling {
-        policy: work.target.update_policy.as_ref(),
+        policy: policy.as_ref(),
         phase: &work.phase,
         forward: stack.status == Status::UpdateInProgress,
         notes: resource.roll.as_ref(),
         signals: &resource.signals,
     }
+}
+
+fn policy(work: &Work) -> Option<Json> {
+    work.target.update_policy.as_ref().map(KeptJson::value)
 }
 
 impl Act<'_> {
@@ -28,8 +32,8 @@ impl Act<'_> {
         request: &mut ResourceRequest,
     ) -> Result<bool, Error> {
         let (Some(roll), Some(id)) = (kind.roll(), &work.target.physical_id) else { return Ok(false) };
-        let owner = self.as_owner(stack);
-        match roll.begin(&owner, id, request, at(stack, resource, work)).await? {
+        let (owner, policy) = (self.as_owner(stack), policy(work));
+        match roll.begin(&owner, id, request, at(stack, resource, work, &policy)).await? {
             Manner::InPlace => Ok(false),
             Manner::Replace => Ok(true),
             Manner::InSteps { notes, event } => {
@@ -53,7 +57,8 @@ impl Act<'_> {
     ) -> Result<bool, Error> {
         let id = &resource.logical_id;
         let (Some(roll), Some(physical_id)) = (kind.roll(), &work.target.physical_id) else { return Ok(true) };
-        match roll.step(&self.as_owner(stack), physical_id, at(stack, resource, work)).await? {
+        let policy = policy(work);
+        match roll.step(&self.as_owner(stack), physical_id, at(stack, resource, work, &policy)).await? {
             Rolled::Done => return Ok(true),
             Rolled::Later(why) => self.later(id, why),
             Rolled::Failed(reason) => self.fail(id, &work.phase, reason).await?,
