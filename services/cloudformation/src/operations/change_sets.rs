@@ -122,7 +122,7 @@ async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<C
         rollback_configuration: request.rollback_configuration.clone(),
         reviewed: true,
     };
-    let before = stack.current.as_ref().or(stack.target.as_ref());
+    let before = stack.current.as_deref().or(stack.target.as_deref());
     let tags_before = before.map(|version| version.tags.clone());
     let prepared = wish.prepare(cx, (&stack).into(), before).await?;
     if request.include_nested_stacks == Some(true) && prepared.template.resource_types().contains(&NESTED) {
@@ -141,7 +141,7 @@ async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<C
         stack_name: stack.name.clone(),
         description: request.description.clone(),
         created: cx.now(),
-        version: prepared.version,
+        version: Arc::new(prepared.version),
         role_arn: request.role_arn.clone(),
         on_failure: request.on_stack_failure.as_deref().map(|word| OnFailure::of(Some(word), None)),
         status: if nothing { "FAILED" } else { "CREATE_COMPLETE" }.to_owned(),

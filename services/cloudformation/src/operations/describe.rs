@@ -122,7 +122,7 @@ pub fn tags(version: &crate::records::Version) -> Vec<Tag> {
 }
 
 fn shown(cx: &Cx, stack: &Kept) -> Result<Stack, Error> {
-    let version = stack.shown();
+    let version = stack.shown().map(|version| &**version);
     let protected = family::protected(cx.store(), cx.scope(), stack)?;
     Ok(Stack {
         stack_id: Some(stack.id.clone()),

@@ -10,6 +10,7 @@ use crate::stack::{changes, policy, role};
 use kiln_cloudformation_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Touched, operation, request_hash};
 use kiln_template::changes::Action;
+use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(CreateStack: create_stack(CreateStackRequest), on created),
@@ -53,7 +54,7 @@ async fn create_stack(cx: &Cx, request: CreateStackRequest) -> Result<CreateStac
     let operation = start::operation(cx, OperationKind::Create, request.client_request_token.clone());
     let operation_id = operation.id.clone();
     let begin = Begin {
-        version: prepared.version,
+        version: Arc::new(prepared.version),
         imports: prepared.imports,
         role_arn: request.role_arn.clone(),
         on_failure: OnFailure::of(request.on_failure.as_deref(), request.disable_rollback),
@@ -105,7 +106,7 @@ async fn update_stack(cx: &Cx, request: UpdateStackRequest) -> Result<UpdateStac
         rollback_configuration: request.rollback_configuration.clone(),
         reviewed: false,
     };
-    let prepared = wish.prepare(cx, (&*stack).into(), stack.current.as_ref().or(stack.target.as_ref())).await?;
+    let prepared = wish.prepare(cx, (&*stack).into(), stack.current.as_deref().or(stack.target.as_deref())).await?;
     let changes = changes::of(cx, &stack, &prepared).await?;
     if changes.is_none() && stack.target.is_none() && prepared.version.tags == tags_of(&stack) {
         return Err(validation("No updates are to be performed."));
@@ -115,7 +116,7 @@ async fn update_stack(cx: &Cx, request: UpdateStackRequest) -> Result<UpdateStac
     check_removals(&stack, &operation, &changes)?;
     let operation_id = operation.id.clone();
     let begin = Begin {
-        version: prepared.version,
+        version: Arc::new(prepared.version),
         imports: prepared.imports,
         role_arn: request.role_arn.clone(),
         on_failure: OnFailure::of(None, request.disable_rollback),

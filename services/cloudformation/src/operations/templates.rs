@@ -47,7 +47,7 @@ async fn get_template(cx: &Cx, request: GetTemplateRequest) -> Result<GetTemplat
         }
         (true, _) => {}
     }
-    Ok(GetTemplateResponse { template_body: Some(version.body), stages_available })
+    Ok(GetTemplateResponse { template_body: Some(version.body.clone()), stages_available })
 }
 
 /// The transforms a template declares.

@@ -7,6 +7,7 @@ use super::{Stack, Status, Version};
 use kiln_cloudformation_shapes::Change;
 use kiln_service_kit::{Error, Keys, Record, Scope, Timestamp, Tx};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A change set; its id in the store is its ARN.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,7 +18,7 @@ pub struct ChangeSet {
     pub stack_name: String,
     pub description: Option<String>,
     pub created: Timestamp,
-    pub version: Version,
+    pub version: Arc<Version>,
     pub role_arn: Option<String>,
     pub on_failure: Option<OnFailure>,
     /// `CREATE_COMPLETE` or `FAILED`.

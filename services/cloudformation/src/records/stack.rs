@@ -22,9 +22,9 @@ pub struct Stack {
     pub owner: Caller,
     pub role_arn: Option<String>,
     /// What was last brought about completely.
-    pub current: Option<Version>,
+    pub current: Option<Arc<Version>>,
     /// What the operation in hand leads to.
-    pub target: Option<Version>,
+    pub target: Option<Arc<Version>>,
     pub outputs: Vec<Output>,
     /// Names of the exports of other stacks that this one uses.
     pub imports: BTreeSet<String>,
@@ -71,7 +71,7 @@ pub struct Parent {
 /// What a stack was before an update that its parent may still take back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Earlier {
-    pub(super) version: Version,
+    pub(super) version: Arc<Version>,
     pub(super) outputs: Vec<Output>,
 }
 
@@ -275,7 +275,7 @@ impl Stack {
     }
 
     /// The version shown to callers.
-    pub fn shown(&self) -> Option<&Version> {
+    pub fn shown(&self) -> Option<&Arc<Version>> {
         match self.status {
             Status::UpdateInProgress | Status::CreateInProgress => self.target.as_ref().or(self.current.as_ref()),
             _ => self.current.as_ref().or(self.target.as_ref()),

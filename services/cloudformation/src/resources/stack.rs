@@ -179,7 +179,7 @@ fn wish(request: &ResourceRequest, parent: &Stack) -> Result<Wish, Error> {
 /// parent leaves everything as it is.
 fn begin(cx: &Cx, parent: &Stack, prepared: Prepared, kind: OperationKind, else_do: OnFailure) -> Begin {
     Begin {
-        version: prepared.version,
+        version: Arc::new(prepared.version),
         imports: prepared.imports,
         role_arn: parent.role_arn.clone(),
         on_failure: match parent.on_failure {

@@ -6,6 +6,7 @@ use crate::records::{Operation, OperationKind, Stack, Status, Version, change_se
 use crate::stack::exports::{first_missing, still_used};
 use kiln_service_kit::{Cx, Error, Remembered, Tx};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A new operation.
 pub fn operation(cx: &Cx, kind: OperationKind, token: Option<String>) -> Operation {
@@ -60,7 +61,7 @@ pub fn blank(cx: &Cx, name: &str) -> Stack {
 
 /// What an update or a creation is begun with.
 pub struct Begin {
-    pub version: Version,
+    pub version: Arc<Version>,
     pub imports: BTreeSet<String>,
     pub role_arn: Option<String>,
     pub on_failure: OnFailure,
@@ -142,7 +143,7 @@ pub fn go_back(cx: &Cx, stack: &mut Stack, token: Option<String>, role_arn: Opti
 }
 
 /// A stack as a transaction sees it.
-pub fn current(found: Option<std::sync::Arc<Stack>>, name: &str) -> Result<Stack, Error> {
+pub fn current(found: Option<Arc<Stack>>, name: &str) -> Result<Stack, Error> {
     found.map(|stack| (*stack).clone()).ok_or_else(|| no_stack(name))
 }
 

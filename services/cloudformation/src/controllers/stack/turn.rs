@@ -8,6 +8,7 @@ use crate::stack::world::{When, evaluate, facts};
 use kiln_service_kit::{Error, Tx};
 use kiln_template::{Fact, UNKNOWN};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl Act<'_> {
     pub(super) async fn turn(&self, turn: &Turn) -> Result<(), Error> {
@@ -125,7 +126,7 @@ impl Act<'_> {
                 stack.outputs = outputs;
                 stack.current = stack.target.take();
                 if let Some(version) = &mut stack.current {
-                    version.imports = Some(imports.clone());
+                    Arc::make_mut(version).imports = Some(imports.clone());
                 }
                 stack.imports = imports;
             }
