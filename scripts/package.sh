@@ -11,6 +11,10 @@ version=$("$binary" --version | cut -d' ' -f2)
 architecture=$(dpkg --print-architecture)
 # The newest interface of libc that the binary asks for decides on which Debian it runs.
 libc=$(objdump -T "$binary" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1 | cut -d_ -f2)
+# Packed relocations have no interface, only a name; libc reads them since 2.36.
+if readelf -V "$binary" | grep GLIBC_ABI_DT_RELR >/dev/null; then
+    libc=$(printf '%s\n2.36\n' "$libc" | sort -V | tail -n 1)
+fi
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 chmod 755 "$tree"
