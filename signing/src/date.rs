@@ -24,19 +24,39 @@ pub fn parse_amz_date(text: &str) -> Option<OffsetDateTime> {
 /// Writes `YYYYMMDDTHHMMSSZ`, in UTC.
 pub fn format_amz_date(at: OffsetDateTime) -> String {
     let at = at.to_offset(time::UtcOffset::UTC);
-    format!(
-        "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    )
+    let mut text = String::with_capacity(16);
+    let mut put = |number: u32, digits: u32| {
+        text.extend((0..digits).rev().map(|digit| char::from(b'0' + (number / 10u32.pow(digit) % 10) as u8)));
+    };
+    // Years before the first are no times that anybody signs at.
+    put(at.year().try_into().unwrap_or(0), 4);
+    put(u8::from(at.month()).into(), 2);
+    put(at.day().into(), 2);
+    text.push('T');
+    for number in [at.hour(), at.minute(), at.second()] {
+        text.extend([number / 10, number % 10].map(|digit| char::from(b'0' + digit)));
+    }
+    text.push('Z');
+    text
 }
 
 /// Reads a plain `Date` header, which old clients send instead of `X-Amz-Date`: SigV4's own
 /// format or HTTP's (`Sat, 31 Jan 2026 23:59:59 GMT`).
 pub(crate) fn parse_date_header(text: &str) -> Option<OffsetDateTime> {
     parse_amz_date(text).or_else(|| OffsetDateTime::parse(text, &Rfc2822).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_written_as_it_is_read() {
+        for text in ["20260131T235959Z", "20240229T000000Z", "00010101T010203Z", "99991231T101112Z"] {
+            assert_eq!(format_amz_date(parse_amz_date(text).expect("a date")), text);
+        }
+        let elsewhere = parse_amz_date("20260101T003000Z").expect("a date");
+        let offset = time::UtcOffset::from_hms(-2, 0, 0).expect("an offset");
+        assert_eq!(format_amz_date(elsewhere.to_offset(offset)), "20260101T003000Z");
+    }
 }
