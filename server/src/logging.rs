@@ -5,7 +5,7 @@
 //! cannot be written, since the disk is full, nothing else may fail for it: lines are counted, and told of
 //! when there is room again.
 
-use crate::log_fields::Fields;
+use crate::log_line::{Fields, Line};
 use kiln_service_kit::one_line;
 use parking_lot::Mutex;
 use std::fs::{File, OpenOptions};
@@ -39,7 +39,13 @@ pub fn start(file: Option<(&Path, u64)>) -> Result<(), String> {
         }
     };
     let lines = Lines(Arc::new(Mutex::new(log)));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_ansi(false).fmt_fields(Fields).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(lines)
+        .with_ansi(false)
+        .event_format(Line)
+        .fmt_fields(Fields)
+        .init();
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(())
 }

@@ -16,7 +16,7 @@ mod down;
 mod explain;
 mod hosts;
 mod inside;
-mod log_fields;
+mod log_line;
 mod logging;
 mod machines;
 mod metrics;

@@ -127,6 +127,9 @@ impl Cx {
     pub fn request_id(&self) -> &str {
         &self.request_id
     }
+    pub(crate) fn shared_request_id(&self) -> Arc<str> {
+        self.request_id.clone()
+    }
     pub fn source_ip(&self) -> Option<std::net::IpAddr> {
         self.source_ip
     }

@@ -1,11 +1,10 @@
 //! The one path that every call takes, from outside or from another service.
 
 use crate::calls::CallRecord;
-use crate::{Answered, Cx, Error, How, Operation, one_line};
+use crate::{Answered, CallInHand, Cx, Error, How, Operation, one_line};
 use futures_util::FutureExt;
 use kiln_protocol::{Protocol, Request, Value};
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use tracing::Instrument;
 
 impl Cx {
     /// Calls a public operation of any service as this caller: validated, authorized, logged.
@@ -21,22 +20,15 @@ impl Cx {
             // As if it had come from outside.
             value = kiln_protocol::ec2::without_blanks(value, operation.input);
         }
-        within_span(self, operation, value, true).await?.typed()
+        CallInHand::handled(self, operation, recorded(self, operation, value, true)).await?.typed()
     }
 }
 
 /// Validates, authorizes, handles and logs one call. `value` has the shape of the operation's input.
 ///
-/// What is logged meanwhile carries the call's span: its request's id, what was asked and in which account.
+/// What is logged meanwhile says of which call it is ([`CallInHand`]).
 pub async fn invoke(cx: &Cx, operation: &Operation, value: Value) -> Result<Value, Error> {
-    within_span(cx, operation, value, false).await?.value()
-}
-
-async fn within_span(cx: &Cx, operation: &Operation, value: Value, typed: bool) -> Result<Answered, Error> {
-    let (service, name) = (operation.model.name, operation.name);
-    let (request_id, account) = (cx.request_id(), cx.account());
-    let span = tracing::info_span!("call", request_id, service, operation = name, account);
-    recorded(cx, operation, value, typed).instrument(span).await
+    CallInHand::handled(cx, operation, recorded(cx, operation, value, false)).await?.value()
 }
 
 async fn recorded(cx: &Cx, operation: &Operation, value: Value, typed: bool) -> Result<Answered, Error> {

@@ -17,6 +17,7 @@ mod calls;
 mod controller;
 mod cx;
 mod idempotency;
+mod in_hand;
 mod invoke;
 mod one_line;
 mod operation;
@@ -42,6 +43,7 @@ pub use cx::Cx;
 #[doc(no_inline)]
 pub use futures_util::future::BoxFuture;
 pub use idempotency::{RECORDS, Remembered, request_hash};
+pub use in_hand::CallInHand;
 pub use invoke::invoke;
 pub use kiln_clock::{Clock, Timestamp};
 pub use kiln_ids::{Arn, Glob, IdSource, regions};

@@ -1,0 +1,54 @@
+//! The call that is being handled: what is logged meanwhile says which it is.
+//!
+//! Not a span of `tracing`, which is written out when it begins and costs a call from memory a twentieth of its time,
+//! though few calls log anything (docs/decisions/0019-metrics.md): it is told only when a line is written.
+
+use crate::{Cx, Operation, Scope};
+use std::fmt;
+use std::sync::Arc;
+
+tokio::task_local! {
+    static IN_HAND: Arc<CallInHand>;
+}
+
+/// A call that is being handled.
+pub struct CallInHand {
+    request_id: Arc<str>,
+    service: &'static str,
+    operation: &'static str,
+    scope: Scope,
+    /// The call that made this one.
+    within: Option<Arc<CallInHand>>,
+}
+
+impl CallInHand {
+    /// The one that is handled by whoever asks, if any.
+    pub fn now() -> Option<Arc<CallInHand>> {
+        IN_HAND.try_with(Arc::clone).ok()
+    }
+
+    /// Does `work` as this call's.
+    pub(crate) async fn handled<T>(cx: &Cx, operation: &Operation, work: impl Future<Output = T>) -> T {
+        let call = CallInHand {
+            request_id: cx.shared_request_id(),
+            service: operation.model.name,
+            operation: operation.name,
+            scope: cx.scope().clone(),
+            within: Self::now(),
+        };
+        IN_HAND.scope(Arc::new(call), work).await
+    }
+}
+
+/// As `tracing` writes a span before a line: `call{request_id="…" service="…" operation="…" account="…"}:`, behind the
+/// one that it is within.
+impl fmt::Display for CallInHand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(within) = &self.within {
+            within.fmt(f)?;
+        }
+        let Self { request_id, service, operation, scope, .. } = self;
+        let account = &*scope.account;
+        write!(f, "call{{request_id={request_id:?} service={service:?} operation={operation:?} account={account:?}}}:")
+    }
+}
