@@ -129,6 +129,11 @@ impl Test {
         }
     }
 
+    /// Whether it holds only for requests with certain values of a key (lower-case).
+    pub fn asks_who(&self, lower_key: &str) -> bool {
+        self.lower_key == lower_key && !self.negated && !self.null && !self.if_exists && self.set != Some(Set::All)
+    }
+
     /// The condition keys that the test asks for, as written: its own and those of its variables.
     pub fn asks_for<'a>(&'a self, see: &mut impl FnMut(&'a str)) {
         see(&self.key);

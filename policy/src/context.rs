@@ -143,6 +143,14 @@ impl Request {
         Self { principal, action: action.into(), resources, resource_account: None, keys }
     }
 
+    /// Says whose the resources are, which sets `aws:ResourceAccount`.
+    #[must_use]
+    pub fn of_account(mut self, account: &str) -> Self {
+        self.keys.set("aws:ResourceAccount", account);
+        self.resource_account = Some(account.to_owned());
+        self
+    }
+
     /// Sets `aws:CurrentTime` and `aws:EpochTime`.
     #[must_use]
     pub fn at(mut self, now: OffsetDateTime) -> Self {

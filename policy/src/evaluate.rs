@@ -11,12 +11,16 @@
 //! ```
 //!
 //! A request about several resources is allowed only if each of them is.
+//!
+//! Source: IAM User Guide, "How AWS enforcement code logic evaluates requests to allow or deny access" (what a policy
+//! on a resource gives to users, sessions, roles and, by `aws:PrincipalArn`, to some of everyone) and "Cross-account
+//! policy evaluation logic".
 
 use crate::{
     context::{Principal, Request},
     decision::{Decision, Place, PolicyKind, Verdict},
     document::{Document, Effect, Statement},
-    principal::{Grant, strongest},
+    principal::{Entry, Grant, strongest},
 };
 
 /// Near misses kept for an explanation: more than a few help nobody.
@@ -191,6 +195,13 @@ impl One<'_> {
             None if matches!(kind, PolicyKind::Resource | PolicyKind::Trust) => return Err(Miss::Other),
             None => Grant::Direct,
             Some(listed) => match (strongest(&listed.entries, &self.request.principal), listed.not) {
+                // Of everyone, those with that ARN: neither boundaries nor session policies count then.
+                (Some(Grant::Role), false)
+                    if listed.entries.contains(&Entry::Everyone)
+                        && statement.conditions.iter().any(|test| test.asks_who("aws:principalarn")) =>
+                {
+                    Grant::Direct
+                }
                 (Some(grant), false) => grant,
                 (None, true) => Grant::Role,
                 _ => return Err(Miss::Near(format!("not for {}", self.request.principal.arn()))),

@@ -10,7 +10,7 @@ pub struct Grant<'a> {
     pub resources: &'a [String],
     /// Further condition keys, e.g. `iam:PassedToService`.
     pub context: &'a [(&'a str, String)],
-    /// The policy on the resource itself, where it has one.
+    /// Whose the resource is and what policy is on it, where its kind can have one.
     pub resource_policy: Option<ResourcePolicy<'a>>,
 }
 
@@ -19,7 +19,8 @@ pub struct Grant<'a> {
 pub struct ResourcePolicy<'a> {
     /// What to call it in explanations: the resource's ARN.
     pub name: &'a str,
-    pub document: &'a str,
+    /// None where the owner has set none: then nobody of another account is let in.
+    pub document: Option<&'a str>,
     /// A role's trust policy: nothing goes without it.
     pub trust: bool,
     /// The account that the resource belongs to.
@@ -33,6 +34,9 @@ pub trait Access: Send + Sync {
 
     /// Whether the user or role that a caller is still is there: one of the same name made later is another.
     fn exists(&self, caller: &Caller) -> Result<bool, Error>;
+
+    /// Whether an ARN is that of a user or a role that is there, or of a session of one: what a policy may name.
+    fn names_somebody(&self, arn: &str) -> Result<bool, Error>;
 
     /// A request was made with the caller's access key to a service, as signatures name it, in a region;
     /// told before it is known whether it may. Nobody must keep it.

@@ -21,6 +21,10 @@ pub struct Cx {
     protocol: Option<Protocol>,
     /// Instead of the platform's, in a dry run.
     rehearsal: Option<Store>,
+    /// Names of other accounts' things that this call was let in to.
+    others: Option<Arc<[String]>>,
+    /// What a service that acts by itself acts for.
+    source_arn: Option<Arc<str>>,
 }
 
 impl Cx {
@@ -38,6 +42,8 @@ impl Cx {
             streams: None,
             protocol: None,
             rehearsal: None,
+            others: None,
+            source_arn: None,
         }
     }
 
@@ -86,6 +92,27 @@ impl Cx {
     /// The same context with a service acting by itself.
     pub fn as_service(&self, service: &str) -> Self {
         self.as_caller(Caller::service(service, &self.scope.account))
+    }
+
+    /// The same context of a service that acts for one of its things (`aws:SourceArn`): policies that let the service
+    /// in can ask for which.
+    pub fn on_behalf_of(&self, arn: &str) -> Self {
+        Self { source_arn: Some(arn.into()), ..self.clone() }
+    }
+
+    /// With the names of other accounts' things that the call was let in to.
+    pub(crate) fn with_others(&self, names: Arc<[String]>) -> Self {
+        Self { others: Some(names).filter(|names| !names.is_empty()), ..self.clone() }
+    }
+
+    pub(crate) fn has_others(&self) -> bool {
+        self.others.is_some()
+    }
+
+    /// Whether this call was judged about another account's thing of that name, and let in. A handler asks it of
+    /// whatever it finds that is not its caller's.
+    pub fn is_let_in(&self, name: &str) -> bool {
+        self.others.iter().flat_map(|names| names.iter()).any(|known| known == name)
     }
 
     /// The same context in a dry run: what would be written ends the call instead.
@@ -137,6 +164,10 @@ impl Cx {
     pub fn source_vpc(&self) -> Option<&str> {
         self.source_vpc.as_deref()
     }
+    /// What a service that acts by itself acts for; see [`on_behalf_of`](Self::on_behalf_of).
+    pub fn source_arn(&self) -> Option<&str> {
+        self.source_arn.as_deref()
+    }
     pub fn request_host(&self) -> Option<&str> {
         self.request_host.as_deref()
     }
@@ -183,8 +214,8 @@ impl Cx {
     }
 
     /// The same, where the resource has a policy of its own (a role to assume, a bucket). It is
-    /// asked of services too, for it names those that may; only the root user's own account and
-    /// open mode need no answer.
+    /// asked of services too, for it names those that may; the root user's own account needs no
+    /// answer, and in open mode nobody does but who comes from another account.
     pub fn authorize_by(
         &self,
         action: &str,

@@ -64,9 +64,11 @@ pub use rest::{BodyFault, OtherSignature, RestRules};
 pub use roll::{CANNOT_ROLL, Manner, Roll, Rolled, Rolling, WrongPolicy, duration, too_few_signals, whole};
 pub use service::{Explain, Explained, Names, Service, Start};
 pub use streams::{ByteStream, Streams};
-pub use target::{IntoTouched, Target, Touched};
+pub use target::{IntoTouched, Owned, Target, Touched};
 
 #[doc(hidden)]
 pub use kiln_protocol::{Shape as __Shape, StructTyped as __StructTyped};
 #[doc(hidden)]
 pub use operation::{dry_run_passed as __dry_run_passed, same as __same};
+#[doc(hidden)]
+pub use target::LetIn as __LetIn;

@@ -141,7 +141,7 @@ macro_rules! operation {
         compile_error!("what does the operation touch? Its row says `on …`, `on everything` or `open`")
     };
     ($name:ident: $handler:ident($input:ty), open) => { $crate::operation!(@row $name, $handler, $input, Nothing, |_cx, _input| {
-        Ok::<(), $crate::Error>(())
+        Ok::<_, $crate::Error>($crate::__LetIn::default())
     }) };
     ($name:ident: $handler:ident($input:ty), on everything) => { $crate::operation!(@row $name, $handler, $input, Everything, |cx, input| {
         cx.authorize_on::<$input, _>(input, |_, _| $crate::Target::everything(), |_, _| vec![])
@@ -166,10 +166,12 @@ macro_rules! operation {
             touches: $crate::Touches::$touches,
             call: |cx, value, how| Box::pin(async move {
                 let input = <$input as $crate::__Shape>::from_value(value)?;
-                {
+                let let_in = {
                     let ($cx, $in) = (cx, &input);
-                    $authorize?;
-                }
+                    $authorize?
+                };
+                let judged = cx.let_in(let_in);
+                let cx = judged.as_ref().unwrap_or(cx);
                 // A dry run does all of it, up to what would be written.
                 let rehearsal = how.dry_run.then(|| cx.rehearsing());
                 let cx = rehearsal.as_ref().unwrap_or(cx);

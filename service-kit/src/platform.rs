@@ -8,6 +8,7 @@ use crate::{
 use kiln_clock::{Clock, Timestamp};
 use kiln_ids::regions::{self, Partition};
 use kiln_journal::{History, Journal};
+use kiln_protocol::ServiceModel;
 use parking_lot::{Mutex, RwLock};
 use std::any::{Any, TypeId, type_name};
 use std::collections::{BTreeMap, HashMap};
@@ -32,6 +33,8 @@ pub struct Platform {
     wakes: mpsc::UnboundedSender<(&'static str, Name)>,
     wakes_out: Mutex<Option<mpsc::UnboundedReceiver<(&'static str, Name)>>>,
     calls: CallLog,
+    /// Names of the services whose things can have policies.
+    owning: Vec<&'static str>,
     open: bool,
     home: Scope,
 }
@@ -106,6 +109,7 @@ impl PlatformBuilder {
         let journal = self.journal.unwrap_or_else(Journal::in_memory);
         journal.keep([crate::calls::KEPT]);
         journal.keep(self.services.iter().flat_map(|service| service.keeps.iter().copied()));
+        let owning = self.services.iter().filter(|service| service.owns).map(|service| service.model.name).collect();
         let (wakes, wakes_out) = mpsc::unbounded_channel();
         Arc::new(Platform {
             history: History::new(self.store.clone(), journal),
@@ -121,6 +125,7 @@ impl PlatformBuilder {
             wakes,
             wakes_out: Mutex::new(Some(wakes_out)),
             calls: CallLog::default(),
+            owning,
             open: self.open,
             home: self.home,
         })
@@ -214,14 +219,27 @@ impl Platform {
         !self.open && !matches!(caller.kind, Root | Service { .. })
     }
 
+    /// Whether the things of a service can have policies of their own, so that everybody is judged.
+    pub(crate) fn owns(&self, service: &ServiceModel) -> bool {
+        self.owning.contains(&service.name)
+    }
+
+    /// Whether a caller needs no answer about a thing of that account, whatever policy is on it: its root user, and in
+    /// open mode anybody of that account.
+    pub fn trusts(&self, caller: &Caller, account: &str) -> bool {
+        caller.account == account && (self.open || caller.kind == crate::CallerKind::Root)
+    }
+
+    /// Another account's thing is closed in open mode too, unless its policy says otherwise: nobody has to prove who
+    /// they are there, and yet accounts are apart.
     pub(crate) fn authorize(&self, cx: &Cx, grant: &Grant<'_>) -> Result<(), Error> {
-        use crate::CallerKind::Root;
-        let trusted = match (&cx.caller().kind, &grant.resource_policy) {
-            (_, None) => !self.judges(cx.caller()),
-            (Root, Some(policy)) => !policy.trust && policy.account == cx.caller().account,
-            _ => false,
+        let caller = cx.caller();
+        let trusted = match &grant.resource_policy {
+            None => !self.judges(caller),
+            Some(policy) if policy.trust => self.open,
+            Some(policy) => self.trusts(caller, policy.account),
         };
-        if self.open || trusted {
+        if trusted {
             return Ok(());
         }
         match self.access() {

@@ -40,6 +40,10 @@ pub struct Service {
     pub records: &'static [RecordType],
     /// What it knows of its things that have no controller; see [`Explain`].
     pub explain: Option<Explain>,
+    /// Whether its things can have policies of their own: its rows' targets say whose they are
+    /// ([`Target::of`](crate::Target::of)), and everybody is judged by them, the root user of another account and
+    /// Kiln's own services among them.
+    pub owns: bool,
     /// By which a REST request is told to mean an operation; empty for other protocols.
     pub routes: &'static [Route],
     /// What it has to say of heads and bodies, where it is a REST service.
@@ -59,6 +63,7 @@ impl Service {
             keeps: vec![],
             records: &[],
             explain: None,
+            owns: false,
             routes: &[],
             rest: None,
         }

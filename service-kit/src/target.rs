@@ -1,14 +1,25 @@
 //! What a call touches, for policies: the ARNs that a statement's `Resource` is matched against, each
 //! with condition keys of its own (`aws:ResourceTag/…` differs from resource to resource).
 //!
+//! A thing whose kind can have a policy of its own says whose it is and what that policy is ([`Owned`]): then
+//! everybody is judged, by it and by their own policies, and whoever is of another account is let in only
+//! where both say so. A handler that finds another account's thing asks [`Cx::is_let_in`]: a row that forgets
+//! to name a thing leaves it closed.
+//!
+//! ```text
+//! row ── targets, each with its owner's policy ── judged one by one ──> Cx that knows whose things it may use
+//!     ── handler finds a thing of another account ── Cx::is_let_in(name) ──> goes on, or access is denied
+//! ```
+//!
 //! Each operation's row says it (`operation!(…, on …)`, docs/guides/add-an-operation.md): which members of
 //! its request name things, or that the action has no resource. A row that says nothing does not compile.
 //! Asked only where somebody's policies decide, so that it costs the root user and Kiln's own services
-//! nothing.
+//! nothing; of a service whose things have policies of their own ([`Service::owns`](crate::Service::owns)) always.
 
-use crate::{Cx, Error};
+use crate::{Cx, Error, Grant, ResourcePolicy};
 use futures_util::future::BoxFuture;
 use kiln_protocol::{Protocol, Request};
+use std::sync::Arc;
 
 /// One thing that a call touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +30,26 @@ pub struct Target {
     pub arn: String,
     /// Condition keys of this resource; a key given several times has several values.
     pub keys: Vec<(String, String)>,
+    /// Whose it is, where its kind can have a policy of its own.
+    pub owner: Option<Owned>,
+}
+
+/// Whose a thing is, and the policy that is on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// The account that it belongs to.
+    pub account: String,
+    /// What explanations call the policy, and the handler the thing: the ARN of what has the policy (of an
+    /// object, its bucket).
+    pub name: String,
+    /// The policy; none where none is set, or where nobody is to hear it.
+    pub policy: Option<Arc<str>>,
 }
 
 impl Target {
     /// A resource without condition keys of its own.
     pub fn new(arn: impl Into<String>) -> Self {
-        Self { action: None, arn: arn.into(), keys: vec![] }
+        Self { action: None, arn: arn.into(), keys: vec![], owner: None }
     }
 
     /// What policies are asked about where an action knows no kinds of resources.
@@ -35,6 +60,11 @@ impl Target {
     /// Asked as another action, whatever the call's own is.
     pub fn by(self, action: &'static str) -> Self {
         Self { action: Some(action), ..self }
+    }
+
+    /// Of somebody, with the policy that is on it.
+    pub fn of(self, owner: Owned) -> Self {
+        Self { owner: Some(owner), ..self }
     }
 
     /// With one more condition key.
@@ -104,6 +134,10 @@ impl IntoTouched for Vec<String> {
     }
 }
 
+/// What was found when a call was judged: names of other accounts' things that it may use.
+#[derive(Debug, Default)]
+pub struct LetIn(Vec<String>);
+
 impl Cx {
     /// Asks whether the caller may make this call: once for each thing that it touches, with further
     /// condition keys for all of them. What it touches is looked for only where policies decide.
@@ -113,10 +147,10 @@ impl Cx {
         request: &'r R,
         touched: impl FnOnce(&Cx, &'r R) -> T,
         keys: impl FnOnce(&Cx, &'r R) -> Vec<(&'static str, String)>,
-    ) -> Result<(), Error> {
-        match self.platform().judges(self.caller()) {
+    ) -> Result<LetIn, Error> {
+        match self.is_judged::<R>() {
             true => self.judge::<R>(touched(self, request).into_touched()?, &keys(self, request)),
-            false => Ok(()),
+            false => Ok(LetIn::default()),
         }
     }
 
@@ -126,14 +160,23 @@ impl Cx {
         &self,
         request: &R,
         touched: impl for<'a> FnOnce(&'a Cx, &'a R) -> BoxFuture<'a, Touched>,
-    ) -> Result<(), Error> {
-        match self.platform().judges(self.caller()) {
+    ) -> Result<LetIn, Error> {
+        match self.is_judged::<R>() {
             true => self.judge::<R>(touched(self, request).await?, &[]),
-            false => Ok(()),
+            false => Ok(LetIn::default()),
         }
     }
 
-    fn judge<R: Request>(&self, mut targets: Vec<Target>, more: &[(&str, String)]) -> Result<(), Error> {
+    /// Asks the same of one thing that a handler comes upon itself (one key of many).
+    pub fn authorize_target(&self, action: &'static str, target: &Target) -> Result<(), Error> {
+        self.ask(target.action.unwrap_or(action), target, &[])
+    }
+
+    fn is_judged<R: Request>(&self) -> bool {
+        self.platform().judges(self.caller()) || self.platform().owns(R::SERVICE)
+    }
+
+    fn judge<R: Request>(&self, mut targets: Vec<Target>, more: &[(&str, String)]) -> Result<LetIn, Error> {
         if targets.is_empty() {
             targets.push(Target::everything());
         }
@@ -141,14 +184,37 @@ impl Cx {
         // The one key that every action of EC2 knows, those that list things among them.
         let is_ec2 = R::SERVICE.protocol == Protocol::Ec2;
         let region = is_ec2.then(|| ("ec2:Region", self.region().to_owned()));
+        let more: Vec<(&str, String)> = more.iter().cloned().chain(region).collect();
         for target in &targets {
-            let own = target.keys.iter().map(|(key, value)| (key.as_str(), value.clone()));
-            let keys: Vec<(&str, String)> = more.iter().cloned().chain(region.clone()).chain(own).collect();
-            let asked = target.action.unwrap_or(&action);
-            let judged = self.authorize(asked, std::slice::from_ref(&target.arn), &keys);
+            if target.owner.is_some() && !self.platform().owns(R::SERVICE) {
+                let text = format!("things of {} have policies, and its Service does not say so", R::SERVICE.name);
+                return Err(Error::internal(text));
+            }
+            let judged = self.ask(target.action.unwrap_or(&action), target, &more);
             judged.map_err(|error| in_words_of::<R>(error))?;
         }
-        Ok(())
+        let owners = targets.into_iter().filter_map(|target| target.owner);
+        let others = owners.filter(|owner| owner.account != self.caller().account);
+        Ok(LetIn(others.map(|owner| owner.name).collect()))
+    }
+
+    fn ask(&self, action: &str, target: &Target, more: &[(&str, String)]) -> Result<(), Error> {
+        let own = target.keys.iter().map(|(key, value)| (key.as_str(), value.clone()));
+        let keys: Vec<(&str, String)> = more.iter().cloned().chain(own).collect();
+        let resource_policy = target.owner.as_ref().map(|owner| ResourcePolicy {
+            name: &owner.name,
+            document: owner.policy.as_deref(),
+            trust: false,
+            account: &owner.account,
+        });
+        let resources = std::slice::from_ref(&target.arn);
+        self.platform().authorize(self, &Grant { action, resources, context: &keys, resource_policy })
+    }
+
+    /// The same context, with the other accounts' things that its call was let in to; none where there are none.
+    #[doc(hidden)]
+    pub fn let_in(&self, to: LetIn) -> Option<Cx> {
+        (self.has_others() || !to.0.is_empty()).then(|| self.with_others(to.0.into()))
     }
 }
 

@@ -4,6 +4,7 @@ mod conditions;
 mod documents;
 mod evaluation;
 mod patterns;
+mod resources;
 mod trust;
 
 use crate::{Document, DocumentKind, Principal, Request};

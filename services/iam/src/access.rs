@@ -86,6 +86,23 @@ impl Access for IamAccess {
         })
     }
 
+    fn names_somebody(&self, arn: &str) -> Result<bool, Error> {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let ["arn", _, service, "", account, resource] = parts[..] else { return Ok(false) };
+        let Some((kind, path)) = resource.split_once('/') else { return Ok(false) };
+        let scope = Scope::new(account, "");
+        let named = key(path.rsplit('/').next().unwrap_or(path));
+        Ok(match (service, kind) {
+            ("iam", "user") => self.store.get::<User>(&scope, &named)?.is_some_and(|user| user.arn == arn),
+            ("iam", "role") => self.store.get::<Role>(&scope, &named)?.is_some_and(|role| role.arn == arn),
+            ("sts", "assumed-role") => {
+                let Some((role, _)) = path.split_once('/') else { return Ok(false) };
+                self.store.get::<Role>(&scope, &key(role))?.is_some()
+            }
+            _ => false,
+        })
+    }
+
     fn used(&self, caller: &Caller, service: &str, region: &str) {
         self.uses.by(caller, service, region);
     }
@@ -98,10 +115,11 @@ impl Access for IamAccess {
         let on_resource = match &grant.resource_policy {
             None => None,
             Some(policy) => {
-                request.resource_account = Some(policy.account.to_owned());
+                request = request.of_account(policy.account);
                 let kind =
                     if policy.trust { kiln_policy::DocumentKind::Trust } else { kiln_policy::DocumentKind::Resource };
-                Some((policy.name, self.parsed.get(policy.document, kind)?))
+                let document = policy.document.map(|document| self.parsed.get(document, kind)).transpose()?;
+                document.map(|document| (policy.name, document))
             }
         };
         let on_resource: Vec<Policy<'_>> =
@@ -191,6 +209,13 @@ fn circumstances(cx: &Cx, principal: Principal, grant: &Grant<'_>) -> Result<Req
         }
         (Some(address), None) => request = request.from_address(address),
         (None, _) => {}
+    }
+    // Whom a service acts for: its policies' answer to a deputy that anybody can send.
+    if let CallerKind::Service { .. } = &cx.caller().kind {
+        request = request.with("aws:SourceAccount", &cx.caller().account);
+        if let Some(arn) = cx.source_arn() {
+            request = request.with("aws:SourceArn", arn);
+        }
     }
     if let CallerKind::Role { source_identity: Some(who), .. } = &cx.caller().kind {
         request = request.with("aws:SourceIdentity", who);

@@ -47,6 +47,10 @@ impl Access for WithSessions {
         self.iam.exists(caller)
     }
 
+    fn names_somebody(&self, arn: &str) -> Result<bool, Error> {
+        self.iam.names_somebody(arn)
+    }
+
     fn used(&self, caller: &Caller, service: &str, region: &str) {
         self.iam.used(caller, service, region);
     }

@@ -46,7 +46,12 @@ pub async fn check(cx: &Cx, given: Option<&str>, kept: Option<&str>, stack_id: &
             ("aws:SourceAccount", cx.account().to_owned()),
             ("sts:RoleSessionName", SESSION.to_owned()),
         ],
-        resource_policy: Some(ResourcePolicy { name: arn, document: &document, trust: true, account: cx.account() }),
+        resource_policy: Some(ResourcePolicy {
+            name: arn,
+            document: Some(&document),
+            trust: true,
+            account: cx.account(),
+        }),
     };
     match access.authorize(&itself, &grant) {
         Err(error) if error.is("AccessDenied") => Err(bad()),

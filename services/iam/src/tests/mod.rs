@@ -3,6 +3,7 @@
 mod access;
 mod groups_and_users;
 mod last_used;
+mod on_resources;
 mod policies;
 mod resources;
 mod roles;
