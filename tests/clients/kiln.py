@@ -30,8 +30,6 @@ NEVER_SET = {
     ("iam", "GetLoginProfile"): "NoSuchEntity",
     ("s3", "GetBucketCors"): "NoSuchCORSConfiguration",
     ("s3", "GetBucketLifecycleConfiguration"): "NoSuchLifecycleConfiguration",
-    ("s3", "GetBucketPolicy"): "NoSuchBucketPolicy",
-    ("s3", "GetBucketPolicyStatus"): "NoSuchBucketPolicy",
     ("s3", "GetBucketReplication"): "ReplicationConfigurationNotFoundError",
     ("s3", "GetBucketWebsite"): "NoSuchWebsiteConfiguration",
     ("s3", "GetObjectLockConfiguration"): "ObjectLockConfigurationNotFoundError",

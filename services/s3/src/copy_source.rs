@@ -26,3 +26,12 @@ pub fn parse(given: &str) -> Result<(String, String, Option<String>), Error> {
     }
     Ok((bucket.to_owned(), key.to_owned(), version.map(str::to_owned)))
 }
+
+/// Bucket and key as policies compare them: not encoded, without a slash before them or a version behind.
+pub fn plain(given: &str) -> String {
+    match parse(given) {
+        Ok((bucket, key, _)) => format!("{bucket}/{key}"),
+        // The call itself says that it is no source.
+        Err(_) => given.to_owned(),
+    }
+}

@@ -190,6 +190,20 @@ pub fn malformed_xml() -> Error {
     error(400, "MalformedXML", text)
 }
 
+pub fn malformed_policy(message: &str) -> Error {
+    error(400, "MalformedPolicy", message)
+}
+
+pub fn no_such_policy(bucket: &str) -> Error {
+    not_configured("NoSuchBucketPolicy", "The bucket policy does not exist", bucket)
+}
+
+/// The policy of a bucket is its own account's alone to read and change.
+pub fn not_the_owner() -> Error {
+    error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+        .with("ResourceType", "BUCKETPOLICY")
+}
+
 pub fn invalid_tag(message: &str, key: &str) -> Error {
     error(400, "InvalidTag", message).with("TagKey", key)
 }

@@ -6,6 +6,7 @@
 //! ```
 //! [`files`] says how the two are kept in step, [`records`] what is kept of each thing.
 
+mod arn;
 mod checksum;
 mod conditions;
 mod copy_source;
@@ -16,11 +17,13 @@ mod errors;
 mod files;
 mod integrity;
 mod operations;
+mod policy;
 mod receive;
 mod records;
 mod resources;
 mod source;
 mod span;
+mod tagging;
 mod targets;
 mod uploads;
 mod versions;
@@ -53,6 +56,7 @@ pub fn service() -> Service {
             operations::multipart::OPERATIONS,
             operations::parts::OPERATIONS,
             operations::complete::OPERATIONS,
+            operations::policy::OPERATIONS,
             operations::put::OPERATIONS,
             operations::settings::OPERATIONS,
             operations::tags::OPERATIONS,
@@ -61,7 +65,8 @@ pub fn service() -> Service {
     );
     service.routes = kiln_s3_shapes::ROUTES;
     service.rest = Some(&door::Rules);
-    service.resources = vec![Arc::new(resources::bucket::Bucket)];
+    service.owns = true;
+    service.resources = vec![Arc::new(resources::bucket::Bucket), Arc::new(resources::bucket_policy::BucketPolicy)];
     service.start = vec![sweep];
     service.records =
         records![records::Bucket, records::Marker, records::Object, records::Part, records::Upload, records::Version];

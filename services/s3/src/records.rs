@@ -35,12 +35,24 @@ pub struct Bucket {
     /// Nothing once it was deleted.
     #[serde(default = "PublicAccess::of_a_new_bucket")]
     pub public_access: Option<PublicAccess>,
+    /// Who may besides those whose own policies say so.
+    #[serde(default)]
+    pub policy: Option<BucketPolicy>,
     /// Whether the rule of its encryption has a bucket key, which AES-256 has no use for.
     #[serde(default)]
     pub bucket_key: bool,
     /// What was said of settings that Kiln has in one state only, for it to be told again.
     #[serde(default)]
     pub said: Said,
+}
+
+/// A bucket's policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BucketPolicy {
+    /// As it was put.
+    pub text: String,
+    /// Whether it lets in everyone.
+    pub public: bool,
 }
 
 /// Settings that were set to what holds anyway. AWS tells such from those that nobody ever set.
@@ -72,13 +84,15 @@ impl Versioning {
     }
 }
 
-/// Which ways to make a bucket public are blocked. There are none here, so that none needs to be; what
-/// was set is remembered and shown.
+/// Which ways to make a bucket public are blocked. Of access control lists there is none here that would, so that
+/// none needs to be; what was set of them is remembered and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PublicAccess {
     pub block_acls: bool,
     pub ignore_acls: bool,
+    /// No public policy is taken.
     pub block_policy: bool,
+    /// A public policy lets nobody in but the bucket's account and services.
     pub restrict: bool,
 }
 

@@ -3,22 +3,39 @@
 //! condition keys for Amazon S3", and the S3 User Guide, "Required permissions for Amazon S3 API
 //! operations".
 
-use crate::{copy_source, versions};
+use crate::arn::bucket_arn;
+use crate::records::{Bucket, all_buckets};
+use crate::tagging::from_header;
+use crate::{copy_source, policy, versions};
 use kiln_service_kit::{Cx, Error, Fault, Target, Touched};
 
-/// `arn:aws:s3:::bucket`, or of a key in it.
-pub fn bucket_arn(cx: &Cx, resource: &str) -> String {
-    format!("arn:{}:s3:::{resource}", cx.partition())
+/// A bucket, with its owner's policy where it is there.
+pub fn of_bucket(cx: &Cx, bucket: &str) -> Result<Target, Error> {
+    of_owned(cx, bucket, bucket)
 }
 
-/// A bucket.
-pub fn of_bucket(cx: &Cx, bucket: &str) -> Target {
-    Target::new(bucket_arn(cx, bucket))
+/// A bucket, asked about by another action than the call's own.
+pub fn of_bucket_by(cx: &Cx, bucket: &str, action: &'static str) -> Result<Target, Error> {
+    Ok(of_bucket(cx, bucket)?.by(action))
 }
 
-/// An object.
-pub fn of_object(cx: &Cx, bucket: &str, key: &str) -> Target {
-    of_bucket(cx, &format!("{bucket}/{key}"))
+/// An object, with the policy of its bucket.
+pub fn of_object(cx: &Cx, bucket: &str, key: &str) -> Result<Target, Error> {
+    of_owned(cx, bucket, &format!("{bucket}/{key}"))
+}
+
+/// An object, asked about by another action than the call's own.
+pub fn of_object_by(cx: &Cx, bucket: &str, key: &str, action: &'static str) -> Result<Target, Error> {
+    Ok(of_object(cx, bucket, key)?.by(action))
+}
+
+/// A bucket or what is in it. One that is not there is nobody's; the call itself says that it is not.
+fn of_owned(cx: &Cx, bucket: &str, resource: &str) -> Result<Target, Error> {
+    let target = Target::new(bucket_arn(cx, resource));
+    Ok(match cx.store().get::<Bucket>(&all_buckets(), bucket)? {
+        Some(bucket) => target.with("s3:ResourceAccount", &bucket.owner).of(policy::owned(cx, &bucket)),
+        None => target,
+    })
 }
 
 /// The action for an object as it is, or for a version that is named.
@@ -44,6 +61,28 @@ pub fn listed(
     }
 }
 
+/// A bucket or an object whose access control list is set, by the canned one.
+pub fn with_acl(target: Target, acl: &Option<String>) -> Target {
+    match acl {
+        Some(acl) => target.with("s3:x-amz-acl", acl),
+        None => target,
+    }
+}
+
+/// A version that is named, in the key that policies know it by.
+fn with_version(target: Target, version: &Option<String>) -> Target {
+    match version {
+        Some(version) => target.with("s3:VersionId", version),
+        None => target,
+    }
+}
+
+/// An object, or that version of it, that is deleted.
+pub fn of_deleted(cx: &Cx, bucket: &str, key: &str, version: &Option<String>) -> Result<Target, Error> {
+    let target = of_object_by(cx, bucket, key, by_version(version, "s3:DeleteObject", "s3:DeleteObjectVersion"))?;
+    Ok(with_version(target, version))
+}
+
 /// An object that is there, or that version of it, asked about by the action for the one or the other.
 pub fn of_kept(
     cx: &Cx,
@@ -52,7 +91,7 @@ pub fn of_kept(
     version: &Option<String>,
     [latest, named]: [&'static str; 2],
 ) -> Result<Target, Error> {
-    Ok(tagged(cx, bucket, key, version)?.by(by_version(version, latest, named)))
+    Ok(with_version(tagged(cx, bucket, key, version)?, version).by(by_version(version, latest, named)))
 }
 
 /// An object that is read.
@@ -66,21 +105,66 @@ pub fn of_attributes(cx: &Cx, bucket: &str, key: &str, version: &Option<String>)
     Ok(vec![of_read(cx, bucket, key, version)?, of_kept(cx, bucket, key, version, attributes)?])
 }
 
+/// What a request says of an object that it writes, as far as policies can ask for it.
+pub struct Said<'r> {
+    pub tagging: &'r Option<String>,
+    pub acl: &'r Option<String>,
+    pub encryption: &'r Option<String>,
+    pub class: &'r Option<String>,
+    /// What it is a copy of, and whether with another description.
+    pub copy: Option<(&'r String, &'r Option<String>)>,
+}
+
+/// Takes it from a request.
+macro_rules! said {
+    ($request:expr) => {
+        crate::targets::Said {
+            tagging: &$request.tagging,
+            acl: &$request.acl,
+            encryption: &$request.server_side_encryption,
+            class: &$request.storage_class,
+            copy: None,
+        }
+    };
+}
+pub(crate) use said;
+
 /// An object that is written, perhaps with tags and a canned ACL.
-pub fn of_written(cx: &Cx, bucket: &str, key: &str, tagging: &Option<String>, acl: &Option<String>) -> Vec<Target> {
-    let by = |action| of_object(cx, bucket, key).by(action);
-    let mut targets = vec![by("s3:PutObject")];
-    targets.extend(tagging.as_ref().map(|_| by("s3:PutObjectTagging")));
-    targets.extend(acl.as_ref().map(|_| by("s3:PutObjectAcl")));
-    targets
+pub fn of_written(cx: &Cx, bucket: &str, key: &str, said: Said<'_>) -> Touched {
+    let mut object = of_object_by(cx, bucket, key, "s3:PutObject")?;
+    let (source, directive) = said.copy.unzip();
+    let source = source.map(|source| copy_source::plain(source));
+    for (key, value) in [
+        ("s3:x-amz-server-side-encryption", said.encryption.as_ref()),
+        ("s3:x-amz-storage-class", said.class.as_ref()),
+        ("s3:x-amz-copy-source", source.as_ref()),
+        ("s3:x-amz-metadata-directive", directive.and_then(Option::as_ref)),
+    ] {
+        if let Some(value) = value {
+            object = object.with(key, value);
+        }
+    }
+    let tags = from_header(said.tagging.as_deref())?;
+    object = with_acl(with_tags(object, tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))), said.acl);
+    let mut targets = vec![object.clone()];
+    targets.extend(said.tagging.as_ref().map(|_| object.clone().by("s3:PutObjectTagging")));
+    targets.extend(said.acl.as_ref().map(|_| object.by("s3:PutObjectAcl")));
+    Ok(targets)
+}
+
+/// An object with the tags that the request gives it.
+pub fn with_tags<'t>(target: Target, tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Target {
+    tags.into_iter().fold(target, |target, (key, value)| {
+        target.with(format!("s3:RequestObjectTag/{key}"), value).with("s3:RequestObjectTagKeys", key)
+    })
 }
 
 /// A bucket that is made, perhaps with a say in whose its objects are. `private`, the one ACL that a new bucket
-/// takes, needs no permission of its own.
+/// takes, needs no permission of its own. Whose a bucket of that name is that is there already is for the call to say.
 pub fn of_new_bucket(cx: &Cx, bucket: &str, ownership: &Option<String>) -> Vec<Target> {
-    let mut targets = vec![of_bucket(cx, bucket)];
-    targets.extend(ownership.as_ref().map(|_| of_bucket(cx, bucket).by("s3:PutBucketOwnershipControls")));
-    targets
+    let bucket = Target::new(bucket_arn(cx, bucket));
+    let ownership = ownership.as_ref().map(|_| bucket.clone().by("s3:PutBucketOwnershipControls"));
+    [bucket].into_iter().chain(ownership).collect()
 }
 
 /// What is written of another object's bytes, and that object. A source that is none is refused by the
@@ -95,7 +179,11 @@ pub fn of_copied(cx: &Cx, mut written: Vec<Target>, source: &str) -> Touched {
 /// With the tags that the object has, or that version of it. Without them, a policy that denies by a tag would let
 /// in: who cannot be judged is not.
 fn tagged(cx: &Cx, bucket: &str, key: &str, version: &Option<String>) -> Result<Target, Error> {
-    let target = of_object(cx, bucket, key);
+    let target = of_object(cx, bucket, key)?;
+    if target.owner.as_ref().is_none_or(|owner| cx.platform().trusts(cx.caller(), &owner.account)) {
+        // Nobody will ask for them.
+        return Ok(target);
+    }
     match versions::find(cx.store(), bucket, key, version.as_deref()) {
         Ok(object) => Ok(object
             .tags
@@ -157,6 +245,10 @@ mod tests {
         )
     }
 
+    fn tags_in(question: &Question) -> Vec<&(String, String)> {
+        question.keys.iter().filter(|(key, _)| key.starts_with("s3:ExistingObjectTag/")).collect()
+    }
+
     fn copy(source: &str) -> CopyObjectRequest {
         CopyObjectRequest { bucket: "docs".into(), key: "b".into(), copy_source: source.into(), ..Default::default() }
     }
@@ -193,19 +285,20 @@ mod tests {
         let class = ("s3:ExistingObjectTag/class".to_owned(), "secret".to_owned());
         for (operation, judged) in by_tag(&given.cx, Some(&first)).await {
             for question in judged.unwrap() {
-                assert_eq!(question.keys, std::slice::from_ref(&class), "{operation} of the first");
+                assert_eq!(tags_in(&question), [&class], "{operation} of the first");
+                assert!(question.keys.contains(&("s3:VersionId".to_owned(), first.clone())), "{operation}");
             }
         }
         for version in [None, Some(second.as_str()), Some("no version")] {
             for (operation, judged) in by_tag(&given.cx, version).await {
                 let questions = judged.unwrap();
                 assert!(
-                    questions.iter().all(|question| question.keys.is_empty()),
+                    questions.iter().all(|question| tags_in(question).is_empty()),
                     "{operation} of {version:?}: {questions:?}"
                 );
             }
         }
         let source = judged(&given.cx, copy(&format!("docs/a?versionId={first}"))).await.unwrap().remove(1);
-        assert_eq!((source.action.as_str(), source.keys), ("s3:GetObjectVersion", vec![class]));
+        assert_eq!((source.action.as_str(), tags_in(&source)), ("s3:GetObjectVersion", vec![&class]));
     }
 }

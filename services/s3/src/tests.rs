@@ -1,5 +1,7 @@
 //! Buckets and objects through their public operations, with files in a folder of the test's own.
 
+mod policies;
+
 use crate::records::{Object, within};
 use crate::{ObjectFiles, named};
 use kiln_s3_shapes::*;
@@ -22,13 +24,19 @@ impl Given {
 }
 
 pub async fn given() -> Given {
+    given_with(|builder| builder).await
+}
+
+/// The same on a platform with more than S3, all of it started.
+pub async fn given_with(more: impl FnOnce(PlatformBuilder) -> PlatformBuilder) -> Given {
     let folder = tempfile::tempdir().unwrap();
     let (clock, ids) = (Clock::system(), IdSource::seeded(1));
     let files = ObjectFiles::open(folder.path(), &ids).unwrap();
-    let platform = PlatformBuilder::new(Store::in_memory(clock.clone()), clock, ids)
-        .part(files.clone())
-        .service(crate::service())
-        .build();
+    let builder = PlatformBuilder::new(Store::in_memory(clock.clone()), clock, ids).part(files.clone());
+    let platform = more(builder.service(crate::service())).build();
+    for start in platform.services().iter().flat_map(|service| service.start.iter()) {
+        start(platform.clone()).await.unwrap();
+    }
     let cx = Cx::new(platform, Scope::new("000000000000", "us-east-1"), Caller::root("000000000000"), "test");
     cx.call(CreateBucketRequest { bucket: "docs".into(), ..Default::default() }).await.unwrap();
     Given { cx, files, folder }

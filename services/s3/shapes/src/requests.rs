@@ -457,6 +457,14 @@ shape! {
         ownership_controls: OwnershipControls = member("OwnershipControls").required().location(Location::Payload),
         checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
     }
+    pub struct PutBucketPolicyRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),
+        checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
+        confirm_remove_self_bucket_access: Option<bool> = member("ConfirmRemoveSelfBucketAccess").location(Location::Header("x-amz-confirm-remove-self-bucket-access")),
+        policy: String = member("Policy").required().location(Location::Payload),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
     pub struct PutBucketRequestPaymentRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
         content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),

@@ -357,6 +357,7 @@ shape! {
     pub struct PutBucketLoggingResponse {}
     pub struct PutBucketNotificationConfigurationResponse {}
     pub struct PutBucketOwnershipControlsResponse {}
+    pub struct PutBucketPolicyResponse {}
     pub struct PutBucketRequestPaymentResponse {}
     pub struct PutBucketTaggingResponse {}
     pub struct PutBucketVersioningResponse {}

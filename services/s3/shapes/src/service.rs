@@ -187,6 +187,7 @@ operations! {
     "PutBucketLogging": PutBucketLoggingRequest => PutBucketLoggingResponse, "PUT" "/{Bucket}?logging" 200, [];
     "PutBucketNotificationConfiguration": PutBucketNotificationConfigurationRequest => PutBucketNotificationConfigurationResponse, "PUT" "/{Bucket}?notification" 200, [];
     "PutBucketOwnershipControls": PutBucketOwnershipControlsRequest => PutBucketOwnershipControlsResponse, "PUT" "/{Bucket}?ownershipControls" 200, [];
+    "PutBucketPolicy": PutBucketPolicyRequest => PutBucketPolicyResponse, "PUT" "/{Bucket}?policy" 204, [];
     "PutBucketRequestPayment": PutBucketRequestPaymentRequest => PutBucketRequestPaymentResponse, "PUT" "/{Bucket}?requestPayment" 200, [];
     "PutBucketTagging": PutBucketTaggingRequest => PutBucketTaggingResponse, "PUT" "/{Bucket}?tagging" 204, [];
     "PutBucketVersioning": PutBucketVersioningRequest => PutBucketVersioningResponse, "PUT" "/{Bucket}?versioning" 200, [];

@@ -6,34 +6,35 @@ use super::{bucket, owner};
 use crate::described::refuse;
 use crate::errors;
 use crate::records::Said;
-use crate::targets::{of_bucket, of_kept};
+use crate::targets::{of_bucket, of_bucket_by, of_kept, with_acl};
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DeleteBucketCors: delete_cors(DeleteBucketCorsRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutBucketCORS")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutBucketCORS")),
     operation!(DeleteBucketLifecycle: delete_lifecycle(DeleteBucketLifecycleRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutLifecycleConfiguration")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutLifecycleConfiguration")),
     operation!(DeleteBucketOwnershipControls: delete_ownership(DeleteBucketOwnershipControlsRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutBucketOwnershipControls")),
-    operation!(DeleteBucketPolicy: delete_policy(DeleteBucketPolicyRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutBucketOwnershipControls")),
     operation!(DeleteBucketReplication: delete_replication(DeleteBucketReplicationRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutReplicationConfiguration")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutReplicationConfiguration")),
     operation!(DeleteBucketWebsite: delete_website(DeleteBucketWebsiteRequest), on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(PutBucketAccelerateConfiguration: put_accelerate(PutBucketAccelerateConfigurationRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutAccelerateConfiguration")),
-    operation!(PutBucketAcl: put_bucket_acl(PutBucketAclRequest), on |cx, r| of_bucket(cx, &r.bucket)),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutAccelerateConfiguration")),
+    operation!(PutBucketAcl: put_bucket_acl(PutBucketAclRequest),
+        on |cx, r| Ok::<_, Error>(with_acl(of_bucket(cx, &r.bucket)?, &r.acl))),
     operation!(PutBucketLogging: put_logging(PutBucketLoggingRequest), on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(PutBucketNotificationConfiguration: put_notification(PutBucketNotificationConfigurationRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutBucketNotification")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutBucketNotification")),
     operation!(PutBucketOwnershipControls: put_ownership(PutBucketOwnershipControlsRequest),
         on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(PutBucketRequestPayment: put_payment(PutBucketRequestPaymentRequest),
         on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(PutObjectAcl: put_object_acl(PutObjectAclRequest),
-        on |cx, r| of_kept(cx, &r.bucket, &r.key, &r.version_id, ["s3:PutObjectAcl", "s3:PutObjectVersionAcl"])),
+        on |cx, r| Ok::<_, Error>(with_acl(
+            of_kept(cx, &r.bucket, &r.key, &r.version_id, ["s3:PutObjectAcl", "s3:PutObjectVersionAcl"])?, &r.acl))),
 ];
 
 /// A deletion of what no bucket can have: there is nothing to do.
@@ -49,7 +50,6 @@ macro_rules! nothing_to_delete {
 nothing_to_delete! {
     delete_cors: DeleteBucketCorsRequest => DeleteBucketCorsResponse;
     delete_lifecycle: DeleteBucketLifecycleRequest => DeleteBucketLifecycleResponse;
-    delete_policy: DeleteBucketPolicyRequest => DeleteBucketPolicyResponse;
     delete_replication: DeleteBucketReplicationRequest => DeleteBucketReplicationResponse;
     delete_website: DeleteBucketWebsiteRequest => DeleteBucketWebsiteResponse;
 }

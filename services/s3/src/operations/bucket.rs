@@ -1,13 +1,14 @@
 //! Buckets: making, finding, listing and removing them.
 
 use super::{bucket, check_region, owner};
+use crate::arn::bucket_arn;
 use crate::described::refuse;
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::records::{Bucket as Record, Marker, Object, Part, PublicAccess, Upload, Version, all_buckets, within};
-use crate::targets::{bucket_arn, of_bucket, of_new_bucket};
+use crate::targets::{of_bucket, of_bucket_by, of_new_bucket};
 use kiln_s3_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation, paginate, regions};
+use kiln_service_kit::{Cx, Error, Operation, Target, operation, paginate, regions};
 use std::ops::Bound;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -15,8 +16,8 @@ pub const OPERATIONS: &[Operation] = &[
         on |cx, r| of_new_bucket(cx, &r.bucket, &r.object_ownership)),
     operation!(DeleteBucket: delete_bucket(DeleteBucketRequest), on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(GetBucketLocation: get_bucket_location(GetBucketLocationRequest), on |cx, r| of_bucket(cx, &r.bucket)),
-    operation!(HeadBucket: head_bucket(HeadBucketRequest), on |cx, r| of_bucket(cx, &r.bucket).by("s3:ListBucket")),
-    operation!(ListBuckets: list_buckets(ListBucketsRequest), on |cx, _| of_bucket(cx, "*").by("s3:ListAllMyBuckets")),
+    operation!(HeadBucket: head_bucket(HeadBucketRequest), on |cx, r| of_bucket_by(cx, &r.bucket, "s3:ListBucket")),
+    operation!(ListBuckets: list_buckets(ListBucketsRequest), on |cx, _| Target::new(bucket_arn(cx, "*")).by("s3:ListAllMyBuckets")),
 ];
 
 /// The region that needs no location constraint, and takes a second CreateBucket for a success.
@@ -34,7 +35,7 @@ async fn create_bucket(cx: &Cx, input: CreateBucketRequest) -> Result<CreateBuck
         ("directory buckets", wanted.location.is_some() || wanted.bucket.is_some()),
         ("BucketNamespace", input.bucket_namespace.as_deref().is_some_and(|namespace| namespace != "global")),
     ])?;
-    let tags = super::tags::of_new_bucket(cx, &wanted.tags)?;
+    let tags = crate::tagging::of_new_bucket(cx, &wanted.tags)?;
     let region = region(cx, wanted.location_constraint.as_deref())?;
     let name = input.bucket;
     // Of the first region only the path, as ever.
@@ -47,6 +48,7 @@ async fn create_bucket(cx: &Cx, input: CreateBucketRequest) -> Result<CreateBuck
         tags,
         versioning: None,
         public_access: PublicAccess::of_a_new_bucket(),
+        policy: None,
         bucket_key: false,
         said: Default::default(),
     };
@@ -153,12 +155,7 @@ async fn delete_bucket(cx: &Cx, input: DeleteBucketRequest) -> Result<DeleteBuck
 async fn get_bucket_location(cx: &Cx, input: GetBucketLocationRequest) -> Result<GetBucketLocationResponse, Error> {
     // Asked from any region: it is how the right one is found.
     check_region(cx)?;
-    let found = cx.store().get::<Record>(&all_buckets(), &input.bucket)?;
-    let found = found.ok_or_else(|| errors::no_such_bucket(&input.bucket))?;
-    let expected = input.expected_bucket_owner;
-    if found.owner != cx.account() || expected.is_some_and(|expected| expected != found.owner) {
-        return Err(errors::access_denied());
-    }
+    let found = super::in_any_region(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     Ok(GetBucketLocationResponse {
         location_constraint: Some(found.region.clone()).filter(|region| region != FIRST_REGION),
     })

@@ -10,7 +10,7 @@ use crate::errors;
 use crate::files::ObjectFiles;
 use crate::receive::given_checksum;
 use crate::records::{Kept, MadeOf, Object, Part, Upload, Version, part_id, within};
-use crate::targets::of_object;
+use crate::targets::of_object_by;
 use crate::uploads::{MOST_PARTS, parts_of, upload};
 use crate::versions;
 use kiln_s3_shapes::*;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] =
     &[operation!(CompleteMultipartUpload: complete_multipart_upload(CompleteMultipartUploadRequest),
-        on |cx, r| of_object(cx, &r.bucket, &r.key).by("s3:PutObject"))];
+        on |cx, r| of_object_by(cx, &r.bucket, &r.key, "s3:PutObject"))];
 
 /// The smallest part that is not the last: 5 MiB.
 const SMALLEST: u64 = 5 << 20;

@@ -1,36 +1,33 @@
 //! What is asked of a bucket's configuration: the truth of a bucket that was just made, since little of
-//! this can be set ([`super::settings`], [`super::versions`]): every object is sealed with AES-256, access control
-//! lists are off, nothing is public.
+//! this can be set ([`super::settings`], [`super::versions`], [`super::policy`]): every object is sealed with AES-256,
+//! access control lists are off.
 
 use super::bucket;
 use crate::errors;
 use crate::records::Bucket;
-use crate::targets::of_bucket;
+use crate::targets::{of_bucket, of_bucket_by};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(GetBucketAccelerateConfiguration: get_accelerate(GetBucketAccelerateConfigurationRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetAccelerateConfiguration")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:GetAccelerateConfiguration")),
     operation!(GetBucketCors: get_cors(GetBucketCorsRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetBucketCORS")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:GetBucketCORS")),
     operation!(GetBucketLifecycleConfiguration: get_lifecycle(GetBucketLifecycleConfigurationRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetLifecycleConfiguration")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:GetLifecycleConfiguration")),
     operation!(GetBucketLogging: get_logging(GetBucketLoggingRequest), on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(GetBucketNotificationConfiguration: get_notification(GetBucketNotificationConfigurationRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetBucketNotification")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:GetBucketNotification")),
     operation!(GetBucketOwnershipControls: get_ownership(GetBucketOwnershipControlsRequest),
         on |cx, r| of_bucket(cx, &r.bucket)),
-    operation!(GetBucketPolicy: get_policy(GetBucketPolicyRequest), on |cx, r| of_bucket(cx, &r.bucket)),
-    operation!(GetBucketPolicyStatus: get_policy_status(GetBucketPolicyStatusRequest),
-        on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(GetBucketReplication: get_replication(GetBucketReplicationRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetReplicationConfiguration")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:GetReplicationConfiguration")),
     operation!(GetBucketRequestPayment: get_payment(GetBucketRequestPaymentRequest),
         on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(GetBucketWebsite: get_website(GetBucketWebsiteRequest), on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(GetObjectLockConfiguration: get_object_lock(GetObjectLockConfigurationRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetBucketObjectLockConfiguration")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:GetBucketObjectLockConfiguration")),
 ];
 
 /// An operation that answers the same of every bucket that is there.
@@ -54,10 +51,6 @@ of_each_bucket! {
     get_notification: GetBucketNotificationConfigurationRequest => GetBucketNotificationConfigurationResponse,
         |_bucket| Ok(Default::default());
     get_ownership: GetBucketOwnershipControlsRequest => GetBucketOwnershipControlsResponse, |bucket| ownership(bucket);
-    get_policy: GetBucketPolicyRequest => GetBucketPolicyResponse,
-        |bucket| Err(not_configured("NoSuchBucketPolicy", "The bucket policy does not exist", bucket));
-    get_policy_status: GetBucketPolicyStatusRequest => GetBucketPolicyStatusResponse,
-        |bucket| Err(not_configured("NoSuchBucketPolicy", "The bucket policy does not exist", bucket));
     get_replication: GetBucketReplicationRequest => GetBucketReplicationResponse,
         |bucket| Err(not_configured(
             "ReplicationConfigurationNotFoundError", "The replication configuration was not found", bucket));

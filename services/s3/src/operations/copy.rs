@@ -11,13 +11,13 @@ use crate::integrity::Promised;
 use crate::receive::{self, LARGEST};
 use crate::records::{NULL, Object, within};
 use crate::source::find_source;
-use crate::targets::{of_copied, of_written};
+use crate::targets::{Said, of_copied, of_written, said};
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[operation!(CopyObject: copy_object(CopyObjectRequest),
-        on |cx, r| of_copied(cx, of_written(cx, &r.bucket, &r.key, &r.tagging, &r.acl), &r.copy_source))];
+        on |cx, r| of_copied(cx, of_written(cx, &r.bucket, &r.key, Said { copy: Some((&r.copy_source, &r.metadata_directive)), ..said!(r) })?, &r.copy_source))];
 
 async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResponse, Error> {
     let to = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
@@ -43,7 +43,7 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
         return Err(errors::invalid_request(text));
     }
     let described = if replace { described!(input) } else { object.described.clone() };
-    let tags = if new_tags { super::tags::from_header(input.tagging.as_deref())? } else { object.tags.clone() };
+    let tags = if new_tags { crate::tagging::from_header(input.tagging.as_deref())? } else { object.tags.clone() };
     // One of its parts' checksums says nothing of the copy, which has no parts.
     let kept = object.checksum.as_ref().map(|checksum| checksum.algorithm);
     let algorithm = input.checksum_algorithm.as_deref().and_then(Algorithm::named).or(kept);

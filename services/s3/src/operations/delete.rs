@@ -1,18 +1,18 @@
 //! Removing objects: one, or up to a thousand at once.
 
-use super::{bucket, still_there};
+use super::{bucket, check_region_of, of_anybody, still_there};
 use crate::conditions::matches;
 use crate::described::refuse;
 use crate::errors;
 use crate::files::ObjectFiles;
-use crate::targets::{bucket_arn, by_version, of_object};
+use crate::targets::of_deleted;
 use crate::versions::{self, Changed};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DeleteObject: delete_object(DeleteObjectRequest),
-        on |cx, r| of_object(cx, &r.bucket, &r.key).by(by_version(&r.version_id, "s3:DeleteObject", "s3:DeleteObjectVersion"))),
+        on |cx, r| of_deleted(cx, &r.bucket, &r.key, &r.version_id)),
     // Each key is judged by itself: one that is not allowed is an error of that key.
     operation!(DeleteObjects: delete_objects(DeleteObjectsRequest), open),
 ];
@@ -61,7 +61,8 @@ fn remove(tx: &mut Tx<'_>, cx: &Cx, bucket: &str, wanted: &Wanted<'_>) -> Result
 }
 
 async fn delete_objects(cx: &Cx, input: DeleteObjectsRequest) -> Result<DeleteObjectsResponse, Error> {
-    let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    let bucket = of_anybody(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
+    check_region_of(cx, &bucket)?;
     refuse(&[("MFA delete", input.mfa.is_some())])?;
     let wanted = input.delete.objects;
     if wanted.is_empty() || wanted.len() > MOST {
@@ -70,9 +71,8 @@ async fn delete_objects(cx: &Cx, input: DeleteObjectsRequest) -> Result<DeleteOb
     let mut answer = DeleteObjectsResponse::default();
     let mut allowed = vec![];
     for object in wanted {
-        let arn = bucket_arn(cx, &format!("{}/{}", bucket.name, object.key));
-        let action = if object.version_id.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
-        let judged = cx.authorize(action, &[arn], &[]).and_then(|()| {
+        let target = of_deleted(cx, &bucket.name, &object.key, &object.version_id)?;
+        let judged = cx.authorize_target("s3:DeleteObject", &target).and_then(|()| {
             refuse(&[("LastModifiedTime", object.last_modified_time.is_some()), ("Size", object.size.is_some())])
         });
         match judged {

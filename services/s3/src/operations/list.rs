@@ -3,7 +3,7 @@
 use super::{bucket, owner, quoted};
 use crate::errors;
 use crate::records::{Object as Record, within};
-use crate::targets::{listed, of_bucket};
+use crate::targets::{listed, of_bucket_by};
 use crate::walk::{self, Asked, Walk};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use kiln_s3_shapes::*;
@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(ListObjects: list_objects(ListObjectsRequest),
-        on |cx, r| listed(of_bucket(cx, &r.bucket).by("s3:ListBucket"), &r.prefix, &r.delimiter, r.max_keys)),
+        on |cx, r| Ok::<_, Error>(listed(of_bucket_by(cx, &r.bucket, "s3:ListBucket")?, &r.prefix, &r.delimiter, r.max_keys))),
     operation!(ListObjectsV2: list_objects_v2(ListObjectsV2Request),
-        on |cx, r| listed(of_bucket(cx, &r.bucket).by("s3:ListBucket"), &r.prefix, &r.delimiter, r.max_keys)),
+        on |cx, r| Ok::<_, Error>(listed(of_bucket_by(cx, &r.bucket, "s3:ListBucket")?, &r.prefix, &r.delimiter, r.max_keys))),
 ];
 
 /// What stays as it is where `encoding-type=url` was asked for.

@@ -12,11 +12,13 @@ pub mod get;
 pub mod list;
 pub mod multipart;
 pub mod parts;
+pub mod policy;
 pub mod put;
 pub mod settings;
 pub mod tags;
 pub mod versions;
 
+use crate::arn::bucket_arn;
 use crate::errors;
 use crate::records::{Bucket, NULL, all_buckets};
 use kiln_s3_shapes::Owner;
@@ -27,25 +29,47 @@ use std::sync::Arc;
 /// The longest key, in bytes.
 const LONGEST_KEY: usize = 1024;
 
-/// The bucket of that name, if the caller's account has it and the request came to its region.
+/// The bucket of that name, if the caller's account has it or its owner lets this call in, and the request came to
+/// its region.
 pub fn bucket(cx: &Cx, name: &str, expected_owner: Option<&String>) -> Result<Arc<Bucket>, Error> {
+    let bucket = in_any_region(cx, name, expected_owner)?;
+    check_region_of(cx, &bucket)?;
+    Ok(bucket)
+}
+
+/// The same, wherever the request came to. Another account's is closed but to a call that was judged about it: its
+/// row named it.
+pub fn in_any_region(cx: &Cx, name: &str, expected_owner: Option<&String>) -> Result<Arc<Bucket>, Error> {
+    let bucket = of_anybody(cx, name, expected_owner)?;
+    match bucket.owner == cx.account() || cx.is_let_in(&bucket_arn(cx, &bucket.name)) {
+        true => Ok(bucket),
+        false => Err(errors::access_denied()),
+    }
+}
+
+/// The bucket of that name, whoever's it is: for an operation that judges each thing in it by itself.
+pub fn of_anybody(cx: &Cx, name: &str, expected_owner: Option<&String>) -> Result<Arc<Bucket>, Error> {
     let found = cx.store().get::<Bucket>(&all_buckets(), name)?;
     let Some(bucket) = found else {
         check_region(cx)?;
         return Err(errors::no_such_bucket(name));
     };
     check_expected(expected_owner)?;
-    // There are no bucket policies and no lists: another account's bucket is closed.
-    if bucket.owner != cx.account() || expected_owner.is_some_and(|expected| *expected != bucket.owner) {
-        return Err(errors::access_denied());
+    match expected_owner.is_some_and(|expected| *expected != bucket.owner) {
+        true => Err(errors::access_denied()),
+        false => Ok(bucket),
     }
+}
+
+/// Refuses a request that was signed for another region than the bucket's.
+pub fn check_region_of(cx: &Cx, bucket: &Bucket) -> Result<(), Error> {
     // Who signed for another region is told which. Kiln's own services ask from anywhere, and a URL of
     // version 2 of the signature names no region.
     let signed = cx.streams().is_some() && !cx.caller().access_key.is_empty() && !cx.region().is_empty();
     if signed && bucket.region != cx.region() {
         return Err(errors::wrong_region(cx.region(), &bucket.region));
     }
-    Ok(bucket)
+    Ok(())
 }
 
 /// The account that a caller expects to own a bucket must be one.

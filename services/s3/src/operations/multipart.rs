@@ -8,7 +8,7 @@ use crate::described::{check_settings, described, refuse};
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::records::{Part as PartRecord, Upload, part_id, within};
-use crate::targets::{of_bucket, of_object, of_written};
+use crate::targets::{of_bucket_by, of_object, of_written, said};
 use crate::uploads::{checksum_type, parts_of, upload};
 use crate::walk::{self, Asked, Walk};
 use kiln_s3_shapes::*;
@@ -19,9 +19,9 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(AbortMultipartUpload: abort_multipart_upload(AbortMultipartUploadRequest),
         on |cx, r| of_object(cx, &r.bucket, &r.key)),
     operation!(CreateMultipartUpload: create_multipart_upload(CreateMultipartUploadRequest),
-        on |cx, r| of_written(cx, &r.bucket, &r.key, &r.tagging, &r.acl)),
+        on |cx, r| of_written(cx, &r.bucket, &r.key, said!(r))),
     operation!(ListMultipartUploads: list_multipart_uploads(ListMultipartUploadsRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:ListBucketMultipartUploads")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:ListBucketMultipartUploads")),
 ];
 
 async fn create_multipart_upload(
@@ -57,7 +57,7 @@ async fn create_multipart_upload(
         initiated: cx.now(),
         initiator: cx.caller().arn.clone(),
         described: described!(input),
-        tags: super::tags::from_header(input.tagging.as_deref())?,
+        tags: crate::tagging::from_header(input.tagging.as_deref())?,
         algorithm,
         full_object,
     };

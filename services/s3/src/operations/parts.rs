@@ -12,18 +12,18 @@ use crate::receive::{self, LARGEST, Received, given_checksum};
 use crate::records::{Bucket, NULL, Part as PartRecord, Upload, part_id, within};
 use crate::source::{Source, find_source};
 use crate::span::Span;
-use crate::targets::{of_copied, of_object};
+use crate::targets::{of_copied, of_object_by};
 use crate::uploads::{check_number, checksum_type, parts_of, upload};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(ListParts: list_parts(ListPartsRequest),
-        on |cx, r| of_object(cx, &r.bucket, &r.key).by("s3:ListMultipartUploadParts")),
+        on |cx, r| of_object_by(cx, &r.bucket, &r.key, "s3:ListMultipartUploadParts")),
     operation!(UploadPart: upload_part(UploadPartRequest),
-        on |cx, r| of_object(cx, &r.bucket, &r.key).by("s3:PutObject")),
+        on |cx, r| of_object_by(cx, &r.bucket, &r.key, "s3:PutObject")),
     operation!(UploadPartCopy: upload_part_copy(UploadPartCopyRequest),
-        on |cx, r| of_copied(cx, vec![of_object(cx, &r.bucket, &r.key).by("s3:PutObject")], &r.copy_source)),
+        on |cx, r| of_copied(cx, vec![of_object_by(cx, &r.bucket, &r.key, "s3:PutObject")?], &r.copy_source)),
 ];
 
 async fn upload_part(cx: &Cx, input: UploadPartRequest) -> Result<UploadPartResponse, Error> {

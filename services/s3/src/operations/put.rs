@@ -8,14 +8,13 @@ use crate::files::ObjectFiles;
 use crate::integrity::Promised;
 use crate::receive::{self, given_checksum};
 use crate::records::Object;
-use crate::targets::of_written;
+use crate::targets::{of_written, said};
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
-pub const OPERATIONS: &[Operation] = &[
-    operation!(PutObject: put_object(PutObjectRequest), on |cx, r| of_written(cx, &r.bucket, &r.key, &r.tagging, &r.acl)),
-];
+pub const OPERATIONS: &[Operation] =
+    &[operation!(PutObject: put_object(PutObjectRequest), on |cx, r| of_written(cx, &r.bucket, &r.key, said!(r)))];
 
 async fn put_object(cx: &Cx, input: PutObjectRequest) -> Result<PutObjectResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
@@ -23,7 +22,7 @@ async fn put_object(cx: &Cx, input: PutObjectRequest) -> Result<PutObjectRespons
     check_settings!(input);
     check_conditions(input.if_match.as_ref(), input.if_none_match.as_ref())?;
     refuse(&[("WriteOffsetBytes", input.write_offset_bytes.is_some())])?;
-    let tags = super::tags::from_header(input.tagging.as_deref())?;
+    let tags = crate::tagging::from_header(input.tagging.as_deref())?;
     let promised = Promised::of_call(cx, input.content_md5.as_deref(), given_checksum!(input))?;
     let otherwise = input.checksum_algorithm.as_deref().and_then(Algorithm::named);
     let described = described!(input);

@@ -5,23 +5,23 @@ use super::bucket;
 use crate::described::refuse;
 use crate::errors;
 use crate::records::{Bucket, PublicAccess, all_buckets};
-use crate::targets::of_bucket;
+use crate::targets::of_bucket_by;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DeleteBucketEncryption: delete_encryption(DeleteBucketEncryptionRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutEncryptionConfiguration")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutEncryptionConfiguration")),
     operation!(DeletePublicAccessBlock: delete_public_access(DeletePublicAccessBlockRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutBucketPublicAccessBlock")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutBucketPublicAccessBlock")),
     operation!(GetBucketEncryption: get_encryption(GetBucketEncryptionRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetEncryptionConfiguration")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:GetEncryptionConfiguration")),
     operation!(GetPublicAccessBlock: get_public_access(GetPublicAccessBlockRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:GetBucketPublicAccessBlock")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:GetBucketPublicAccessBlock")),
     operation!(PutBucketEncryption: put_encryption(PutBucketEncryptionRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutEncryptionConfiguration")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutEncryptionConfiguration")),
     operation!(PutPublicAccessBlock: put_public_access(PutPublicAccessBlockRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutBucketPublicAccessBlock")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutBucketPublicAccessBlock")),
 ];
 
 /// Changes a bucket's record.

@@ -3,16 +3,16 @@
 use super::bucket;
 use crate::errors;
 use crate::records::{Bucket, all_buckets};
-use crate::targets::{of_bucket, of_kept};
+use crate::tagging::{MOST_OF_BUCKET, Tags, is_system, object_tags, to_map};
+use crate::targets::{of_bucket, of_bucket_by, of_kept, with_tags};
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DeleteBucketTagging: delete_bucket_tagging(DeleteBucketTaggingRequest),
-        on |cx, r| of_bucket(cx, &r.bucket).by("s3:PutBucketTagging")),
+        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutBucketTagging")),
     operation!(DeleteObjectTagging: delete_object_tagging(DeleteObjectTaggingRequest),
         on |cx, r| of_kept(cx, &r.bucket, &r.key, &r.version_id, ["s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"])),
     operation!(GetBucketTagging: get_bucket_tagging(GetBucketTaggingRequest), on |cx, r| of_bucket(cx, &r.bucket)),
@@ -20,77 +20,10 @@ pub const OPERATIONS: &[Operation] = &[
         on |cx, r| of_kept(cx, &r.bucket, &r.key, &r.version_id, ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"])),
     operation!(PutBucketTagging: put_bucket_tagging(PutBucketTaggingRequest), on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(PutObjectTagging: put_object_tagging(PutObjectTaggingRequest),
-        on |cx, r| of_kept(cx, &r.bucket, &r.key, &r.version_id, ["s3:PutObjectTagging", "s3:PutObjectVersionTagging"])),
+        on |cx, r| Ok::<_, Error>(with_tags(
+            of_kept(cx, &r.bucket, &r.key, &r.version_id, ["s3:PutObjectTagging", "s3:PutObjectVersionTagging"])?,
+            r.tagging.tag_set.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()))))),
 ];
-
-type Tags = BTreeMap<String, String>;
-
-const MOST_OF_BUCKET: usize = 50;
-const MOST_OF_OBJECT: usize = 10;
-
-/// What may stand in a key or a value: letters, digits and white space of any script, and these.
-fn is_plain(text: &str) -> bool {
-    text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c))
-}
-
-/// The tags of a list; each key once, and within AWS's lengths.
-pub fn to_map(given: &[Tag], most: usize) -> Result<Tags, Error> {
-    let mut tags = Tags::new();
-    for tag in given {
-        if tag.key.is_empty() || tag.key.chars().count() > 128 || !is_plain(&tag.key) {
-            return Err(errors::invalid_tag("The TagKey you have provided is invalid", &tag.key));
-        }
-        if tag.value.chars().count() > 256 || !is_plain(&tag.value) {
-            let refused = errors::invalid_tag("The TagValue you have provided is invalid", &tag.key);
-            return Err(refused.with("TagValue", &tag.value));
-        }
-        if tags.insert(tag.key.clone(), tag.value.clone()).is_some() {
-            return Err(errors::invalid_tag("Cannot provide multiple Tags with the same key", &tag.key));
-        }
-    }
-    let own = tags.keys().filter(|key| !key.starts_with("aws:")).count();
-    if own > most {
-        let what = if most == MOST_OF_OBJECT { "Object tags" } else { "Bucket tag count" };
-        return Err(Error::sender("BadRequest", format!("{what} cannot be greater than {most}")));
-    }
-    Ok(tags)
-}
-
-/// The tags of an object in a header: `key=value&key=value`.
-pub fn from_header(header: Option<&str>) -> Result<Tags, Error> {
-    let Some(header) = header else { return Ok(Tags::new()) };
-    let text = crate::words::as_utf8(header);
-    let pairs = form_urlencoded::parse(text.as_bytes());
-    let tags: Vec<Tag> = pairs.map(|(key, value)| Tag { key: key.into_owned(), value: value.into_owned() }).collect();
-    let twice = tags.iter().enumerate().any(|(at, tag)| tags[..at].iter().any(|before| before.key == tag.key));
-    if twice {
-        let text = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.";
-        return Err(errors::invalid_argument("x-amz-tagging", header, text));
-    }
-    object_tags(&tags)
-}
-
-fn object_tags(given: &[Tag]) -> Result<Tags, Error> {
-    match given.iter().find(|tag| is_system(&tag.key)) {
-        Some(tag) => Err(errors::invalid_tag("Your TagKey cannot be prefixed with aws:", &tag.key)),
-        None => to_map(given, MOST_OF_OBJECT),
-    }
-}
-
-fn is_system(key: &str) -> bool {
-    key.to_ascii_lowercase().starts_with("aws:")
-}
-
-/// The tags that a bucket is made with. CloudFormation's own are set by nobody else.
-pub fn of_new_bucket(cx: &Cx, given: &[Tag]) -> Result<Tags, Error> {
-    match given.iter().find(|tag| is_system(&tag.key)).filter(|_| cx.source_ip().is_some()) {
-        Some(tag) => {
-            let text = "User-defined tag keys can't start with \"aws:\". This prefix is reserved for system tags. Remove \"aws:\" from your tag keys and try again.";
-            Err(errors::invalid_tag(text, &tag.key))
-        }
-        None => to_map(given, MOST_OF_BUCKET),
-    }
-}
 
 fn to_list(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect()

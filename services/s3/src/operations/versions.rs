@@ -6,7 +6,7 @@ use super::{bucket, owner, quoted};
 use crate::described::refuse;
 use crate::errors;
 use crate::records::{Kept, Versioning, within};
-use crate::targets::{listed, of_bucket};
+use crate::targets::{listed, of_bucket, of_bucket_by};
 use crate::versions;
 use crate::walk::{Asked, Walk};
 use kiln_s3_shapes::*;
@@ -17,7 +17,7 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(GetBucketVersioning: get_bucket_versioning(GetBucketVersioningRequest),
         on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(ListObjectVersions: list_object_versions(ListObjectVersionsRequest),
-        on |cx, r| listed(of_bucket(cx, &r.bucket).by("s3:ListBucketVersions"), &r.prefix, &r.delimiter, r.max_keys)),
+        on |cx, r| Ok::<_, Error>(listed(of_bucket_by(cx, &r.bucket, "s3:ListBucketVersions")?, &r.prefix, &r.delimiter, r.max_keys))),
     operation!(PutBucketVersioning: put_bucket_versioning(PutBucketVersioningRequest),
         on |cx, r| of_bucket(cx, &r.bucket)),
 ];

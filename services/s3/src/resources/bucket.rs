@@ -3,7 +3,7 @@
 //! A bucket that an earlier try made is told by its `aws:cloudformation:*` tags: one of the same name
 //! without them was there before, and creation fails.
 
-use crate::targets::bucket_arn;
+use crate::arn::bucket_arn;
 use async_trait::async_trait;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, given};

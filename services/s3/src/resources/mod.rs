@@ -1,3 +1,4 @@
 //! CloudFormation resource types.
 
 pub mod bucket;
+pub mod bucket_policy;
