@@ -12,8 +12,14 @@ const ALL: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Acti
 
 /// A bucket `docs` with an object `a`, on a platform with iam.
 async fn given() -> Given {
+    given_in(false).await
+}
+
+/// The same, in open mode or not.
+async fn given_in(open: bool) -> Given {
     let given = given_with(|builder| {
         builder
+            .open(open)
             .service(kiln_iam::service())
             .home(Scope::new(ACCOUNT, "us-east-1"))
             .part(RootCredential { access_key: "AKIAROOT".to_owned(), secret: "root".to_owned() })
@@ -309,6 +315,19 @@ async fn block_public_access_decides_about_public_policies() {
     cx.call(block(true, false)).await.unwrap();
     assert!(may_read(&eve).await, "what is set stays");
     assert_eq!(code(cx.call(set(&text)).await), "AccessDenied");
+}
+
+#[tokio::test]
+async fn open_mode_keeps_accounts_apart_too() {
+    let given = given_in(true).await;
+    let cx = &given.cx;
+    let (ann, root) = (user(cx, ACCOUNT, "ann", None).await, root_of(cx, OTHERS));
+    assert!(may_read(&ann).await, "nothing is asked within an account");
+    assert!(!may_read(&root).await);
+    let named = r#""Effect":"Allow","Principal":{"AWS":"999988887777"},"Action":"s3:GetObject""#;
+    cx.call(set(&policy(&[named]))).await.unwrap();
+    assert!(may_read(&root).await);
+    assert_eq!(code(root.call(put("b", b"")).await), "AccessDenied", "that was not allowed");
 }
 
 #[tokio::test]
