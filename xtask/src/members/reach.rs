@@ -52,6 +52,9 @@ impl Sources {
                 }
                 continue;
             }
+            if path.extension().is_none_or(|end| end != "rs") {
+                continue;
+            }
             let text = std::fs::read_to_string(&path).map_err(|e| failed(&e))?;
             let parsed = syn::parse_file(&text).map_err(|e| failed(&e))?;
             let inside = path.strip_prefix(src).unwrap_or(&path);
