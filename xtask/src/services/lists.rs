@@ -7,6 +7,9 @@ use std::path::Path;
 /// Around what is written in a manifest.
 const MARKS: (&str, &str) = ("# Services: written by `cargo xtask services`.\n", "# End of services.\n");
 
+/// Around the release profile's part: shapes are much code and little of it hot, so they are made small.
+const SMALL: (&str, &str) = ("# Shapes: written by `cargo xtask services`.\n", "# End of shapes.\n");
+
 /// Writes what differs, or with `check` only names it.
 pub fn write(root: &Path, services: &[Service], check: bool) -> Result<Vec<String>> {
     let lines = |line: &dyn Fn(&Service) -> String| services.iter().map(line).collect::<String>();
@@ -23,6 +26,7 @@ pub fn write(root: &Path, services: &[Service], check: bool) -> Result<Vec<Strin
         paths + &of_models(&|name| format!("kiln-{name}-shapes = {{ path = \"protocol/tests/models/{name}\" }}\n"));
     let own_shapes = lines(&|s| format!("kiln-{}-shapes.workspace = true\n", s.folder));
     let shapes = own_shapes.clone() + &of_models(&|name| format!("kiln-{name}-shapes.workspace = true\n"));
+    let small = lines(&|s| format!("[profile.release.package.kiln-{}-shapes]\nopt-level = \"s\"\n\n", s.folder));
     let mut differing = vec![];
     let mut file = |name: &str, make: &dyn Fn(&str) -> Result<String>| {
         let path = root.join(name);
@@ -36,11 +40,11 @@ pub fn write(root: &Path, services: &[Service], check: bool) -> Result<Vec<Strin
         }
         Ok::<(), String>(())
     };
-    file("Cargo.toml", &|now| between(now, &paths))?;
-    file("server/Cargo.toml", &|now| between(now, &dependencies))?;
+    file("Cargo.toml", &|now| between(&between(now, MARKS, &paths)?, SMALL, &small))?;
+    file("server/Cargo.toml", &|now| between(now, MARKS, &dependencies))?;
     // Its scenarios make calls of any service.
-    file("sim/Cargo.toml", &|now| between(now, &(dependencies.clone() + &own_shapes)))?;
-    file("protocol/Cargo.toml", &|now| between(now, &shapes))?;
+    file("sim/Cargo.toml", &|now| between(now, MARKS, &(dependencies.clone() + &own_shapes)))?;
+    file("protocol/Cargo.toml", &|now| between(now, MARKS, &shapes))?;
     file("README.md", &|now| row(now, services))?;
     file("server/src/services.rs", &|_| Ok(server(services)))?;
     file("protocol/tests/wire/services.rs", &|_| tables(root, services))?;
@@ -50,11 +54,11 @@ pub fn write(root: &Path, services: &[Service], check: bool) -> Result<Vec<Strin
     Ok(if check { differing } else { vec![] })
 }
 
-fn between(now: &str, part: &str) -> Result<String> {
-    let no_marks = || format!("the marks {:?} and {:?} are not there", MARKS.0.trim(), MARKS.1.trim());
-    let (before, rest) = now.split_once(MARKS.0).ok_or_else(no_marks)?;
-    let (_, after) = rest.split_once(MARKS.1).ok_or_else(no_marks)?;
-    Ok([before, MARKS.0, part, MARKS.1, after].concat())
+fn between(now: &str, (begin, end): (&str, &str), part: &str) -> Result<String> {
+    let no_marks = || format!("the marks {:?} and {:?} are not there", begin.trim(), end.trim());
+    let (before, rest) = now.split_once(begin).ok_or_else(no_marks)?;
+    let (_, after) = rest.split_once(end).ok_or_else(no_marks)?;
+    Ok([before, begin, part, end, after].concat())
 }
 
 /// README's table with its row of services.
@@ -157,8 +161,8 @@ mod tests {
     #[test]
     fn only_what_stands_between_the_marks_is_written() {
         let now = format!("a\n{}old\n{}b\n", MARKS.0, MARKS.1);
-        assert_eq!(between(&now, "new\n").unwrap(), format!("a\n{}new\n{}b\n", MARKS.0, MARKS.1));
-        assert!(between("a\n", "new\n").unwrap_err().contains("marks"));
+        assert_eq!(between(&now, MARKS, "new\n").unwrap(), format!("a\n{}new\n{}b\n", MARKS.0, MARKS.1));
+        assert!(between("a\n", MARKS, "new\n").unwrap_err().contains("marks"));
         assert!(row("| x | y |\n", &[]).is_err());
     }
 }
