@@ -26,6 +26,7 @@ def crc32(body):
 TAGS = b"<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>"
 DELETE = b"<Delete><Object><Key>gone</Key></Object></Delete>"
 AES = b"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
+POLICY = b'{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::checked/*"}]}'
 BODIES = {
     "CreateBucket": ("PUT", "/checked-new", b"<CreateBucketConfiguration/>"),
     "DeleteObjects": ("POST", "/checked?delete", DELETE),
@@ -35,6 +36,7 @@ BODIES = {
     "PutBucketLogging": ("PUT", "/checked?logging", b"<BucketLoggingStatus/>"),
     "PutBucketNotificationConfiguration": ("PUT", "/checked?notification", b"<NotificationConfiguration/>"),
     "PutBucketOwnershipControls": ("PUT", "/checked?ownershipControls", b"<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>"),
+    "PutBucketPolicy": ("PUT", "/checked?policy", POLICY),
     "PutBucketRequestPayment": ("PUT", "/checked?requestPayment", b"<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"),
     "PutBucketTagging": ("PUT", "/checked?tagging", TAGS),
     "PutBucketVersioning": ("PUT", "/checked?versioning", b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
@@ -71,6 +73,8 @@ class Integrity(unittest.TestCase):
         self.assertNotIn("Parts", self.s3.list_parts(Bucket="checked", Key="upload", UploadId=self.upload))
         with self.assertRaises(self.s3.exceptions.ClientError):
             self.s3.get_bucket_tagging(Bucket="checked")
+        with self.assertRaises(self.s3.exceptions.ClientError):
+            self.s3.get_bucket_policy(Bucket="checked")
         self.assertNotIn("Status", self.s3.get_bucket_accelerate_configuration(Bucket="checked"))
         self.assertTrue(all(self.s3.get_public_access_block(Bucket="checked")["PublicAccessBlockConfiguration"].values()))
 
