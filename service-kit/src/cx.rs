@@ -21,8 +21,8 @@ pub struct Cx {
     protocol: Option<Protocol>,
     /// Instead of the platform's, in a dry run.
     rehearsal: Option<Store>,
-    /// Names of other accounts' things that this call was let in to.
-    others: Option<Arc<[String]>>,
+    /// Other accounts' things that this call was let in to: names and owners.
+    others: Option<Arc<[(String, String)]>>,
     /// What a service that acts by itself acts for.
     source_arn: Option<Arc<str>>,
 }
@@ -100,19 +100,19 @@ impl Cx {
         Self { source_arn: Some(arn.into()), ..self.clone() }
     }
 
-    /// With the names of other accounts' things that the call was let in to.
-    pub(crate) fn with_others(&self, names: Arc<[String]>) -> Self {
-        Self { others: Some(names).filter(|names| !names.is_empty()), ..self.clone() }
+    /// With the other accounts' things that the call was let in to.
+    pub(crate) fn with_others(&self, things: Arc<[(String, String)]>) -> Self {
+        Self { others: Some(things).filter(|things| !things.is_empty()), ..self.clone() }
     }
 
     pub(crate) fn has_others(&self) -> bool {
         self.others.is_some()
     }
 
-    /// Whether this call was judged about another account's thing of that name, and let in. A handler asks it of
-    /// whatever it finds that is not its caller's.
-    pub fn is_let_in(&self, name: &str) -> bool {
-        self.others.iter().flat_map(|names| names.iter()).any(|known| known == name)
+    /// Whether this call was judged about that account's thing of that name, and let in. A handler asks it of
+    /// whatever it finds that is not its caller's: by then the name may be another owner's.
+    pub fn is_let_in(&self, name: &str, owner: &str) -> bool {
+        self.others.iter().flat_map(|things| things.iter()).any(|(known, of)| known == name && of == owner)
     }
 
     /// The same context in a dry run: what would be written ends the call instead.

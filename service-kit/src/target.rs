@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! row ── targets, each with its owner's policy ── judged one by one ──> Cx that knows whose things it may use
-//!     ── handler finds a thing of another account ── Cx::is_let_in(name) ──> goes on, or access is denied
+//!     ── handler finds a thing of another account ── Cx::is_let_in(name, owner) ──> goes on, or access is denied
 //! ```
 //!
 //! Each operation's row says it (`operation!(…, on …)`, docs/guides/add-an-operation.md): which members of
@@ -134,9 +134,9 @@ impl IntoTouched for Vec<String> {
     }
 }
 
-/// What was found when a call was judged: names of other accounts' things that it may use.
+/// What was found when a call was judged: names and owners of other accounts' things that it may use.
 #[derive(Debug, Default)]
-pub struct LetIn(Vec<String>);
+pub struct LetIn(Vec<(String, String)>);
 
 impl Cx {
     /// Asks whether the caller may make this call: once for each thing that it touches, with further
@@ -195,7 +195,7 @@ impl Cx {
         }
         let owners = targets.into_iter().filter_map(|target| target.owner);
         let others = owners.filter(|owner| owner.account != self.caller().account);
-        Ok(LetIn(others.map(|owner| owner.name).collect()))
+        Ok(LetIn(others.map(|owner| (owner.name, owner.account)).collect()))
     }
 
     fn ask(&self, action: &str, target: &Target, more: &[(&str, String)]) -> Result<(), Error> {

@@ -41,7 +41,7 @@ pub fn bucket(cx: &Cx, name: &str, expected_owner: Option<&String>) -> Result<Ar
 /// row named it.
 pub fn in_any_region(cx: &Cx, name: &str, expected_owner: Option<&String>) -> Result<Arc<Bucket>, Error> {
     let bucket = of_anybody(cx, name, expected_owner)?;
-    match bucket.owner == cx.account() || cx.is_let_in(&bucket_arn(cx, &bucket.name)) {
+    match bucket.owner == cx.account() || cx.is_let_in(&bucket_arn(cx, &bucket.name), &bucket.owner) {
         true => Ok(bucket),
         false => Err(errors::access_denied()),
     }

@@ -74,7 +74,7 @@ async fn policy_of(cx: &Cx, bucket: &str) -> Result<Option<Json>, Error> {
     let asked = GetBucketPolicyRequest { bucket: bucket.to_owned(), ..Default::default() };
     let text = match cx.call(asked).await {
         Err(error) if error.is("NoSuchBucketPolicy") || error.is("NoSuchBucket") => return Ok(None),
-        answer => answer?.policy.unwrap_or_default(),
+        answer => answer?.policy.ok_or_else(|| Error::internal("S3 answered without the policy that it has"))?,
     };
     serde_json::from_str(&text).map(Some).map_err(|error| Error::failed("read the policy of a bucket", error))
 }
