@@ -52,3 +52,31 @@ impl fmt::Display for CallInHand {
         write!(f, "call{{request_id={request_id:?} service={service:?} operation={operation:?} account={account:?}}}:")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(operation: &'static str, within: Option<Arc<CallInHand>>) -> Arc<CallInHand> {
+        let scope = Scope::new("111111111111", "us-east-1");
+        Arc::new(CallInHand { request_id: "a-b".into(), service: "ec2", operation, scope, within })
+    }
+
+    #[tokio::test]
+    async fn what_is_in_hand_is_known_also_after_a_wait_and_behind_what_it_is_within() {
+        assert!(CallInHand::now().is_none());
+        let outer = call("RunInstances", None);
+        let told = IN_HAND.scope(outer, async {
+            tokio::task::yield_now().await;
+            let inner = call("CreateTags", CallInHand::now());
+            let within = IN_HAND.scope(inner, async { CallInHand::now().expect("one").to_string() }).await;
+            (within, CallInHand::now().expect("the outer again").to_string())
+        });
+        let (within, after) = told.await;
+        let of = |operation| {
+            format!(r#"call{{request_id="a-b" service="ec2" operation="{operation}" account="111111111111"}}:"#)
+        };
+        assert_eq!(within, of("RunInstances") + &of("CreateTags"));
+        assert_eq!(after, of("RunInstances"));
+    }
+}

@@ -226,3 +226,23 @@ fn in_words_of<R: Request>(error: Error) -> Error {
     let text = format!("You are not authorized to perform this operation. {}", error.message);
     Error::sender("UnauthorizedOperation", text).with_status(403)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Caller, Clock, IdSource, PlatformBuilder, Scope, Store};
+
+    #[test]
+    fn a_thing_is_let_in_to_by_its_name_and_its_owner_for_one_call() {
+        let clock = Clock::system();
+        let platform = PlatformBuilder::new(Store::in_memory(clock.clone()), clock, IdSource::seeded(1)).build();
+        let own = Cx::new(platform, Scope::new("111111111111", "us-east-1"), Caller::root("111111111111"), "id");
+        let judged = own.let_in(LetIn(vec![("docs".to_owned(), "222222222222".to_owned())])).expect("of another's");
+        assert!(judged.is_let_in("docs", "222222222222"));
+        assert!(!judged.is_let_in("docs", "333333333333"), "the name is another owner's by now");
+        assert!(!judged.is_let_in("doc", "222222222222"));
+        assert!(own.let_in(LetIn::default()).is_none(), "nothing to remember");
+        let next = judged.let_in(LetIn::default()).expect("the next call forgets");
+        assert!(!next.is_let_in("docs", "222222222222"));
+    }
+}

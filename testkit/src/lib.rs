@@ -19,12 +19,14 @@
 //! than the one that runs in production.
 
 mod broken;
+mod judge;
 mod judged;
 mod kit;
 mod names;
 mod story;
 
 pub use broken::{Broken, break_each_step, break_steps};
+pub use judge::Judge;
 pub use judged::{Question, judged};
 pub use kiln_machines_sim::{Answer, Durations, SimDriver};
 pub use kit::{Builder, Chaotic, Testkit, simulate};

@@ -23,10 +23,10 @@ fn a_thing_of_every_type_that_fails_at_any_call_leaves_nothing_behind() {
                 {
                     continue;
                 }
-                *world.breaking.0.lock() = Calls { refused: Some(number), made: vec![] };
+                *world.calls.lock() = Calls { refused: Some(number), made: vec![] };
                 world.create("s", &body).await;
                 let status = world.settled("s").await;
-                let made = std::mem::take(&mut *world.breaking.0.lock()).made;
+                let made = std::mem::take(&mut *world.calls.lock()).made;
                 let refused = made.get(number).cloned();
                 let expected = if refused.is_some() { "ROLLBACK_COMPLETE" } else { "CREATE_COMPLETE" };
                 let what = format!("{kind}: {refused:?}, call {number} of {}", made.len());

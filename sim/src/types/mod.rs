@@ -12,9 +12,9 @@ use kiln_cloudformation_shapes as cfn;
 use kiln_ec2_shapes as ec2;
 use kiln_s3::ObjectFiles;
 use kiln_s3_shapes as s3;
-use kiln_service_kit::{Access, Blob, Caller, CallerKind, Credential, Cx, Error, Grant, IdSource, Op};
+use kiln_service_kit::{Blob, Caller, CallerKind, Cx, Error, Grant, IdSource, Op};
 use kiln_ssm::SealingKey;
-use kiln_testkit::Testkit;
+use kiln_testkit::{Judge, Testkit};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,10 +35,7 @@ fn ada(kit: &Testkit) -> Caller {
     Caller { account, arn, user_id: "AIDAADA".to_owned(), access_key: String::new(), kind }
 }
 
-/// Lets everybody do everything, but for one call of a stack's.
-#[derive(Default)]
-struct Breaking(Mutex<Calls>);
-
+/// The calls of a stack's.
 #[derive(Default)]
 struct Calls {
     /// The number of the call that is refused, from 0.
@@ -46,21 +43,10 @@ struct Calls {
     made: Vec<String>,
 }
 
-impl Access for Breaking {
-    fn credential(&self, _: &str) -> Result<Option<Credential>, Error> {
-        Ok(None)
-    }
-
-    fn exists(&self, _: &Caller) -> Result<bool, Error> {
-        Ok(true)
-    }
-
-    fn names_somebody(&self, _: &str) -> Result<bool, Error> {
-        Ok(true)
-    }
-
-    fn authorize(&self, cx: &Cx, grant: &Grant<'_>) -> Result<(), Error> {
-        let mut calls = self.0.lock();
+/// Lets everybody do everything, but for one call of a stack's.
+fn but_for_one(calls: Arc<Mutex<Calls>>) -> impl Fn(&Cx, &Grant<'_>) -> Result<(), Error> + Send + Sync {
+    move |cx, grant| {
+        let mut calls = calls.lock();
         // What the test itself asks for has another request id.
         if !cx.caller().arn.ends_with("user/ada") || cx.request_id() == ASKED {
             return Ok(());
@@ -78,7 +64,7 @@ const ASKED: &str = "00000000-0000-4000-8000-000000000000";
 
 struct World {
     kit: Testkit,
-    breaking: Arc<Breaking>,
+    calls: Arc<Mutex<Calls>>,
     read: u64,
     there: BTreeSet<String>,
     /// Ids of things that are shown as gone for a while, as on AWS.
@@ -93,9 +79,9 @@ impl World {
             .start()
             .await;
         crate::broken_steps::base_image(&kit).await;
-        let breaking = Arc::new(Breaking::default());
-        kit.platform().set_access(breaking.clone());
-        let mut world = World { kit, breaking, read: 0, there: BTreeSet::new(), gone: BTreeSet::new() };
+        let calls = Arc::<Mutex<Calls>>::default();
+        kit.platform().set_access(Arc::new(Judge(but_for_one(calls.clone()))));
+        let mut world = World { kit, calls, read: 0, there: BTreeSet::new(), gone: BTreeSet::new() };
         let bucket = "templates".to_owned();
         world.kit.call(s3::CreateBucketRequest { bucket: bucket.clone(), ..Default::default() }).await.expect("made");
         let body = Some(Blob(CHILD.as_bytes().to_vec()));
