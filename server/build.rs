@@ -37,16 +37,16 @@ fn main() {
 /// Relocations packed, functions of the same code once: of x86_64's release builds, where rustc brings the linker
 /// that can do both and uses it unless it was told another.
 fn link_small() {
-    let of = |name: &str| std::env::var(name).unwrap_or_default();
+    let of = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
-    let flags = of("CARGO_ENCODED_RUSTFLAGS");
-    let target = of("TARGET");
-    if of("PROFILE") != "release" || target != TARGETS[0].1 || flags.contains("link") || !of("RUSTC_LINKER").is_empty()
-    {
+    let (flags, target) = (of("CARGO_ENCODED_RUSTFLAGS"), of("TARGET"));
+    // Cargo tells the linker that it was configured with, where there is one.
+    let told_another = flags.contains("link") || std::env::var_os("RUSTC_LINKER").is_some();
+    if of("PROFILE") != "release" || target != TARGETS[0].1 || told_another {
         return;
     }
-    let asked = Command::new(of("RUSTC")).args(["--print", "sysroot"]).output();
-    let sysroot = asked.ok().and_then(|answer| String::from_utf8(answer.stdout).ok()).unwrap_or_default();
+    let asked = Command::new(of("RUSTC")).args(["--print", "sysroot"]).output().expect("rustc runs");
+    let sysroot = String::from_utf8(asked.stdout).expect("a path in UTF-8");
     if Path::new(sysroot.trim()).join("lib/rustlib").join(&target).join("bin/gcc-ld/ld.lld").is_file() {
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
         println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");

@@ -129,6 +129,11 @@ pub mod tests {
     pub type Look = Arc<dyn Fn(&str) + Send + Sync>;
 
     impl Backups {
+        /// Waits until nothing of the one that is being made moves.
+        pub async fn ended(&self) {
+            drop(self.turn.lock().await);
+        }
+
         pub(super) fn looked(&self) {
             let (look, doing) = (self.looks.lock().clone(), self.doing.lock().clone());
             if let Some(look) = look {

@@ -42,7 +42,9 @@ async fn a_copy_whose_caller_goes_has_the_turn_to_its_end_which_is_soon() {
     let given = given().await;
     large(&given).await;
     let to = given.state().with_file_name("copy");
-    let place: Kept = Arc::new(());
+    // Closed when nothing is written to its place any more.
+    let (place, mut written) = tokio::sync::mpsc::channel::<()>(1);
+    let place: Kept = Arc::new(place);
     tokio::select! {
         biased;
         done = async { given.driver.copy(&"i-1".into(), &to, place.clone()).await } => {
@@ -50,12 +52,8 @@ async fn a_copy_whose_caller_goes_has_the_turn_to_its_end_which_is_soon() {
         }
         () = begun(&to) => {}
     }
-    // Until nothing is written to its place any more.
-    let until = tokio::time::Instant::now() + PATIENCE;
-    while Arc::strong_count(&place) > 1 {
-        assert!(tokio::time::Instant::now() < until, "it goes on for nobody");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    drop(place);
+    assert_eq!(tokio::time::timeout(PATIENCE, written.recv()).await, Ok(None), "it goes on for nobody");
     assert!(!to.exists(), "nothing is left of it");
     // Whoever has the next turn finds a machine that goes on.
     given.driver.resize(&"i-1".into(), 1.0, 256 * MIB, 512).await.unwrap();

@@ -142,14 +142,19 @@ impl Given {
         *count.lock()
     }
 
+    /// Takes the kiln down while the backup is stopped there; it waits for the backup's end.
+    async fn goes_down_at(&self, stopped: Stopped) {
+        let goes = stopped.reached().await;
+        let mut closing = Box::pin(self.backups().close());
+        assert!(is_pending(closing.as_mut()));
+        drop(goes);
+        closing.await;
+    }
+
     /// Waits until nothing of a backup moves.
     async fn is_over(&self) {
         *self.backups().looks.lock() = None;
-        let until = Instant::now() + PATIENCE;
-        while self.backups().begin().is_err() {
-            assert!(Instant::now() < until, "it goes on for ever");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        tokio::time::timeout(PATIENCE, self.backups().ended()).await.expect("it ends");
     }
 
     /// One that is whole, and restored; then it is gone.
@@ -234,11 +239,7 @@ async fn a_kiln_that_goes_down_waits_until_nothing_of_it_moves() {
     let given = given().await;
     let stopped = given.stop_at("files", 2);
     let work = given.begin("first");
-    let goes = stopped.reached().await;
-    let mut closing = Box::pin(given.backups().close());
-    assert!(is_pending(closing.as_mut()));
-    drop(goes);
-    closing.await;
+    given.goes_down_at(stopped).await;
     assert!(!given.staging().exists());
     assert_eq!(given.made(), [""; 0]);
     let told = work.await.expect("no panic").expect_err("none was made");
@@ -251,11 +252,7 @@ async fn one_that_has_its_name_when_kiln_goes_down_is_told_as_made() {
     let looks = given.looks_at("its end").await;
     let stopped = given.stop_at("its end", looks);
     let work = given.begin("first");
-    let goes = stopped.reached().await;
-    let mut closing = Box::pin(given.backups().close());
-    assert!(is_pending(closing.as_mut()));
-    drop(goes);
-    closing.await;
+    given.goes_down_at(stopped).await;
     let told = work.await.expect("no panic").expect("it is made");
     assert_eq!(told["file"], given.at("first").display().to_string());
     given.restores("first");
