@@ -170,9 +170,14 @@ pub fn command(program: &str) -> DriverResult<Command> {
 /// what it printed.
 pub fn run(command: &mut Command, doing: &str, stdin: &[u8]) -> DriverResult<Output> {
     let program = command.get_program().to_string_lossy().into_owned();
+    run_as(&program, command, doing, stdin)
+}
+
+/// The same for a program whose file does not tell its name.
+pub fn run_as(program: &str, command: &mut Command, doing: &str, stdin: &[u8]) -> DriverResult<Output> {
     command.stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|e| start_error(&program, e))?;
+    let mut child = command.spawn().map_err(|e| start_error(program, e))?;
     if let Some(mut input) = child.stdin.take() {
         match input.write_all(stdin) {
             Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
@@ -184,7 +189,7 @@ pub fn run(command: &mut Command, doing: &str, stdin: &[u8]) -> DriverResult<Out
     let output = child.wait_with_output().map_err(|e| DriverError::failed(doing, e))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(exit_error(doing, &program, &output.status.to_string(), &said));
+        return Err(exit_error(doing, program, &output.status.to_string(), &said));
     }
     Ok(output)
 }

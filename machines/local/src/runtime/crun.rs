@@ -5,6 +5,7 @@
 //! layouts work alike. On hybrid hosts crun 1.8 refuses to start while it sees
 //! the v2 tree; it is started without that mount, in a mount namespace of its own.
 
+use super::sealed::Sealed;
 use crate::host::cgroup::{Group, Trees};
 use crate::host::child::{self, Surroundings};
 use crate::host::{mounts, spawn};
@@ -18,12 +19,15 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use tracing::debug;
 
 /// The runtime, with its own state folder.
 pub struct Crun {
     state: PathBuf,
     hide: Option<CString>,
     filter: OnceLock<String>,
+    /// None where it cannot be kept in memory: then it runs from its file, as any program.
+    program: OnceLock<Option<Sealed>>,
 }
 
 impl Crun {
@@ -31,11 +35,16 @@ impl Crun {
     pub fn new(state: PathBuf, trees: &Trees) -> DriverResult<Self> {
         let hide = trees.is_hybrid().then(|| mounts::c_path(trees.v2()));
         let hide = hide.transpose().map_err(|e| DriverError::failed("name the cgroup tree", e))?;
-        Ok(Self { state, hide, filter: OnceLock::new() })
+        Ok(Self { state, hide, filter: OnceLock::new(), program: OnceLock::new() })
     }
 
     fn command(&self) -> DriverResult<Command> {
-        let mut crun = child::command("crun")?;
+        let file = child::which("crun").ok_or_else(|| child::missing("crun"))?;
+        let sealed = self.program.get_or_init(|| {
+            let copied = Sealed::copy(&file);
+            copied.inspect_err(|e| debug!("crun runs from its file, not from memory: {e}")).ok()
+        });
+        let mut crun = Command::new(sealed.as_ref().map_or(file, Sealed::path));
         crun.arg("--root").arg(&self.state);
         crun.arg("--cgroup-manager=disabled");
         Ok(crun)
@@ -96,7 +105,7 @@ impl Crun {
         let mut crun = self.command()?;
         crun.args(["start", id]);
         Surroundings::default().apply(&mut crun);
-        child::run(&mut crun, &format!("start {id}"), b"")?;
+        child::run_as("crun", &mut crun, &format!("start {id}"), b"")?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod crun;
+mod sealed;
 mod seccomp;
 mod users;
 
