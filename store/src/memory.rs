@@ -8,7 +8,7 @@
 use crate::entry::{Entry, Record};
 use crate::table::Table;
 use crate::{Scope, StoreError};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -32,20 +32,20 @@ pub(crate) struct Memory {
 /// The keys of a kind.
 #[derive(Default)]
 struct Index {
-    /// Name, scope, value, id. One flat set: most values lead to one record, for which a map of its own
-    /// would be many times as large.
-    rows: BTreeSet<(&'static str, Scope, Arc<str>, Arc<str>)>,
+    /// By name, scope, value and id. One flat map: most values lead to one record, for which a map of its own
+    /// would be many times as large. With the records, which need not be looked up again among all of their kind.
+    rows: BTreeMap<(&'static str, Scope, Arc<str>, Arc<str>), Arc<Entry>>,
     /// Those that do not read, whose keys nobody knows.
     raw: BTreeSet<(Scope, Arc<str>)>,
 }
 
 impl Index {
-    fn add(&mut self, scope: &Scope, id: &Arc<str>, entry: &Entry) {
+    fn add(&mut self, scope: &Scope, id: &Arc<str>, entry: &Arc<Entry>) {
         if entry.is_raw() {
             self.raw.insert((scope.clone(), id.clone()));
         }
         for (name, value) in entry.keys() {
-            self.rows.insert((name, scope.clone(), value.clone(), id.clone()));
+            self.rows.insert((name, scope.clone(), value.clone(), id.clone()), entry.clone());
         }
     }
 
@@ -114,8 +114,8 @@ impl Memory {
         let of = |scope: &Scope| {
             let from = (name, scope.clone(), value.clone(), Arc::from(""));
             let rows = index.rows.range(from..);
-            let rows = rows.take_while(|(of, at, text, _)| *of == name && at == scope && *text == value);
-            rows.filter_map(|(_, at, _, id)| self.found(kind, at, id)).collect::<Vec<_>>()
+            let rows = rows.take_while(|((of, at, text, _), _)| *of == name && at == scope && *text == value);
+            rows.map(|((_, at, _, id), entry)| (at.clone(), id.clone(), entry.clone())).collect::<Vec<_>>()
         };
         let found = match scope {
             Some(scope) => of(scope),
@@ -141,9 +141,9 @@ impl Memory {
             Bound::Unbounded => "",
         };
         let rows = index.rows.range((name, scope.clone(), Arc::from(first), Arc::from(""))..);
-        let rows = rows.take_while(|(of, at, _, _)| *of == name && at == scope);
-        let rows = rows.skip_while(|(_, _, value, _)| from == Bound::Excluded(&**value));
-        let found = rows.filter_map(|(_, at, value, id)| Some((value.clone(), self.found(kind, at, id)?)));
+        let rows = rows.take_while(|((of, at, _, _), _)| *of == name && at == scope);
+        let rows = rows.skip_while(|((_, _, value, _), _)| from == Bound::Excluded(&**value));
+        let found = rows.map(|((_, at, value, id), entry)| (value.clone(), (at.clone(), id.clone(), entry.clone())));
         (found.take(limit).collect(), self.raw(kind, index, Some(scope)).collect())
     }
 
