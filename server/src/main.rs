@@ -20,6 +20,7 @@ mod log_line;
 mod logging;
 mod machines;
 mod metrics;
+mod resting;
 mod services;
 mod ssh;
 mod status;

@@ -88,6 +88,7 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
                 .map_err(|e| format!("failed to start {}: {}", service.model.name, e.chain()))?;
         }
     }
+    resting::start(platform.store().clone());
     let calls = CallKeeper::start(platform.clone());
     let runner = Runner::start(platform.clone(), Hooks::default());
     tokio::spawn(machines::build_base(platform.clone(), driver.clone(), base_image.clone()));

@@ -1,12 +1,14 @@
-//! One record in memory: decoded once, on first use.
+//! One record in memory: decoded while it is read, JSON while it is not.
 //!
 //! After a start a record is the JSON it was stored as; most are never looked at. The first reader
-//! decodes it and the JSON is dropped. A record that was written in this run is never JSON here.
+//! decodes it and the JSON is dropped. One that nobody has read for a while becomes JSON again
+//! ([`Entry::rest`]): the text is one block, and what is decoded often several times its size.
 
 use crate::{Scope, StoreError};
-use parking_lot::Mutex;
+use parking_lot::RwLock;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// A type of thing the store keeps.
@@ -38,35 +40,45 @@ pub type ScopedRows<R> = Vec<(Scope, Arc<str>, Arc<R>)>;
 
 /// A record's value.
 pub(crate) struct Entry {
-    decoded: OnceLock<Decoded>,
-    json: Mutex<Option<Box<str>>>,
+    form: RwLock<Form>,
+    /// Set when it was decoded for the first time; they stay while it rests.
+    keys: OnceLock<Box<[(&'static str, Arc<str>)]>>,
+    /// Read since it was last asked whether it was.
+    read: AtomicBool,
 }
 
-struct Decoded {
-    record: Arc<dyn Any + Send + Sync>,
-    keys: Box<[(&'static str, Arc<str>)]>,
+enum Form {
+    Json(Box<str>),
+    Decoded { record: Arc<dyn Any + Send + Sync>, encode: fn(&(dyn Any + Send + Sync)) -> Option<String> },
 }
 
-impl Decoded {
-    fn new<R: Record>(record: Arc<R>) -> Decoded {
-        let keys = record.keys().into_iter().map(|(name, value)| (name, value.into())).collect();
-        Decoded { record, keys }
+impl Form {
+    fn decoded<R: Record>(record: Arc<R>) -> Form {
+        Form::Decoded { record, encode: |record| serde_json::to_string(record.downcast_ref::<R>()?).ok() }
     }
 }
 
 impl Entry {
     pub fn from_record<R: Record>(record: Arc<R>) -> Entry {
-        Entry { decoded: OnceLock::from(Decoded::new(record)), json: Mutex::new(None) }
+        let keys = OnceLock::from(keys_of(&*record));
+        Entry { form: RwLock::new(Form::decoded(record)), keys, read: AtomicBool::new(true) }
     }
 
     pub fn from_json(json: Box<str>) -> Entry {
-        Entry { decoded: OnceLock::new(), json: Mutex::new(Some(json)) }
+        Entry { form: RwLock::new(Form::Json(json)), keys: OnceLock::new(), read: AtomicBool::new(false) }
     }
 
     /// The record; `scope` and `id` are for the error's words.
     pub fn get<R: Record>(&self, scope: &Scope, id: &str) -> Result<Arc<R>, StoreError> {
-        let decoded = match self.decoded.get() {
-            Some(decoded) => decoded,
+        if !self.read.load(Ordering::Relaxed) {
+            self.read.store(true, Ordering::Relaxed);
+        }
+        let decoded = match &*self.form.read() {
+            Form::Decoded { record, .. } => Some(record.clone()),
+            Form::Json(_) => None,
+        };
+        let record = match decoded {
+            Some(record) => record,
             None => self.decode::<R>().map_err(|e| StoreError::Decode {
                 kind: R::KIND.into(),
                 scope: scope.clone(),
@@ -74,7 +86,7 @@ impl Entry {
                 source: Arc::new(e),
             })?,
         };
-        decoded.record.clone().downcast::<R>().map_err(|_| StoreError::WrongType {
+        record.downcast::<R>().map_err(|_| StoreError::WrongType {
             kind: R::KIND,
             scope: scope.clone(),
             id: id.into(),
@@ -84,7 +96,7 @@ impl Entry {
 
     /// Its secondary keys; none before it was decoded.
     pub fn keys(&self) -> &[(&'static str, Arc<str>)] {
-        self.decoded.get().map_or(&[], |decoded| &decoded.keys)
+        self.keys.get().map_or(&[], |keys| keys)
     }
 
     /// Whether it has this key.
@@ -94,24 +106,44 @@ impl Entry {
 
     /// Whether nobody could read it yet.
     pub fn is_raw(&self) -> bool {
-        self.decoded.get().is_none()
+        self.keys.get().is_none()
     }
 
     /// Whether a key's text stands in its JSON; for one that does not read.
     pub fn mentions(&self, value: &str) -> bool {
-        self.json.lock().as_deref().is_some_and(|json| stands_in(value, json))
+        matches!(&*self.form.read(), Form::Json(json) if stands_in(value, json))
     }
 
-    fn decode<R: Record>(&self) -> Result<&Decoded, serde_json::Error> {
-        let mut json = self.json.lock();
-        if let Some(text) = json.as_deref() {
-            let record: R = serde_json::from_str(text)?;
-            // Under the lock and with the text still there: nobody else has set it.
-            let _ = self.decoded.set(Decoded::new(Arc::new(record)));
-            *json = None;
+    /// Makes it JSON again if nobody has read it since this was asked last and nobody holds it. Whether it did.
+    pub fn rest(&self) -> bool {
+        if self.read.swap(false, Ordering::Relaxed) {
+            return false;
         }
-        Ok(self.decoded.get().expect("an entry without JSON is decoded"))
+        let json = match &*self.form.read() {
+            Form::Decoded { record, encode } if Arc::strong_count(record) == 1 => encode(&**record),
+            _ => None,
+        };
+        // What a record says never changes, so it is the same one, whoever has come for it meanwhile.
+        let Some(json) = json else { return false };
+        *self.form.write() = Form::Json(json.into());
+        true
     }
+
+    fn decode<R: Record>(&self) -> Result<Arc<dyn Any + Send + Sync>, serde_json::Error> {
+        let mut form = self.form.write();
+        let record = match &*form {
+            // Somebody else came first.
+            Form::Decoded { record, .. } => return Ok(record.clone()),
+            Form::Json(text) => Arc::new(serde_json::from_str::<R>(text)?),
+        };
+        let _ = self.keys.set(keys_of(&*record));
+        *form = Form::decoded(record.clone());
+        Ok(record)
+    }
+}
+
+fn keys_of<R: Record>(record: &R) -> Box<[(&'static str, Arc<str>)]> {
+    record.keys().into_iter().map(|(name, value)| (name, value.into())).collect()
 }
 
 /// A record as JSON, and the value to keep in memory. With `reread` that value is what the JSON

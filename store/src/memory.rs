@@ -6,6 +6,7 @@
 //! looks up by key costs nothing.
 
 use crate::entry::{Entry, Record};
+use crate::points::Points;
 use crate::table::Table;
 use crate::{Scope, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -25,7 +26,9 @@ pub(crate) struct Looked {
 
 #[derive(Default)]
 pub(crate) struct Memory {
+    /// To be read in their order; changed by [`Memory::set`] alone.
     pub records: Table<Arc<Entry>>,
+    points: Points,
     indexes: HashMap<Arc<str>, Index>,
 }
 
@@ -61,7 +64,16 @@ impl Index {
 
 impl Memory {
     pub fn new(records: Table<Arc<Entry>>) -> Memory {
-        Memory { records, indexes: HashMap::new() }
+        let mut points = Points::default();
+        for (kind, scope, id, entry) in records.all() {
+            points.insert(kind, scope, id, entry.clone());
+        }
+        Memory { records, points, indexes: HashMap::new() }
+    }
+
+    /// One record.
+    pub fn get(&self, kind: &str, scope: &Scope, id: &str) -> Option<&Arc<Entry>> {
+        self.points.get(kind, scope, id)
     }
 
     /// Puts a record in, or takes it out.
@@ -69,14 +81,18 @@ impl Memory {
         let mut index = self.indexes.get_mut(kind);
         if let (Some(index), Some(entry)) = (index.as_deref_mut(), &entry) {
             // Before the old one is taken out of the index: the same key may be of both.
-            if let Some(old) = self.records.get(kind, scope, id) {
+            if let Some(old) = self.points.get(kind, scope, id) {
                 index.remove(scope, id, old);
             }
             index.add(scope, id, entry);
         }
         match entry {
-            Some(entry) => drop(self.records.insert(kind, scope, id, entry)),
+            Some(entry) => {
+                self.points.insert(kind, scope, id, entry.clone());
+                self.records.insert(kind, scope, id, entry);
+            }
             None => {
+                self.points.remove(kind, scope, id);
                 let old = self.records.remove(kind, scope, id);
                 if let (Some(index), Some(old)) = (index, old) {
                     index.remove(scope, id, &old);
@@ -158,6 +174,6 @@ impl Memory {
     }
 
     fn found(&self, kind: &str, scope: &Scope, id: &Arc<str>) -> Option<Found> {
-        self.records.get(kind, scope, id).map(|entry| (scope.clone(), id.clone(), entry.clone()))
+        self.get(kind, scope, id).map(|entry| (scope.clone(), id.clone(), entry.clone()))
     }
 }

@@ -217,7 +217,7 @@ impl Whole<'_> {
 
 impl Shared {
     fn get<R: Record>(&self, scope: &Scope, id: &str) -> Result<Option<Arc<R>>, StoreError> {
-        let entry = self.memory.read().records.get(R::KIND, scope, id).cloned();
+        let entry = self.memory.read().get(R::KIND, scope, id).cloned();
         entry.map(|entry| self.read_entry(scope, id, &entry)).transpose()
     }
 

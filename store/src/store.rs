@@ -197,7 +197,7 @@ impl Store {
     /// there. Until their kind is read, nobody knows.
     pub fn unread(&self) -> Vec<Unread> {
         let memory = self.shared().memory.read();
-        self.shared().unread.all(|kind, scope, id| memory.records.get(kind, scope, id).cloned())
+        self.shared().unread.all(|kind, scope, id| memory.get(kind, scope, id).cloned())
     }
 
     /// Runs `run` and counts what it reads to `name`, of this store or any other, in debug builds; see

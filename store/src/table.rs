@@ -58,6 +58,13 @@ impl<V> Table<V> {
         self.scopes(kind).map(|(_, ids)| ids.len()).sum()
     }
 
+    /// All values, by kind, scope and id.
+    pub fn all(&self) -> impl Iterator<Item = (&Arc<str>, &Scope, &Arc<str>, &V)> {
+        let scopes =
+            self.kinds.iter().flat_map(|(kind, scopes)| scopes.iter().map(move |(scope, ids)| (kind, scope, ids)));
+        scopes.flat_map(|(kind, scope, ids)| ids.iter().map(move |(id, value)| (kind, scope, id, value)))
+    }
+
     /// How many values of each kind there are.
     pub fn counts(&self) -> Vec<(Arc<str>, usize)> {
         self.kinds.iter().map(|(kind, scopes)| (kind.clone(), scopes.values().map(Ids::len).sum())).collect()

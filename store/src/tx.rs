@@ -119,7 +119,7 @@ impl<'a> Tx<'a> {
             Some(scope) => memory.records.ids(kind, scope).map_or(0, |ids| ids.len()),
             None => memory.records.count(kind),
         };
-        let as_it_was = changed.keys().filter(|(at, id)| memory.records.get(kind, at, id).is_some()).count();
+        let as_it_was = changed.keys().filter(|(at, id)| memory.get(kind, at, id).is_some()).count();
         durable - as_it_was + changed.values().filter(|there| **there).count()
     }
 
@@ -285,7 +285,7 @@ impl<'a> Tx<'a> {
     fn beneath(&self, kind: &str, scope: &Scope, id: &str) -> Option<Arc<Entry>> {
         match self.queued.get(kind, scope, id) {
             Some(queued) => queued.entry.clone(),
-            None => self.shared.memory.read().records.get(kind, scope, id).cloned(),
+            None => self.shared.memory.read().get(kind, scope, id).cloned(),
         }
     }
 
@@ -297,7 +297,7 @@ impl<'a> Tx<'a> {
             self.saw_queued.set(true);
             return queued.entry.clone();
         }
-        self.shared.memory.read().records.get(kind, scope, id).cloned()
+        self.shared.memory.read().get(kind, scope, id).cloned()
     }
 }
 

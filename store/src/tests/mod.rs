@@ -7,6 +7,7 @@ mod kill;
 mod killed;
 mod log;
 mod ranges;
+mod rest;
 mod schema;
 mod transactions;
 mod unread;
