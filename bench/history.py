@@ -8,6 +8,7 @@ import os
 import pathlib
 import signal
 import tempfile
+import time
 
 import figures
 import kiln as clients
@@ -16,6 +17,8 @@ from kiln import Kiln, wait_for
 from tables import table
 
 STACKS, DELETED = 200, 60
+# What nobody reads rests after two to four minutes.
+REST = 300
 # Thirteen resources with rules, documents and tags, as templates have them; an update changes each.
 RESOURCES = """
   Role:
@@ -95,12 +98,15 @@ def run():
         with binary(os.environ.get("KILN_BENCH_OLDER", clients.BINARY)), Kiln(machines="sim", state=state) as kiln:
             events = write(kiln)
             wrote = memory.resident(kiln.process.pid) / 1024
+            time.sleep(REST)
+            rested = memory.resident(kiln.process.pid) / 1024
             kiln.process.send_signal(signal.SIGTERM)
             kiln.process.wait(120)
         started(state)  # what an earlier kiln left is moved
         held, kept = started(state)
     rows = [
         (f"resident memory after a start, {kept:,.0f} records and {events:,} stack events", f"{held:.0f} MiB", "≤ 60 MiB", held <= 60),
-        ("the same of the kiln that wrote them", f"{wrote:.0f} MiB", "no promise", True),
+        ("the same of the kiln that wrote them, at once", f"{wrote:.0f} MiB", "no promise", True),
+        ("the same of it after five quiet minutes", f"{rested:.0f} MiB", "≤ 60 MiB", rested <= 60),
     ]
     return table(rows)
