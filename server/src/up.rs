@@ -3,7 +3,7 @@
 use crate::base_image::BaseImage;
 use crate::control::{Control, Stop};
 use crate::metrics::{Metrics, MetricsDoor};
-use crate::{admin, backup, credentials, hosts, inside, logging, machines};
+use crate::{admin, backup, credentials, hosts, inside, logging, machines, resting};
 use kiln_cli::{Auth, SOCKET, UpArguments};
 use kiln_clock::Clock;
 use kiln_gateway::{Directory, Gateway, Limits};
