@@ -2,7 +2,7 @@
 //! same transaction, so that they are right after any crash. What finds no room is refused to whoever would have told it,
 //! before the fact is kept: a target that takes nothing holds up those who tell it things, and nobody else.
 
-use crate::{Address, Note, Waiting};
+use crate::{Address, Note, Undelivered};
 use kiln_service_kit::{Error, Record, Scope, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -48,13 +48,13 @@ pub fn deliver(tx: &mut Tx<'_>, scope: &Scope, note: Note) -> Result<(), Error> 
     }
     let (sequence, number) = tx.place();
     let now = tx.now();
-    let waiting = Waiting { note, noted: now, due: now, tries: 0, failed: None };
+    let waiting = Undelivered { note, noted: now, due: now, tries: 0, failed: None };
     Ok(tx.put(scope, &format!("{sequence:016x}{number:08x}"), waiting)?)
 }
 
 /// Takes a note away, if it still is there; whether it was.
 pub(crate) fn take(tx: &mut Tx<'_>, scope: &Scope, id: &str) -> Result<bool, StoreError> {
-    let Some(waiting) = tx.get::<Waiting>(scope, id)? else { return Ok(false) };
+    let Some(waiting) = tx.get::<Undelivered>(scope, id)? else { return Ok(false) };
     let size = EACH + waiting.note.parcel.size();
     for (at, id, _) in places(scope, &waiting.note.to) {
         let before = tx.get::<Load>(&at, &id)?.map_or_else(Load::default, |load| (*load).clone());
@@ -65,7 +65,7 @@ pub(crate) fn take(tx: &mut Tx<'_>, scope: &Scope, id: &str) -> Result<bool, Sto
             notes => tx.put(&at, &id, Load { notes: notes - 1, bytes: before.bytes.saturating_sub(size) })?,
         }
     }
-    tx.delete::<Waiting>(scope, id);
+    tx.delete::<Undelivered>(scope, id);
     Ok(true)
 }
 

@@ -1,7 +1,7 @@
 //! Kiln's own mailbox: what would be e-mail in AWS stays on the host, in the journal, and `kiln mail` shows it. A mail is
 //! put there in the transaction that takes its note away: once, not at least once.
 
-use crate::Waiting;
+use crate::Undelivered;
 use kiln_service_kit::{Entry, Error, History, Position, Record, Scope, Timestamp, Tx, Window};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -49,7 +49,7 @@ fn scope() -> Scope {
 }
 
 /// Puts a mail there; what to forget then, if anything.
-pub(crate) fn put(tx: &mut Tx<'_>, history: &History, from: &Scope, id: &str, waiting: &Waiting) -> Result<Option<Position>, Error> {
+pub(crate) fn put(tx: &mut Tx<'_>, history: &History, from: &Scope, id: &str, waiting: &Undelivered) -> Result<Option<Position>, Error> {
     let parcel = &waiting.note.parcel;
     let mail = Mail {
         id: id.to_owned(),

@@ -63,7 +63,7 @@ impl Parcel {
 
 /// A note that waits; its id is its place in the order of everything that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Waiting {
+pub struct Undelivered {
     pub note: Note,
     pub noted: Timestamp,
     /// When it is tried next.
@@ -75,7 +75,7 @@ pub struct Waiting {
     pub failed: Option<String>,
 }
 
-impl Record for Waiting {
+impl Record for Undelivered {
     const KIND: &'static str = "delivery/note";
     const KEYS: &'static [&'static str] = &["source"];
 

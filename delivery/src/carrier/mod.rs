@@ -19,7 +19,7 @@ mod road;
 pub(crate) use http::post;
 pub use road::{Carried, Road};
 
-use crate::{Address, Note, Parcel, Policy, Waiting, bounds, mail};
+use crate::{Address, Note, Parcel, Policy, Undelivered, bounds, mail};
 use futures_util::FutureExt;
 use kiln_service_kit::{BoxFuture, Error, Op, Platform, Record, Scope, StoreError, Timestamp, one_line};
 use lanes::{LaneId, Lanes, NoteId};
@@ -94,7 +94,7 @@ impl Carrier {
                 }
                 commit = feed.recv() => match commit {
                     Ok(commit) => {
-                        let notes = commit.changes.iter().filter(|change| &*change.kind == Waiting::KIND && change.op == Op::Put);
+                        let notes = commit.changes.iter().filter(|change| &*change.kind == Undelivered::KIND && change.op == Op::Put);
                         for change in notes {
                             self.add(&mut lanes, &change.scope, &change.id);
                         }
@@ -109,7 +109,7 @@ impl Carrier {
 
     /// Takes in every note there is; whether that could be done.
     fn look(&self, lanes: &mut Lanes) -> bool {
-        match self.platform.store().list_everywhere::<Waiting>() {
+        match self.platform.store().list_everywhere::<Undelivered>() {
             Ok(all) => {
                 for (scope, id, waiting) in all {
                     put_in(lanes, &scope, &id, &waiting);
@@ -125,7 +125,7 @@ impl Carrier {
     }
 
     fn add(&self, lanes: &mut Lanes, scope: &Scope, id: &Arc<str>) {
-        match self.platform.store().get::<Waiting>(scope, id) {
+        match self.platform.store().get::<Undelivered>(scope, id) {
             Ok(Some(waiting)) => put_in(lanes, scope, id, &waiting),
             // Delivered meanwhile.
             Ok(None) => {}
@@ -150,7 +150,7 @@ impl Carrier {
 
     async fn tried(&self, (scope, id): &NoteId) -> Result<(Option<bool>, Option<Timestamp>), Error> {
         let store = self.platform.store();
-        let Some(waiting) = store.get::<Waiting>(scope, id)? else { return Ok((None, None)) };
+        let Some(waiting) = store.get::<Undelivered>(scope, id)? else { return Ok((None, None)) };
         if let Address::Mailbox(_) = waiting.note.to {
             self.put_mail(scope, id, &waiting).await?;
             return Ok((Some(true), None));
@@ -175,8 +175,8 @@ impl Carrier {
                 let due = now + delay;
                 store
                     .write::<_, StoreError>(|tx| {
-                        let next = Waiting { due, tries, failed: Some(why), ..(*waiting).clone() };
-                        if tx.get::<Waiting>(scope, id)?.is_some() { tx.put(scope, id, next) } else { Ok(()) }
+                        let next = Undelivered { due, tries, failed: Some(why), ..(*waiting).clone() };
+                        if tx.get::<Undelivered>(scope, id)?.is_some() { tx.put(scope, id, next) } else { Ok(()) }
                     })
                     .await?;
                 Ok((Some(false), Some(due)))
@@ -188,7 +188,7 @@ impl Carrier {
         }
     }
 
-    async fn put_mail(&self, scope: &Scope, id: &Arc<str>, waiting: &Waiting) -> Result<(), Error> {
+    async fn put_mail(&self, scope: &Scope, id: &Arc<str>, waiting: &Undelivered) -> Result<(), Error> {
         let history = self.platform.history();
         let old = self.platform.store().write::<_, Error>(|tx| match bounds::take(tx, scope, id)? {
             true => mail::put(tx, history, scope, &format!("m-{}", self.platform.ids().hex(12)), waiting),
@@ -200,7 +200,7 @@ impl Carrier {
         }
     }
 
-    async fn give_up(&self, scope: &Scope, id: &Arc<str>, waiting: &Waiting, tries: u32, why: &str) -> Result<(), Error> {
+    async fn give_up(&self, scope: &Scope, id: &Arc<str>, waiting: &Undelivered, tries: u32, why: &str) -> Result<(), Error> {
         let Note { to, by, source_arn, parcel, dead_letter, .. } = &waiting.note;
         let letter = dead_letter.as_ref().map(|queue| Note {
             to: Address::Queue(queue.clone()),
@@ -225,7 +225,7 @@ impl Carrier {
     }
 }
 
-fn put_in(lanes: &mut Lanes, scope: &Scope, id: &Arc<str>, waiting: &Waiting) {
+fn put_in(lanes: &mut Lanes, scope: &Scope, id: &Arc<str>, waiting: &Undelivered) {
     let to = &waiting.note.to;
     let lane: LaneId = (scope.account.clone(), to.lane().into());
     let pace = waiting.note.policy.per_second.map(|most| Duration::from_secs(1) / most.max(1));

@@ -1,7 +1,7 @@
 //! How a note gets to its target: what an attempt may come to, and the real roads.
 
 use super::{http, inside};
-use crate::{Address, Waiting};
+use crate::{Address, Undelivered};
 use kiln_service_kit::{Error, Fault, Platform, Scope, async_trait};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub enum Carried {
 #[async_trait]
 pub trait Road: Send + Sync + 'static {
     /// Makes one. It ends within a bound of its own.
-    async fn carry(&self, platform: &Arc<Platform>, scope: &Scope, waiting: &Waiting) -> Carried;
+    async fn carry(&self, platform: &Arc<Platform>, scope: &Scope, waiting: &Undelivered) -> Carried;
 }
 
 /// The real ones.
@@ -28,7 +28,7 @@ pub struct Roads;
 
 #[async_trait]
 impl Road for Roads {
-    async fn carry(&self, platform: &Arc<Platform>, scope: &Scope, waiting: &Waiting) -> Carried {
+    async fn carry(&self, platform: &Arc<Platform>, scope: &Scope, waiting: &Undelivered) -> Carried {
         match &waiting.note.to {
             Address::Queue(arn) => told(inside::to_queue(platform, scope, waiting, arn).await),
             Address::Topic(arn) => told(inside::to_topic(platform, scope, waiting, arn).await),

@@ -26,7 +26,7 @@ enum Does {
 
 #[async_trait]
 impl Road for Laid {
-    async fn carry(&self, platform: &Arc<Platform>, _: &Scope, waiting: &Waiting) -> Carried {
+    async fn carry(&self, platform: &Arc<Platform>, _: &Scope, waiting: &Undelivered) -> Carried {
         let to = waiting.note.to.lane().to_owned();
         self.came.lock().push((platform.clock().now(), to.clone(), waiting.note.parcel.body.clone()));
         let does = self.does.lock().get(&to).copied().unwrap_or(Does::Take);
@@ -87,7 +87,7 @@ async fn tell(platform: &Platform, notes: impl IntoIterator<Item = Note>) -> Res
 }
 
 fn waits(platform: &Platform) -> usize {
-    platform.store().list_everywhere::<Waiting>().expect("reads").len()
+    platform.store().list_everywhere::<Undelivered>().expect("reads").len()
 }
 
 async fn after(seconds: u64) {
@@ -118,7 +118,7 @@ async fn it_is_tried_as_the_policy_says_and_goes_to_the_dead_letter_queue_then()
     let letter = Some(queue("dead"));
     tell(&platform, [Note { dead_letter: letter.clone(), ..note("a", "one") }, note("a", "two")]).await.expect("noted");
     after(30).await;
-    let kept = platform.store().list_everywhere::<Waiting>().unwrap();
+    let kept = platform.store().list_everywhere::<Undelivered>().unwrap();
     assert!(kept.iter().all(|(_, _, waiting)| waiting.tries == 2 && waiting.failed.as_deref() == Some("not now")));
     after(60).await;
     assert_eq!(road.came(&queue("a")), 8, "one attempt and three retries each");
