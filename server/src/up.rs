@@ -73,6 +73,7 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
         .part::<Arc<dyn MachineDriver>>(driver.clone())
         .part(kiln_ssm::SealingKey::open(state_dir, &secrets)?)
         .part(kiln_s3::ObjectFiles::open(state_dir, &secrets)?)
+        .part(kiln_sns::Signer::new(Some(state_dir), &secrets, &endpoint))
         .part(RootCredential { access_key: state.access_key.clone(), secret: state.secret.clone() });
     builder = hosts::install(builder, &driver)?;
     for service in services {
