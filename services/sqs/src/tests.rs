@@ -383,7 +383,6 @@ async fn entries_of_a_batch_fail_by_themselves() {
     assert_eq!((failed.id.as_deref(), failed.code.as_deref(), failed.sender_fault), (Some("b"), Some("InvalidMessageContents"), Some(true)));
     let twelve: Vec<_> = (0..11).map(|n| entry(&n.to_string(), "x")).collect();
     for (entries, expected) in [
-        (vec![], "EmptyBatchRequest"),
         (twelve, "TooManyEntriesInBatchRequest"),
         (vec![entry("a", "x"), entry("a", "y")], "BatchEntryIdsNotDistinct"),
         (vec![entry("a b", "x")], "InvalidBatchEntryId"),

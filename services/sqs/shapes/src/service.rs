@@ -16,6 +16,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     global: false,
     bare_errors: false,
     query_errors: Some(&[
+        ("AccessDeniedException", "AccessDenied"),
         ("BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"),
         ("BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong"),
         ("EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest"),
