@@ -1,5 +1,6 @@
 //! The service through its public operations, on a store and messages in memory.
 
+mod disk;
 mod fifo;
 mod policies;
 mod tasks;

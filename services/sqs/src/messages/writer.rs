@@ -87,7 +87,22 @@ impl Drop for Writer {
     }
 }
 
+/// However the thread ends, nobody waits for it in vain.
+struct Ended<'s>(&'s Shared, PathBuf);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        let reason = || MessagesError::Stopped { path: self.1.clone(), reason: "its writer has ended".into() };
+        state.stopped.get_or_insert_with(reason);
+        for Job { answer, .. } in std::mem::take(&mut state.jobs) {
+            answer(Err(reason()));
+        }
+    }
+}
+
 fn run(shared: &Shared, mut table: Table, waiters: &Waiters, clock: &Clock) {
+    let _ended = Ended(shared, table.path().to_owned());
     let mut tidied = Instant::now();
     let mut untidy = true;
     loop {
@@ -116,13 +131,7 @@ fn run(shared: &Shared, mut table: Table, waiters: &Waiters, clock: &Clock) {
         }
         if let Some(stopped) = group(&mut table, jobs, waiters) {
             tracing::error!(error = &stopped as &dyn std::error::Error, "no more messages are taken until a restart");
-            let left = {
-                let mut state = shared.state.lock();
-                state.stopped = Some(stopped);
-                std::mem::take(&mut state.jobs)
-            };
-            // Whoever waits for one of these is told by its being dropped.
-            drop(left);
+            shared.state.lock().stopped = Some(stopped);
             return;
         }
     }
