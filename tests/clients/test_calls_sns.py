@@ -61,6 +61,7 @@ class Sns(Calls):
         self.assertTrue(sns.publish(TopicArn=arn, Message="x", Subject="s", MessageAttributes={"n": {"DataType": "Number", "StringValue": "1"}})["MessageId"])
         told = sns.publish_batch(TopicArn=arn, PublishBatchRequestEntries=[{"Id": "1", "Message": "x"}, {"Id": "2", "Message": "y", "Subject": "a\nb"}])
         self.assertEqual(([each["Id"] for each in told["Successful"]], [each["Code"] for each in told["Failed"]]), (["1"], ["InvalidParameter"]))
+        self.assertEqual(self.refused(sns.publish_batch, TopicArn=arn, PublishBatchRequestEntries=[]), "EmptyBatchRequest")
         self.assertEqual(self.refused(sns.publish, TopicArn=arn, Message="x" * 262_145), "InvalidParameter")
         self.assertEqual(self.refused(sns.publish, PhoneNumber="+15555550100", Message="x"), "NotImplemented")
         bad = {"n": {"DataType": "Number", "StringValue": "one"}}

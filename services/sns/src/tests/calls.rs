@@ -23,7 +23,12 @@ async fn a_topic_is_made_once_and_deleted_with_its_subscriptions() {
     for wrong in ["", "a b", "ä", &"x".repeat(257), "a/b", "x.fifo"] {
         assert_eq!(code(cx.call(make(wrong, Map::new())).await), "InvalidParameter", "{wrong}");
     }
-    for refused in [("FifoTopic", "true", "x.fifo"), ("KmsMasterKeyId", "k", "x"), ("HTTPSuccessFeedbackRoleArn", "r", "x"), ("TracingConfig", "Active", "x")] {
+    for refused in [
+        ("FifoTopic", "true", "x.fifo"),
+        ("KmsMasterKeyId", "k", "x"),
+        ("HTTPSuccessFeedbackRoleArn", "r", "x"),
+        ("TracingConfig", "Active", "x"),
+    ] {
         let refusal = cx.call(make(refused.2, texts([(refused.0, refused.1)]))).await.expect_err(refused.0);
         assert!(refusal.is("NotImplemented"), "{refusal}");
     }
@@ -72,7 +77,9 @@ async fn attributes_are_what_was_set() {
     assert_eq!(effective["http"]["defaultHealthyRetryPolicy"]["numRetries"], 7);
     let long = "x".repeat(101);
     let policy = |action: &str| {
-        format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"{action}","Resource":"{arn}"}}]}}"#)
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"{action}","Resource":"{arn}"}}]}}"#
+        )
     };
     for (name, value) in [
         ("DisplayName", long.as_str()),
@@ -111,7 +118,11 @@ async fn others_may_what_a_permission_says() {
     other.call(message(&arn, "x")).await.expect("let in");
     let batch = PublishBatchRequest {
         topic_arn: arn.clone(),
-        publish_batch_request_entries: vec![PublishBatchRequestEntry { id: "1".to_owned(), message: "x".to_owned(), ..Default::default() }],
+        publish_batch_request_entries: vec![PublishBatchRequestEntry {
+            id: "1".to_owned(),
+            message: "x".to_owned(),
+            ..Default::default()
+        }],
     };
     other.call(batch.clone()).await.expect("the same action");
     assert_eq!(code(other.call(GetTopicAttributesRequest { topic_arn: arn.clone() }).await), "AuthorizationError");
@@ -147,7 +158,9 @@ async fn tags_are_given_changed_and_taken() {
     let arn = cx.call(make.clone()).await.expect("made").topic_arn.expect("an ARN");
     cx.call(make.clone()).await.expect("the same");
     assert_eq!(code(cx.call(CreateTopicRequest { tags: vec![tag("a", "2")], ..make }).await), "InvalidParameter");
-    cx.call(TagResourceRequest { resource_arn: arn.clone(), tags: vec![tag("b", "2"), tag("a", "3")] }).await.expect("set");
+    cx.call(TagResourceRequest { resource_arn: arn.clone(), tags: vec![tag("b", "2"), tag("a", "3")] })
+        .await
+        .expect("set");
     cx.call(UntagResourceRequest { resource_arn: arn.clone(), tag_keys: vec!["b".to_owned()] }).await.expect("taken");
     let listed = cx.call(ListTagsForResourceRequest { resource_arn: arn.clone() }).await.expect("listed");
     assert_eq!(listed.tags, [tag("a", "3")]);
@@ -155,7 +168,10 @@ async fn tags_are_given_changed_and_taken() {
     let resource_arn = arn.clone();
     assert_eq!(code(cx.call(TagResourceRequest { resource_arn, tags: many }).await), "TagLimitExceeded");
     let resource_arn = arn.clone();
-    assert_eq!(code(cx.call(TagResourceRequest { resource_arn, tags: vec![tag("aws:x", "")] }).await), "InvalidParameter");
+    assert_eq!(
+        code(cx.call(TagResourceRequest { resource_arn, tags: vec![tag("aws:x", "")] }).await),
+        "InvalidParameter"
+    );
     let none = arn.replace("news", "none");
     assert_eq!(code(cx.call(ListTagsForResourceRequest { resource_arn: none }).await), "ResourceNotFound");
 }

@@ -70,7 +70,9 @@ async fn queue(cx: &Cx, name: &str) -> String {
         "Action":"sqs:SendMessage","Resource":"{arn}","Condition":{{"ArnLike":{{"aws:SourceArn":"arn:aws:sns:*:{ACCOUNT}:*"}}}}}}]}}"#
     );
     let attributes = texts([("Policy", policy.as_str())]);
-    cx.call(sqs::CreateQueueRequest { queue_name: name.to_owned(), attributes, ..Default::default() }).await.expect("made");
+    cx.call(sqs::CreateQueueRequest { queue_name: name.to_owned(), attributes, ..Default::default() })
+        .await
+        .expect("made");
     arn
 }
 
@@ -95,7 +97,13 @@ fn texts<const N: usize>(pairs: [(&str, &str); N]) -> Map<String> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-async fn subscribe(cx: &Cx, topic: &str, protocol: &str, endpoint: &str, attributes: Map<String>) -> Result<String, Error> {
+async fn subscribe(
+    cx: &Cx,
+    topic: &str,
+    protocol: &str,
+    endpoint: &str,
+    attributes: Map<String>,
+) -> Result<String, Error> {
     let asked = SubscribeRequest {
         topic_arn: topic.to_owned(),
         protocol: protocol.to_owned(),
