@@ -1,7 +1,7 @@
 //! `kiln backup`: the state directory as of one moment, in one file, while kiln goes on.
 //!
 //! ```text
-//! hold: objects' files and images stay ─► copy of the database and the journal (the moment) ─► files that never change
+//! hold: objects' files and images stay ─► copy of the database, the journal and messages (the moment) ─► files that never change
 //!   ─► machines that the copied database names, one after the other ─► the archive gets its name
 //! ```
 //!
@@ -22,6 +22,7 @@ use kiln_backup::{About, BackupError, FORMAT, GoesOn, Writer};
 use kiln_machines_spec::{Copied, ImageHold, MachineId};
 use kiln_s3::{Hold, ObjectFiles};
 use kiln_service_kit::{Journal, Store, chain};
+use kiln_sqs::Messages;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
@@ -83,6 +84,7 @@ async fn make(control: &Control, turn: Turn, to: &Path) -> Result<Json, String> 
     control.backups.doing("the database");
     let state_dir = control.state_dir.clone();
     let objects: ObjectFiles = control.platform.part().map_err(|e| e.chain())?;
+    let messages: Messages = control.platform.part().map_err(|e| e.chain())?;
     let held = (objects.hold(), turn.unless_closed(control.driver.hold_images()).await?);
     let hand = Arc::new(Hand { staging: Staging::make(&state_dir)?, _held: held, turn });
 
@@ -93,7 +95,7 @@ async fn make(control: &Control, turn: Turn, to: &Path) -> Result<Json, String> 
     // What is moved from the one to the other between the two copies would be in neither.
     let fit = hand.turn.unless_closed(journal.hold()).await?;
     let (mut archive, instances) = blocking(move || {
-        let begun = begin(&path, made, &store, &journal, of_work);
+        let begun = begin(&path, made, &store, &journal, &messages, of_work);
         drop(fit);
         begun
     })
@@ -154,6 +156,7 @@ fn begin(
     made: String,
     store: &Store,
     journal: &Journal,
+    messages: &Messages,
     hand: Arc<Hand>,
 ) -> Result<(Archive, BTreeSet<String>), String> {
     let about = About { format: FORMAT, kiln: env!("CARGO_PKG_VERSION").to_owned(), made };
@@ -161,7 +164,7 @@ fn begin(
     let goes_on: GoesOn = Arc::new(move || asked.turn.goes_on().is_ok());
     let writer = Writer::begin(to, &about, goes_on).map_err(|e| hand.told(e))?;
     let mut archive = Archive { writer, hand };
-    let instances = archive.add_moment(store, journal)?;
+    let instances = archive.add_moment(store, journal, messages)?;
     Ok((archive, instances))
 }
 
@@ -182,8 +185,28 @@ struct Archive {
 }
 
 impl Archive {
-    /// Adds the database and the journal; the instances that there are.
-    fn add_moment(&mut self, store: &Store, journal: &Journal) -> Result<BTreeSet<String>, String> {
+    /// Adds the database, the journal and messages; the instances that there are.
+    fn add_moment(
+        &mut self,
+        store: &Store,
+        journal: &Journal,
+        messages: &Messages,
+    ) -> Result<BTreeSet<String>, String> {
+        let staging = self.hand.staging.0.clone();
+        let instances = self.add_database(store)?;
+        self.hand.turn.goes_on()?;
+        let copy = staging.join(JOURNAL);
+        journal.copy_to(&copy).map_err(|e| chain(&e))?;
+        self.add_folder(&copy, Path::new(JOURNAL))?;
+        // Later than the database by a little: messages of a queue that it does not know go when a kiln starts from it.
+        self.hand.turn.goes_on()?;
+        let copy = staging.join(Messages::FOLDER);
+        messages.copy_to(&copy).map_err(|e| chain(&e))?;
+        self.add_folder(&copy, Path::new(Messages::FOLDER))?;
+        Ok(instances)
+    }
+
+    fn add_database(&mut self, store: &Store) -> Result<BTreeSet<String>, String> {
         let Self { writer, hand } = self;
         let staging = &hand.staging.0;
         hand.turn.goes_on()?;
@@ -193,18 +216,19 @@ impl Archive {
         let opened = File::open(&copy).map_err(|e| format!("failed to read {}: {e}", copy.display()));
         writer.file(&mut opened?, &copy, Path::new("kiln.db")).map_err(|e| hand.told(e))?;
         fs::remove_file(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
-        let copy = staging.join(JOURNAL);
-        hand.turn.goes_on()?;
-        journal.copy_to(&copy).map_err(|e| chain(&e))?;
-        writer.folder(Path::new(JOURNAL)).map_err(|e| hand.told(e))?;
-        for found in all_of(&copy)? {
+        Ok(instances)
+    }
+
+    /// Adds a copied folder under a name; the copy is gone then.
+    fn add_folder(&mut self, copy: &Path, name: &Path) -> Result<(), String> {
+        let Self { writer, hand } = self;
+        writer.folder(name).map_err(|e| hand.told(e))?;
+        for found in all_of(copy)? {
             let from = copy.join(&found.name);
             let opened = File::open(&from).map_err(|e| format!("failed to read {}: {e}", from.display()));
-            let name = Path::new(JOURNAL).join(&found.name);
-            writer.file(&mut opened?, &from, &name).map_err(|e| hand.told(e))?;
+            writer.file(&mut opened?, &from, &name.join(&found.name)).map_err(|e| hand.told(e))?;
         }
-        fs::remove_dir_all(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
-        Ok(instances)
+        fs::remove_dir_all(copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))
     }
 
     /// Adds what was found in `dir` as what lies below `name`.

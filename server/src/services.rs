@@ -14,5 +14,9 @@ pub fn services() -> Vec<Service> {
         kiln_elbv2::service(),
         kiln_autoscaling::service(),
         kiln_cloudformation::service(),
+        kiln_kms::service(),
+        kiln_sqs::service(),
+        kiln_sns::service(),
+        kiln_cloudwatch::service(),
     ]
 }

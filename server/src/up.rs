@@ -66,6 +66,7 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
 
     let base_image = Arc::new(BaseImage::new());
     let secrets = ids.clone();
+    let messages = kiln_sqs::Messages::open(state_dir, &clock).map_err(|e| chain(&e))?;
     let mut builder = PlatformBuilder::new(store, clock, ids)
         .journal(journal.clone())
         .home(Scope::new(state.account.as_str(), arguments.region.as_str()))
@@ -73,6 +74,8 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
         .part::<Arc<dyn MachineDriver>>(driver.clone())
         .part(kiln_ssm::SealingKey::open(state_dir, &secrets)?)
         .part(kiln_s3::ObjectFiles::open(state_dir, &secrets)?)
+        .part(kiln_sns::Signer::new(Some(state_dir), &secrets, &endpoint))
+        .part(messages)
         .part(RootCredential { access_key: state.access_key.clone(), secret: state.secret.clone() });
     builder = hosts::install(builder, &driver)?;
     for service in services {

@@ -4,7 +4,6 @@
 use crate::services::Tables;
 
 pub const MODELS: &[Tables] = &[
-    (&kiln_cloudwatch_shapes::SERVICE, kiln_cloudwatch_shapes::OPERATIONS, &[]),
     (&kiln_efs_shapes::SERVICE, kiln_efs_shapes::OPERATIONS, kiln_efs_shapes::ROUTES),
     (&kiln_lambda_shapes::SERVICE, kiln_lambda_shapes::OPERATIONS, kiln_lambda_shapes::ROUTES),
     (&kiln_xray_shapes::SERVICE, kiln_xray_shapes::OPERATIONS, kiln_xray_shapes::ROUTES),

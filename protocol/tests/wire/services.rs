@@ -9,10 +9,14 @@ pub type Tables = (&'static ServiceModel, &'static [OperationShapes], &'static [
 pub const ALL: &[Tables] = &[
     (&kiln_autoscaling_shapes::SERVICE, kiln_autoscaling_shapes::OPERATIONS, &[]),
     (&kiln_cloudformation_shapes::SERVICE, kiln_cloudformation_shapes::OPERATIONS, &[]),
+    (&kiln_cloudwatch_shapes::SERVICE, kiln_cloudwatch_shapes::OPERATIONS, &[]),
     (&kiln_ec2_shapes::SERVICE, kiln_ec2_shapes::OPERATIONS, &[]),
     (&kiln_elbv2_shapes::SERVICE, kiln_elbv2_shapes::OPERATIONS, &[]),
     (&kiln_iam_shapes::SERVICE, kiln_iam_shapes::OPERATIONS, &[]),
+    (&kiln_kms_shapes::SERVICE, kiln_kms_shapes::OPERATIONS, &[]),
     (&kiln_s3_shapes::SERVICE, kiln_s3_shapes::OPERATIONS, kiln_s3_shapes::ROUTES),
+    (&kiln_sns_shapes::SERVICE, kiln_sns_shapes::OPERATIONS, &[]),
+    (&kiln_sqs_shapes::SERVICE, kiln_sqs_shapes::OPERATIONS, &[]),
     (&kiln_ssm_shapes::SERVICE, kiln_ssm_shapes::OPERATIONS, &[]),
     (&kiln_sts_shapes::SERVICE, kiln_sts_shapes::OPERATIONS, &[]),
 ];

@@ -74,7 +74,8 @@ async fn given() -> Given {
     driver.launch(serde_json::from_value(machine).expect("a machine")).await.expect("launched");
     driver.copy_by(copy);
 
-    let platform = PlatformBuilder::new(store, clock, ids).journal(journal).part(objects).build();
+    let messages = Messages::in_memory().expect("in memory");
+    let platform = PlatformBuilder::new(store, clock, ids).journal(journal).part(objects).part(messages).build();
     let control = Arc::new(Control {
         platform,
         driver: Arc::new(driver.clone()),

@@ -10,6 +10,7 @@ mod images;
 mod kinds;
 mod machines;
 mod networks;
+mod queues;
 mod sessions;
 mod stacks;
 
@@ -134,6 +135,11 @@ fn a_session_is_forgotten_whatever_step_breaks() {
 }
 
 #[test]
+fn dead_letters_go_back_whatever_step_breaks() {
+    queues::moves();
+}
+
+#[test]
 fn every_kind_of_step_is_in_a_scenario() {
     let scenarios: &[&Broken] = &[
         groups::heals(),
@@ -145,6 +151,7 @@ fn every_kind_of_step_is_in_a_scenario() {
         images::fails(),
         machines::lives(),
         networks::changes(),
+        queues::moves(),
         balancers::changes(),
         sessions::ends(),
     ];
