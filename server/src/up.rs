@@ -71,6 +71,7 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
         .home(Scope::new(state.account.as_str(), arguments.region.as_str()))
         .open(arguments.auth == Auth::Open)
         .part::<Arc<dyn MachineDriver>>(driver.clone())
+        .part(kiln_sealing::RootKey::open(state_dir, &secrets)?)
         .part(kiln_ssm::SealingKey::open(state_dir, &secrets)?)
         .part(kiln_s3::ObjectFiles::open(state_dir, &secrets)?)
         .part(RootCredential { access_key: state.access_key.clone(), secret: state.secret.clone() });
