@@ -125,8 +125,9 @@ impl Access for IamAccess {
         let on_resource: Vec<Policy<'_>> =
             on_resource.iter().map(|(name, document)| Policy { name, document }).collect();
         let trust = grant.resource_policy.is_some_and(|policy| policy.trust);
+        let needed = grant.resource_policy.is_some_and(|policy| policy.needed);
         let decision = rights.with(|policies| {
-            let resource = ResourcePolicies { policies: &on_resource, trust };
+            let resource = ResourcePolicies { policies: &on_resource, trust, needed };
             evaluate(&request, &Policies { resource, ..policies })
         });
         tracing::debug!(target: "kiln::access", decision = %decision.explain(&request));
@@ -197,7 +198,11 @@ fn circumstances(cx: &Cx, principal: Principal, grant: &Grant<'_>) -> Result<Req
     let mut request = Request::new(principal, grant.action, grant.resources.to_vec())
         .at(now)
         .with("aws:SecureTransport", "false")
-        .with("aws:ViaAWSService", "false");
+        .with("aws:ViaAWSService", cx.via_service().is_some().to_string());
+    if let Some(service) = cx.via_service() {
+        request = request.with("aws:CalledVia", service).with("aws:CalledViaFirst", service);
+        request = request.with("aws:CalledViaLast", service);
+    }
     if !cx.region().is_empty() {
         request = request.with("aws:RequestedRegion", cx.region());
     }
