@@ -10,7 +10,11 @@ fn given() -> Cx {
     let ids = IdSource::seeded(1);
     let platform: Arc<Platform> = PlatformBuilder::new(Store::in_memory(clock.clone()), clock, ids.clone())
         .part(SealingKey::new(&ids))
+        .part(kiln_sealing::RootKey::new(&ids))
+        .service(kiln_kms::service())
         .service(crate::service())
+        // Whom KMS lets in is told with a real client.
+        .open(true)
         .build();
     Cx::new(platform, Scope::new("000000000000", "us-east-1"), Caller::root("000000000000"), "test")
 }
