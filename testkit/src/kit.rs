@@ -199,6 +199,11 @@ impl Testkit {
         tokio::time::sleep(duration).await;
     }
 
+    /// Time goes by at once, as for a host that slept: what was to be done meanwhile is late. Months pass so.
+    pub async fn jump(&self, duration: Duration) {
+        tokio::time::advance(duration).await;
+    }
+
     /// Lets time pass until nothing was done, met or written for 35 s, which is longer than any
     /// back-off; how long it took until the last deed. What waits for a later time goes on
     /// waiting. Panics with the story's end when that does not come in an hour.

@@ -2,7 +2,7 @@
 //! copy of the database alone gives none away.
 //!
 //! A signature is checked with the secret itself, at every request, so that what was opened once is kept open in
-//! memory: by the sealed text, so that none is ever stale.
+//! memory: with the sealed text that it was, so that none is ever stale.
 
 use crate::records::{AccessKey, Secret, everywhere};
 use kiln_sealing::RootKey;
@@ -32,10 +32,10 @@ pub fn open(root: &RootKey, key: &AccessKey) -> Result<String, Error> {
     }
 }
 
-/// Secrets that were opened, by their sealed texts.
+/// Secrets that were opened, by their access keys, with the sealed texts that they were.
 pub struct Opened {
     root: RootKey,
-    kept: RwLock<HashMap<String, Arc<str>>>,
+    kept: RwLock<HashMap<String, (String, Arc<str>)>>,
 }
 
 impl Opened {
@@ -46,15 +46,17 @@ impl Opened {
     /// The secret of an access key.
     pub fn secret(&self, key: &AccessKey) -> Result<Arc<str>, Error> {
         let Secret::Sealed { sealed } = &key.secret else { return Ok(open(&self.root, key)?.into()) };
-        if let Some(found) = self.kept.read().get(sealed) {
-            return Ok(found.clone());
+        if let Some((of, secret)) = self.kept.read().get(&key.id)
+            && of == sealed
+        {
+            return Ok(secret.clone());
         }
         let secret: Arc<str> = open(&self.root, key)?.into();
         let mut kept = self.kept.write();
         if kept.len() >= KEPT {
             kept.clear();
         }
-        kept.insert(sealed.clone(), secret.clone());
+        kept.insert(key.id.clone(), (sealed.clone(), secret.clone()));
         Ok(secret)
     }
 }

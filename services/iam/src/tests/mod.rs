@@ -7,6 +7,7 @@ mod on_resources;
 mod policies;
 mod resources;
 mod roles;
+mod secrets;
 mod targets;
 
 use kiln_service_kit::{
