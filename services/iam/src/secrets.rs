@@ -26,9 +26,9 @@ pub fn seal(root: &RootKey, ids: &IdSource, id: &str, secret: &str) -> Secret {
 pub fn open(root: &RootKey, key: &AccessKey) -> Result<String, Error> {
     match &key.secret {
         Secret::Open(secret) => Ok(secret.clone()),
-        Secret::Sealed { sealed } => root.open_text(PURPOSE, &key.id, sealed).ok_or_else(|| {
-            Error::internal(format!("the secret of access key {} does not open with root.key", key.id))
-        }),
+        Secret::Sealed { sealed } => root
+            .open_text(PURPOSE, &key.id, sealed)
+            .ok_or_else(|| Error::internal(format!("the secret of access key {} does not open with root.key", key.id))),
     }
 }
 

@@ -109,9 +109,10 @@ fn is_no_more(grant: &Grant, made: &CreateGrantRequest) -> bool {
         None => Default::default(),
     };
     let as_strict = (grant.equals.is_empty() || grant.equals == equals)
-        && grant.subset.iter().all(|(key, value)| {
-            subset.get(key) == Some(value) || !equals.is_empty() && equals.get(key) == Some(value)
-        });
+        && grant
+            .subset
+            .iter()
+            .all(|(key, value)| subset.get(key) == Some(value) || !equals.is_empty() && equals.get(key) == Some(value));
     as_strict && made.operations.iter().all(|operation| grant.operations.contains(operation))
 }
 
@@ -169,6 +170,7 @@ pub fn who_may_retire(cx: &Cx, found: &Found, grant: &Grant) -> Result<Arc<str>,
     if grant.operations.iter().any(|operation| operation == "RetireGrant") {
         named.push(&grant.grantee);
     }
-    statements.extend(named.into_iter().filter(|who| is(cx, cx.caller(), who)).map(|who| allows(who, "kms:RetireGrant")));
+    statements
+        .extend(named.into_iter().filter(|who| is(cx, cx.caller(), who)).map(|who| allows(who, "kms:RetireGrant")));
     Ok(json!({"Version": "2012-10-17", "Statement": statements}).to_string().into())
 }

@@ -132,7 +132,12 @@ mod tests {
     fn key_ids_are_uuids() {
         let id = "1234abcd-12ab-34cd-56ef-1234567890ab";
         assert_eq!(of_uuid(&uuid(id).expect("one")), id);
-        let others = ["", "1234ABCD-12ab-34cd-56ef-1234567890ab", "1234abcd-12ab-34cd-56ef-1234567890a", "1234abcd12ab34cd56ef1234567890ab-----"];
+        let others = [
+            "",
+            "1234ABCD-12ab-34cd-56ef-1234567890ab",
+            "1234abcd-12ab-34cd-56ef-1234567890a",
+            "1234abcd12ab34cd56ef1234567890ab-----",
+        ];
         for other in others {
             assert_eq!(uuid(other), None, "{other}");
         }

@@ -68,7 +68,8 @@ pub fn check(cx: &Cx, arn: &str, text: &str, bypass: bool) -> Result<String, Err
         }
     }
     if !bypass {
-        let needed = ResourcePolicy { name: arn, document: Some(text), trust: false, needed: true, account: cx.account() };
+        let needed =
+            ResourcePolicy { name: arn, document: Some(text), trust: false, needed: true, account: cx.account() };
         let caller = [("kms:CallerAccount", cx.caller().account.clone())];
         cx.authorize_by("kms:PutKeyPolicy", arn, &caller, needed).map_err(|_| {
             malformed_policy("The new key policy will not allow you to update the key policy in the future.")

@@ -45,7 +45,10 @@ pub enum Stored {
     /// Base64 of a ciphertext of KMS.
     Encrypted(String),
     /// Base64 of a data key that KMS encrypted, and of what is sealed under it.
-    Enveloped { key: String, sealed: String },
+    Enveloped {
+        key: String,
+        sealed: String,
+    },
 }
 
 impl std::fmt::Debug for Stored {

@@ -20,7 +20,9 @@ pub struct Seen {
 pub enum Step {
     Delete,
     /// Not once more for the same date.
-    Rotate { due: Timestamp },
+    Rotate {
+        due: Timestamp,
+    },
 }
 
 #[async_trait]

@@ -92,7 +92,11 @@ async fn list_aliases(cx: &Cx, request: ListAliasesRequest) -> Result<ListAliase
     let aliases: Vec<Arc<Alias>> = match &request.key_id {
         Some(given) => {
             let found = found::find(cx, given, Takes::Keys)?;
-            cx.store().by_key::<Alias>(&found.scope, "key", &found.key.id)?.into_iter().map(|(_, alias)| alias).collect()
+            cx.store()
+                .by_key::<Alias>(&found.scope, "key", &found.key.id)?
+                .into_iter()
+                .map(|(_, alias)| alias)
+                .collect()
         }
         None => cx.store().list::<Alias>(cx.scope())?.into_iter().map(|(_, alias)| alias).collect(),
     };

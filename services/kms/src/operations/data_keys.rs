@@ -88,7 +88,8 @@ async fn generate_data_key_without_plaintext(
 }
 
 async fn generate_random(cx: &Cx, request: GenerateRandomRequest) -> Result<GenerateRandomResponse, Error> {
-    let given = [(request.custom_key_store_id.is_some(), "CustomKeyStoreId"), (request.recipient.is_some(), "Recipient")];
+    let given =
+        [(request.custom_key_store_id.is_some(), "CustomKeyStoreId"), (request.recipient.is_some(), "Recipient")];
     if let Some((_, what)) = given.into_iter().find(|(given, _)| *given) {
         return Err(Error::not_built(format!("kms:GenerateRandom with {what}")));
     }

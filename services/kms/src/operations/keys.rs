@@ -81,7 +81,9 @@ async fn create_key(cx: &Cx, request: CreateKeyRequest) -> Result<CreateKeyRespo
     cx.store()
         .write::<_, Error>(|tx| {
             if tx.count::<Key>(cx.scope()) >= MOST {
-                return Err(limit(format!("You have reached the limit of {MOST} KMS keys in this account and Region.")));
+                return Err(limit(format!(
+                    "You have reached the limit of {MOST} KMS keys in this account and Region."
+                )));
             }
             tx.put(cx.scope(), &id, key)?;
             Ok(())

@@ -23,13 +23,15 @@ impl ResourceType for Alias {
     }
 
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
-        let name = request.text("AliasName").unwrap_or_else(|| unreachable!("AliasName is required by the type's facts"));
+        let name =
+            request.text("AliasName").unwrap_or_else(|| unreachable!("AliasName is required by the type's facts"));
         let made = CreateAliasRequest { alias_name: name.clone(), target_key_id: target(request) };
         match cx.call(made).await {
             // An earlier try made it: there are no tags to tell it by, but before this work it was not there.
             Err(error) if error.is("AlreadyExistsException") => {
                 let kept = cx.store().get::<Kept>(cx.scope(), &name)?;
-                match kept.is_some_and(|alias| alias.created >= request.since && target(request).ends_with(&alias.key)) {
+                match kept.is_some_and(|alias| alias.created >= request.since && target(request).ends_with(&alias.key))
+                {
                     true => Ok(name),
                     false => Err(error),
                 }

@@ -91,8 +91,7 @@ impl ResourceType for Key {
         // What an earlier try made is told by its tags; what was there before this work is another's.
         for (id, key) in cx.store().by_key::<Kept>(cx.scope(), "stack", &request.stack_id)? {
             let ours = key.tags.get("aws:cloudformation:logical-id") == Some(&request.logical_id);
-            if ours
-                && key.created >= request.since && !matches!(key.state, State::PendingDeletion { .. }) {
+            if ours && key.created >= request.since && !matches!(key.state, State::PendingDeletion { .. }) {
                 return Ok(id.to_string());
             }
         }

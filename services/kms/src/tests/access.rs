@@ -12,7 +12,8 @@ pub async fn user(cx: &Cx, account: &str, name: &str, actions: &[&str]) -> Cx {
     let made = owner.call(CreateUserRequest { user_name: name.to_owned(), ..Default::default() }).await.expect("made");
     let made = made.user.expect("a user");
     if !actions.is_empty() {
-        let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]});
+        let policy =
+            json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]});
         let put = PutUserPolicyRequest {
             user_name: name.to_owned(),
             policy_name: "p".to_owned(),
@@ -62,7 +63,10 @@ async fn the_accounts_own_policies_count_only_where_the_key_policy_lets_the_acco
     let error = ada.call(encrypt(&id, "x")).await.expect_err("the account is not let in");
     assert!(error.message.contains("no resource-based policy allows the kms:Encrypt action"), "{error}");
     assert_eq!(code(cx.call(encrypt(&id, "x")).await), "AccessDeniedException");
-    assert_eq!(code(cx.call(DescribeKeyRequest { key_id: id.clone(), ..Default::default() }).await), "AccessDeniedException");
+    assert_eq!(
+        code(cx.call(DescribeKeyRequest { key_id: id.clone(), ..Default::default() }).await),
+        "AccessDeniedException"
+    );
 
     // And back again, by eve.
     let account = format!("arn:aws:iam::{ACCOUNT}:root");
@@ -148,7 +152,8 @@ async fn policies_ask_for_the_context_the_alias_and_the_key() {
             let account = format!("arn:aws:iam::{ACCOUNT}:root");
             let mut one = let_in(&account, "kms:Encrypt");
             one["Condition"] = test;
-            let rest = json!({"Effect": "Allow", "Principal": {"AWS": account}, "NotAction": "kms:Encrypt", "Resource": "*"});
+            let rest =
+                json!({"Effect": "Allow", "Principal": {"AWS": account}, "NotAction": "kms:Encrypt", "Resource": "*"});
             cx.call(policy(&id, json!([one, rest]))).await.expect("put");
             let context = super::context(&[("team", "red")]);
             ada.call(EncryptRequest { encryption_context: context, ..encrypt("alias/shop", "x") }).await.is_ok()

@@ -38,7 +38,8 @@ async fn a_grant_lets_its_grantee_and_no_more_than_it_says() {
     let again = cx.call(constrained).await.expect("made");
     assert_eq!((made.grant_id.as_ref(), count(&cx, &id).await), (again.grant_id.as_ref(), 1), "the same by name");
     assert_ne!(made.grant_token, again.grant_token);
-    let blob = eve.call(in_context(&id, &[("a", "1"), ("b", "2")])).await.expect("granted").ciphertext_blob.expect("one");
+    let blob =
+        eve.call(in_context(&id, &[("a", "1"), ("b", "2")])).await.expect("granted").ciphertext_blob.expect("one");
     assert_eq!(code(eve.call(in_context(&id, &[("b", "2")])).await), "AccessDeniedException");
     assert_eq!(code(eve.call(decrypt(&blob)).await), "AccessDeniedException");
     assert_eq!(code(tom.call(in_context(&id, &[("a", "1")])).await), "AccessDeniedException");
@@ -48,7 +49,8 @@ async fn a_grant_lets_its_grantee_and_no_more_than_it_says() {
 
     // A denial goes before.
     let account = json!({"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "kms:*", "Resource": "*"});
-    let deny = json!({"Effect": "Deny", "Principal": {"AWS": eve.caller().arn}, "Action": "kms:Encrypt", "Resource": "*"});
+    let deny =
+        json!({"Effect": "Deny", "Principal": {"AWS": eve.caller().arn}, "Action": "kms:Encrypt", "Resource": "*"});
     cx.call(policy(&id, json!([account.clone(), deny]))).await.expect("put");
     assert_eq!(code(eve.call(in_context(&id, &[("a", "1")])).await), "AccessDeniedException");
     cx.call(policy(&id, json!([account]))).await.expect("put");
@@ -104,10 +106,8 @@ async fn a_retiring_principal_finds_and_ends_its_grants() {
     let id = key(&cx).await;
     let eve = user(&cx, ACCOUNT, "eve", &[]).await;
     let ann = user(&cx, ACCOUNT, "ann", &["kms:ListRetirableGrants"]).await;
-    let made = CreateGrantRequest {
-        retiring_principal: Some(ann.caller().arn.clone()),
-        ..grant(&id, &eve, &["DescribeKey"])
-    };
+    let made =
+        CreateGrantRequest { retiring_principal: Some(ann.caller().arn.clone()), ..grant(&id, &eve, &["DescribeKey"]) };
     let made = cx.call(made).await.expect("made");
     let described = eve.call(DescribeKeyRequest { key_id: id.clone(), ..Default::default() }).await;
     assert_eq!(described.expect("granted").key_metadata.expect("a key").arn, Some(arn(ACCOUNT, &id)));
@@ -118,7 +118,8 @@ async fn a_retiring_principal_finds_and_ends_its_grants() {
     assert_eq!(code(eve.call(named.clone()).await), "AccessDeniedException");
     ann.call(named).await.expect("retired");
     assert!(ann.call(list).await.expect("listed").grants.is_empty());
-    let other = ListRetirableGrantsRequest { retiring_principal: format!("arn:aws:iam::{OTHER}:root"), ..Default::default() };
+    let other =
+        ListRetirableGrantsRequest { retiring_principal: format!("arn:aws:iam::{OTHER}:root"), ..Default::default() };
     assert_eq!(code(cx.call(other).await), "AccessDeniedException");
 }
 
@@ -135,7 +136,8 @@ async fn what_cannot_be_granted_is_refused() {
     let with = |operation: &str| CreateGrantRequest { operations: vec![operation.to_owned()], ..root.clone() };
     assert_eq!(code(cx.call(with("Sign")).await), "ValidationException");
     assert_eq!(code(cx.call(with("GenerateDataKeyPair")).await), "NotImplemented");
-    let nobody = CreateGrantRequest { grantee_principal: format!("arn:aws:iam::{ACCOUNT}:user/nobody"), ..root.clone() };
+    let nobody =
+        CreateGrantRequest { grantee_principal: format!("arn:aws:iam::{ACCOUNT}:user/nobody"), ..root.clone() };
     assert_eq!(code(cx.call(nobody).await), "InvalidArnException");
     let neither: Result<_, Error> = cx.call(RetireGrantRequest::default()).await;
     assert_eq!(code(neither), "ValidationException");

@@ -112,7 +112,8 @@ async fn a_data_key_comes_open_and_encrypted() {
     assert_eq!(plaintext.0.len(), 32);
     let opened = cx.call(decrypt(&answer.ciphertext_blob.expect("a ciphertext"))).await.expect("decrypted");
     assert_eq!(opened.plaintext, Some(plaintext));
-    let asked = GenerateDataKeyWithoutPlaintextRequest { key_id: id.clone(), number_of_bytes: Some(7), ..Default::default() };
+    let asked =
+        GenerateDataKeyWithoutPlaintextRequest { key_id: id.clone(), number_of_bytes: Some(7), ..Default::default() };
     let blob = cx.call(asked).await.expect("made").ciphertext_blob.expect("a ciphertext");
     assert_eq!(cx.call(decrypt(&blob)).await.expect("decrypted").plaintext.expect("a key").0.len(), 7);
     let neither = GenerateDataKeyRequest { key_id: id.clone(), ..Default::default() };
@@ -124,7 +125,8 @@ async fn a_data_key_comes_open_and_encrypted() {
         ..Default::default()
     };
     assert_eq!(code(cx.call(both).await), "ValidationException");
-    let random = cx.call(GenerateRandomRequest { number_of_bytes: Some(24), ..Default::default() }).await.expect("random");
+    let random =
+        cx.call(GenerateRandomRequest { number_of_bytes: Some(24), ..Default::default() }).await.expect("random");
     assert_eq!(random.plaintext.expect("bytes").0.len(), 24);
 }
 
@@ -218,10 +220,8 @@ async fn each_operation_keeps_to_the_table_of_key_states() {
         assert_eq!(code(cx.call(grant).await), state);
         // What needs one that stays.
         let describe = UpdateKeyDescriptionRequest { key_id: key_id(), description: "d".into() };
-        let tag = TagResourceRequest {
-            key_id: key_id(),
-            tags: vec![Tag { tag_key: "a".into(), tag_value: "b".into() }],
-        };
+        let tag =
+            TagResourceRequest { key_id: key_id(), tags: vec![Tag { tag_key: "a".into(), tag_value: "b".into() }] };
         let to = UpdateAliasRequest { alias_name: alias.clone(), target_key_id: key_id() };
         let outcomes = [
             cx.call(describe).await.map(drop),
@@ -238,7 +238,8 @@ async fn each_operation_keeps_to_the_table_of_key_states() {
             }
         }
         // What needs none of it.
-        let described = cx.call(DescribeKeyRequest { key_id: key_id(), ..Default::default() }).await.expect("described");
+        let described =
+            cx.call(DescribeKeyRequest { key_id: key_id(), ..Default::default() }).await.expect("described");
         let described = described.key_metadata.expect("a key");
         assert_eq!(described.key_state.as_deref(), Some(if pending { "PendingDeletion" } else { "Disabled" }));
         assert_eq!(described.enabled, Some(false));
@@ -301,7 +302,13 @@ async fn a_dry_run_says_that_it_would_go_and_changes_nothing() {
         ..Default::default()
     };
     assert_eq!(code(cx.call(grant).await), "DryRunOperationException");
-    assert!(cx.call(ListGrantsRequest { key_id: id.clone(), ..Default::default() }).await.expect("listed").grants.is_empty());
+    assert!(
+        cx.call(ListGrantsRequest { key_id: id.clone(), ..Default::default() })
+            .await
+            .expect("listed")
+            .grants
+            .is_empty()
+    );
     cx.call(DisableKeyRequest { key_id: id.clone() }).await.expect("disabled");
     let dry = EncryptRequest { dry_run: Some(true), ..encrypt(&id, "x") };
     assert_eq!(code(cx.call(dry).await), "DisabledException", "as the call itself would say");
