@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import tempfile
 
 from calls import Calls
 
@@ -81,8 +82,11 @@ class Kms(Calls):
         self.assertEqual(len(kms.decrypt(CiphertextBlob=closed)["Plaintext"]), 64)
         self.assertEqual(len(kms.generate_random(NumberOfBytes=32)["Plaintext"]), 32)
         self.assertEqual(self.refused(kms.encrypt, KeyId=key, Plaintext=b"x", DryRun=True), "DryRunOperationException")
-        # As the AWS CLI does it.
-        told = self.kiln.aws("kms", "encrypt", "--key-id", key, "--plaintext", base64.b64encode(b"by the CLI").decode())
+        # As the AWS CLI does it: from a file its versions read the same.
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"by the CLI")
+            file.flush()
+            told = self.kiln.aws("kms", "encrypt", "--key-id", key, "--plaintext", f"fileb://{file.name}")
         self.assertEqual(kms.decrypt(CiphertextBlob=base64.b64decode(told["CiphertextBlob"]))["Plaintext"], b"by the CLI")
 
     def test_aliases(self):
