@@ -7,7 +7,7 @@
 //! identity policies                -> must allow, or the resource policy names the role
 //! permissions boundary             -> must allow
 //! session policies                 -> must allow
-//! another account's resource, or a role to assume -> its policy must allow as well
+//! another account's resource, a role to assume, a key -> its policy must allow as well
 //! ```
 //!
 //! A request about several resources is allowed only if each of them is.
@@ -42,6 +42,9 @@ pub struct ResourcePolicies<'a> {
     pub policies: &'a [Policy<'a>],
     /// This is a role's trust policy: nothing goes without it.
     pub trust: bool,
+    /// Of another kind, and nothing goes without it either: a key's policy, which says whether the account's own
+    /// policies count at all.
+    pub needed: bool,
 }
 
 /// All policies that apply to a request. What there is none of stays at its default.
@@ -119,7 +122,8 @@ impl One<'_> {
             };
         };
         let other_account = self.request.resource_account.as_deref().is_some_and(|owner| owner != account);
-        if (other_account || policies.resource.trust) && by_resource.is_none() {
+        let needed = policies.resource.trust || policies.resource.needed;
+        if (other_account || needed) && by_resource.is_none() {
             return self.ends(Verdict::ImplicitDeny, on_resource, None);
         }
         let by_resource = match by_resource {

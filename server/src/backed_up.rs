@@ -5,6 +5,7 @@
 
 use kiln_s3::ObjectFiles;
 use kiln_sqs::Messages;
+use kiln_sealing::RootKey;
 use kiln_ssm::SealingKey;
 use std::fs;
 use std::io::ErrorKind;
@@ -43,7 +44,7 @@ const LEFT_OUT: [&str; 17] = [
 ];
 
 /// Without one of these, what was kept cannot be read.
-const NEEDED: [&str; 3] = [crate::credentials::FILE, SealingKey::FILE, ObjectFiles::KEY_FILE];
+const NEEDED: [&str; 4] = [crate::credentials::FILE, RootKey::FILE, SealingKey::FILE, ObjectFiles::KEY_FILE];
 
 /// Whether nothing is missing without what was there a moment ago: files of objects that no record names (those that
 /// one names are held), networks that were removed since, notes that a layer was read, and what is about to take
@@ -150,7 +151,7 @@ mod tests {
         let found = of_state(state.path()).expect("looked into");
         let mut files: Vec<_> = found.iter().filter(|f| !f.folder).map(|f| f.name.to_str().expect("UTF-8")).collect();
         files.sort_unstable();
-        assert_eq!(files, ["machines/networks/vpc-1.json", "s3.key", "s3/data/1", "ssm.key", "state.json"]);
+        assert_eq!(files, ["machines/networks/vpc-1.json", "root.key", "s3.key", "s3/data/1", "ssm.key", "state.json"]);
         for found in found {
             let goes = ["machines/networks/vpc-1.json", "s3/data/1"].contains(&found.name.to_str().expect("UTF-8"));
             assert_eq!(found.may_go, goes, "{}", found.name.display());

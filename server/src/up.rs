@@ -72,6 +72,7 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
         .home(Scope::new(state.account.as_str(), arguments.region.as_str()))
         .open(arguments.auth == Auth::Open)
         .part::<Arc<dyn MachineDriver>>(driver.clone())
+        .part(kiln_sealing::RootKey::open(state_dir, &secrets)?)
         .part(kiln_ssm::SealingKey::open(state_dir, &secrets)?)
         .part(kiln_s3::ObjectFiles::open(state_dir, &secrets)?)
         .part(kiln_sns::Signer::new(Some(state_dir), &secrets, &endpoint))

@@ -14,7 +14,7 @@ pub struct Grant<'a> {
     pub resource_policy: Option<ResourcePolicy<'a>>,
 }
 
-/// A policy on a resource: a bucket's, or a role's trust policy.
+/// A policy on a resource: a bucket's, a key's, or a role's trust policy.
 #[derive(Debug, Clone, Copy)]
 pub struct ResourcePolicy<'a> {
     /// What to call it in explanations: the resource's ARN.
@@ -23,6 +23,8 @@ pub struct ResourcePolicy<'a> {
     pub document: Option<&'a str>,
     /// A role's trust policy: nothing goes without it.
     pub trust: bool,
+    /// Of another kind, and nothing goes without it either, not for the account's root user: a key's policy.
+    pub needed: bool,
     /// The account that the resource belongs to.
     pub account: &'a str,
 }

@@ -25,6 +25,8 @@ pub struct Cx {
     others: Option<Arc<[(String, String)]>>,
     /// What a service that acts by itself acts for.
     source_arn: Option<Arc<str>>,
+    /// The service that calls in the caller's name.
+    via_service: Option<Arc<str>>,
 }
 
 impl Cx {
@@ -44,6 +46,7 @@ impl Cx {
             rehearsal: None,
             others: None,
             source_arn: None,
+            via_service: None,
         }
     }
 
@@ -98,6 +101,13 @@ impl Cx {
     /// in can ask for which.
     pub fn on_behalf_of(&self, arn: &str) -> Self {
         Self { source_arn: Some(arn.into()), ..self.clone() }
+    }
+
+    /// The same context of a service that calls another in its caller's name (`aws:CalledVia`), e.g.
+    /// `ssm.amazonaws.com` to have a caller's parameter encrypted: the caller's rights decide, and policies can ask
+    /// through whom the call came.
+    pub fn via(&self, service: &str) -> Self {
+        Self { via_service: Some(service.into()), ..self.clone() }
     }
 
     /// With the other accounts' things that the call was let in to.
@@ -167,6 +177,10 @@ impl Cx {
     /// What a service that acts by itself acts for; see [`on_behalf_of`](Self::on_behalf_of).
     pub fn source_arn(&self) -> Option<&str> {
         self.source_arn.as_deref()
+    }
+    /// The service that calls in the caller's name; see [`via`](Self::via).
+    pub fn via_service(&self) -> Option<&str> {
+        self.via_service.as_deref()
     }
     pub fn request_host(&self) -> Option<&str> {
         self.request_host.as_deref()

@@ -72,5 +72,15 @@ async fn checked(cx: &Cx, operation: &Operation, value: Value, typed: bool) -> R
         (Value::Struct(members), Some((at, _))) => matches!(members.get(at), Some(Value::Bool(true))),
         _ => false,
     };
-    (operation.call)(cx, value, How { dry_run, typed }).await
+    let answer = (operation.call)(cx, value, How { dry_run, typed }).await;
+    answer.map_err(|error| if dry_run { rehearsed(operation, error) } else { error })
+}
+
+/// The end of a dry run in the service's words: EC2's have another code than everybody else's.
+fn rehearsed(operation: &Operation, error: Error) -> Error {
+    if operation.model.protocol == Protocol::Ec2 || !error.is("DryRunOperation") {
+        return error;
+    }
+    let text = "The request would have succeeded, but the DryRun option is set.";
+    Error::sender("DryRunOperationException", text)
 }

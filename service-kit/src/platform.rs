@@ -237,6 +237,7 @@ impl Platform {
         let trusted = match &grant.resource_policy {
             None => !self.judges(caller),
             Some(policy) if policy.trust => self.open,
+            Some(policy) if policy.needed => self.open && caller.account == policy.account,
             Some(policy) => self.trusts(caller, policy.account),
         };
         if trusted {

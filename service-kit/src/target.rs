@@ -32,6 +32,8 @@ pub struct Target {
     pub keys: Vec<(String, String)>,
     /// Whose it is, where its kind can have a policy of its own.
     pub owner: Option<Owned>,
+    /// Nothing goes without that policy, not for the account's root user; see [`Target::only_by`].
+    pub needs_policy: bool,
 }
 
 /// Whose a thing is, and the policy that is on it.
@@ -49,7 +51,7 @@ pub struct Owned {
 impl Target {
     /// A resource without condition keys of its own.
     pub fn new(arn: impl Into<String>) -> Self {
-        Self { action: None, arn: arn.into(), keys: vec![], owner: None }
+        Self { action: None, arn: arn.into(), keys: vec![], owner: None, needs_policy: false }
     }
 
     /// What policies are asked about where an action knows no kinds of resources.
@@ -65,6 +67,12 @@ impl Target {
     /// Of somebody, with the policy that is on it.
     pub fn of(self, owner: Owned) -> Self {
         Self { owner: Some(owner), ..self }
+    }
+
+    /// Of somebody, and closed to everybody, its account's root user and policies among them, unless the policy that is
+    /// on it lets them in: a key.
+    pub fn only_by(self, owner: Owned) -> Self {
+        Self { owner: Some(owner), needs_policy: true, ..self }
     }
 
     /// With one more condition key.
@@ -205,6 +213,7 @@ impl Cx {
             name: &owner.name,
             document: owner.policy.as_deref(),
             trust: false,
+            needed: target.needs_policy,
             account: &owner.account,
         });
         let resources = std::slice::from_ref(&target.arn);

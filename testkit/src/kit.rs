@@ -7,6 +7,7 @@ use kiln_journal::Keeper;
 use kiln_machines_sim::{Durations, SimDriver};
 use kiln_machines_spec::{BaseRecipe, DriverResult, MachineDriver, MachineId, NoProgress};
 use kiln_reconcile::{Hooks, Runner};
+use kiln_sealing::RootKey;
 use kiln_service_kit::{
     Caller, Chaos, Cx, Error, Platform, PlatformBuilder, Request, RootCredential, Scope, Service, Store,
 };
@@ -99,6 +100,7 @@ impl Builder {
         let mut builder = PlatformBuilder::new(store, clock.clone(), IdSource::seeded(self.seed))
             .open(true)
             .part::<Arc<dyn MachineDriver>>(Arc::new(machines.clone()))
+            .part(RootKey::new(&IdSource::seeded(self.seed)))
             .part(RootCredential { access_key: "AKIAEXAMPLE".to_owned(), secret: "secret".to_owned() });
         for install in self.parts {
             builder = install(builder, &machines);
@@ -195,6 +197,11 @@ impl Testkit {
     /// Lets time pass.
     pub async fn advance(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+
+    /// Time goes by at once, as for a host that slept: what was to be done meanwhile is late. Months pass so.
+    pub async fn jump(&self, duration: Duration) {
+        tokio::time::advance(duration).await;
     }
 
     /// Lets time pass until nothing was done, met or written for 35 s, which is longer than any

@@ -90,7 +90,7 @@ class AtWork(Place):
             self.assertEqual(told, happened, "history is in the backup too")
             self.assertEqual({vpc["VpcId"] for vpc in again.client("ec2").describe_vpcs()["Vpcs"]}, vpcs)
             self.assertEqual(stat.S_IMODE(again.state.stat().st_mode), 0o700)
-            for name in ["ssm.key", "s3.key", "state.json", "kiln.db", "journal/journal.db"]:
+            for name in ["root.key", "ssm.key", "s3.key", "state.json", "kiln.db", "journal/journal.db"]:
                 self.assertEqual(stat.S_IMODE((again.state / name).stat().st_mode), 0o600, name)
 
     def test_writes_that_go_on(self):

@@ -182,7 +182,7 @@ fn resource_policies() {
         let policies = Policies {
             identity: &identity,
             boundary: bounded.then(|| named("boundary", &nothing)),
-            resource: ResourcePolicies { policies: &on_resource, trust: false },
+            resource: ResourcePolicies { policies: &on_resource, trust: false, needed: false },
             ..Policies::default()
         };
         let mut asked = Request::new(who.clone(), "s3:GetObject", vec!["arn:aws:s3:::b/x".into()]);
@@ -196,7 +196,7 @@ fn resource_policies() {
 fn a_policy_without_principal_grants_nothing_as_a_resource_policy() {
     let document = identity(ALLOW_EC2);
     let on_resource = [named("x", &document)];
-    let resource = ResourcePolicies { policies: &on_resource, trust: false };
+    let resource = ResourcePolicies { policies: &on_resource, trust: false, needed: false };
     let asked = Request::new(Principal::Anonymous, "ec2:RunInstances", vec![INSTANCE.into()]);
     assert!(!evaluate(&asked, &Policies { resource, ..Policies::default() }).is_allowed());
 }
@@ -207,7 +207,7 @@ fn not_principal_denies_all_others() {
         {"Effect":"Deny","NotPrincipal":{"AWS":"arn:aws:iam::111122223333:user/ann"},"Action":"s3:*","Resource":"*"}]}"#;
     let document = parsed(text, DocumentKind::Resource);
     let on_resource = [named("b", &document)];
-    let resource = ResourcePolicies { policies: &on_resource, trust: false };
+    let resource = ResourcePolicies { policies: &on_resource, trust: false, needed: false };
     let ask = |who| {
         let asked = Request::new(who, "s3:GetObject", vec!["arn:aws:s3:::b/x".into()]);
         evaluate(&asked, &Policies { resource, ..Policies::default() }).verdict

@@ -40,7 +40,7 @@ fn grid(who: &Principal, named: &str, condition: &str, limit: Limit, owner: &str
                 identity: &own,
                 boundary: (limit == Limit::Boundary).then_some(limiting[0]),
                 session: (limit == Limit::Session).then_some(&limiting[..]),
-                resource: ResourcePolicies { policies: &on, trust: false },
+                resource: ResourcePolicies { policies: &on, trust: false, needed: false },
                 ..Policies::default()
             };
             let asked = Request::new(who.clone(), "s3:GetObject", vec![OBJECT.into()]).of_account(owner);
@@ -129,7 +129,7 @@ fn a_policy_can_ask_whose_the_resource_is() {
     let own = [Policy { name: "own", document: &mine }];
     let open = on_bucket("Allow", "\"*\"", "{}");
     let on = [Policy { name: "b", document: &open }];
-    let resource = ResourcePolicies { policies: &on, trust: false };
+    let resource = ResourcePolicies { policies: &on, trust: false, needed: false };
     for (owner, expected) in [(ACCOUNT, true), (OTHERS, false)] {
         let asked = Request::new(user("ann"), "s3:GetObject", vec![OBJECT.into()]).of_account(owner);
         let policies = Policies { identity: &own, resource, ..Policies::default() };

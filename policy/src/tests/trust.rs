@@ -25,7 +25,7 @@ fn assume(who: Principal, trust: &Document, with_identity: bool, external_id: Op
         &asked,
         &Policies {
             identity: if with_identity { &may } else { &[] },
-            resource: ResourcePolicies { policies: &trust, trust: true },
+            resource: ResourcePolicies { policies: &trust, trust: true, needed: false },
             ..Policies::default()
         },
     );

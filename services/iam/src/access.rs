@@ -12,6 +12,7 @@ use crate::last_used::Uses;
 use crate::parsed::Parsed;
 use crate::records::{AccessKey, Role, User, everywhere, key};
 use crate::rights::Rights;
+use crate::secrets::{self, Opened};
 use kiln_policy::{Policies, Policy, Principal, Request, ResourcePolicies, evaluate};
 use kiln_protocol::Protocol;
 use kiln_service_kit::{
@@ -27,6 +28,8 @@ use time::OffsetDateTime;
 pub fn start(platform: Arc<Platform>) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> {
     Box::pin(async move {
         let root = platform.part::<RootCredential>()?;
+        let secrets = Opened::new(platform.part()?);
+        secrets::seal_all(&platform).await?;
         let account = platform.home().account.to_string();
         let store = platform.store().clone();
         let uses = Uses::new(store.clone(), platform.clock().clone());
@@ -36,6 +39,7 @@ pub fn start(platform: Arc<Platform>) -> Pin<Box<dyn Future<Output = Result<(), 
             store,
             everywhere: everywhere(),
             parsed: Parsed::default(),
+            secrets,
             uses,
         }));
         Ok(())
@@ -49,6 +53,7 @@ struct IamAccess {
     /// Kept, since it is asked for at every request.
     everywhere: Scope,
     parsed: Parsed,
+    secrets: Opened,
     uses: Uses,
 }
 
@@ -71,7 +76,7 @@ impl Access for IamAccess {
             access_key: key.id.clone(),
             kind: CallerKind::User { name: user.name.clone() },
         };
-        Ok(found(&key.secret, key.active, caller))
+        Ok(found(&self.secrets.secret(&key)?, key.active, caller))
     }
 
     fn exists(&self, caller: &Caller) -> Result<bool, Error> {
@@ -125,8 +130,9 @@ impl Access for IamAccess {
         let on_resource: Vec<Policy<'_>> =
             on_resource.iter().map(|(name, document)| Policy { name, document }).collect();
         let trust = grant.resource_policy.is_some_and(|policy| policy.trust);
+        let needed = grant.resource_policy.is_some_and(|policy| policy.needed);
         let decision = rights.with(|policies| {
-            let resource = ResourcePolicies { policies: &on_resource, trust };
+            let resource = ResourcePolicies { policies: &on_resource, trust, needed };
             evaluate(&request, &Policies { resource, ..policies })
         });
         tracing::debug!(target: "kiln::access", decision = %decision.explain(&request));
@@ -197,7 +203,11 @@ fn circumstances(cx: &Cx, principal: Principal, grant: &Grant<'_>) -> Result<Req
     let mut request = Request::new(principal, grant.action, grant.resources.to_vec())
         .at(now)
         .with("aws:SecureTransport", "false")
-        .with("aws:ViaAWSService", "false");
+        .with("aws:ViaAWSService", cx.via_service().is_some().to_string());
+    if let Some(service) = cx.via_service() {
+        request = request.with("aws:CalledVia", service).with("aws:CalledViaFirst", service);
+        request = request.with("aws:CalledViaLast", service);
+    }
     if !cx.region().is_empty() {
         request = request.with("aws:RequestedRegion", cx.region());
     }

@@ -15,6 +15,7 @@ mod parsed;
 mod records;
 mod resources;
 mod rights;
+mod secrets;
 mod tags;
 mod targets;
 

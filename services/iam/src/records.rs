@@ -65,13 +65,29 @@ impl Record for Group {
     const KIND: &'static str = "iam/group";
 }
 
+/// A secret in the database.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Secret {
+    /// As it was written before secrets were sealed; sealed at the next start.
+    Open(String),
+    /// Base64 of what kiln-sealing's `seal_text` made.
+    Sealed { sealed: String },
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
 /// A user's access key. Kept under its id in [`everywhere`], for a request says its key first and
 /// so its account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AccessKey {
     /// `AKIA…`.
     pub id: String,
-    pub secret: String,
+    pub secret: Secret,
     pub account: String,
     /// The user's key.
     pub user: String,

@@ -8,6 +8,7 @@ mod operations;
 mod records;
 mod resources;
 mod seal;
+mod secure;
 mod targets;
 
 #[cfg(test)]

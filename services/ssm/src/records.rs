@@ -1,8 +1,6 @@
 //! What is kept of a parameter: all its versions in one record, so that a change is one write.
 
-use crate::seal::SealingKey;
-use base64::{Engine, engine::general_purpose::STANDARD};
-use kiln_service_kit::{Cx, Error, Record, Timestamp};
+use kiln_service_kit::{Record, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -42,8 +40,15 @@ pub struct Version {
 #[derive(Clone, Serialize, Deserialize)]
 pub enum Stored {
     Plain(String),
-    /// Base64 of what [`SealingKey::seal`] made.
+    /// Base64 of what `seal.rs` made: how secrets were kept before there was KMS.
     Sealed(String),
+    /// Base64 of a ciphertext of KMS.
+    Encrypted(String),
+    /// Base64 of a data key that KMS encrypted, and of what is sealed under it.
+    Enveloped {
+        key: String,
+        sealed: String,
+    },
 }
 
 impl std::fmt::Debug for Stored {
@@ -51,32 +56,9 @@ impl std::fmt::Debug for Stored {
         f.write_str(match self {
             Stored::Plain(_) => "Plain(…)",
             Stored::Sealed(_) => "Sealed(…)",
+            Stored::Encrypted(_) => "Encrypted(…)",
+            Stored::Enveloped { .. } => "Enveloped(…)",
         })
-    }
-}
-
-impl Stored {
-    /// The value as the caller gets it: secrets opened only where asked for.
-    pub fn shown(&self, cx: &Cx, name: &str, decrypt: bool) -> Result<String, Error> {
-        match self {
-            Stored::Plain(value) => Ok(value.clone()),
-            Stored::Sealed(sealed) if !decrypt => Ok(sealed.clone()),
-            Stored::Sealed(sealed) => {
-                let bytes = STANDARD
-                    .decode(sealed)
-                    .map_err(|e| Error::failed(format_args!("open the sealed value of parameter {name}"), e))?;
-                cx.part::<SealingKey>()?.open_sealed(name, &bytes)
-            }
-        }
-    }
-
-    /// Seals or keeps a new value.
-    pub fn new(cx: &Cx, name: &str, kind: &str, value: &str) -> Result<Self, Error> {
-        if kind != "SecureString" {
-            return Ok(Stored::Plain(value.to_owned()));
-        }
-        let sealed = cx.part::<SealingKey>()?.seal(cx.ids(), name, value)?;
-        Ok(Stored::Sealed(STANDARD.encode(sealed)))
     }
 }
 

@@ -1,7 +1,6 @@
-//! SecureString values on disk: sealed with ChaCha20-Poly1305 under a key that lies beside the
-//! database in a file of its own, readable by its owner only. A copy of the database alone does not
-//! give the values away; a copy of the whole state directory does. AWS keeps such keys in KMS, which
-//! Kiln does not have.
+//! SecureString values as they were kept before there was KMS (`secure.rs`), and as an older state directory still has
+//! them: sealed with ChaCha20-Poly1305 under a key that lies beside the database in a file of its own. They are opened
+//! here; nothing is sealed so any more.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
@@ -53,7 +52,8 @@ impl SealingKey {
         std::fs::rename(&next, path)
     }
 
-    /// Seals a value for a name: under another name it does not open.
+    /// Seals a value for a name, as an earlier version did: under another name it does not open.
+    #[cfg(test)]
     pub fn seal(&self, ids: &IdSource, name: &str, value: &str) -> Result<Vec<u8>, Error> {
         let mut sealed = ids.bytes(NONCE);
         let payload = Payload { msg: value.as_bytes(), aad: name.as_bytes() };

@@ -10,7 +10,11 @@ fn given() -> Cx {
     let ids = IdSource::seeded(1);
     let platform: Arc<Platform> = PlatformBuilder::new(Store::in_memory(clock.clone()), clock, ids.clone())
         .part(SealingKey::new(&ids))
+        .part(kiln_sealing::RootKey::new(&ids))
+        .service(kiln_kms::service())
         .service(crate::service())
+        // Whom KMS lets in is told with a real client.
+        .open(true)
         .build();
     Cx::new(platform, Scope::new("000000000000", "us-east-1"), Caller::root("000000000000"), "test")
 }
@@ -85,6 +89,64 @@ async fn secrets_are_sealed_and_opened_only_when_asked() {
     assert_eq!(get(&cx, "/s").await.unwrap().value.as_deref(), Some("hunter2"));
     let other = PutParameterRequest { r#type: Some("String".into()), overwrite: Some(true), ..put("/s", "x") };
     assert_eq!(code(cx.call(other).await), "HierarchyTypeMismatchException");
+}
+
+#[tokio::test]
+async fn what_was_sealed_before_there_was_kms_is_read_and_becomes_kms_s_when_it_is_written() {
+    use crate::records::{Parameter as Kept, Stored, Version};
+    let cx = given();
+    let sealed = cx.part::<SealingKey>().unwrap().seal(cx.ids(), "/s", "hunter2").unwrap();
+    let sealed = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, sealed);
+    let version = Version {
+        version: 1,
+        kind: "SecureString".into(),
+        value: Stored::Sealed(sealed),
+        key_id: Some("alias/aws/ssm".into()),
+        description: None,
+        allowed_pattern: None,
+        tier: "Standard".into(),
+        data_type: "text".into(),
+        modified: cx.now(),
+        modified_by: String::new(),
+        labels: vec![],
+    };
+    let old = Kept { name: "/s".into(), versions: vec![version], tags: Default::default() };
+    cx.store().write::<_, Error>(|tx| Ok(tx.put(cx.scope(), "/s", old)?)).await.unwrap();
+    assert_eq!(get(&cx, "/s").await.unwrap().value.as_deref(), Some("hunter2"));
+    cx.call(overwrite("/s", "hunter3")).await.unwrap();
+    assert_eq!(get(&cx, "/s").await.unwrap().value.as_deref(), Some("hunter3"));
+    assert_eq!(get(&cx, "/s:1").await.unwrap().value.as_deref(), Some("hunter2"));
+    let kept = cx.store().get::<Kept>(cx.scope(), "/s").unwrap().unwrap();
+    assert!(matches!(kept.latest().value, Stored::Encrypted(_)));
+}
+
+#[tokio::test]
+async fn a_secret_has_the_key_that_it_is_given_and_a_long_one_a_data_key() {
+    let cx = given();
+    let made = cx.call(kiln_kms_shapes::CreateKeyRequest::default()).await.unwrap().key_metadata.unwrap();
+    let secret = |name: &str, value: &str, key: &Option<String>| PutParameterRequest {
+        r#type: Some("SecureString".into()),
+        key_id: key.clone(),
+        tier: Some("Intelligent-Tiering".into()),
+        ..put(name, value)
+    };
+    let long = "x".repeat(8000);
+    cx.call(secret("/short", "hunter2", &made.key_id)).await.unwrap();
+    assert_eq!(cx.call(secret("/long", &long, &made.arn)).await.unwrap().tier.as_deref(), Some("Advanced"));
+    let kept = cx.store().get::<crate::records::Parameter>(cx.scope(), "/long").unwrap().unwrap();
+    assert!(!serde_json::to_string(&*kept).unwrap().contains("xxxx"));
+    assert_eq!(get(&cx, "/long").await.unwrap().value, Some(long));
+    assert_eq!(get(&cx, "/short").await.unwrap().value.as_deref(), Some("hunter2"));
+    let id = made.key_id.clone().unwrap();
+    cx.call(kiln_kms_shapes::DisableKeyRequest { key_id: id }).await.unwrap();
+    for name in ["/short", "/long"] {
+        assert_eq!(code(get(&cx, name).await), "InvalidKeyId", "{name}");
+    }
+    assert_eq!(code(cx.call(secret("/new", "x", &made.key_id)).await), "InvalidKeyId");
+    assert_eq!(code(cx.call(secret("/new", "x", &Some("alias/none".into()))).await), "InvalidKeyId");
+    assert_eq!(code(get(&cx, "/new").await), "ParameterNotFound", "nothing was written");
+    let plain = PutParameterRequest { key_id: made.key_id, ..put("/plain", "x") };
+    assert_eq!(code(cx.call(plain).await), "ValidationException");
 }
 
 #[tokio::test]

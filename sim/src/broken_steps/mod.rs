@@ -7,6 +7,7 @@
 mod balancers;
 mod groups;
 mod images;
+mod keys;
 mod kinds;
 mod machines;
 mod networks;
@@ -130,6 +131,11 @@ fn a_load_balancer_changes_whatever_step_breaks() {
 }
 
 #[test]
+fn a_key_is_rotated_and_goes_whatever_step_breaks() {
+    assert_eq!(keys::rotates_and_goes().steps.len(), 2, "{:#?}", keys::rotates_and_goes().steps);
+}
+
+#[test]
 fn a_session_is_forgotten_whatever_step_breaks() {
     assert_eq!(sessions::ends().steps.len(), 1, "{:#?}", sessions::ends().steps);
 }
@@ -153,6 +159,7 @@ fn every_kind_of_step_is_in_a_scenario() {
         networks::changes(),
         queues::moves(),
         balancers::changes(),
+        keys::rotates_and_goes(),
         sessions::ends(),
     ];
     kinds::check(scenarios.iter().flat_map(|broken| &broken.steps));

@@ -10,6 +10,7 @@ mod same;
 use crate::play::platform;
 use kiln_cloudformation_shapes as cfn;
 use kiln_ec2_shapes as ec2;
+use kiln_kms_shapes as kms;
 use kiln_s3::ObjectFiles;
 use kiln_s3_shapes as s3;
 use kiln_service_kit::{Blob, Caller, CallerKind, Cx, Error, Grant, IdSource, Op};
@@ -164,6 +165,14 @@ impl World {
         for nat in self.kit.call(asked).await.expect("described").nat_gateways {
             if nat.state.as_deref() == Some("deleted") {
                 self.gone.extend(nat.nat_gateway_id);
+            }
+        }
+        // A key that is deleted waits for it.
+        for key in self.kit.call(kms::ListKeysRequest::default()).await.expect("listed").keys {
+            let asked = kms::DescribeKeyRequest { key_id: key.key_id.expect("an id"), ..Default::default() };
+            let key = self.kit.call(asked).await.expect("described").key_metadata.expect("a key");
+            if key.key_state.as_deref() == Some("PendingDeletion") {
+                self.gone.extend(key.key_id);
             }
         }
         things.retain(|key| !self.gone.iter().any(|id| key.ends_with(id)));

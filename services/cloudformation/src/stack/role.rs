@@ -50,6 +50,7 @@ pub async fn check(cx: &Cx, given: Option<&str>, kept: Option<&str>, stack_id: &
             name: arn,
             document: Some(&document),
             trust: true,
+            needed: false,
             account: cx.account(),
         }),
     };

@@ -4,7 +4,7 @@ use super::named::named;
 use super::users::or_caller;
 use crate::holders::{find, get};
 use crate::records::{AccessKey, LastUsed, User, everywhere, key};
-use crate::{errors, listing};
+use crate::{errors, listing, secrets};
 use kiln_iam_shapes::*;
 use kiln_service_kit::{CallerKind, Cx, Error, Operation, Tx, operation};
 
@@ -32,9 +32,11 @@ fn status(active: bool) -> Option<String> {
 
 async fn create_access_key(cx: &Cx, input: CreateAccessKeyRequest) -> Result<CreateAccessKeyResponse, Error> {
     let name = owner(cx, &input.user_name, "CreateAccessKey")?;
+    let id = format!("AKIA{}", cx.ids().of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16));
+    let secret = cx.ids().of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 40);
     let made = AccessKey {
-        id: format!("AKIA{}", cx.ids().of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)),
-        secret: cx.ids().of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 40),
+        secret: secrets::seal(&cx.part()?, cx.ids(), &id, &secret),
+        id,
         account: cx.account().to_owned(),
         user: key(&name),
         created: cx.now(),
@@ -58,7 +60,7 @@ async fn create_access_key(cx: &Cx, input: CreateAccessKeyRequest) -> Result<Cre
             user_name: Some(user.name),
             status: status(made.active),
             create_date: Some(made.created),
-            secret_access_key: Some(made.secret),
+            secret_access_key: Some(secret),
             access_key_id: Some(made.id),
         }),
     })

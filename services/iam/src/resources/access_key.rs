@@ -6,6 +6,7 @@
 
 use super::{found, gone_is_fine};
 use crate::records::{AccessKey, everywhere};
+use crate::secrets;
 use kiln_iam_shapes::*;
 use kiln_service_kit::{Cx, Error, Properties, Remembered, ResourceRequest, ResourceType, Stability, async_trait};
 use serde_json::{Value as Json, json};
@@ -102,6 +103,7 @@ impl ResourceType for AccessKeyType {
     async fn attributes(&self, cx: &Cx, id: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
         let key = cx.store().get::<AccessKey>(&everywhere(), id)?.filter(|key| key.account == cx.account());
         let key = key.ok_or_else(|| Error::sender("NoSuchEntity", format!("The access key {id} is gone.")))?;
-        Ok(BTreeMap::from([("Id".to_owned(), json!(id)), ("SecretAccessKey".to_owned(), json!(key.secret))]))
+        let secret = secrets::open(&cx.part()?, &key)?;
+        Ok(BTreeMap::from([("Id".to_owned(), json!(id)), ("SecretAccessKey".to_owned(), json!(secret))]))
     }
 }

@@ -7,6 +7,7 @@ mod on_resources;
 mod policies;
 mod resources;
 mod roles;
+mod secrets;
 mod targets;
 
 use kiln_service_kit::{
@@ -24,6 +25,7 @@ pub async fn platform() -> Arc<Platform> {
     let platform = PlatformBuilder::new(Store::in_memory(clock.clone()), clock, IdSource::seeded(1))
         .service(crate::service())
         .home(Scope::new(ACCOUNT, "us-east-1"))
+        .part(kiln_sealing::RootKey::new(&IdSource::seeded(1)))
         .part(RootCredential { access_key: "AKIAROOT".to_owned(), secret: "root".to_owned() })
         .build();
     for start in platform.services().iter().flat_map(|service| service.start.iter()) {

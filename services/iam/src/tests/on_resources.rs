@@ -34,7 +34,13 @@ fn send(cx: &Cx, statement: Option<&str>) -> Result<(), Error> {
     let document = statement.map(|statement| {
         format!(r#"{{"Version":"2012-10-17","Statement":{{"Action":"sqs:*","Resource":"*",{statement}}}}}"#)
     });
-    let policy = ResourcePolicy { name: QUEUE, document: document.as_deref(), trust: false, account: super::ACCOUNT };
+    let policy = ResourcePolicy {
+        name: QUEUE,
+        document: document.as_deref(),
+        trust: false,
+        needed: false,
+        account: super::ACCOUNT,
+    };
     cx.authorize_by("sqs:SendMessage", QUEUE, &[], policy)
 }
 

@@ -16,6 +16,37 @@ pub const CUSTOMER_MASTER_KEY_SPEC: &[&str] = &[
     "HMAC_512",
     "SM2",
 ];
+/// Values of `DataKeySpec`.
+pub const DATA_KEY_SPEC: &[&str] = &["AES_256", "AES_128"];
+/// Values of `DryRunModifierType`.
+pub const DRY_RUN_MODIFIER_TYPE: &[&str] = &["IGNORE_CIPHERTEXT"];
+/// Values of `EncryptionAlgorithmSpec`.
+pub const ENCRYPTION_ALGORITHM_SPEC: &[&str] =
+    &["SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE"];
+/// Values of `GrantOperation`.
+pub const GRANT_OPERATION: &[&str] = &[
+    "Decrypt",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+    "Sign",
+    "Verify",
+    "GetPublicKey",
+    "CreateGrant",
+    "RetireGrant",
+    "DescribeKey",
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
+    "GenerateMac",
+    "VerifyMac",
+    "DeriveSharedSecret",
+];
+/// Values of `IncludeKeyMaterial`.
+pub const INCLUDE_KEY_MATERIAL: &[&str] = &["ALL_KEY_MATERIAL", "ROTATIONS_ONLY"];
+/// Values of `KeyEncryptionMechanism`.
+pub const KEY_ENCRYPTION_MECHANISM: &[&str] = &["RSAES_OAEP_SHA_256"];
 /// Values of `KeySpec`.
 pub const KEY_SPEC: &[&str] = &[
     "RSA_2048",

@@ -5,6 +5,23 @@ use crate::*;
 use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 
 shape! {
+    pub struct CancelKeyDeletionRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+    }
+    pub struct CreateAliasRequest {
+        alias_name: String = member("AliasName").required().min(1).max(256).pattern("^[a-zA-Z0-9:/_-]+$"),
+        target_key_id: String = member("TargetKeyId").required().min(1).max(2048),
+    }
+    pub struct CreateGrantRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        grantee_principal: String = member("GranteePrincipal").required().min(1).max(256).pattern(r"^[\w+=,.@:/-]+$"),
+        retiring_principal: Option<String> = member("RetiringPrincipal").min(1).max(256).pattern(r"^[\w+=,.@:/-]+$"),
+        operations: Vec<String> = member("Operations").required().item_one_of(enums::GRANT_OPERATION),
+        constraints: Option<GrantConstraints> = member("Constraints"),
+        grant_tokens: Vec<String> = member("GrantTokens").max(10).item_min(1).item_max(8192),
+        name: Option<String> = member("Name").min(1).max(256).pattern("^[a-zA-Z0-9:/_-]+$"),
+        dry_run: Option<bool> = member("DryRun"),
+    }
     pub struct CreateKeyRequest {
         policy: Option<String> = member("Policy").min(1).max(131072).pattern(r"[\u0009\u000A\u000D\u0020-\u00FF]+"),
         description: Option<String> = member("Description").max(8192),
@@ -17,5 +34,161 @@ shape! {
         tags: Vec<Tag> = member("Tags"),
         multi_region: Option<bool> = member("MultiRegion"),
         xks_key_id: Option<String> = member("XksKeyId").min(1).max(128).pattern("^[a-zA-Z0-9-_.]+$"),
+    }
+    pub struct DecryptRequest {
+        ciphertext_blob: Option<Blob> = member("CiphertextBlob").min(1).max(6144),
+        encryption_context: Map<String> = member("EncryptionContext"),
+        grant_tokens: Vec<String> = member("GrantTokens").max(10).item_min(1).item_max(8192),
+        key_id: Option<String> = member("KeyId").min(1).max(2048),
+        encryption_algorithm: Option<String> = member("EncryptionAlgorithm").one_of(enums::ENCRYPTION_ALGORITHM_SPEC),
+        recipient: Option<RecipientInfo> = member("Recipient"),
+        dry_run: Option<bool> = member("DryRun"),
+        dry_run_modifiers: Vec<String> = member("DryRunModifiers").item_one_of(enums::DRY_RUN_MODIFIER_TYPE),
+    }
+    pub struct DeleteAliasRequest {
+        alias_name: String = member("AliasName").required().min(1).max(256).pattern("^[a-zA-Z0-9:/_-]+$"),
+    }
+    pub struct DescribeKeyRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        grant_tokens: Vec<String> = member("GrantTokens").max(10).item_min(1).item_max(8192),
+    }
+    pub struct DisableKeyRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+    }
+    pub struct DisableKeyRotationRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+    }
+    pub struct EnableKeyRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+    }
+    pub struct EnableKeyRotationRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        rotation_period_in_days: Option<i32> = member("RotationPeriodInDays").min(90).max(2560),
+    }
+    pub struct EncryptRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        plaintext: Blob = member("Plaintext").required().min(1).max(4096).sensitive(),
+        encryption_context: Map<String> = member("EncryptionContext"),
+        grant_tokens: Vec<String> = member("GrantTokens").max(10).item_min(1).item_max(8192),
+        encryption_algorithm: Option<String> = member("EncryptionAlgorithm").one_of(enums::ENCRYPTION_ALGORITHM_SPEC),
+        dry_run: Option<bool> = member("DryRun"),
+    }
+    pub struct GenerateDataKeyRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        encryption_context: Map<String> = member("EncryptionContext"),
+        number_of_bytes: Option<i32> = member("NumberOfBytes").min(1).max(1024),
+        key_spec: Option<String> = member("KeySpec").one_of(enums::DATA_KEY_SPEC),
+        grant_tokens: Vec<String> = member("GrantTokens").max(10).item_min(1).item_max(8192),
+        recipient: Option<RecipientInfo> = member("Recipient"),
+        dry_run: Option<bool> = member("DryRun"),
+    }
+    pub struct GenerateDataKeyWithoutPlaintextRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        encryption_context: Map<String> = member("EncryptionContext"),
+        key_spec: Option<String> = member("KeySpec").one_of(enums::DATA_KEY_SPEC),
+        number_of_bytes: Option<i32> = member("NumberOfBytes").min(1).max(1024),
+        grant_tokens: Vec<String> = member("GrantTokens").max(10).item_min(1).item_max(8192),
+        dry_run: Option<bool> = member("DryRun"),
+    }
+    pub struct GenerateRandomRequest {
+        number_of_bytes: Option<i32> = member("NumberOfBytes").min(1).max(1024),
+        custom_key_store_id: Option<String> = member("CustomKeyStoreId").min(1).max(64),
+        recipient: Option<RecipientInfo> = member("Recipient"),
+    }
+    pub struct GetKeyPolicyRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        policy_name: Option<String> = member("PolicyName").min(1).max(128).pattern(r"[\w]+"),
+    }
+    pub struct GetKeyRotationStatusRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+    }
+    pub struct ListAliasesRequest {
+        key_id: Option<String> = member("KeyId").min(1).max(2048),
+        limit: Option<i32> = member("Limit").min(1).max(1000),
+        marker: Option<String> = member("Marker").min(1).max(1024).pattern(r"[\u0020-\u00FF]*"),
+    }
+    pub struct ListGrantsRequest {
+        limit: Option<i32> = member("Limit").min(1).max(1000),
+        marker: Option<String> = member("Marker").min(1).max(1024).pattern(r"[\u0020-\u00FF]*"),
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        grant_id: Option<String> = member("GrantId").min(1).max(128),
+        grantee_principal: Option<String> = member("GranteePrincipal").min(1).max(256).pattern(r"^[\w+=,.@:/-]+$"),
+    }
+    pub struct ListKeyPoliciesRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        limit: Option<i32> = member("Limit").min(1).max(1000),
+        marker: Option<String> = member("Marker").min(1).max(1024).pattern(r"[\u0020-\u00FF]*"),
+    }
+    pub struct ListKeyRotationsRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        include_key_material: Option<String> = member("IncludeKeyMaterial").one_of(enums::INCLUDE_KEY_MATERIAL),
+        limit: Option<i32> = member("Limit").min(1).max(1000),
+        marker: Option<String> = member("Marker").min(1).max(1024).pattern(r"[\u0020-\u00FF]*"),
+    }
+    pub struct ListKeysRequest {
+        limit: Option<i32> = member("Limit").min(1).max(1000),
+        marker: Option<String> = member("Marker").min(1).max(1024).pattern(r"[\u0020-\u00FF]*"),
+    }
+    pub struct ListResourceTagsRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        limit: Option<i32> = member("Limit").min(1).max(1000),
+        marker: Option<String> = member("Marker").min(1).max(1024).pattern(r"[\u0020-\u00FF]*"),
+    }
+    pub struct ListRetirableGrantsRequest {
+        limit: Option<i32> = member("Limit").min(1).max(1000),
+        marker: Option<String> = member("Marker").min(1).max(1024).pattern(r"[\u0020-\u00FF]*"),
+        retiring_principal: String = member("RetiringPrincipal").required().min(1).max(256).pattern(r"^[\w+=,.@:/-]+$"),
+    }
+    pub struct PutKeyPolicyRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        policy_name: Option<String> = member("PolicyName").min(1).max(128).pattern(r"[\w]+"),
+        policy: String = member("Policy").required().min(1).max(131072).pattern(r"[\u0009\u000A\u000D\u0020-\u00FF]+"),
+        bypass_policy_lockout_safety_check: Option<bool> = member("BypassPolicyLockoutSafetyCheck"),
+    }
+    pub struct ReEncryptRequest {
+        ciphertext_blob: Option<Blob> = member("CiphertextBlob").min(1).max(6144),
+        source_encryption_context: Map<String> = member("SourceEncryptionContext"),
+        source_key_id: Option<String> = member("SourceKeyId").min(1).max(2048),
+        destination_key_id: String = member("DestinationKeyId").required().min(1).max(2048),
+        destination_encryption_context: Map<String> = member("DestinationEncryptionContext"),
+        source_encryption_algorithm: Option<String> = member("SourceEncryptionAlgorithm").one_of(enums::ENCRYPTION_ALGORITHM_SPEC),
+        destination_encryption_algorithm: Option<String> = member("DestinationEncryptionAlgorithm").one_of(enums::ENCRYPTION_ALGORITHM_SPEC),
+        grant_tokens: Vec<String> = member("GrantTokens").max(10).item_min(1).item_max(8192),
+        dry_run: Option<bool> = member("DryRun"),
+        dry_run_modifiers: Vec<String> = member("DryRunModifiers").item_one_of(enums::DRY_RUN_MODIFIER_TYPE),
+    }
+    pub struct RetireGrantRequest {
+        grant_token: Option<String> = member("GrantToken").min(1).max(8192),
+        key_id: Option<String> = member("KeyId").min(1).max(2048),
+        grant_id: Option<String> = member("GrantId").min(1).max(128),
+        dry_run: Option<bool> = member("DryRun"),
+    }
+    pub struct RevokeGrantRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        grant_id: String = member("GrantId").required().min(1).max(128),
+        dry_run: Option<bool> = member("DryRun"),
+    }
+    pub struct RotateKeyOnDemandRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+    }
+    pub struct ScheduleKeyDeletionRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        pending_window_in_days: Option<i32> = member("PendingWindowInDays").min(1).max(365),
+    }
+    pub struct TagResourceRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        tags: Vec<Tag> = member("Tags").required(),
+    }
+    pub struct UntagResourceRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        tag_keys: Vec<String> = member("TagKeys").required().item_min(1).item_max(128),
+    }
+    pub struct UpdateAliasRequest {
+        alias_name: String = member("AliasName").required().min(1).max(256).pattern("^[a-zA-Z0-9:/_-]+$"),
+        target_key_id: String = member("TargetKeyId").required().min(1).max(2048),
+    }
+    pub struct UpdateKeyDescriptionRequest {
+        key_id: String = member("KeyId").required().min(1).max(2048),
+        description: String = member("Description").required().max(8192),
     }
 }

@@ -5,7 +5,122 @@ use crate::*;
 use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 
 shape! {
+    pub struct CancelKeyDeletionResponse {
+        key_id: Option<String> = member("KeyId"),
+    }
+    pub struct CreateAliasResponse {}
+    pub struct CreateGrantResponse {
+        grant_token: Option<String> = member("GrantToken"),
+        grant_id: Option<String> = member("GrantId"),
+    }
     pub struct CreateKeyResponse {
         key_metadata: Option<KeyMetadata> = member("KeyMetadata"),
     }
+    pub struct DecryptResponse {
+        key_id: Option<String> = member("KeyId"),
+        plaintext: Option<Blob> = member("Plaintext").sensitive(),
+        encryption_algorithm: Option<String> = member("EncryptionAlgorithm"),
+        ciphertext_for_recipient: Option<Blob> = member("CiphertextForRecipient"),
+        key_material_id: Option<String> = member("KeyMaterialId"),
+    }
+    pub struct DeleteAliasResponse {}
+    pub struct DescribeKeyResponse {
+        key_metadata: Option<KeyMetadata> = member("KeyMetadata"),
+    }
+    pub struct DisableKeyResponse {}
+    pub struct DisableKeyRotationResponse {}
+    pub struct EnableKeyResponse {}
+    pub struct EnableKeyRotationResponse {}
+    pub struct EncryptResponse {
+        ciphertext_blob: Option<Blob> = member("CiphertextBlob"),
+        key_id: Option<String> = member("KeyId"),
+        encryption_algorithm: Option<String> = member("EncryptionAlgorithm"),
+    }
+    pub struct GenerateDataKeyResponse {
+        ciphertext_blob: Option<Blob> = member("CiphertextBlob"),
+        plaintext: Option<Blob> = member("Plaintext").sensitive(),
+        key_id: Option<String> = member("KeyId"),
+        ciphertext_for_recipient: Option<Blob> = member("CiphertextForRecipient"),
+        key_material_id: Option<String> = member("KeyMaterialId"),
+    }
+    pub struct GenerateDataKeyWithoutPlaintextResponse {
+        ciphertext_blob: Option<Blob> = member("CiphertextBlob"),
+        key_id: Option<String> = member("KeyId"),
+        key_material_id: Option<String> = member("KeyMaterialId"),
+    }
+    pub struct GenerateRandomResponse {
+        plaintext: Option<Blob> = member("Plaintext").sensitive(),
+        ciphertext_for_recipient: Option<Blob> = member("CiphertextForRecipient"),
+    }
+    pub struct GetKeyPolicyResponse {
+        policy: Option<String> = member("Policy"),
+        policy_name: Option<String> = member("PolicyName"),
+    }
+    pub struct GetKeyRotationStatusResponse {
+        key_rotation_enabled: Option<bool> = member("KeyRotationEnabled"),
+        key_id: Option<String> = member("KeyId"),
+        rotation_period_in_days: Option<i32> = member("RotationPeriodInDays"),
+        next_rotation_date: Option<Timestamp> = member("NextRotationDate"),
+        on_demand_rotation_start_date: Option<Timestamp> = member("OnDemandRotationStartDate"),
+    }
+    pub struct ListAliasesResponse {
+        aliases: Vec<AliasListEntry> = member("Aliases"),
+        next_marker: Option<String> = member("NextMarker"),
+        truncated: Option<bool> = member("Truncated"),
+    }
+    pub struct ListGrantsResponse {
+        grants: Vec<GrantListEntry> = member("Grants"),
+        next_marker: Option<String> = member("NextMarker"),
+        truncated: Option<bool> = member("Truncated"),
+    }
+    pub struct ListKeyPoliciesResponse {
+        policy_names: Vec<String> = member("PolicyNames"),
+        next_marker: Option<String> = member("NextMarker"),
+        truncated: Option<bool> = member("Truncated"),
+    }
+    pub struct ListKeyRotationsResponse {
+        rotations: Vec<RotationsListEntry> = member("Rotations"),
+        next_marker: Option<String> = member("NextMarker"),
+        truncated: Option<bool> = member("Truncated"),
+    }
+    pub struct ListKeysResponse {
+        keys: Vec<KeyListEntry> = member("Keys"),
+        next_marker: Option<String> = member("NextMarker"),
+        truncated: Option<bool> = member("Truncated"),
+    }
+    pub struct ListResourceTagsResponse {
+        tags: Vec<Tag> = member("Tags"),
+        next_marker: Option<String> = member("NextMarker"),
+        truncated: Option<bool> = member("Truncated"),
+    }
+    pub struct ListRetirableGrantsResponse {
+        grants: Vec<GrantListEntry> = member("Grants"),
+        next_marker: Option<String> = member("NextMarker"),
+        truncated: Option<bool> = member("Truncated"),
+    }
+    pub struct PutKeyPolicyResponse {}
+    pub struct ReEncryptResponse {
+        ciphertext_blob: Option<Blob> = member("CiphertextBlob"),
+        source_key_id: Option<String> = member("SourceKeyId"),
+        key_id: Option<String> = member("KeyId"),
+        source_encryption_algorithm: Option<String> = member("SourceEncryptionAlgorithm"),
+        destination_encryption_algorithm: Option<String> = member("DestinationEncryptionAlgorithm"),
+        source_key_material_id: Option<String> = member("SourceKeyMaterialId"),
+        destination_key_material_id: Option<String> = member("DestinationKeyMaterialId"),
+    }
+    pub struct RetireGrantResponse {}
+    pub struct RevokeGrantResponse {}
+    pub struct RotateKeyOnDemandResponse {
+        key_id: Option<String> = member("KeyId"),
+    }
+    pub struct ScheduleKeyDeletionResponse {
+        key_id: Option<String> = member("KeyId"),
+        deletion_date: Option<Timestamp> = member("DeletionDate"),
+        key_state: Option<String> = member("KeyState"),
+        pending_window_in_days: Option<i32> = member("PendingWindowInDays"),
+    }
+    pub struct TagResourceResponse {}
+    pub struct UntagResourceResponse {}
+    pub struct UpdateAliasResponse {}
+    pub struct UpdateKeyDescriptionResponse {}
 }

@@ -5,6 +5,32 @@ use crate::*;
 use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 
 shape! {
+    pub struct AliasListEntry {
+        alias_name: Option<String> = member("AliasName"),
+        alias_arn: Option<String> = member("AliasArn"),
+        target_key_id: Option<String> = member("TargetKeyId"),
+        creation_date: Option<Timestamp> = member("CreationDate"),
+        last_updated_date: Option<Timestamp> = member("LastUpdatedDate"),
+    }
+    pub struct GrantConstraints {
+        encryption_context_subset: Map<String> = member("EncryptionContextSubset"),
+        encryption_context_equals: Map<String> = member("EncryptionContextEquals"),
+    }
+    pub struct GrantListEntry {
+        key_id: Option<String> = member("KeyId"),
+        grant_id: Option<String> = member("GrantId"),
+        name: Option<String> = member("Name"),
+        creation_date: Option<Timestamp> = member("CreationDate"),
+        grantee_principal: Option<String> = member("GranteePrincipal"),
+        retiring_principal: Option<String> = member("RetiringPrincipal"),
+        issuing_account: Option<String> = member("IssuingAccount"),
+        operations: Vec<String> = member("Operations"),
+        constraints: Option<GrantConstraints> = member("Constraints"),
+    }
+    pub struct KeyListEntry {
+        key_id: Option<String> = member("KeyId"),
+        key_arn: Option<String> = member("KeyArn"),
+    }
     pub struct KeyMetadata {
         aws_account_id: Option<String> = member("AWSAccountId"),
         key_id: Option<String> = member("KeyId"),
@@ -41,6 +67,21 @@ shape! {
     pub struct MultiRegionKey {
         arn: Option<String> = member("Arn"),
         region: Option<String> = member("Region"),
+    }
+    pub struct RecipientInfo {
+        key_encryption_algorithm: Option<String> = member("KeyEncryptionAlgorithm").one_of(enums::KEY_ENCRYPTION_MECHANISM),
+        attestation_document: Option<Blob> = member("AttestationDocument").min(1).max(262144),
+    }
+    pub struct RotationsListEntry {
+        key_id: Option<String> = member("KeyId"),
+        key_material_id: Option<String> = member("KeyMaterialId"),
+        key_material_description: Option<String> = member("KeyMaterialDescription"),
+        import_state: Option<String> = member("ImportState"),
+        key_material_state: Option<String> = member("KeyMaterialState"),
+        expiration_model: Option<String> = member("ExpirationModel"),
+        valid_to: Option<Timestamp> = member("ValidTo"),
+        rotation_date: Option<Timestamp> = member("RotationDate"),
+        rotation_type: Option<String> = member("RotationType"),
     }
     pub struct Tag {
         tag_key: String = member("TagKey").required().min(1).max(128),

@@ -1,3 +1,12 @@
-//! One file per kind of call.
+//! The operations, one file per kind.
 
-pub mod key;
+pub mod aliases;
+pub mod data_keys;
+pub mod encrypt;
+pub mod grants;
+pub mod keys;
+mod pages;
+pub mod policies;
+pub mod rotation;
+pub mod states;
+pub mod tags;

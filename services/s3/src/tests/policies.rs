@@ -24,6 +24,7 @@ async fn given_in(open: bool) -> Given {
             .open(open)
             .service(kiln_iam::service())
             .home(Scope::new(ACCOUNT, "us-east-1"))
+            .part(kiln_sealing::RootKey::new(&IdSource::seeded(1)))
             .part(RootCredential { access_key: "AKIAROOT".to_owned(), secret: "root".to_owned() })
     })
     .await;

@@ -5,6 +5,7 @@ use super::get::find;
 use crate::errors::{bad_token, validation};
 use crate::name::{self, Pointer};
 use crate::records::Parameter as Kept;
+use crate::secure;
 use crate::targets::parameter;
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 use kiln_ssm_shapes::*;
@@ -62,29 +63,26 @@ async fn get_parameter_history(
 ) -> Result<GetParameterHistoryResponse, Error> {
     let kept = find(cx, &Pointer::whole(cx, &request.name)?)?;
     let decrypt = request.with_decryption.unwrap_or(false);
-    let mut all = vec![];
-    for version in &kept.versions {
-        let entry = ParameterHistory {
+    let keyed: Vec<_> = kept.versions.iter().map(|version| (format!("{:020}", version.version), version)).collect();
+    let limit = request.max_results.unwrap_or(50) as usize;
+    let page = paginate(keyed, |(key, _)| key, request.next_token.as_deref(), limit, bad_token)?;
+    let mut parameters = vec![];
+    for (_, version) in page.items {
+        parameters.push(ParameterHistory {
             name: Some(kept.name.clone()),
             r#type: Some(version.kind.clone()),
             key_id: version.key_id.clone(),
             last_modified_date: Some(version.modified),
             last_modified_user: Some(version.modified_by.clone()),
             description: version.description.clone(),
-            value: Some(version.value.shown(cx, &kept.name, decrypt)?),
+            value: Some(secure::shown(cx, &kept.name, &version.value, decrypt).await?),
             allowed_pattern: version.allowed_pattern.clone(),
             version: Some(version.version),
             labels: version.labels.clone(),
             tier: Some(version.tier.clone()),
             policies: vec![],
             data_type: Some(version.data_type.clone()),
-        };
-        all.push((format!("{:020}", version.version), entry));
+        });
     }
-    let limit = request.max_results.unwrap_or(50) as usize;
-    let page = paginate(all, |(key, _)| key, request.next_token.as_deref(), limit, bad_token)?;
-    Ok(GetParameterHistoryResponse {
-        parameters: page.items.into_iter().map(|(_, entry)| entry).collect(),
-        next_token: page.next_token,
-    })
+    Ok(GetParameterHistoryResponse { parameters, next_token: page.next_token })
 }

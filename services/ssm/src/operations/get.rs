@@ -5,6 +5,7 @@ use crate::errors::{bad_path, bad_token, not_found, version_not_found};
 use crate::images::{self, Alias};
 use crate::name::{self, Pointer};
 use crate::records::{Parameter as Kept, Version};
+use crate::secure;
 use crate::targets::{parameter, parameters};
 use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 use kiln_ssm_shapes::*;
@@ -67,7 +68,7 @@ async fn get_parameters_by_path(
     let filters = filters::read(&request.parameter_filters, Allowed::ByPath)?;
     let recursive = request.recursive.unwrap_or(false);
     let decrypt = request.with_decryption.unwrap_or(false);
-    let mut all = vec![];
+    let mut all: Vec<(String, Found)> = vec![];
     if images::is_public(&request.path) {
         if !filters.is_empty() {
             return Err(Error::not_built("ssm:GetParametersByPath with ParameterFilters below /aws/"));
@@ -77,7 +78,7 @@ async fn get_parameters_by_path(
         if aliases.is_empty() && !images::is_published(&request.path) {
             return Err(images::none_below(&request.path));
         }
-        all.extend(aliases.into_iter().map(|alias| public(cx, alias, None)));
+        all.extend(aliases.into_iter().map(|alias| (alias.name.clone(), Found::Public(alias))));
     } else {
         // At the root lie also those whose names have no slash.
         let begin = request.path.trim_end_matches('/');
@@ -86,18 +87,28 @@ async fn get_parameters_by_path(
             if filters::is_under(&kept.name, &request.path, recursive)
                 && let Some(version) = filters::matching_version(&kept, &filters)
             {
-                all.push(shown(cx, &kept, version, None, decrypt)?);
+                let version = version.clone();
+                all.push((kept.name.clone(), Found::Kept(kept, version)));
             }
         }
     }
     let limit = request.max_results.unwrap_or(10) as usize;
-    let key = |parameter: &Parameter| parameter.name.clone().unwrap_or_else(|| unreachable!("every answer is named"));
-    let keyed: Vec<(String, Parameter)> = all.into_iter().map(|parameter| (key(&parameter), parameter)).collect();
-    let page = paginate(keyed, |(name, _)| name, request.next_token.as_deref(), limit, bad_token)?;
-    Ok(GetParametersByPathResponse {
-        parameters: page.items.into_iter().map(|(_, parameter)| parameter).collect(),
-        next_token: page.next_token,
-    })
+    let page = paginate(all, |(name, _)| name, request.next_token.as_deref(), limit, bad_token)?;
+    let mut parameters = vec![];
+    // What is given alone is opened.
+    for (_, found) in page.items {
+        parameters.push(match found {
+            Found::Public(alias) => public(cx, alias, None),
+            Found::Kept(kept, version) => shown(cx, &kept, &version, None, decrypt).await?,
+        });
+    }
+    Ok(GetParametersByPathResponse { parameters, next_token: page.next_token })
+}
+
+/// What lies below a path.
+enum Found {
+    Public(Alias),
+    Kept(Arc<Kept>, Version),
 }
 
 /// The parameter a pointer means, as the store has it.
@@ -131,7 +142,7 @@ async fn read(cx: &Cx, pointer: &Pointer, decrypt: bool) -> Result<Parameter, Er
             found.ok_or_else(|| no_version(cx, &kept.name, selector))?
         }
     };
-    shown(cx, &kept, version, pointer.selector.clone(), decrypt)
+    shown(cx, &kept, version, pointer.selector.clone(), decrypt).await
 }
 
 fn no_version(cx: &Cx, name: &str, selector: &str) -> Error {
@@ -143,11 +154,17 @@ fn no_version(cx: &Cx, name: &str, selector: &str) -> Error {
     ))
 }
 
-fn shown(cx: &Cx, kept: &Kept, version: &Version, selector: Option<String>, decrypt: bool) -> Result<Parameter, Error> {
+async fn shown(
+    cx: &Cx,
+    kept: &Kept,
+    version: &Version,
+    selector: Option<String>,
+    decrypt: bool,
+) -> Result<Parameter, Error> {
     Ok(Parameter {
         name: Some(kept.name.clone()),
         r#type: Some(version.kind.clone()),
-        value: Some(version.value.shown(cx, &kept.name, decrypt)?),
+        value: Some(secure::shown(cx, &kept.name, &version.value, decrypt).await?),
         version: Some(version.version),
         selector,
         source_result: None,

@@ -4,7 +4,7 @@ use super::tags;
 use crate::errors::validation;
 use crate::records::{MOST_VERSIONS, Parameter, Stored, Version};
 use crate::targets::given;
-use crate::{images, name};
+use crate::{images, name, secure};
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use kiln_ssm_shapes::*;
 use kiln_template::Pattern;
@@ -42,6 +42,7 @@ async fn put_parameter(cx: &Cx, request: PutParameterRequest) -> Result<PutParam
             )));
         }
     }
+    let secret = secret(cx, &request).await?;
     let (version, tier) = cx
         .store()
         .write::<_, Error>(|tx| {
@@ -63,7 +64,7 @@ async fn put_parameter(cx: &Cx, request: PutParameterRequest) -> Result<PutParam
                 Some(parameter) => (*parameter).clone(),
                 None => Parameter { name: request.name.clone(), versions: vec![], tags },
             };
-            let next = next_version(cx, &request, &parameter, data_type)?;
+            let next = next_version(cx, &request, &parameter, data_type, secret)?;
             // Below the smaller limit nobody needs to look at tiers.
             if is_new && tx.count::<Parameter>(cx.scope()) >= MOST_STANDARD {
                 check_room(tx.list::<Parameter>(cx.scope())?.iter().map(|(_, p)| p.latest()), &next.tier)?;
@@ -129,29 +130,20 @@ fn next_version(
     request: &PutParameterRequest,
     parameter: &Parameter,
     data_type: &str,
+    secret: Option<Stored>,
 ) -> Result<Version, Error> {
     let before = parameter.versions.last();
-    let kind = match (&request.r#type, before) {
-        (Some(kind), Some(before)) if *kind != before.kind => {
-            return Err(Error::sender(
-                "HierarchyTypeMismatchException",
-                format!("A parameter's type cannot be changed: {} is a {}.", parameter.name, before.kind),
-            ));
-        }
-        (Some(kind), _) => kind.clone(),
-        (None, Some(before)) => before.kind.clone(),
-        (None, None) => return Err(validation("A parameter type is required when you create a parameter.")),
+    let kind = kind(request, parameter)?;
+    let key_id = key_id(request, &kind)?;
+    let value = match (kind.as_str(), secret) {
+        ("SecureString", Some(secret)) => secret,
+        // It was another when its value was to be encrypted.
+        ("SecureString", None) => return Err(concurrent()),
+        _ => Stored::Plain(request.value.clone()),
     };
-    if request.key_id.is_some() && kind != "SecureString" {
-        return Err(validation("KeyId is required for SecureString type parameter only."));
-    }
-    let key_id = (kind == "SecureString").then(|| request.key_id.clone().unwrap_or_else(|| "alias/aws/ssm".to_owned()));
-    if key_id.as_deref().is_some_and(|key| key != "alias/aws/ssm") {
-        return Err(Error::not_built("ssm:PutParameter with a KeyId other than alias/aws/ssm (kms)"));
-    }
     Ok(Version {
         version: before.map_or(1, |before| before.version + 1),
-        value: Stored::new(cx, &parameter.name, &kind, &request.value)?,
+        value,
         kind,
         key_id,
         description: request.description.clone().or_else(|| before.and_then(|before| before.description.clone())),
@@ -161,6 +153,54 @@ fn next_version(
         modified: cx.now(),
         modified_by: cx.caller().arn.clone(),
         labels: vec![],
+    })
+}
+
+fn concurrent() -> Error {
+    Error::sender("TooManyUpdates", "There are concurrent updates for a resource that supports one update at a time.")
+}
+
+/// The encrypted value of what is to be a SecureString: KMS is asked before the store is, which must not wait.
+async fn secret(cx: &Cx, request: &PutParameterRequest) -> Result<Option<Stored>, Error> {
+    let mut found = cx.store().get::<Parameter>(cx.scope(), &request.name)?;
+    if found.is_none()
+        && let Some(twin) = name::twin(&request.name)
+    {
+        found = cx.store().get::<Parameter>(cx.scope(), &twin)?;
+    }
+    // A new one has no version yet.
+    let new = || Parameter { name: request.name.clone(), versions: vec![], tags: Default::default() };
+    let parameter = found.map_or_else(new, |found| (*found).clone());
+    // What is refused for another reason is refused below, without KMS.
+    if !parameter.versions.is_empty() && request.overwrite != Some(true) {
+        return Ok(None);
+    }
+    let kind = kind(request, &parameter)?;
+    let Some(key_id) = key_id(request, &kind)? else { return Ok(None) };
+    let advanced = tier(request, parameter.versions.last())? == "Advanced";
+    secure::encrypt(cx, &parameter.name, &key_id, &request.value, advanced).await.map(Some)
+}
+
+/// The key of a SecureString; none of what is no secret.
+fn key_id(request: &PutParameterRequest, kind: &str) -> Result<Option<String>, Error> {
+    match (kind, &request.key_id) {
+        ("SecureString", given) => Ok(Some(given.clone().unwrap_or_else(|| secure::DEFAULT_KEY.to_owned()))),
+        (_, Some(_)) => Err(validation("KeyId is required for SecureString type parameter only.")),
+        _ => Ok(None),
+    }
+}
+
+fn kind(request: &PutParameterRequest, parameter: &Parameter) -> Result<String, Error> {
+    Ok(match (&request.r#type, parameter.versions.last()) {
+        (Some(kind), Some(before)) if *kind != before.kind => {
+            return Err(Error::sender(
+                "HierarchyTypeMismatchException",
+                format!("A parameter's type cannot be changed: {} is a {}.", parameter.name, before.kind),
+            ));
+        }
+        (Some(kind), _) => kind.clone(),
+        (None, Some(before)) => before.kind.clone(),
+        (None, None) => return Err(validation("A parameter type is required when you create a parameter.")),
     })
 }
 
