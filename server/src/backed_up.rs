@@ -16,11 +16,14 @@ pub const STAGING: &str = "backup.tmp";
 /// Copied with the database, of the same moment.
 pub const JOURNAL: &str = "journal";
 
+/// What was measured, copied as of its own moment right after.
+pub const POINTS: &str = "points";
+
 /// The driver copies what is in it.
 pub const MACHINES: &str = "machines/machines";
 
 /// What is not copied: what belongs to the process, what is made anew, and what others copy.
-const LEFT_OUT: [&str; 16] = [
+const LEFT_OUT: [&str; 17] = [
     "kiln.sock",
     "kiln.log",
     "kiln.log.1",
@@ -29,6 +32,7 @@ const LEFT_OUT: [&str; 16] = [
     "kiln.db-shm",
     "kiln.db.lock",
     JOURNAL,
+    POINTS,
     "lost+found",
     STAGING,
     "s3/staging",

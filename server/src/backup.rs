@@ -15,11 +15,12 @@
 //! the backup holds ([`Hand`]): it is let go of when the last one is through. Only from when the archive has its name
 //! on, it is made, and that is what is told.
 
-use crate::backed_up::{Found, JOURNAL, MACHINES, STAGING, all_of, bytes_of, of_state};
+use crate::backed_up::{Found, JOURNAL, MACHINES, POINTS, STAGING, all_of, bytes_of, of_state};
 use crate::backups::Turn;
 use crate::control::Control;
 use kiln_backup::{About, BackupError, FORMAT, GoesOn, Writer};
 use kiln_machines_spec::{Copied, ImageHold, MachineId};
+use kiln_points::Points;
 use kiln_s3::{Hold, ObjectFiles};
 use kiln_service_kit::{Journal, Store, chain};
 use serde_json::{Value as Json, json};
@@ -90,10 +91,11 @@ async fn make(control: &Control, turn: Turn, to: &Path) -> Result<Json, String> 
     let (path, of_work) = (to.to_owned(), hand.clone());
     let made = control.platform.clock().now().iso8601();
     let journal = control.platform.history().journal().clone();
+    let points: Points = control.platform.part().map_err(|e| e.chain())?;
     // What is moved from the one to the other between the two copies would be in neither.
     let fit = hand.turn.unless_closed(journal.hold()).await?;
     let (mut archive, instances) = blocking(move || {
-        let begun = begin(&path, made, &store, &journal, of_work);
+        let begun = begin(&path, made, &store, &journal, &points, of_work);
         drop(fit);
         begun
     })
@@ -154,6 +156,7 @@ fn begin(
     made: String,
     store: &Store,
     journal: &Journal,
+    points: &Points,
     hand: Arc<Hand>,
 ) -> Result<(Archive, BTreeSet<String>), String> {
     let about = About { format: FORMAT, kiln: env!("CARGO_PKG_VERSION").to_owned(), made };
@@ -161,7 +164,7 @@ fn begin(
     let goes_on: GoesOn = Arc::new(move || asked.turn.goes_on().is_ok());
     let writer = Writer::begin(to, &about, goes_on).map_err(|e| hand.told(e))?;
     let mut archive = Archive { writer, hand };
-    let instances = archive.add_moment(store, journal)?;
+    let instances = archive.add_moment(store, journal, points)?;
     Ok((archive, instances))
 }
 
@@ -182,8 +185,8 @@ struct Archive {
 }
 
 impl Archive {
-    /// Adds the database and the journal; the instances that there are.
-    fn add_moment(&mut self, store: &Store, journal: &Journal) -> Result<BTreeSet<String>, String> {
+    /// Adds the database, the journal and the points; the instances that there are.
+    fn add_moment(&mut self, store: &Store, journal: &Journal, points: &Points) -> Result<BTreeSet<String>, String> {
         let Self { writer, hand } = self;
         let staging = &hand.staging.0;
         hand.turn.goes_on()?;
@@ -196,15 +199,25 @@ impl Archive {
         let copy = staging.join(JOURNAL);
         hand.turn.goes_on()?;
         journal.copy_to(&copy).map_err(|e| chain(&e))?;
-        writer.folder(Path::new(JOURNAL)).map_err(|e| hand.told(e))?;
-        for found in all_of(&copy)? {
+        self.add_databases(&copy, JOURNAL)?;
+        let copy = self.hand.staging.0.join(POINTS);
+        self.hand.turn.goes_on()?;
+        points.copy_to(&copy).map_err(|e| chain(&e))?;
+        self.add_databases(&copy, POINTS)?;
+        Ok(instances)
+    }
+
+    /// Adds a folder with a copy of a database, which is gone then.
+    fn add_databases(&mut self, copy: &Path, name: &str) -> Result<(), String> {
+        let Self { writer, hand } = self;
+        writer.folder(Path::new(name)).map_err(|e| hand.told(e))?;
+        for found in all_of(copy)? {
             let from = copy.join(&found.name);
             let opened = File::open(&from).map_err(|e| format!("failed to read {}: {e}", from.display()));
-            let name = Path::new(JOURNAL).join(&found.name);
+            let name = Path::new(name).join(&found.name);
             writer.file(&mut opened?, &from, &name).map_err(|e| hand.told(e))?;
         }
-        fs::remove_dir_all(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
-        Ok(instances)
+        fs::remove_dir_all(copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))
     }
 
     /// Adds what was found in `dir` as what lies below `name`.

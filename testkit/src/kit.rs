@@ -6,6 +6,7 @@ use kiln_ids::IdSource;
 use kiln_journal::Keeper;
 use kiln_machines_sim::{Durations, SimDriver};
 use kiln_machines_spec::{BaseRecipe, DriverResult, MachineDriver, MachineId, NoProgress};
+use kiln_points::Points;
 use kiln_reconcile::{Hooks, Runner};
 use kiln_service_kit::{
     Caller, Chaos, Cx, Error, Platform, PlatformBuilder, Request, RootCredential, Scope, Service, Store,
@@ -99,6 +100,7 @@ impl Builder {
         let mut builder = PlatformBuilder::new(store, clock.clone(), IdSource::seeded(self.seed))
             .open(true)
             .part::<Arc<dyn MachineDriver>>(Arc::new(machines.clone()))
+            .part(Points::in_memory(clock.clone()))
             .part(RootCredential { access_key: "AKIAEXAMPLE".to_owned(), secret: "secret".to_owned() });
         for install in self.parts {
             builder = install(builder, &machines);

@@ -74,7 +74,8 @@ async fn given() -> Given {
     driver.launch(serde_json::from_value(machine).expect("a machine")).await.expect("launched");
     driver.copy_by(copy);
 
-    let platform = PlatformBuilder::new(store, clock, ids).journal(journal).part(objects).build();
+    let points = Points::open(&state_dir.join(POINTS), clock.clone()).expect("points");
+    let platform = PlatformBuilder::new(store, clock, ids).journal(journal).part(objects).part(points).build();
     let control = Arc::new(Control {
         platform,
         driver: Arc::new(driver.clone()),
