@@ -127,7 +127,7 @@ impl Points {
     /// Writes a copy, as of one moment, that [`open`](Self::open) opens: a directory that is not there yet. Puts go on
     /// meanwhile.
     pub fn copy_to(&self, path: &Path) -> Result<(), PointsError> {
-        drop(disk::open_empty(path)?);
+        disk::open_empty(path)?;
         let source = disk::reader(&self.shared.path)?;
         let failed = |e| disk::classify(path, "copy points", e);
         source.execute("VACUUM INTO ?1", [disk::file(path).to_string_lossy()]).map_err(failed)?;

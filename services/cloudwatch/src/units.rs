@@ -44,13 +44,13 @@ pub fn name(number: u8) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kiln_cloudwatch_shapes::enums;
+    use kiln_cloudwatch_shapes::STANDARD_UNIT;
 
     #[test]
     fn every_unit_of_the_model_has_a_number() {
-        for unit in enums::STANDARD_UNIT {
+        for unit in STANDARD_UNIT {
             assert_eq!(number(unit).map(name), Some(*unit));
         }
-        assert_eq!(enums::STANDARD_UNIT.len(), UNITS.len());
+        assert_eq!(STANDARD_UNIT.len(), UNITS.len());
     }
 }

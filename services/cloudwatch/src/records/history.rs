@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How long it is told. Source: the user guide, "Alarm history": 30 days.
-pub const HISTORY_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+const HISTORY_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// One item of an alarm's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

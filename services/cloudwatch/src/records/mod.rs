@@ -8,4 +8,4 @@ mod history;
 pub use action::Action;
 pub use alarm::{arn, Alarm, Composite, MetricAlarm, OfMetric, State, StateValue, Suppressed, SuppressedBy, What};
 pub use dashboard::Dashboard;
-pub use history::{HISTORY_KEPT, Happened};
+pub use history::Happened;
