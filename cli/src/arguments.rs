@@ -66,6 +66,26 @@ pub enum Command {
         #[arg(long, value_name = "INSTANCE", conflicts_with = "server")]
         console: Option<String>,
     },
+    /// List what came into kiln's own mailbox, newest first, or show one mail.
+    ///
+    /// Topics' e-mail goes there, whatever the address; nothing leaves the host. The newest 1,000 at least are
+    /// kept, for 30 days.
+    #[command(
+        after_help = "Examples:\n  kiln mail                          what there is\n  kiln mail m-0123456789ab            one of them, whole\n  kiln mail --to ops@example.com      those to one address"
+    )]
+    Mail {
+        /// The id of a mail to show.
+        id: Option<String>,
+        /// Only those to this address.
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "id")]
+        to: Option<String>,
+        /// How many.
+        #[arg(short = 'n', long, default_value_t = 50, conflicts_with = "id")]
+        lines: usize,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Open a shell inside an instance (as root).
     #[command(
         after_help = "Examples:\n  kiln shell i-0123456789abcdef0\n  kiln shell i-0123456789abcdef0 -- systemctl --failed"

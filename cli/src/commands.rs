@@ -32,6 +32,13 @@ pub async fn run(cli: Cli) -> Result<(), String> {
             let answer = ask(dir, "GET", &format!("/logs?lines={lines}&all={all}")).await?;
             answer["lines"].as_array().into_iter().flatten().filter_map(Json::as_str).try_for_each(print_line)
         }
+        Command::Mail { id: Some(id), json, .. } => {
+            show(&ask(dir, "GET", &format!("/mail?id={}", encode(&id))).await?, json, text::mail)
+        }
+        Command::Mail { to, lines, json, .. } => {
+            let to = to.map(|to| format!("&to={}", encode(&to))).unwrap_or_default();
+            show(&ask(dir, "GET", &format!("/mail?lines={lines}{to}")).await?, json, text::mails)
+        }
         Command::Shell { instance, command } => shell(dir, &instance, command).await,
         Command::Ssh { instance, identity, user, command } => {
             let place = ask(dir, "GET", &format!("/ssh?instance={}", encode(&instance))).await?;

@@ -12,6 +12,30 @@ fn rows(value: &Json) -> impl Iterator<Item = &Json> {
     value.as_array().into_iter().flatten()
 }
 
+/// `kiln mail`.
+pub fn mails(answer: &Json) -> String {
+    let mut out = String::new();
+    for mail in rows(&answer["mails"]) {
+        let subject = word(&mail["subject"]).replace(['\n', '\t'], " ");
+        let _ = writeln!(out, "{}  {}  {:<30} {subject}", word(&mail["id"]), word(&mail["at"]), word(&mail["to"]));
+    }
+    if out.is_empty() {
+        out.push_str("no mail\n");
+    }
+    out
+}
+
+/// `kiln mail ID`.
+pub fn mail(mail: &Json) -> String {
+    let mut out = String::new();
+    for (name, key) in [("From", "from"), ("To", "to"), ("Date", "at"), ("Subject", "subject")] {
+        let _ = writeln!(out, "{name}: {}", word(&mail[key]).replace(['\n', '\t'], " "));
+    }
+    let body = word(&mail["body"]);
+    let _ = write!(out, "\n{body}{}", if body.ends_with('\n') { "" } else { "\n" });
+    out
+}
+
 /// `kiln status`.
 pub fn status(s: &Json) -> String {
     let mut out = String::new();

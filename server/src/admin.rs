@@ -94,6 +94,7 @@ async fn route(control: &Control, asked: &Mutex<Stop>, request: &Request<Incomin
             tracing::warn!(instance = %id, "killed on purpose");
             Ok(json!({"text": format!("killed the first process of {id} with SIGKILL")}))
         }
+        (&Method::GET, "/mail") => crate::mail::mail(&control.platform, &query),
         (&Method::POST, "/image/import") => {
             let path = given("path")?;
             let credentials = query.get("credentials").map(String::as_str);

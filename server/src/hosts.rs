@@ -8,6 +8,7 @@
 //! Only at the host's door, where an address is the host's or one from outside: security groups are
 //! asked about it. Machines reach load balancers at the addresses of their interfaces.
 
+use crate::links::Links;
 use crate::wait_conditions::WaitConditions;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -30,7 +31,8 @@ pub fn install(builder: PlatformBuilder, driver: &Arc<dyn MachineDriver>) -> Res
 pub fn handlers(platform: &Arc<Platform>) -> Result<Vec<Arc<dyn HostHandler>>, String> {
     let plane = platform.part::<Arc<DataPlane>>().map_err(|e| e.chain())?;
     let balancers = LoadBalancers { plane, platform: platform.clone() };
-    Ok(vec![Arc::new(balancers), Arc::new(WaitConditions { platform: platform.clone() })])
+    let waits = WaitConditions { platform: platform.clone() };
+    Ok(vec![Arc::new(balancers), Arc::new(waits), Arc::new(Links { platform: platform.clone() })])
 }
 
 struct LoadBalancers {

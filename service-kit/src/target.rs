@@ -218,8 +218,13 @@ impl Cx {
     }
 }
 
-/// EC2 words every refusal in its own way, also one of another service's action (`iam:PassRole`).
+/// EC2 words every refusal in its own way, also one of another service's action (`iam:PassRole`); SNS's model has a code of
+/// its own for it.
 fn in_words_of<R: Request>(error: Error) -> Error {
+    const OWN: &str = "AuthorizationError";
+    if error.is("AccessDenied") && R::ERRORS.iter().any(|(code, _)| *code == OWN) {
+        return Error { code: OWN.into(), ..error };
+    }
     if R::SERVICE.protocol != Protocol::Ec2 || !error.is("AccessDenied") {
         return error;
     }

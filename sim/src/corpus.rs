@@ -66,6 +66,7 @@ fn every_record_is_listed_by_its_service() {
     let mut found = vec![];
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     sources(&top.join("service-kit/src"), &mut found);
+    sources(&top.join("delivery/src"), &mut found);
     for service in std::fs::read_dir(top.join("services")).expect("the services") {
         sources(&service.expect("a service").path().join("src"), &mut found);
     }

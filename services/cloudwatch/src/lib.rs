@@ -48,7 +48,7 @@ pub fn service() -> Service {
         Arc::new(controllers::action::Actions),
     ];
     service.resources = resources::all();
-    service.records = records![records::Alarm, records::Action, records::Dashboard, alarms::delivery::Noted];
+    service.records = records![records::Alarm, records::Action, records::Dashboard];
     service.keeps = vec![Kept::of::<records::Happened>()];
     service
 }

@@ -96,14 +96,19 @@ impl Term {
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = vec![];
     let mut before: Option<char> = None;
-    for c in text.chars() {
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
         if !c.is_alphanumeric() {
             before = None;
             continue;
         }
         let begins = match before {
             None => true,
-            Some(b) => (c.is_uppercase() && b.is_lowercase()) || (c.is_numeric() != b.is_numeric()),
+            // `CPUUtilization` is two words: the last capital of several begins the next.
+            Some(b) => {
+                let next = chars.peek().is_some_and(|next| next.is_lowercase());
+                (c.is_uppercase() && (b.is_lowercase() || (b.is_uppercase() && next))) || (c.is_numeric() != b.is_numeric())
+            }
         };
         if begins {
             words.push(String::new());

@@ -1,16 +1,68 @@
-//! What the service does, in a line.
+//! Simple Notification Service: topics and who is told of what is published to them.
+//!
+//! ```text
+//! Publish ── which subscriptions' filters match ── one note for each, in one transaction ──> delivery/
+//!               (filter/)                             (tell.rs: envelope, signature, policy)
+//! Subscribe ── confirmed at once, or a token by the same road ──> ConfirmSubscription, or the link (door.rs)
+//! ```
+//! What happens to a note from then on is `kiln-delivery`'s, which this service starts.
 
+mod delivery_policy;
+mod door;
+mod envelope;
+mod errors;
+mod filter;
+mod message;
+mod names;
 mod operations;
+mod policy;
 mod records;
+mod resources;
+mod signer;
+mod subscription_attributes;
+mod targets;
+mod tell;
 
 #[cfg(test)]
 mod tests;
 
-use kiln_service_kit::{Service, records};
+pub use door::{DOOR_PATH, answer};
+pub use signer::Signer;
+
+use kiln_service_kit::{Kept, Service, records};
+use std::sync::Arc;
+
+/// The principal that it acts as towards others.
+pub(crate) const PRINCIPAL: &str = "sns.amazonaws.com";
 
 /// The service.
 pub fn service() -> Service {
-    let mut service = Service::new(&kiln_sns_shapes::SERVICE, &[operations::topics::OPERATIONS]);
-    service.records = records![records::Topic];
+    let mut service = Service::new(
+        &kiln_sns_shapes::SERVICE,
+        &[
+            operations::topics::OPERATIONS,
+            operations::attributes::OPERATIONS,
+            operations::permissions::OPERATIONS,
+            operations::subscribe::OPERATIONS,
+            operations::subscriptions::OPERATIONS,
+            operations::publish::OPERATIONS,
+            operations::tags::OPERATIONS,
+        ],
+    );
+    service.records = records![
+        records::Topic,
+        records::Subscription,
+        kiln_delivery::Undelivered,
+        kiln_delivery::Load,
+        kiln_delivery::Mailbox
+    ];
+    service.keeps = vec![Kept::of::<kiln_delivery::Mail>()];
+    service.resources = vec![
+        Arc::new(resources::subscription::Subscription),
+        Arc::new(resources::topic::Topic),
+        Arc::new(resources::topic_policy::TopicPolicy),
+    ];
+    service.start = vec![kiln_delivery::start];
+    service.owns = true;
     service
 }

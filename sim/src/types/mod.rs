@@ -13,6 +13,7 @@ use kiln_ec2_shapes as ec2;
 use kiln_s3::ObjectFiles;
 use kiln_s3_shapes as s3;
 use kiln_service_kit::{Blob, Caller, CallerKind, Cx, Error, Grant, IdSource, Op};
+use kiln_sns::Signer;
 use kiln_ssm::SealingKey;
 use kiln_testkit::{Judge, Testkit};
 use parking_lot::Mutex;
@@ -76,6 +77,7 @@ impl World {
         let files = ObjectFiles::open(folder, &IdSource::seeded(1)).expect("an empty folder");
         let kit = platform()
             .part(|builder, _| builder.open(false).part(files).part(SealingKey::new(&IdSource::seeded(1))))
+            .part(|builder, _| builder.part(Signer::new(None, &IdSource::seeded(2), "http://127.0.0.1:4566")))
             .start()
             .await;
         crate::broken_steps::base_image(&kit).await;

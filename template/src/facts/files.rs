@@ -11,5 +11,6 @@ pub const FILES: [(&str, &str); 9] = [
     ("elasticloadbalancingv2", include_str!("../../facts/elasticloadbalancingv2.json")),
     ("iam", include_str!("../../facts/iam.json")),
     ("s3", include_str!("../../facts/s3.json")),
+    ("sns", include_str!("../../facts/sns.json")),
     ("ssm", include_str!("../../facts/ssm.json")),
 ];

@@ -3,7 +3,7 @@
 use super::message::message;
 use crate::errors::validation;
 use crate::records::{Action, Alarm, StateValue, What};
-use super::delivery::{Address, Note, Parcel, Policy, can_carry, deliver};
+use kiln_delivery::{Address, Note, Parcel, Policy, can_carry, deliver};
 use kiln_service_kit::{Arn, Cx, Error, Tx};
 
 /// Kiln's name for who acts.
@@ -19,7 +19,7 @@ pub enum Ec2Action {
 
 enum Kind {
     Topic(Address),
-    Ec2(Ec2Action),
+    Ec2,
 }
 
 /// The action of `arn:aws:automate:region:ec2:stop`; none where it is not built.
@@ -34,7 +34,7 @@ pub fn ec2(arn: &str) -> Option<Ec2Action> {
 
 fn kind(arn: &str) -> Result<Kind, Error> {
     if arn.starts_with("arn:") && arn.split(':').nth(2) == Some("automate") {
-        let known = ec2(arn).map(Kind::Ec2);
+        let known = ec2(arn).map(|_| Kind::Ec2);
         return known.ok_or_else(|| Error::not_built(format!("the alarm action {arn}")));
     }
     let parsed: Result<Arn, _> = arn.parse();
@@ -50,7 +50,7 @@ fn kind(arn: &str) -> Result<Kind, Error> {
 /// Refuses what cannot be carried out.
 pub fn check(alarm: &Alarm) -> Result<(), Error> {
     for arn in alarm.ok_actions.iter().chain(&alarm.alarm_actions).chain(&alarm.insufficient_data_actions) {
-        if let Kind::Ec2(_) = kind(arn)? {
+        if let Kind::Ec2 = kind(arn)? {
             if alarm.is_composite() {
                 return Err(validation(format!("Composite alarms do not support the action {arn}.")));
             }
@@ -90,7 +90,7 @@ pub fn note(tx: &mut Tx<'_>, cx: &Cx, alarm: &Alarm, before: StateValue) -> Resu
                 deliver(tx, cx.scope(), note)?;
                 super::change::acted(tx, cx, alarm, arn, None)?;
             }
-            Kind::Ec2(_) => {
+            Kind::Ec2 => {
                 let (sequence, number) = tx.place();
                 let action = Action {
                     alarm: alarm.name.clone(),

@@ -8,7 +8,6 @@
 
 pub mod actions;
 pub mod change;
-pub mod delivery;
 pub mod judge;
 pub mod message;
 pub mod read;

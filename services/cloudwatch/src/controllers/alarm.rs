@@ -115,7 +115,7 @@ fn too_few(of: &MetricAlarm, row: &Row, found: &Found) -> bool {
         return false;
     };
     let part = share / 100.0;
-    let least = if part >= 0.5 { 10.0 / (1.0 - part) } else { 10.0 / part };
+    let least = if part >= 0.5 { 10.0 / (1.0 - part) } else { 10.0 / part } - 1e-6;
     let mut seen = found.evaluated.iter().filter_map(|at| row[*at].as_ref());
     seen.any(|seen| seen.samples.is_some_and(|samples| samples < least))
 }

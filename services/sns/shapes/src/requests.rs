@@ -5,7 +5,90 @@ use crate::*;
 use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 
 shape! {
+    pub struct AddPermissionRequest {
+        topic_arn: String = member("TopicArn").required(),
+        label: String = member("Label").required(),
+        aws_account_id: Vec<String> = member("AWSAccountId").required(),
+        action_name: Vec<String> = member("ActionName").required(),
+    }
+    pub struct ConfirmSubscriptionRequest {
+        topic_arn: String = member("TopicArn").required(),
+        token: String = member("Token").required(),
+        authenticate_on_unsubscribe: Option<String> = member("AuthenticateOnUnsubscribe"),
+    }
+    pub struct CreateTopicRequest {
+        name: String = member("Name").required(),
+        attributes: Map<String> = member("Attributes"),
+        tags: Vec<Tag> = member("Tags"),
+        data_protection_policy: Option<String> = member("DataProtectionPolicy"),
+    }
+    pub struct DeleteTopicRequest {
+        topic_arn: String = member("TopicArn").required(),
+    }
+    pub struct GetSubscriptionAttributesRequest {
+        subscription_arn: String = member("SubscriptionArn").required(),
+    }
+    pub struct GetTopicAttributesRequest {
+        topic_arn: String = member("TopicArn").required(),
+    }
+    pub struct ListSubscriptionsByTopicRequest {
+        topic_arn: String = member("TopicArn").required(),
+        next_token: Option<String> = member("NextToken"),
+    }
+    pub struct ListSubscriptionsRequest {
+        next_token: Option<String> = member("NextToken"),
+    }
+    pub struct ListTagsForResourceRequest {
+        resource_arn: String = member("ResourceArn").required().min(1).max(1011),
+    }
     pub struct ListTopicsRequest {
         next_token: Option<String> = member("NextToken"),
+    }
+    pub struct PublishBatchRequest {
+        topic_arn: String = member("TopicArn").required(),
+        publish_batch_request_entries: Vec<PublishBatchRequestEntry> = member("PublishBatchRequestEntries").required(),
+    }
+    pub struct PublishRequest {
+        topic_arn: Option<String> = member("TopicArn"),
+        target_arn: Option<String> = member("TargetArn"),
+        phone_number: Option<String> = member("PhoneNumber").sensitive(),
+        message: String = member("Message").required(),
+        subject: Option<String> = member("Subject"),
+        message_structure: Option<String> = member("MessageStructure"),
+        message_attributes: Map<MessageAttributeValue> = member("MessageAttributes").map_names("Name", "Value"),
+        message_deduplication_id: Option<String> = member("MessageDeduplicationId"),
+        message_group_id: Option<String> = member("MessageGroupId"),
+    }
+    pub struct RemovePermissionRequest {
+        topic_arn: String = member("TopicArn").required(),
+        label: String = member("Label").required(),
+    }
+    pub struct SetSubscriptionAttributesRequest {
+        subscription_arn: String = member("SubscriptionArn").required(),
+        attribute_name: String = member("AttributeName").required(),
+        attribute_value: Option<String> = member("AttributeValue"),
+    }
+    pub struct SetTopicAttributesRequest {
+        topic_arn: String = member("TopicArn").required(),
+        attribute_name: String = member("AttributeName").required(),
+        attribute_value: Option<String> = member("AttributeValue"),
+    }
+    pub struct SubscribeRequest {
+        topic_arn: String = member("TopicArn").required(),
+        protocol: String = member("Protocol").required(),
+        endpoint: Option<String> = member("Endpoint"),
+        attributes: Map<String> = member("Attributes"),
+        return_subscription_arn: Option<bool> = member("ReturnSubscriptionArn"),
+    }
+    pub struct TagResourceRequest {
+        resource_arn: String = member("ResourceArn").required().min(1).max(1011),
+        tags: Vec<Tag> = member("Tags").required(),
+    }
+    pub struct UnsubscribeRequest {
+        subscription_arn: String = member("SubscriptionArn").required(),
+    }
+    pub struct UntagResourceRequest {
+        resource_arn: String = member("ResourceArn").required().min(1).max(1011),
+        tag_keys: Vec<String> = member("TagKeys").required().item_min(1).item_max(128),
     }
 }

@@ -5,8 +5,50 @@ use crate::*;
 use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 
 shape! {
+    pub struct AddPermissionResponse {}
+    pub struct ConfirmSubscriptionResponse {
+        subscription_arn: Option<String> = member("SubscriptionArn"),
+    }
+    pub struct CreateTopicResponse {
+        topic_arn: Option<String> = member("TopicArn"),
+    }
+    pub struct DeleteTopicResponse {}
+    pub struct GetSubscriptionAttributesResponse {
+        attributes: Map<String> = member("Attributes"),
+    }
+    pub struct GetTopicAttributesResponse {
+        attributes: Map<String> = member("Attributes"),
+    }
+    pub struct ListSubscriptionsByTopicResponse {
+        subscriptions: Vec<Subscription> = member("Subscriptions"),
+        next_token: Option<String> = member("NextToken"),
+    }
+    pub struct ListSubscriptionsResponse {
+        subscriptions: Vec<Subscription> = member("Subscriptions"),
+        next_token: Option<String> = member("NextToken"),
+    }
+    pub struct ListTagsForResourceResponse {
+        tags: Vec<Tag> = member("Tags"),
+    }
     pub struct ListTopicsResponse {
         topics: Vec<Topic> = member("Topics"),
         next_token: Option<String> = member("NextToken"),
     }
+    pub struct PublishBatchResponse {
+        successful: Vec<PublishBatchResultEntry> = member("Successful"),
+        failed: Vec<BatchResultErrorEntry> = member("Failed"),
+    }
+    pub struct PublishResponse {
+        message_id: Option<String> = member("MessageId"),
+        sequence_number: Option<String> = member("SequenceNumber"),
+    }
+    pub struct RemovePermissionResponse {}
+    pub struct SetSubscriptionAttributesResponse {}
+    pub struct SetTopicAttributesResponse {}
+    pub struct SubscribeResponse {
+        subscription_arn: Option<String> = member("SubscriptionArn"),
+    }
+    pub struct TagResourceResponse {}
+    pub struct UnsubscribeResponse {}
+    pub struct UntagResourceResponse {}
 }

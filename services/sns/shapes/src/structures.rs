@@ -5,6 +5,42 @@ use crate::*;
 use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 
 shape! {
+    pub struct BatchResultErrorEntry {
+        id: Option<String> = member("Id"),
+        code: Option<String> = member("Code"),
+        message: Option<String> = member("Message"),
+        sender_fault: Option<bool> = member("SenderFault"),
+    }
+    pub struct MessageAttributeValue {
+        data_type: String = member("DataType").required(),
+        string_value: Option<String> = member("StringValue"),
+        binary_value: Option<Blob> = member("BinaryValue"),
+    }
+    pub struct PublishBatchRequestEntry {
+        id: String = member("Id").required(),
+        message: String = member("Message").required(),
+        subject: Option<String> = member("Subject"),
+        message_structure: Option<String> = member("MessageStructure"),
+        message_attributes: Map<MessageAttributeValue> = member("MessageAttributes").map_names("Name", "Value"),
+        message_deduplication_id: Option<String> = member("MessageDeduplicationId"),
+        message_group_id: Option<String> = member("MessageGroupId"),
+    }
+    pub struct PublishBatchResultEntry {
+        id: Option<String> = member("Id"),
+        message_id: Option<String> = member("MessageId"),
+        sequence_number: Option<String> = member("SequenceNumber"),
+    }
+    pub struct Subscription {
+        subscription_arn: Option<String> = member("SubscriptionArn"),
+        owner: Option<String> = member("Owner"),
+        protocol: Option<String> = member("Protocol"),
+        endpoint: Option<String> = member("Endpoint"),
+        topic_arn: Option<String> = member("TopicArn"),
+    }
+    pub struct Tag {
+        key: String = member("Key").required().min(1).max(128),
+        value: String = member("Value").required().max(256),
+    }
     pub struct Topic {
         topic_arn: Option<String> = member("TopicArn"),
     }
