@@ -4,6 +4,7 @@
 //! Each scenario leads some controllers through what they do. The last test knows the kinds of steps that
 //! every controller takes: one that is in no scenario fails it, and so does a step of no known kind.
 
+mod alarms;
 mod balancers;
 mod groups;
 mod images;
@@ -134,6 +135,16 @@ fn a_session_is_forgotten_whatever_step_breaks() {
 }
 
 #[test]
+fn an_alarm_sets_in_motion_whatever_step_breaks() {
+    alarms::set_in_motion();
+}
+
+#[test]
+fn what_an_alarm_sets_in_motion_is_given_up_whatever_step_breaks() {
+    alarms::refused();
+}
+
+#[test]
 fn every_kind_of_step_is_in_a_scenario() {
     let scenarios: &[&Broken] = &[
         groups::heals(),
@@ -147,6 +158,8 @@ fn every_kind_of_step_is_in_a_scenario() {
         networks::changes(),
         balancers::changes(),
         sessions::ends(),
+        alarms::set_in_motion(),
+        alarms::refused(),
     ];
     kinds::check(scenarios.iter().flat_map(|broken| &broken.steps));
 }

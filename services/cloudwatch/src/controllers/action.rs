@@ -19,8 +19,8 @@ pub enum Step {
     GiveUp,
 }
 
-/// Tries, with twice the time between them each time: 20 are some hours.
-const TRIES: u32 = 20;
+/// Tries, with twice the time between them each time: 12 are about an hour.
+const TRIES: u32 = 12;
 
 #[async_trait]
 impl Controller for Actions {
