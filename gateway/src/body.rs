@@ -3,9 +3,12 @@
 
 use crate::limits::Limits;
 use bytes::Bytes;
+use flate2::read::GzDecoder;
+use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use kiln_protocol::Error;
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,6 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const SMALL: usize = 16 << 10;
 /// The unit in which room is counted.
 const UNIT: usize = 1 << 10;
+/// The largest body that came packed; the operations whose requests clients pack take 1 MB.
+const MOST_UNPACKED: usize = 4 << 20;
 /// How long to read on after a body that is too large, so that its sender gets to read the answer.
 const READ_ON: Duration = Duration::from_secs(1);
 
@@ -48,6 +53,26 @@ impl Bodies {
             let _ = tokio::time::timeout(READ_ON, read_on(&mut body, self.limits.body)).await;
         }
         taken
+    }
+
+    /// The same, unpacked where its head says that it is packed. With room for all of it: what is small when it comes
+    /// may not be small then.
+    pub async fn unpack(&self, head: &HeaderMap, taken: Taken) -> Result<Taken, Error> {
+        let encoding = head.get(http::header::CONTENT_ENCODING).map(|value| value.as_bytes());
+        if !encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case(b"gzip")) {
+            return Ok(taken);
+        }
+        let Taken { bytes, room } = taken;
+        // Not held while it waits for more: whoever holds some waits for nothing.
+        drop(room);
+        let room = Some(self.room(bytes.len() + MOST_UNPACKED).await?);
+        let mut unpacked = vec![];
+        let read = GzDecoder::new(bytes.as_ref()).take(MOST_UNPACKED as u64 + 1).read_to_end(&mut unpacked);
+        match read {
+            Ok(length) if length > MOST_UNPACKED => Err(too_large(MOST_UNPACKED)),
+            Ok(_) => Ok(Taken { bytes: unpacked.into(), room }),
+            Err(_) => Err(Error::sender("SerializationException", "The request body is not packed as its head says.")),
+        }
     }
 
     async fn read(&self, body: &mut Incoming, declared: Option<usize>) -> Result<Taken, Error> {

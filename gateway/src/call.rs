@@ -31,10 +31,10 @@ pub async fn answer(shared: &Shared, request: Request<Incoming>, client: Client)
             .await
             .unwrap_or_else(|_| answer::error(service.model.protocol, Some(service.model), &broke_off(), &request_id));
     }
-    match shared.bodies.take(body).await {
+    match taken(shared, &head, body).await {
         // The room is given back when the call is done.
-        Ok(Taken { bytes, room: _room }) => {
-            let call = AssertUnwindSafe(call(shared, &head, bytes, &host, &client, &request_id));
+        Ok((signed, Taken { bytes, room: _room })) => {
+            let call = AssertUnwindSafe(call(shared, &head, signed, bytes, &host, &client, &request_id));
             call.catch_unwind().await.unwrap_or_else(|_| {
                 // The panic hook has told the log what and where.
                 answer::error(name::protocol_guess(&shared.directory, &head), None, &broke_off(), &request_id)
@@ -47,9 +47,17 @@ pub async fn answer(shared: &Shared, request: Request<Incoming>, client: Client)
     }
 }
 
+/// A body as it came, which is what the signature is of, and as it is meant.
+async fn taken(shared: &Shared, head: &http::request::Parts, body: Incoming) -> Result<(Bytes, Taken), Error> {
+    let taken = shared.bodies.take(body).await?;
+    let signed = taken.bytes.clone();
+    Ok((signed, shared.bodies.unpack(&head.headers, taken).await?))
+}
+
 async fn call(
     shared: &Shared,
     head: &http::request::Parts,
+    signed: Bytes,
     body: Bytes,
     host: &str,
     client: &Client,
@@ -66,7 +74,7 @@ async fn call(
         return refuse(&wrong_method(&head.method));
     }
     let words = Words::of(call.protocol);
-    let who = match shared.authenticator.authenticate(platform, &call, head, SignedBody::Bytes(&body), words) {
+    let who = match shared.authenticator.authenticate(platform, &call, head, SignedBody::Bytes(&signed), words) {
         Ok(who) => who,
         // Some of AWS's operations take no signature: what is not built says so first.
         Err(error) if error.code.starts_with("MissingAuthenticationToken") && is_unserved(platform, &call) => {

@@ -29,7 +29,7 @@ pub fn no_such_operation(operation: &str, version: &str) -> Error {
 
 /// An operation AWS has and Kiln does not, or one nobody has: told apart by the model's list.
 pub fn not_served(call: &Call) -> Error {
-    let full = format!("{}:{}", call.model.signing_name, call.operation);
+    let full = format!("{}:{}", call.model.action_prefix(), call.operation);
     if call.model.operations.contains(&call.operation.as_str()) {
         return Error::not_built(full);
     }

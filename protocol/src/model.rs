@@ -69,6 +69,14 @@ impl ServiceModel {
         }
     }
 
+    /// What its actions begin with in policies: the signing name, but for CloudWatch (Service Authorization Reference).
+    pub fn action_prefix(&self) -> &'static str {
+        match self.signing_name {
+            "monitoring" => "cloudwatch",
+            name => name,
+        }
+    }
+
     /// The code that an error has in the query protocol.
     pub fn query_code<'c>(&self, code: &'c str) -> &'c str {
         let old = self.query_errors.unwrap_or_default().iter().find(|(name, _)| *name == code);

@@ -18,11 +18,14 @@ pub const STAGING: &str = "backup.tmp";
 /// Copied with the database, of the same moment.
 pub const JOURNAL: &str = "journal";
 
+/// What was measured, copied as of its own moment right after.
+pub const POINTS: &str = "points";
+
 /// The driver copies what is in it.
 pub const MACHINES: &str = "machines/machines";
 
 /// What is not copied: what belongs to the process, what is made anew, and what others copy.
-const LEFT_OUT: [&str; 17] = [
+const LEFT_OUT: [&str; 18] = [
     "kiln.sock",
     "kiln.log",
     "kiln.log.1",
@@ -32,6 +35,7 @@ const LEFT_OUT: [&str; 17] = [
     "kiln.db.lock",
     JOURNAL,
     Messages::FOLDER,
+    POINTS,
     "lost+found",
     STAGING,
     "s3/staging",

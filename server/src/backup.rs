@@ -15,13 +15,14 @@
 //! the backup holds ([`Hand`]): it is let go of when the last one is through. Only from when the archive has its name
 //! on, it is made, and that is what is told.
 
-use crate::backed_up::{Found, JOURNAL, MACHINES, STAGING, all_of, bytes_of, of_state};
+use crate::backed_up::{Found, JOURNAL, MACHINES, POINTS, STAGING, all_of, bytes_of, of_state};
 use crate::backups::Turn;
 use crate::control::Control;
 use kiln_backup::{About, BackupError, FORMAT, GoesOn, Writer};
 use kiln_machines_spec::{Copied, ImageHold, MachineId};
+use kiln_points::Points;
 use kiln_s3::{Hold, ObjectFiles};
-use kiln_service_kit::{Journal, Store, chain};
+use kiln_service_kit::{Journal, Platform, Store, chain};
 use kiln_sqs::Messages;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -84,18 +85,16 @@ async fn make(control: &Control, turn: Turn, to: &Path) -> Result<Json, String> 
     control.backups.doing("the database");
     let state_dir = control.state_dir.clone();
     let objects: ObjectFiles = control.platform.part().map_err(|e| e.chain())?;
-    let messages: Messages = control.platform.part().map_err(|e| e.chain())?;
     let held = (objects.hold(), turn.unless_closed(control.driver.hold_images()).await?);
     let hand = Arc::new(Hand { staging: Staging::make(&state_dir)?, _held: held, turn });
 
-    let store = control.platform.store().clone();
     let (path, of_work) = (to.to_owned(), hand.clone());
     let made = control.platform.clock().now().iso8601();
-    let journal = control.platform.history().journal().clone();
+    let sources = Sources::of(&control.platform)?;
     // What is moved from the one to the other between the two copies would be in neither.
-    let fit = hand.turn.unless_closed(journal.hold()).await?;
+    let fit = hand.turn.unless_closed(sources.journal.hold()).await?;
     let (mut archive, instances) = blocking(move || {
-        let begun = begin(&path, made, &store, &journal, &messages, of_work);
+        let begun = begin(&path, made, &sources, of_work);
         drop(fit);
         begun
     })
@@ -150,13 +149,30 @@ fn of_moment(machines: impl Iterator<Item = MachineId>, instances: &BTreeSet<Str
     machines.filter(|id| instances.contains(id.as_str())).collect()
 }
 
-/// The archive with the database and the journal in it, and the instances of that moment.
+/// What has a file of its own that is copied while it is written to.
+struct Sources {
+    store: Store,
+    journal: Journal,
+    messages: Messages,
+    points: Points,
+}
+
+impl Sources {
+    fn of(platform: &Platform) -> Result<Self, String> {
+        Ok(Self {
+            store: platform.store().clone(),
+            journal: platform.history().journal().clone(),
+            messages: platform.part().map_err(|e| e.chain())?,
+            points: platform.part().map_err(|e| e.chain())?,
+        })
+    }
+}
+
+/// The archive with the databases in it, and the instances of that moment.
 fn begin(
     to: &Path,
     made: String,
-    store: &Store,
-    journal: &Journal,
-    messages: &Messages,
+    sources: &Sources,
     hand: Arc<Hand>,
 ) -> Result<(Archive, BTreeSet<String>), String> {
     let about = About { format: FORMAT, kiln: env!("CARGO_PKG_VERSION").to_owned(), made };
@@ -164,7 +180,7 @@ fn begin(
     let goes_on: GoesOn = Arc::new(move || asked.turn.goes_on().is_ok());
     let writer = Writer::begin(to, &about, goes_on).map_err(|e| hand.told(e))?;
     let mut archive = Archive { writer, hand };
-    let instances = archive.add_moment(store, journal, messages)?;
+    let instances = archive.add_moment(sources)?;
     Ok((archive, instances))
 }
 
@@ -185,24 +201,23 @@ struct Archive {
 }
 
 impl Archive {
-    /// Adds the database, the journal and messages; the instances that there are.
-    fn add_moment(
-        &mut self,
-        store: &Store,
-        journal: &Journal,
-        messages: &Messages,
-    ) -> Result<BTreeSet<String>, String> {
+    /// Adds the database, the journal, messages and points; the instances that there are.
+    fn add_moment(&mut self, sources: &Sources) -> Result<BTreeSet<String>, String> {
         let staging = self.hand.staging.0.clone();
-        let instances = self.add_database(store)?;
+        let instances = self.add_database(&sources.store)?;
         self.hand.turn.goes_on()?;
         let copy = staging.join(JOURNAL);
-        journal.copy_to(&copy).map_err(|e| chain(&e))?;
+        sources.journal.copy_to(&copy).map_err(|e| chain(&e))?;
         self.add_folder(&copy, Path::new(JOURNAL))?;
         // Later than the database by a little: messages of a queue that it does not know go when a kiln starts from it.
         self.hand.turn.goes_on()?;
         let copy = staging.join(Messages::FOLDER);
-        messages.copy_to(&copy).map_err(|e| chain(&e))?;
+        sources.messages.copy_to(&copy).map_err(|e| chain(&e))?;
         self.add_folder(&copy, Path::new(Messages::FOLDER))?;
+        self.hand.turn.goes_on()?;
+        let copy = staging.join(POINTS);
+        sources.points.copy_to(&copy).map_err(|e| chain(&e))?;
+        self.add_folder(&copy, Path::new(POINTS))?;
         Ok(instances)
     }
 

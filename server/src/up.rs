@@ -1,6 +1,7 @@
 //! `kiln up`: builds the parts in order, serves until told to stop, and ends in the reverse order.
 
 use crate::base_image::BaseImage;
+use crate::backed_up::POINTS;
 use crate::control::{Control, Stop};
 use crate::metrics::{Metrics, MetricsDoor};
 use crate::{admin, backup, credentials, hosts, inside, logging, machines, resting};
@@ -10,6 +11,7 @@ use kiln_gateway::{Directory, Gateway, Limits};
 use kiln_ids::IdSource;
 use kiln_journal::{Journal, Keeper};
 use kiln_machines_spec::MachineDriver;
+use kiln_points::Points;
 use kiln_reconcile::{Hooks, Runner};
 use kiln_service_kit::{CallKeeper, PlatformBuilder, RootCredential, Scope, Service, Store, StoreError, chain};
 use std::path::Path;
@@ -67,7 +69,7 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
     let base_image = Arc::new(BaseImage::new());
     let secrets = ids.clone();
     let messages = kiln_sqs::Messages::open(state_dir, &clock).map_err(|e| chain(&e))?;
-    let mut builder = PlatformBuilder::new(store, clock, ids)
+    let mut builder = PlatformBuilder::new(store, clock.clone(), ids)
         .journal(journal.clone())
         .home(Scope::new(state.account.as_str(), arguments.region.as_str()))
         .open(arguments.auth == Auth::Open)
@@ -75,6 +77,7 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
         .part(kiln_sealing::RootKey::open(state_dir, &secrets)?)
         .part(kiln_ssm::SealingKey::open(state_dir, &secrets)?)
         .part(kiln_s3::ObjectFiles::open(state_dir, &secrets)?)
+        .part(Points::open(&state_dir.join(POINTS), clock.clone()).map_err(|e| chain(&e))?)
         .part(kiln_sns::Signer::new(Some(state_dir), &secrets, &endpoint))
         .part(messages)
         .part(RootCredential { access_key: state.access_key.clone(), secret: state.secret.clone() });

@@ -12,7 +12,7 @@ impl Cx {
         let operation = self
             .platform()
             .operation(R::SERVICE.name, R::OPERATION)
-            .ok_or_else(|| Error::not_built(format!("{}:{}", R::SERVICE.signing_name, R::OPERATION)))?;
+            .ok_or_else(|| Error::not_built(format!("{}:{}", R::SERVICE.action_prefix(), R::OPERATION)))?;
         // A typed request cannot leave a list out; an empty one means that, and must not meet a
         // model's least length.
         let mut value = request.into_value().without_empty();

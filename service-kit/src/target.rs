@@ -188,7 +188,7 @@ impl Cx {
         if targets.is_empty() {
             targets.push(Target::everything());
         }
-        let action = format!("{}:{}", R::SERVICE.signing_name, R::OPERATION);
+        let action = format!("{}:{}", R::SERVICE.action_prefix(), R::OPERATION);
         // The one key that every action of EC2 knows, those that list things among them.
         let is_ec2 = R::SERVICE.protocol == Protocol::Ec2;
         let region = is_ec2.then(|| ("ec2:Region", self.region().to_owned()));

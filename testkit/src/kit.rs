@@ -6,6 +6,7 @@ use kiln_ids::IdSource;
 use kiln_journal::Keeper;
 use kiln_machines_sim::{Durations, SimDriver};
 use kiln_machines_spec::{BaseRecipe, DriverResult, MachineDriver, MachineId, NoProgress};
+use kiln_points::Points;
 use kiln_reconcile::{Hooks, Runner};
 use kiln_sealing::RootKey;
 use kiln_service_kit::{
@@ -101,6 +102,7 @@ impl Builder {
             .open(true)
             .part::<Arc<dyn MachineDriver>>(Arc::new(machines.clone()))
             .part(RootKey::new(&IdSource::seeded(self.seed)))
+            .part(Points::in_memory(clock.clone()))
             .part(RootCredential { access_key: "AKIAEXAMPLE".to_owned(), secret: "secret".to_owned() });
         for install in self.parts {
             builder = install(builder, &machines);

@@ -24,6 +24,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "shapes", holds: |c| c.ends_with("-shapes"), may_use: &["pure"] },
     Layer { name: "store", holds: |c| c == "store", may_use: &["pure"] },
     Layer { name: "journal", holds: |c| c == "journal", may_use: &["pure", "store"] },
+    Layer { name: "points", holds: |c| c == "points", may_use: &["pure", "store"] },
     Layer { name: "machines/spec", holds: |c| c == "machines-spec", may_use: &["pure"] },
     Layer {
         name: "machines",
@@ -44,7 +45,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "services",
         holds: crate::services::is_one,
-        may_use: &["pure", "shapes", "store", "machines/spec", "sealing", "doors", "balancer", "kit", "delivery"],
+        may_use: &["pure", "shapes", "store", "points", "machines/spec", "sealing", "doors", "balancer", "kit", "delivery"],
     },
     Layer { name: "gateway", holds: |c| c == "gateway", may_use: &["pure", "store", "doors", "kit"] },
     Layer { name: "cli", holds: |c| c == "cli", may_use: &["pure", "shapes", "backup"] },
@@ -56,6 +57,7 @@ const LAYERS: &[Layer] = &[
             "shapes",
             "store",
             "journal",
+            "points",
             "machines/spec",
             "machines",
             "sealing",

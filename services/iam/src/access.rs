@@ -247,7 +247,7 @@ fn circumstances(cx: &Cx, principal: Principal, grant: &Grant<'_>) -> Result<Req
 /// The refusal in the form of the service asked.
 fn denied(cx: &Cx, action: &str, message: &str) -> Error {
     let prefix = action.split(':').next().unwrap_or(action);
-    let service = cx.platform().services().iter().find(|s| s.model.signing_name == prefix);
+    let service = cx.platform().services().iter().find(|s| s.model.action_prefix() == prefix);
     let protocol = service.map(|service| cx.protocol_of(service.model));
     match protocol {
         Some(Protocol::Ec2) => {

@@ -4,6 +4,7 @@
 //! Each scenario leads some controllers through what they do. The last test knows the kinds of steps that
 //! every controller takes: one that is in no scenario fails it, and so does a step of no known kind.
 
+mod alarms;
 mod balancers;
 mod groups;
 mod images;
@@ -143,6 +144,13 @@ fn a_session_is_forgotten_whatever_step_breaks() {
 #[test]
 fn dead_letters_go_back_whatever_step_breaks() {
     queues::moves();
+fn an_alarm_sets_in_motion_whatever_step_breaks() {
+    alarms::set_in_motion();
+}
+
+#[test]
+fn what_an_alarm_sets_in_motion_is_given_up_whatever_step_breaks() {
+    alarms::refused();
 }
 
 #[test]
@@ -161,6 +169,8 @@ fn every_kind_of_step_is_in_a_scenario() {
         balancers::changes(),
         keys::rotates_and_goes(),
         sessions::ends(),
+        alarms::set_in_motion(),
+        alarms::refused(),
     ];
     kinds::check(scenarios.iter().flat_map(|broken| &broken.steps));
 }

@@ -5,6 +5,76 @@ use crate::*;
 use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 
 shape! {
+    pub struct DeleteAlarmsRequest {
+        alarm_names: Vec<String> = member("AlarmNames").required().max(100).item_min(1).item_max(255),
+    }
+    pub struct DeleteDashboardsRequest {
+        dashboard_names: Vec<String> = member("DashboardNames").required(),
+    }
+    pub struct DescribeAlarmHistoryRequest {
+        alarm_name: Option<String> = member("AlarmName").min(1).max(255),
+        alarm_contributor_id: Option<String> = member("AlarmContributorId").min(1).max(16),
+        alarm_types: Vec<String> = member("AlarmTypes").item_one_of(enums::ALARM_TYPE),
+        history_item_type: Option<String> = member("HistoryItemType").one_of(enums::HISTORY_ITEM_TYPE),
+        start_date: Option<Timestamp> = member("StartDate"),
+        end_date: Option<Timestamp> = member("EndDate"),
+        max_records: Option<i32> = member("MaxRecords").min(1).max(100),
+        next_token: Option<String> = member("NextToken"),
+        scan_by: Option<String> = member("ScanBy").one_of(enums::SCAN_BY),
+    }
+    pub struct DescribeAlarmsForMetricRequest {
+        metric_name: String = member("MetricName").required().min(1).max(255),
+        namespace: String = member("Namespace").required().min(1).max(255).pattern("[^:].*"),
+        statistic: Option<String> = member("Statistic").one_of(enums::STATISTIC),
+        extended_statistic: Option<String> = member("ExtendedStatistic"),
+        dimensions: Vec<Dimension> = member("Dimensions").max(30),
+        period: Option<i32> = member("Period").min(1),
+        unit: Option<String> = member("Unit").one_of(enums::STANDARD_UNIT),
+    }
+    pub struct DescribeAlarmsRequest {
+        alarm_names: Vec<String> = member("AlarmNames").max(100).item_min(1).item_max(255),
+        alarm_name_prefix: Option<String> = member("AlarmNamePrefix").min(1).max(255),
+        alarm_types: Vec<String> = member("AlarmTypes").item_one_of(enums::ALARM_TYPE),
+        children_of_alarm_name: Option<String> = member("ChildrenOfAlarmName").min(1).max(255),
+        parents_of_alarm_name: Option<String> = member("ParentsOfAlarmName").min(1).max(255),
+        state_value: Option<String> = member("StateValue").one_of(enums::STATE_VALUE),
+        action_prefix: Option<String> = member("ActionPrefix").min(1).max(1024),
+        max_records: Option<i32> = member("MaxRecords").min(1).max(100),
+        next_token: Option<String> = member("NextToken"),
+    }
+    pub struct DisableAlarmActionsRequest {
+        alarm_names: Vec<String> = member("AlarmNames").required().max(100).item_min(1).item_max(255),
+    }
+    pub struct EnableAlarmActionsRequest {
+        alarm_names: Vec<String> = member("AlarmNames").required().max(100).item_min(1).item_max(255),
+    }
+    pub struct GetDashboardRequest {
+        dashboard_name: String = member("DashboardName").required(),
+    }
+    pub struct GetMetricDataRequest {
+        metric_data_queries: Vec<MetricDataQuery> = member("MetricDataQueries").required(),
+        start_time: Timestamp = member("StartTime").required(),
+        end_time: Timestamp = member("EndTime").required(),
+        next_token: Option<String> = member("NextToken"),
+        scan_by: Option<String> = member("ScanBy").one_of(enums::SCAN_BY),
+        max_datapoints: Option<i32> = member("MaxDatapoints"),
+        label_options: Option<LabelOptions> = member("LabelOptions"),
+    }
+    pub struct GetMetricStatisticsRequest {
+        namespace: String = member("Namespace").required().min(1).max(255).pattern("[^:].*"),
+        metric_name: String = member("MetricName").required().min(1).max(255),
+        dimensions: Vec<Dimension> = member("Dimensions").max(30),
+        start_time: Timestamp = member("StartTime").required(),
+        end_time: Timestamp = member("EndTime").required(),
+        period: i32 = member("Period").required().min(1),
+        statistics: Vec<String> = member("Statistics").min(1).max(5).item_one_of(enums::STATISTIC),
+        extended_statistics: Vec<String> = member("ExtendedStatistics").min(1).max(10),
+        unit: Option<String> = member("Unit").one_of(enums::STANDARD_UNIT),
+    }
+    pub struct ListDashboardsRequest {
+        dashboard_name_prefix: Option<String> = member("DashboardNamePrefix"),
+        next_token: Option<String> = member("NextToken"),
+    }
     pub struct ListMetricsRequest {
         namespace: Option<String> = member("Namespace").min(1).max(255).pattern("[^:].*"),
         metric_name: Option<String> = member("MetricName").min(1).max(255),
@@ -13,5 +83,72 @@ shape! {
         recently_active: Option<String> = member("RecentlyActive").one_of(enums::RECENTLY_ACTIVE),
         include_linked_accounts: Option<bool> = member("IncludeLinkedAccounts"),
         owning_account: Option<String> = member("OwningAccount").min(1).max(255),
+    }
+    pub struct ListTagsForResourceRequest {
+        resource_arn: String = member("ResourceARN").required().min(1).max(1024),
+    }
+    pub struct PutCompositeAlarmRequest {
+        actions_enabled: Option<bool> = member("ActionsEnabled"),
+        alarm_actions: Vec<String> = member("AlarmActions").max(5).item_min(1).item_max(1024),
+        alarm_description: Option<String> = member("AlarmDescription").max(1024),
+        alarm_name: String = member("AlarmName").required().min(1).max(255),
+        alarm_rule: String = member("AlarmRule").required().min(1).max(10240),
+        insufficient_data_actions: Vec<String> = member("InsufficientDataActions").max(5).item_min(1).item_max(1024),
+        ok_actions: Vec<String> = member("OKActions").max(5).item_min(1).item_max(1024),
+        tags: Vec<Tag> = member("Tags"),
+        actions_suppressor: Option<String> = member("ActionsSuppressor").min(1).max(1600),
+        actions_suppressor_wait_period: Option<i32> = member("ActionsSuppressorWaitPeriod"),
+        actions_suppressor_extension_period: Option<i32> = member("ActionsSuppressorExtensionPeriod"),
+    }
+    pub struct PutDashboardRequest {
+        dashboard_name: String = member("DashboardName").required(),
+        dashboard_body: String = member("DashboardBody").required(),
+        tags: Vec<Tag> = member("Tags"),
+    }
+    pub struct PutMetricAlarmRequest {
+        alarm_name: String = member("AlarmName").required().min(1).max(255),
+        alarm_description: Option<String> = member("AlarmDescription").max(1024),
+        actions_enabled: Option<bool> = member("ActionsEnabled"),
+        ok_actions: Vec<String> = member("OKActions").max(5).item_min(1).item_max(1024),
+        alarm_actions: Vec<String> = member("AlarmActions").max(5).item_min(1).item_max(1024),
+        insufficient_data_actions: Vec<String> = member("InsufficientDataActions").max(5).item_min(1).item_max(1024),
+        metric_name: Option<String> = member("MetricName").min(1).max(255),
+        namespace: Option<String> = member("Namespace").min(1).max(255).pattern("[^:].*"),
+        statistic: Option<String> = member("Statistic").one_of(enums::STATISTIC),
+        extended_statistic: Option<String> = member("ExtendedStatistic"),
+        dimensions: Vec<Dimension> = member("Dimensions").max(30),
+        period: Option<i32> = member("Period").min(1),
+        unit: Option<String> = member("Unit").one_of(enums::STANDARD_UNIT),
+        evaluation_periods: Option<i32> = member("EvaluationPeriods").min(1),
+        datapoints_to_alarm: Option<i32> = member("DatapointsToAlarm").min(1),
+        threshold: Option<f64> = member("Threshold"),
+        comparison_operator: Option<String> = member("ComparisonOperator").one_of(enums::COMPARISON_OPERATOR),
+        treat_missing_data: Option<String> = member("TreatMissingData").min(1).max(255),
+        evaluate_low_sample_count_percentile: Option<String> = member("EvaluateLowSampleCountPercentile").min(1).max(255),
+        metrics: Vec<MetricDataQuery> = member("Metrics"),
+        tags: Vec<Tag> = member("Tags"),
+        threshold_metric_id: Option<String> = member("ThresholdMetricId").min(1).max(255),
+        evaluation_criteria: Option<EvaluationCriteria> = member("EvaluationCriteria"),
+        evaluation_interval: Option<i32> = member("EvaluationInterval").min(10).max(3600),
+    }
+    pub struct PutMetricDataRequest {
+        namespace: String = member("Namespace").required().min(1).max(255).pattern("[^:].*"),
+        metric_data: Vec<MetricDatum> = member("MetricData"),
+        entity_metric_data: Vec<EntityMetricData> = member("EntityMetricData"),
+        strict_entity_validation: Option<bool> = member("StrictEntityValidation"),
+    }
+    pub struct SetAlarmStateRequest {
+        alarm_name: String = member("AlarmName").required().min(1).max(255),
+        state_value: String = member("StateValue").required().one_of(enums::STATE_VALUE),
+        state_reason: String = member("StateReason").required().max(1023),
+        state_reason_data: Option<String> = member("StateReasonData").max(4000),
+    }
+    pub struct TagResourceRequest {
+        resource_arn: String = member("ResourceARN").required().min(1).max(1024),
+        tags: Vec<Tag> = member("Tags").required(),
+    }
+    pub struct UntagResourceRequest {
+        resource_arn: String = member("ResourceARN").required().min(1).max(1024),
+        tag_keys: Vec<String> = member("TagKeys").required().item_min(1).item_max(128),
     }
 }

@@ -5,9 +5,55 @@ use crate::*;
 use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 
 shape! {
+    pub struct DeleteAlarmsResponse {}
+    pub struct DeleteDashboardsResponse {}
+    pub struct DescribeAlarmHistoryResponse {
+        alarm_history_items: Vec<AlarmHistoryItem> = member("AlarmHistoryItems"),
+        next_token: Option<String> = member("NextToken"),
+    }
+    pub struct DescribeAlarmsForMetricResponse {
+        metric_alarms: Vec<MetricAlarm> = member("MetricAlarms"),
+    }
+    pub struct DescribeAlarmsResponse {
+        composite_alarms: Vec<CompositeAlarm> = member("CompositeAlarms"),
+        metric_alarms: Vec<MetricAlarm> = member("MetricAlarms"),
+        next_token: Option<String> = member("NextToken"),
+    }
+    pub struct DisableAlarmActionsResponse {}
+    pub struct EnableAlarmActionsResponse {}
+    pub struct GetDashboardResponse {
+        dashboard_arn: Option<String> = member("DashboardArn"),
+        dashboard_body: Option<String> = member("DashboardBody"),
+        dashboard_name: Option<String> = member("DashboardName"),
+    }
+    pub struct GetMetricDataResponse {
+        metric_data_results: Vec<MetricDataResult> = member("MetricDataResults"),
+        next_token: Option<String> = member("NextToken"),
+        messages: Vec<MessageData> = member("Messages"),
+    }
+    pub struct GetMetricStatisticsResponse {
+        label: Option<String> = member("Label"),
+        datapoints: Vec<Datapoint> = member("Datapoints"),
+    }
+    pub struct ListDashboardsResponse {
+        dashboard_entries: Vec<DashboardEntry> = member("DashboardEntries"),
+        next_token: Option<String> = member("NextToken"),
+    }
     pub struct ListMetricsResponse {
         metrics: Vec<Metric> = member("Metrics"),
         next_token: Option<String> = member("NextToken"),
         owning_accounts: Vec<String> = member("OwningAccounts"),
     }
+    pub struct ListTagsForResourceResponse {
+        tags: Vec<Tag> = member("Tags"),
+    }
+    pub struct PutCompositeAlarmResponse {}
+    pub struct PutDashboardResponse {
+        dashboard_validation_messages: Vec<DashboardValidationMessage> = member("DashboardValidationMessages"),
+    }
+    pub struct PutMetricAlarmResponse {}
+    pub struct PutMetricDataResponse {}
+    pub struct SetAlarmStateResponse {}
+    pub struct TagResourceResponse {}
+    pub struct UntagResourceResponse {}
 }

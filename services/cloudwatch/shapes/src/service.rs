@@ -16,8 +16,14 @@ pub static SERVICE: ServiceModel = ServiceModel {
     global: false,
     bare_errors: false,
     query_errors: Some(&[
+        ("DashboardInvalidInputError", "InvalidParameterInput"),
+        ("DashboardNotFoundError", "ResourceNotFound"),
         ("InternalServiceFault", "InternalServiceError"),
+        ("InvalidFormatFault", "InvalidFormat"),
+        ("InvalidParameterCombinationException", "InvalidParameterCombination"),
         ("InvalidParameterValueException", "InvalidParameterValue"),
+        ("LimitExceededFault", "LimitExceeded"),
+        ("MissingRequiredParameterException", "MissingParameter"),
     ]),
     operations: &[
         "DeleteAlarmMuteRule",
@@ -71,5 +77,24 @@ pub static SERVICE: ServiceModel = ServiceModel {
 
 operations! {
     SERVICE;
+    "DeleteAlarms": DeleteAlarmsRequest => DeleteAlarmsResponse, "POST" "/" 200, ["ResourceNotFound" 404];
+    "DeleteDashboards": DeleteDashboardsRequest => DeleteDashboardsResponse, "POST" "/" 200, ["ConflictException" 409, "InternalServiceFault" 500, "InvalidParameterValueException" 400];
+    "DescribeAlarmHistory": DescribeAlarmHistoryRequest => DescribeAlarmHistoryResponse, "POST" "/" 200, ["InvalidNextToken" 400];
+    "DescribeAlarms": DescribeAlarmsRequest => DescribeAlarmsResponse, "POST" "/" 200, ["InvalidNextToken" 400];
+    "DescribeAlarmsForMetric": DescribeAlarmsForMetricRequest => DescribeAlarmsForMetricResponse, "POST" "/" 200, [];
+    "DisableAlarmActions": DisableAlarmActionsRequest => DisableAlarmActionsResponse, "POST" "/" 200, [];
+    "EnableAlarmActions": EnableAlarmActionsRequest => EnableAlarmActionsResponse, "POST" "/" 200, [];
+    "GetDashboard": GetDashboardRequest => GetDashboardResponse, "POST" "/" 200, ["DashboardNotFoundError" 404, "InternalServiceFault" 500, "InvalidParameterValueException" 400];
+    "GetMetricData": GetMetricDataRequest => GetMetricDataResponse, "POST" "/" 200, ["InvalidNextToken" 400];
+    "GetMetricStatistics": GetMetricStatisticsRequest => GetMetricStatisticsResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterCombinationException" 400, "InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
+    "ListDashboards": ListDashboardsRequest => ListDashboardsResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterValueException" 400];
     "ListMetrics": ListMetricsRequest => ListMetricsResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterValueException" 400];
+    "ListTagsForResource": ListTagsForResourceRequest => ListTagsForResourceResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterValueException" 400, "ResourceNotFoundException" 404];
+    "PutCompositeAlarm": PutCompositeAlarmRequest => PutCompositeAlarmResponse, "POST" "/" 200, ["LimitExceededFault" 400];
+    "PutDashboard": PutDashboardRequest => PutDashboardResponse, "POST" "/" 200, ["ConflictException" 409, "DashboardInvalidInputError" 400, "InternalServiceFault" 500];
+    "PutMetricAlarm": PutMetricAlarmRequest => PutMetricAlarmResponse, "POST" "/" 200, ["LimitExceededFault" 400];
+    "PutMetricData": PutMetricDataRequest => PutMetricDataResponse, "POST" "/" 200, ["InternalServiceFault" 500, "InvalidParameterCombinationException" 400, "InvalidParameterValueException" 400, "MissingRequiredParameterException" 400];
+    "SetAlarmState": SetAlarmStateRequest => SetAlarmStateResponse, "POST" "/" 200, ["InvalidFormatFault" 400, "ResourceNotFound" 404];
+    "TagResource": TagResourceRequest => TagResourceResponse, "POST" "/" 200, ["ConcurrentModificationException" 429, "ConflictException" 409, "InternalServiceFault" 500, "InvalidParameterValueException" 400, "ResourceNotFoundException" 404];
+    "UntagResource": UntagResourceRequest => UntagResourceResponse, "POST" "/" 200, ["ConcurrentModificationException" 429, "ConflictException" 409, "InternalServiceFault" 500, "InvalidParameterValueException" 400, "ResourceNotFoundException" 404];
 }

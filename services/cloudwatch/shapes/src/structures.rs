@@ -5,17 +5,168 @@ use crate::*;
 use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 
 shape! {
+    pub struct AlarmHistoryItem {
+        alarm_name: Option<String> = member("AlarmName"),
+        alarm_contributor_id: Option<String> = member("AlarmContributorId"),
+        alarm_type: Option<String> = member("AlarmType"),
+        timestamp: Option<Timestamp> = member("Timestamp"),
+        history_item_type: Option<String> = member("HistoryItemType"),
+        history_summary: Option<String> = member("HistorySummary"),
+        history_data: Option<String> = member("HistoryData"),
+        alarm_contributor_attributes: Map<String> = member("AlarmContributorAttributes"),
+    }
+    pub struct AlarmPromQLCriteria {
+        query: String = member("Query").required().min(1).max(10000),
+        pending_period: Option<i32> = member("PendingPeriod").min(0).max(86400),
+        recovery_period: Option<i32> = member("RecoveryPeriod").min(0).max(86400),
+    }
+    pub struct CompositeAlarm {
+        actions_enabled: Option<bool> = member("ActionsEnabled"),
+        alarm_actions: Vec<String> = member("AlarmActions"),
+        alarm_arn: Option<String> = member("AlarmArn"),
+        alarm_configuration_updated_timestamp: Option<Timestamp> = member("AlarmConfigurationUpdatedTimestamp"),
+        alarm_description: Option<String> = member("AlarmDescription"),
+        alarm_name: Option<String> = member("AlarmName"),
+        alarm_rule: Option<String> = member("AlarmRule"),
+        insufficient_data_actions: Vec<String> = member("InsufficientDataActions"),
+        ok_actions: Vec<String> = member("OKActions"),
+        state_reason: Option<String> = member("StateReason"),
+        state_reason_data: Option<String> = member("StateReasonData"),
+        state_updated_timestamp: Option<Timestamp> = member("StateUpdatedTimestamp"),
+        state_value: Option<String> = member("StateValue"),
+        state_transitioned_timestamp: Option<Timestamp> = member("StateTransitionedTimestamp"),
+        actions_suppressed_by: Option<String> = member("ActionsSuppressedBy"),
+        actions_suppressed_reason: Option<String> = member("ActionsSuppressedReason"),
+        actions_suppressor: Option<String> = member("ActionsSuppressor"),
+        actions_suppressor_wait_period: Option<i32> = member("ActionsSuppressorWaitPeriod"),
+        actions_suppressor_extension_period: Option<i32> = member("ActionsSuppressorExtensionPeriod"),
+    }
+    pub struct DashboardEntry {
+        dashboard_name: Option<String> = member("DashboardName"),
+        dashboard_arn: Option<String> = member("DashboardArn"),
+        last_modified: Option<Timestamp> = member("LastModified"),
+        size: Option<i64> = member("Size"),
+    }
+    pub struct DashboardValidationMessage {
+        data_path: Option<String> = member("DataPath"),
+        message: Option<String> = member("Message"),
+    }
+    pub struct Datapoint {
+        timestamp: Option<Timestamp> = member("Timestamp"),
+        sample_count: Option<f64> = member("SampleCount"),
+        average: Option<f64> = member("Average"),
+        sum: Option<f64> = member("Sum"),
+        minimum: Option<f64> = member("Minimum"),
+        maximum: Option<f64> = member("Maximum"),
+        unit: Option<String> = member("Unit"),
+        extended_statistics: Map<f64> = member("ExtendedStatistics"),
+    }
     pub struct Dimension {
-        name: Option<String> = member("Name"),
-        value: Option<String> = member("Value"),
+        name: String = member("Name").required().min(1).max(255),
+        value: String = member("Value").required().min(1).max(1024),
     }
     pub struct DimensionFilter {
         name: String = member("Name").required().min(1).max(255),
         value: Option<String> = member("Value").min(1).max(1024),
     }
+    pub struct Entity {
+        key_attributes: Map<String> = member("KeyAttributes").min(2).max(4).item_min(1).item_max(2048),
+        attributes: Map<String> = member("Attributes").max(10).item_min(1).item_max(2048),
+    }
+    pub struct EntityMetricData {
+        entity: Option<Entity> = member("Entity"),
+        metric_data: Vec<MetricDatum> = member("MetricData"),
+    }
+    pub struct EvaluationCriteria {
+        prom_ql_criteria: Option<AlarmPromQLCriteria> = member("PromQLCriteria"),
+    }
+    pub struct LabelOptions {
+        timezone: Option<String> = member("Timezone"),
+    }
+    pub struct MessageData {
+        code: Option<String> = member("Code"),
+        value: Option<String> = member("Value"),
+    }
     pub struct Metric {
-        namespace: Option<String> = member("Namespace"),
+        namespace: Option<String> = member("Namespace").min(1).max(255).pattern("[^:].*"),
+        metric_name: Option<String> = member("MetricName").min(1).max(255),
+        dimensions: Vec<Dimension> = member("Dimensions").max(30),
+    }
+    pub struct MetricAlarm {
+        alarm_name: Option<String> = member("AlarmName"),
+        alarm_arn: Option<String> = member("AlarmArn"),
+        alarm_description: Option<String> = member("AlarmDescription"),
+        alarm_configuration_updated_timestamp: Option<Timestamp> = member("AlarmConfigurationUpdatedTimestamp"),
+        actions_enabled: Option<bool> = member("ActionsEnabled"),
+        ok_actions: Vec<String> = member("OKActions"),
+        alarm_actions: Vec<String> = member("AlarmActions"),
+        insufficient_data_actions: Vec<String> = member("InsufficientDataActions"),
+        state_value: Option<String> = member("StateValue"),
+        state_reason: Option<String> = member("StateReason"),
+        state_reason_data: Option<String> = member("StateReasonData"),
+        state_updated_timestamp: Option<Timestamp> = member("StateUpdatedTimestamp"),
         metric_name: Option<String> = member("MetricName"),
+        namespace: Option<String> = member("Namespace"),
+        statistic: Option<String> = member("Statistic"),
+        extended_statistic: Option<String> = member("ExtendedStatistic"),
         dimensions: Vec<Dimension> = member("Dimensions"),
+        period: Option<i32> = member("Period"),
+        unit: Option<String> = member("Unit"),
+        evaluation_periods: Option<i32> = member("EvaluationPeriods"),
+        datapoints_to_alarm: Option<i32> = member("DatapointsToAlarm"),
+        threshold: Option<f64> = member("Threshold"),
+        comparison_operator: Option<String> = member("ComparisonOperator"),
+        treat_missing_data: Option<String> = member("TreatMissingData"),
+        evaluate_low_sample_count_percentile: Option<String> = member("EvaluateLowSampleCountPercentile"),
+        metrics: Vec<MetricDataQuery> = member("Metrics"),
+        threshold_metric_id: Option<String> = member("ThresholdMetricId"),
+        evaluation_state: Option<String> = member("EvaluationState"),
+        state_transitioned_timestamp: Option<Timestamp> = member("StateTransitionedTimestamp"),
+        evaluation_criteria: Option<EvaluationCriteria> = member("EvaluationCriteria"),
+        evaluation_interval: Option<i32> = member("EvaluationInterval"),
+    }
+    pub struct MetricDataQuery {
+        id: String = member("Id").required().min(1).max(255),
+        metric_stat: Option<MetricStat> = member("MetricStat"),
+        expression: Option<String> = member("Expression").min(1).max(2048),
+        label: Option<String> = member("Label"),
+        return_data: Option<bool> = member("ReturnData"),
+        period: Option<i32> = member("Period").min(1),
+        account_id: Option<String> = member("AccountId").min(1).max(255),
+    }
+    pub struct MetricDataResult {
+        id: Option<String> = member("Id"),
+        label: Option<String> = member("Label"),
+        timestamps: Vec<Timestamp> = member("Timestamps"),
+        values: Vec<f64> = member("Values"),
+        status_code: Option<String> = member("StatusCode"),
+        messages: Vec<MessageData> = member("Messages"),
+    }
+    pub struct MetricDatum {
+        metric_name: String = member("MetricName").required().min(1).max(255),
+        dimensions: Vec<Dimension> = member("Dimensions").max(30),
+        timestamp: Option<Timestamp> = member("Timestamp"),
+        value: Option<f64> = member("Value"),
+        statistic_values: Option<StatisticSet> = member("StatisticValues"),
+        values: Vec<f64> = member("Values"),
+        counts: Vec<f64> = member("Counts"),
+        unit: Option<String> = member("Unit").one_of(enums::STANDARD_UNIT),
+        storage_resolution: Option<i32> = member("StorageResolution").min(1),
+    }
+    pub struct MetricStat {
+        metric: Metric = member("Metric").required(),
+        period: i32 = member("Period").required().min(1),
+        stat: String = member("Stat").required(),
+        unit: Option<String> = member("Unit").one_of(enums::STANDARD_UNIT),
+    }
+    pub struct StatisticSet {
+        sample_count: f64 = member("SampleCount").required(),
+        sum: f64 = member("Sum").required(),
+        minimum: f64 = member("Minimum").required(),
+        maximum: f64 = member("Maximum").required(),
+    }
+    pub struct Tag {
+        key: String = member("Key").required().min(1).max(128),
+        value: String = member("Value").required().max(256),
     }
 }
