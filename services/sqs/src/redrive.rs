@@ -50,7 +50,9 @@ impl Redrive {
         };
         let count = count.filter(|count| (1..=1000).contains(count)).ok_or_else(|| {
             let shown = most.as_str().map_or_else(|| most.to_string(), str::to_owned);
-            wrong(&format!("Invalid value for maxReceiveCount: {shown}, valid values are from 1 to 1000 both inclusive."))
+            wrong(&format!(
+                "Invalid value for maxReceiveCount: {shown}, valid values are from 1 to 1000 both inclusive."
+            ))
         })?;
         let target = target.as_str().ok_or_else(|| wrong("Invalid value for deadLetterTargetArn."))?;
         let (at, dead) = of_arn(cx, target).ok_or_else(|| wrong("Invalid value for deadLetterTargetArn."))?;

@@ -126,7 +126,13 @@ impl Settings {
         match attribute {
             "FifoQueue" if !is_fifo => Err(attribute_name(attribute)),
             // What it is, it stays.
-            "FifoQueue" => if flag(attribute, text)? { Ok(()) } else { Err(attribute_value(attribute)) },
+            "FifoQueue" => {
+                if flag(attribute, text)? {
+                    Ok(())
+                } else {
+                    Err(attribute_value(attribute))
+                }
+            }
             "ContentBasedDeduplication" | "DeduplicationScope" | "FifoThroughputLimit" => {
                 let fifo = self.fifo.as_mut().ok_or_else(|| attribute_name(attribute))?;
                 match (attribute, text) {

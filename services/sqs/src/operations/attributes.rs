@@ -33,11 +33,8 @@ async fn get_queue_attributes(
     shown.insert("QueueArn", arn(cx, &found.scope, &queue.name));
     shown.insert("CreatedTimestamp", queue.created.epoch_seconds().to_string());
     shown.insert("LastModifiedTimestamp", queue.modified.epoch_seconds().to_string());
-    const COUNTS: [&str; 3] = [
-        "ApproximateNumberOfMessages",
-        "ApproximateNumberOfMessagesNotVisible",
-        "ApproximateNumberOfMessagesDelayed",
-    ];
+    const COUNTS: [&str; 3] =
+        ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"];
     if COUNTS.iter().any(|name| is_wanted(name)) {
         let (number, now) = (queue.number, cx.now().millis());
         let since = settings.fifo.map(|_| now - settings.delay * 1_000);

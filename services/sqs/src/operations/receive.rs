@@ -199,8 +199,11 @@ impl Wanted {
             ("DeadLetterQueueSourceArn", source),
         ];
         let is_wanted = |name: &str| self.all || self.system.iter().any(|wanted| wanted == name);
-        let system: Map<String> =
-            system.into_iter().filter(|(name, _)| is_wanted(name)).filter_map(|(n, v)| Some((n.to_owned(), v?))).collect();
+        let system: Map<String> = system
+            .into_iter()
+            .filter(|(name, _)| is_wanted(name))
+            .filter_map(|(n, v)| Some((n.to_owned(), v?)))
+            .collect();
         Message {
             receipt_handle: Some(receipt::write(Handle { queue, seq, token })),
             attributes: system,
