@@ -1,6 +1,7 @@
 //! Simple Queue Service: queues, standard and FIFO, whose messages are on disk before anybody is told that they are
 //! taken.
 
+mod attributes;
 mod controllers;
 mod digest;
 mod errors;

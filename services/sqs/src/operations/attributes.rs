@@ -2,9 +2,9 @@
 //! SetQueueAttributes.
 
 use super::{change, messages};
+use crate::attributes::is_attribute;
 use crate::errors::{attribute_name, missing, no_queue};
 use crate::place::{arn, find, own};
-use crate::settings::is_attribute;
 use crate::targets::{own_queue, queue};
 use kiln_service_kit::{Cx, Error, Map, Operation, operation};
 use kiln_sqs_shapes::*;
