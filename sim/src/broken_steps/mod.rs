@@ -140,7 +140,7 @@ fn an_alarm_sets_in_motion_whatever_step_breaks() {
 }
 
 #[test]
-fn what_an_alarm_sets_in_motion_is_given_up_whatever_step_breaks() {
+fn what_an_alarm_sets_in_motion_is_refused_whatever_step_breaks() {
     alarms::refused();
 }
 
