@@ -49,7 +49,13 @@ fn scope() -> Scope {
 }
 
 /// Puts a mail there; what to forget then, if anything.
-pub(crate) fn put(tx: &mut Tx<'_>, history: &History, from: &Scope, id: &str, waiting: &Undelivered) -> Result<Option<Position>, Error> {
+pub(crate) fn put(
+    tx: &mut Tx<'_>,
+    history: &History,
+    from: &Scope,
+    id: &str,
+    waiting: &Undelivered,
+) -> Result<Option<Position>, Error> {
     let parcel = &waiting.note.parcel;
     let mail = Mail {
         id: id.to_owned(),

@@ -2,7 +2,7 @@
 //! until the target took it.
 
 use crate::{Address, Policy};
-use kiln_service_kit::{Keys, Record, Timestamp};
+use kiln_service_kit::{Record, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What a service hands over.
@@ -77,9 +77,4 @@ pub struct Undelivered {
 
 impl Record for Undelivered {
     const KIND: &'static str = "delivery/note";
-    const KEYS: &'static [&'static str] = &["source"];
-
-    fn keys(&self) -> Keys {
-        vec![("source", self.note.source_arn.clone())]
-    }
 }

@@ -123,8 +123,10 @@ impl Policy {
             Growth::Linear => part,
             // 1 + 2 + 3 …: the growth itself grows.
             Growth::Arithmetic => part * (part + 1.0) / 2.0,
-            Growth::Geometric => ((self.greatest.max(1) as f64 / least.max(1) as f64).powf(part) - 1.0)
-                / ((self.greatest.max(1) as f64 / least.max(1) as f64) - 1.0).max(f64::EPSILON),
+            Growth::Geometric => {
+                ((self.greatest.max(1) as f64 / least.max(1) as f64).powf(part) - 1.0)
+                    / ((self.greatest.max(1) as f64 / least.max(1) as f64) - 1.0).max(f64::EPSILON)
+            }
             Growth::Exponential => (2f64.powf(part * 10.0) - 1.0) / 1_023.0,
         };
         least + (span as f64 * part.clamp(0.0, 1.0)) as u64
@@ -168,7 +170,8 @@ mod tests {
 
     #[test]
     fn chance_spreads_over_a_fifth_and_never_beyond() {
-        let all: Vec<u64> = [0, 500, 999, u64::MAX].map(|chance| Policy::HTTP.delay(1, chance).unwrap().as_millis() as u64).to_vec();
+        let all: Vec<u64> =
+            [0, 500, 999, u64::MAX].map(|chance| Policy::HTTP.delay(1, chance).unwrap().as_millis() as u64).to_vec();
         assert_eq!(all, [20_000, 18_000, 16_004, 16_004]);
     }
 }

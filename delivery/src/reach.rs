@@ -49,9 +49,7 @@ impl Reach {
     pub fn admits(self, ip: IpAddr, own: &[IpAddr]) -> bool {
         let ip = ip.to_canonical();
         let never = match ip {
-            IpAddr::V4(ip) => {
-                ip.is_link_local() || ip.is_multicast() || ip.is_broadcast() || ip.octets()[0] == 0
-            }
+            IpAddr::V4(ip) => ip.is_link_local() || ip.is_multicast() || ip.is_broadcast() || ip.octets()[0] == 0,
             IpAddr::V6(ip) => {
                 ip.is_multicast() || ip.is_unspecified() || ip.is_unicast_link_local() || embedded(ip).is_some()
             }
@@ -140,9 +138,15 @@ mod tests {
             ("240.0.0.1", true, false),
         ] {
             let ip: IpAddr = address.parse().unwrap();
-            assert_eq!((Reach::Host.admits(ip, &[own]), Reach::Outside.admits(ip, &[own])), (host, outside), "{address}");
+            assert_eq!(
+                (Reach::Host.admits(ip, &[own]), Reach::Outside.admits(ip, &[own])),
+                (host, outside),
+                "{address}"
+            );
         }
-        for (written, outside) in [("localhost", false), ("a.localhost", false), ("[::1]", false), ("example.com", true)] {
+        for (written, outside) in
+            [("localhost", false), ("a.localhost", false), ("[::1]", false), ("example.com", true)]
+        {
             assert!(Reach::Host.check_written(written).is_ok());
             assert_eq!(Reach::Outside.check_written(written).is_ok(), outside, "{written}");
         }

@@ -97,7 +97,7 @@ async fn call(
         return refuse(&no_such_operation(&call.operation, version));
     }
     let value = match decode::decode(&call, operation, head, &body) {
-        Ok(value) => value,
+        Ok(value) => decode::named_by_path(value, platform, &call, operation, head),
         Err(error) => return refuse(&error),
     };
     let scope = Scope::new(who.caller.account.as_str(), who.region.as_str());

@@ -5,7 +5,7 @@ use crate::name::Call;
 use http::request::Parts;
 use kiln_protocol::rest::RestRequest;
 use kiln_protocol::{Error, Protocol, Value};
-use kiln_service_kit::Operation;
+use kiln_service_kit::{Operation, Platform};
 use std::borrow::Cow;
 
 /// Decodes the input of `operation`.
@@ -25,6 +25,23 @@ pub fn decode(call: &Call, operation: &Operation, head: &Parts, body: &[u8]) -> 
             kiln_protocol::rest::decode(call.protocol, &request, &call.labels, operation.input)
         }
     }
+}
+
+/// With what the path names, where the service's things have addresses of their own: a form that is sent to one may
+/// leave out the member that says which it is.
+pub fn named_by_path(mut value: Value, platform: &Platform, call: &Call, operation: &Operation, head: &Parts) -> Value {
+    let path = head.uri.path();
+    if call.protocol != Protocol::Query || path == "/" {
+        return value;
+    }
+    let service = platform.services().iter().find(|service| service.model.name == call.model.name);
+    let member = service.and_then(|service| service.path_names).and_then(|name| operation.input.find(name));
+    if let (Value::Struct(members), Some((at, _))) = (&mut value, member)
+        && let Some(member @ Value::Absent) = members.get_mut(at)
+    {
+        *member = Value::Text(path.to_owned());
+    }
+    value
 }
 
 /// The parameters of a query or ec2 call: from the address, the body, or some from each.

@@ -4,6 +4,7 @@
 //! not there, the backup would lack it, and there is none. Only of what [`may_go`] names is nothing missing.
 
 use kiln_s3::ObjectFiles;
+use kiln_sqs::Messages;
 use kiln_ssm::SealingKey;
 use std::fs;
 use std::io::ErrorKind;
@@ -23,7 +24,7 @@ pub const POINTS: &str = "points";
 pub const MACHINES: &str = "machines/machines";
 
 /// What is not copied: what belongs to the process, what is made anew, and what others copy.
-const LEFT_OUT: [&str; 17] = [
+const LEFT_OUT: [&str; 18] = [
     "kiln.sock",
     "kiln.log",
     "kiln.log.1",
@@ -33,6 +34,7 @@ const LEFT_OUT: [&str; 17] = [
     "kiln.db.lock",
     JOURNAL,
     POINTS,
+    Messages::FOLDER,
     "lost+found",
     STAGING,
     "s3/staging",

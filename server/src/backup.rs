@@ -1,7 +1,7 @@
 //! `kiln backup`: the state directory as of one moment, in one file, while kiln goes on.
 //!
 //! ```text
-//! hold: objects' files and images stay ─► copy of the database and the journal (the moment) ─► files that never change
+//! hold: objects' files and images stay ─► copy of the database, the journal and messages (the moment) ─► files that never change
 //!   ─► machines that the copied database names, one after the other ─► the archive gets its name
 //! ```
 //!
@@ -23,6 +23,7 @@ use kiln_machines_spec::{Copied, ImageHold, MachineId};
 use kiln_points::Points;
 use kiln_s3::{Hold, ObjectFiles};
 use kiln_service_kit::{Journal, Store, chain};
+use kiln_sqs::Messages;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
@@ -84,6 +85,7 @@ async fn make(control: &Control, turn: Turn, to: &Path) -> Result<Json, String> 
     control.backups.doing("the database");
     let state_dir = control.state_dir.clone();
     let objects: ObjectFiles = control.platform.part().map_err(|e| e.chain())?;
+    let messages: Messages = control.platform.part().map_err(|e| e.chain())?;
     let held = (objects.hold(), turn.unless_closed(control.driver.hold_images()).await?);
     let hand = Arc::new(Hand { staging: Staging::make(&state_dir)?, _held: held, turn });
 
@@ -95,7 +97,7 @@ async fn make(control: &Control, turn: Turn, to: &Path) -> Result<Json, String> 
     // What is moved from the one to the other between the two copies would be in neither.
     let fit = hand.turn.unless_closed(journal.hold()).await?;
     let (mut archive, instances) = blocking(move || {
-        let begun = begin(&path, made, &store, &journal, &points, of_work);
+        let begun = begin(&path, made, &store, &journal, &points, &messages, of_work);
         drop(fit);
         begun
     })
@@ -157,6 +159,7 @@ fn begin(
     store: &Store,
     journal: &Journal,
     points: &Points,
+    messages: &Messages,
     hand: Arc<Hand>,
 ) -> Result<(Archive, BTreeSet<String>), String> {
     let about = About { format: FORMAT, kiln: env!("CARGO_PKG_VERSION").to_owned(), made };
@@ -164,7 +167,7 @@ fn begin(
     let goes_on: GoesOn = Arc::new(move || asked.turn.goes_on().is_ok());
     let writer = Writer::begin(to, &about, goes_on).map_err(|e| hand.told(e))?;
     let mut archive = Archive { writer, hand };
-    let instances = archive.add_moment(store, journal, points)?;
+    let instances = archive.add_moment(store, journal, points, messages)?;
     Ok((archive, instances))
 }
 
@@ -185,8 +188,33 @@ struct Archive {
 }
 
 impl Archive {
-    /// Adds the database, the journal and the points; the instances that there are.
-    fn add_moment(&mut self, store: &Store, journal: &Journal, points: &Points) -> Result<BTreeSet<String>, String> {
+    /// Adds the database, the journal, the points and messages; the instances that there are.
+    fn add_moment(
+        &mut self,
+        store: &Store,
+        journal: &Journal,
+        points: &Points,
+        messages: &Messages,
+    ) -> Result<BTreeSet<String>, String> {
+        let staging = self.hand.staging.0.clone();
+        let instances = self.add_database(store)?;
+        self.hand.turn.goes_on()?;
+        let copy = staging.join(JOURNAL);
+        journal.copy_to(&copy).map_err(|e| chain(&e))?;
+        self.add_folder(&copy, Path::new(JOURNAL))?;
+        // Later than the database by a little: messages of a queue that it does not know go when a kiln starts from it.
+        self.hand.turn.goes_on()?;
+        let copy = staging.join(Messages::FOLDER);
+        messages.copy_to(&copy).map_err(|e| chain(&e))?;
+        self.add_folder(&copy, Path::new(Messages::FOLDER))?;
+        self.hand.turn.goes_on()?;
+        let copy = staging.join(POINTS);
+        points.copy_to(&copy).map_err(|e| chain(&e))?;
+        self.add_folder(&copy, Path::new(POINTS))?;
+        Ok(instances)
+    }
+
+    fn add_database(&mut self, store: &Store) -> Result<BTreeSet<String>, String> {
         let Self { writer, hand } = self;
         let staging = &hand.staging.0;
         hand.turn.goes_on()?;
@@ -196,26 +224,17 @@ impl Archive {
         let opened = File::open(&copy).map_err(|e| format!("failed to read {}: {e}", copy.display()));
         writer.file(&mut opened?, &copy, Path::new("kiln.db")).map_err(|e| hand.told(e))?;
         fs::remove_file(&copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))?;
-        let copy = staging.join(JOURNAL);
-        hand.turn.goes_on()?;
-        journal.copy_to(&copy).map_err(|e| chain(&e))?;
-        self.add_databases(&copy, JOURNAL)?;
-        let copy = self.hand.staging.0.join(POINTS);
-        self.hand.turn.goes_on()?;
-        points.copy_to(&copy).map_err(|e| chain(&e))?;
-        self.add_databases(&copy, POINTS)?;
         Ok(instances)
     }
 
-    /// Adds a folder with a copy of a database, which is gone then.
-    fn add_databases(&mut self, copy: &Path, name: &str) -> Result<(), String> {
+    /// Adds a copied folder under a name; the copy is gone then.
+    fn add_folder(&mut self, copy: &Path, name: &Path) -> Result<(), String> {
         let Self { writer, hand } = self;
-        writer.folder(Path::new(name)).map_err(|e| hand.told(e))?;
+        writer.folder(name).map_err(|e| hand.told(e))?;
         for found in all_of(copy)? {
             let from = copy.join(&found.name);
             let opened = File::open(&from).map_err(|e| format!("failed to read {}: {e}", from.display()));
-            let name = Path::new(name).join(&found.name);
-            writer.file(&mut opened?, &from, &name).map_err(|e| hand.told(e))?;
+            writer.file(&mut opened?, &from, &name.join(&found.name)).map_err(|e| hand.told(e))?;
         }
         fs::remove_dir_all(copy).map_err(|e| format!("failed to remove {}: {e}", copy.display()))
     }

@@ -26,7 +26,12 @@ impl HostHandler for Links {
         let platform = self.platform.clone();
         Box::pin(async move {
             if request.method() != Method::GET {
-                return answer(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "A link is got.\n".to_owned(), 0);
+                return answer(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "text/plain; charset=utf-8",
+                    "A link is got.\n".to_owned(),
+                    0,
+                );
             }
             let uri = request.uri();
             let query: Map<String> =

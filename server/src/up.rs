@@ -68,6 +68,7 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
 
     let base_image = Arc::new(BaseImage::new());
     let secrets = ids.clone();
+    let messages = kiln_sqs::Messages::open(state_dir, &clock).map_err(|e| chain(&e))?;
     let mut builder = PlatformBuilder::new(store, clock.clone(), ids)
         .journal(journal.clone())
         .home(Scope::new(state.account.as_str(), arguments.region.as_str()))
@@ -77,6 +78,7 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
         .part(kiln_s3::ObjectFiles::open(state_dir, &secrets)?)
         .part(Points::open(&state_dir.join(POINTS), clock.clone()).map_err(|e| chain(&e))?)
         .part(kiln_sns::Signer::new(Some(state_dir), &secrets, &endpoint))
+        .part(messages)
         .part(RootCredential { access_key: state.access_key.clone(), secret: state.secret.clone() });
     builder = hosts::install(builder, &driver)?;
     for service in services {

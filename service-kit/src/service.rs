@@ -44,6 +44,9 @@ pub struct Service {
     /// ([`Target::of`](crate::Target::of)), and everybody is judged by them, the root user of another account and
     /// Kiln's own services among them.
     pub owns: bool,
+    /// The member of its requests that the path of a form stands for where the form leaves it out: its things have
+    /// addresses of their own.
+    pub path_names: Option<&'static str>,
     /// By which a REST request is told to mean an operation; empty for other protocols.
     pub routes: &'static [Route],
     /// What it has to say of heads and bodies, where it is a REST service.
@@ -64,6 +67,7 @@ impl Service {
             records: &[],
             explain: None,
             owns: false,
+            path_names: None,
             routes: &[],
             rest: None,
         }

@@ -13,6 +13,7 @@ use kiln_elbv2::{DataPlane, Dialer, Options, Ports, Stream, dial_error};
 use kiln_machines_sim::SimDriver;
 use kiln_machines_spec::{BaseRecipe, DriverError, MachineDriver, MachineId, NoProgress, VpcId, ZoneName};
 use kiln_service_kit::Error;
+use kiln_sqs::Messages;
 use kiln_testkit::{Builder, Testkit, simulate};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -34,7 +35,8 @@ pub fn platform() -> Builder {
         // Nothing of the host's, whose ports and kernel have a time of their own.
         let options = Options { ports: Ports::OfNoHost, workers: 0, ..Options::default() };
         let plane = DataPlane::with_dialer(Arc::new(machines.clone()), Arc::new(InMemory(machines.clone())), options);
-        builder.part(plane.expect("without threads of its own there is nothing to start"))
+        let messages = Messages::in_memory().expect("SQLite in memory");
+        builder.part(plane.expect("without threads of its own there is nothing to start")).part(messages)
     })
 }
 

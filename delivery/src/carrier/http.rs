@@ -2,7 +2,7 @@
 //! (`reach.rs`). Of the answer its status is read and nothing else; a redirect is no delivery and leads nowhere.
 //! Source: Amazon SNS Developer Guide, "Message delivery retries" and "Fanout to HTTP/S endpoints".
 
-use super::Carried;
+use super::carried::Carried;
 use crate::reach::own_addresses;
 use crate::{Parcel, Reach};
 use bytes::Bytes;

@@ -1,8 +1,8 @@
 //! To queues and topics: by their public operations, as the principal of the service that tells, for the thing that tells.
 //! The policy of the queue or topic decides, as it would on a call from outside.
 
-use crate::Undelivered;
-use kiln_service_kit::{Arn, Cx, Error, Platform, Scope};
+use crate::{Attribute, Undelivered};
+use kiln_service_kit::{Arn, Blob, Cx, Error, Platform, Scope};
 use std::sync::Arc;
 
 fn context(platform: &Arc<Platform>, scope: &Scope, waiting: &Undelivered, arn: &str) -> Result<(Cx, Arn), Error> {
@@ -13,14 +13,54 @@ fn context(platform: &Arc<Platform>, scope: &Scope, waiting: &Undelivered, arn: 
     Ok((cx, arn))
 }
 
+/// The value of an attribute: text, or bytes.
+fn value(attribute: &Attribute) -> Result<(Option<String>, Option<Blob>), Error> {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    match attribute.kind.split('.').next() {
+        Some("Binary") => {
+            let bytes = STANDARD.decode(&attribute.value);
+            Ok((None, Some(Blob(bytes.map_err(|e| Error::failed("read a binary attribute", e))?))))
+        }
+        _ => Ok((Some(attribute.value.clone()), None)),
+    }
+}
+
 /// Sends a message to a queue.
 pub async fn to_queue(platform: &Arc<Platform>, scope: &Scope, waiting: &Undelivered, arn: &str) -> Result<(), Error> {
-    let _ = context(platform, scope, waiting, arn)?;
-    Err(Error::not_built("sqs:SendMessage"))
+    use kiln_sqs_shapes::{MessageAttributeValue, SendMessageRequest};
+    let (cx, arn) = context(platform, scope, waiting, arn)?;
+    let parcel = &waiting.note.parcel;
+    let one = |attribute: &Attribute| {
+        let (string_value, binary_value) = value(attribute)?;
+        let data_type = attribute.kind.clone();
+        let value = MessageAttributeValue { string_value, binary_value, data_type, ..Default::default() };
+        Ok::<_, Error>((attribute.name.clone(), value))
+    };
+    let sent = cx.call(SendMessageRequest {
+        queue_url: format!("http://sqs.localhost/{}/{}", arn.account(), arn.resource()),
+        message_body: parcel.body.clone(),
+        message_attributes: parcel.attributes.iter().map(one).collect::<Result<_, _>>()?,
+        ..Default::default()
+    });
+    sent.await.map(drop)
 }
 
 /// Publishes to a topic.
 pub async fn to_topic(platform: &Arc<Platform>, scope: &Scope, waiting: &Undelivered, arn: &str) -> Result<(), Error> {
-    let _ = context(platform, scope, waiting, arn)?;
-    Err(Error::not_built("sns:Publish"))
+    use kiln_sns_shapes::{MessageAttributeValue, PublishRequest};
+    let (cx, arn) = context(platform, scope, waiting, arn)?;
+    let parcel = &waiting.note.parcel;
+    let one = |attribute: &Attribute| {
+        let (string_value, binary_value) = value(attribute)?;
+        let data_type = attribute.kind.clone();
+        Ok::<_, Error>((attribute.name.clone(), MessageAttributeValue { data_type, string_value, binary_value }))
+    };
+    let published = cx.call(PublishRequest {
+        topic_arn: Some(arn.as_str().to_owned()),
+        message: parcel.body.clone(),
+        subject: parcel.subject.clone(),
+        message_attributes: parcel.attributes.iter().map(one).collect::<Result<_, _>>()?,
+        ..Default::default()
+    });
+    published.await.map(drop)
 }

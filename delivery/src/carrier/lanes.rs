@@ -128,7 +128,8 @@ impl Lanes {
                 }
                 Some(false) => {
                     lane.allowed = 1;
-                    lane.standing = if lane.standing == Standing::Inside { Standing::Inside } else { Standing::Failing };
+                    lane.standing =
+                        if lane.standing == Standing::Inside { Standing::Inside } else { Standing::Failing };
                 }
                 None => {}
             }

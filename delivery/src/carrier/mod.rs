@@ -10,14 +10,16 @@
 //! All that has to be remembered is in the note, so that a start after `kill -9` begins where it ended. The task itself
 //! holds a hundred bytes for each note, and bodies only of those in hand.
 
+mod carried;
 mod http;
 mod inside;
 mod lanes;
 mod road;
 
+pub use carried::Carried;
 #[cfg(test)]
 pub(crate) use http::post;
-pub use road::{Carried, Road};
+pub use road::Road;
 
 use crate::{Address, Note, Parcel, Policy, Undelivered, bounds, mail};
 use futures_util::FutureExt;
@@ -200,7 +202,14 @@ impl Carrier {
         }
     }
 
-    async fn give_up(&self, scope: &Scope, id: &Arc<str>, waiting: &Undelivered, tries: u32, why: &str) -> Result<(), Error> {
+    async fn give_up(
+        &self,
+        scope: &Scope,
+        id: &Arc<str>,
+        waiting: &Undelivered,
+        tries: u32,
+        why: &str,
+    ) -> Result<(), Error> {
         let Note { to, by, source_arn, parcel, dead_letter, .. } = &waiting.note;
         let letter = dead_letter.as_ref().map(|queue| Note {
             to: Address::Queue(queue.clone()),

@@ -1,20 +1,10 @@
-//! How a note gets to its target: what an attempt may come to, and the real roads.
+//! How a note gets to its target: the real roads, and that tests lay their own.
 
+use super::carried::Carried;
 use super::{http, inside};
 use crate::{Address, Undelivered};
 use kiln_service_kit::{Error, Fault, Platform, Scope, async_trait};
 use std::sync::Arc;
-
-/// What became of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Carried {
-    /// The target has it.
-    Taken,
-    /// Not now; the text says why.
-    Later(String),
-    /// The target refuses it, and would do so again.
-    Never(String),
-}
 
 /// Who makes attempts; tests bring their own.
 #[async_trait]

@@ -122,8 +122,13 @@ async fn it_is_tried_as_the_policy_says_and_goes_to_the_dead_letter_queue_then()
     assert!(kept.iter().all(|(_, _, waiting)| waiting.tries == 2 && waiting.failed.as_deref() == Some("not now")));
     after(60).await;
     assert_eq!(road.came(&queue("a")), 8, "one attempt and three retries each");
-    let times: Vec<i64> =
-        road.came.lock().iter().filter(|(_, _, body)| body == "one").map(|(at, _, _)| at.millis() % 3_600_000).collect();
+    let times: Vec<i64> = road
+        .came
+        .lock()
+        .iter()
+        .filter(|(_, _, body)| body == "one")
+        .map(|(at, _, _)| at.millis() % 3_600_000)
+        .collect();
     for two in times[..4].windows(2) {
         assert!((16_000..=20_100).contains(&(two[1] - two[0])), "{times:?}");
     }
@@ -168,7 +173,8 @@ async fn targets_that_hang_or_break_hold_up_nobody_else() {
 async fn a_mail_lies_in_the_mailbox_once() {
     let (platform, road) = given();
     let to = Address::Mailbox("ops@example.com".to_owned());
-    let parcel = Parcel { subject: Some("burning".to_owned()), sender: Some("t".to_owned()), ..Parcel::of("m-1 is on fire") };
+    let parcel =
+        Parcel { subject: Some("burning".to_owned()), sender: Some("t".to_owned()), ..Parcel::of("m-1 is on fire") };
     tell(&platform, [Note { to, parcel, ..note("x", "") }]).await.expect("noted");
     after(1).await;
     let mails = mailbox(platform.history(), 10).expect("reads");

@@ -34,7 +34,10 @@ async fn an_answer_is_judged_by_its_status_alone() {
         (&b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"[..], Carried::Taken),
         (b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n", Carried::Taken),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\nabc", Carried::Taken),
-        (b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n", Carried::Later("it answered 500 Internal Server Error".into())),
+        (
+            b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n",
+            Carried::Later("it answered 500 Internal Server Error".into()),
+        ),
         (b"HTTP/1.1 429 Slow\r\ncontent-length: 0\r\n\r\n", Carried::Later("it answered 429 Too Many Requests".into())),
         (b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n", Carried::Never("it answered 404 Not Found".into())),
         (
@@ -45,7 +48,11 @@ async fn an_answer_is_judged_by_its_status_alone() {
         let (url, read) = endpoint(answer).await;
         assert_eq!(post(&url, Reach::Host, &parcel()).await, expected);
         let text = read.await.expect("no panic");
-        assert!(text.starts_with("POST /hook?a=b HTTP/1.1\r\n") && text.contains("x-amz-sns-message-type: Notification\r\n"), "{text}");
+        assert!(
+            text.starts_with("POST /hook?a=b HTTP/1.1\r\n")
+                && text.contains("x-amz-sns-message-type: Notification\r\n"),
+            "{text}"
+        );
     }
     for answer in [&b""[..], b"HTTP/1.1 2", b"garbage\r\n\r\n"] {
         let (url, read) = endpoint(answer).await;

@@ -17,15 +17,8 @@ const NUMBERS: [(&str, u64, u64); 6] = [
     ("numMinDelayRetries", 0, 100),
     ("numMaxDelayRetries", 0, 100),
 ];
-const CONTENT_TYPES: [&str; 7] = [
-    "text/plain",
-    "text/css",
-    "text/csv",
-    "text/html",
-    "text/xml",
-    "application/json",
-    "application/xml",
-];
+const CONTENT_TYPES: [&str; 7] =
+    ["text/plain", "text/css", "text/csv", "text/html", "text/xml", "application/json", "application/xml"];
 
 /// The policy that holds: HTTP's part of it, with everything said.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,7 +123,8 @@ fn check_throttle(value: &Json) -> Result<(), Error> {
     }
     for (key, value) in object(value, "throttlePolicy")? {
         match key.as_str() {
-            "maxReceivesPerSecond" if value.as_u64().is_some_and(|number| (1..=u64::from(u32::MAX)).contains(&number)) => {}
+            "maxReceivesPerSecond"
+                if value.as_u64().is_some_and(|number| (1..=u64::from(u32::MAX)).contains(&number)) => {}
             "maxReceivesPerSecond" if value.is_null() => {}
             "maxReceivesPerSecond" => {
                 return Err(invalid("DeliveryPolicy: throttlePolicy.maxReceivesPerSecond must be 1 or more"));
@@ -206,7 +200,8 @@ impl Effective {
             let text = "healthyRetryPolicy.maxDelayTarget must not be less than healthyRetryPolicy.minDelayTarget";
             return Err(invalid(format_args!("DeliveryPolicy: {text}")));
         }
-        let phases = self.number("numNoDelayRetries") + self.number("numMinDelayRetries") + self.number("numMaxDelayRetries");
+        let phases =
+            self.number("numNoDelayRetries") + self.number("numMinDelayRetries") + self.number("numMaxDelayRetries");
         if phases > self.number("numRetries") {
             return Err(invalid("DeliveryPolicy: healthyRetryPolicy.numRetries must cover the retries of all phases"));
         }
@@ -221,7 +216,8 @@ impl Effective {
     /// In the words of deliveries.
     pub fn policy(&self) -> Policy {
         let count = |key: &str| u32::try_from(self.number(key)).unwrap_or(100);
-        let (immediate, before, after) = (count("numNoDelayRetries"), count("numMinDelayRetries"), count("numMaxDelayRetries"));
+        let (immediate, before, after) =
+            (count("numNoDelayRetries"), count("numMinDelayRetries"), count("numMaxDelayRetries"));
         Policy {
             immediate,
             before,
@@ -280,7 +276,8 @@ mod tests {
     #[test]
     fn a_subscription_s_policy_holds_unless_the_topic_forbids_it() {
         let topic = r#"{"http":{"defaultHealthyRetryPolicy":{"numRetries":5},"disableSubscriptionOverrides":false}}"#;
-        let own = r#"{"healthyRetryPolicy":{"minDelayTarget":1,"maxDelayTarget":2,"numRetries":4,"numNoDelayRetries":1}}"#;
+        let own =
+            r#"{"healthyRetryPolicy":{"minDelayTarget":1,"maxDelayTarget":2,"numRetries":4,"numNoDelayRetries":1}}"#;
         let policy = effective(Some(topic), Some(own)).unwrap().policy();
         assert_eq!((policy.immediate, policy.backoff, policy.least, policy.greatest), (1, 3, 1_000, 2_000));
         let forbids = topic.replace("false", "true");

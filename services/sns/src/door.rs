@@ -3,44 +3,14 @@
 
 use crate::errors::invalid;
 use crate::operations::{subscribe, subscriptions};
-use crate::signer::{CERTIFICATE_KEPT, Keys, Signer};
+use crate::signer::{CERTIFICATE_KEPT, Signer};
 use kiln_service_kit::{Arn, Caller, Cx, Error, Map, Platform, Scope, one_line};
-use std::fmt::Write;
 use std::sync::Arc;
-
-/// How the paths of links begin.
-pub const DOOR_PATH: &str = "/_kiln/sns/";
 
 /// What a link is answered with: status, content type, body, and how many seconds it may be kept.
 pub type Answer = (u16, &'static str, String, u64);
 
-/// A link to kiln itself.
-pub fn link(signer: &Signer, query: &[(&str, &str)]) -> String {
-    let mut url = format!("{}{DOOR_PATH}?", signer.endpoint());
-    for (at, (name, value)) in query.iter().enumerate() {
-        if at > 0 {
-            url.push('&');
-        }
-        url += name;
-        url.push('=');
-        for byte in value.bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b':' => url.push(char::from(byte)),
-                _ => {
-                    let _ = write!(url, "%{byte:02X}");
-                }
-            }
-        }
-    }
-    url
-}
-
-/// Where the certificate of a key is.
-pub fn certificate_url(signer: &Signer, keys: &Keys) -> String {
-    format!("{}{DOOR_PATH}{}", signer.endpoint(), keys.name)
-}
-
-/// Answers a link: what stands behind [`DOOR_PATH`], and the query.
+/// Answers a link: what stands behind [`DOOR_PATH`](crate::DOOR_PATH), and the query.
 pub async fn answer(platform: &Arc<Platform>, path: &str, query: &Map<String>) -> Answer {
     match answered(platform, path, query).await {
         Ok(answer) => answer,
@@ -86,8 +56,7 @@ fn nobody(platform: &Arc<Platform>, arn: &str) -> Result<Cx, Error> {
 
 fn xml(action: &str, inner: &str) -> Answer {
     let result = if inner.is_empty() { String::new() } else { format!("<{action}Result>{inner}</{action}Result>") };
-    let body = format!(
-        "<{action}Response xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\">{result}</{action}Response>\n"
-    );
+    let body =
+        format!("<{action}Response xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\">{result}</{action}Response>\n");
     (200, "text/xml", body, 0)
 }

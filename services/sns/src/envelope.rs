@@ -62,7 +62,9 @@ impl Published<'_> {
 
     /// A notification.
     pub fn notification(&self, text: &str, signature: &str, cert: &str, unsubscribe: &str) -> Result<String, Error> {
-        let of = |a: &'_ kiln_delivery::Attribute| -> (String, String, String) { (a.name.clone(), a.kind.clone(), a.value.clone()) };
+        let of = |a: &'_ kiln_delivery::Attribute| -> (String, String, String) {
+            (a.name.clone(), a.kind.clone(), a.value.clone())
+        };
         let attributes: Vec<_> = self.message.attributes.iter().map(of).collect();
         written(&Envelope {
             r#type: "Notification",

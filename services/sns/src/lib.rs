@@ -12,6 +12,7 @@ mod door;
 mod envelope;
 mod errors;
 mod filter;
+mod links;
 mod message;
 mod names;
 mod operations;
@@ -26,7 +27,8 @@ mod tell;
 #[cfg(test)]
 mod tests;
 
-pub use door::{DOOR_PATH, answer};
+pub use door::answer;
+pub use links::DOOR_PATH;
 pub use signer::Signer;
 
 use kiln_service_kit::{Kept, Service, records};

@@ -46,7 +46,8 @@ impl Message {
         if size > LONGEST {
             return Err(invalid("Message too long"));
         }
-        let attributes = attributes.into_iter().map(|(name, value)| attribute(name, value)).collect::<Result<_, _>>()?;
+        let attributes =
+            attributes.into_iter().map(|(name, value)| attribute(name, value)).collect::<Result<_, _>>()?;
         let (text, by_protocol) = match structure {
             None => (text, BTreeMap::new()),
             Some("json") => by_protocol(&text)?,
@@ -97,7 +98,10 @@ fn attribute(name: String, value: MessageAttributeValue) -> Result<Attribute, Er
     let reserved = lower.starts_with("aws.") || lower.starts_with("amazon.");
     let dots = name.starts_with('.') || name.ends_with('.') || name.contains("..");
     if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(good) || reserved || dots {
-        return Err(wrong(format!("The message attribute name '{}' is invalid.", kiln_service_kit::one_line(&name, 100))));
+        return Err(wrong(format!(
+            "The message attribute name '{}' is invalid.",
+            kiln_service_kit::one_line(&name, 100)
+        )));
     }
     let kind = value.data_type;
     if kind.is_empty() {

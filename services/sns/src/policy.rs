@@ -108,7 +108,13 @@ fn each(json: Option<&Json>) -> Vec<Json> {
 }
 
 /// The policy with one more statement, of that name.
-pub fn with(topic: &Topic, name: &TopicName, label: &str, accounts: &[String], actions: &[String]) -> Result<String, Error> {
+pub fn with(
+    topic: &Topic,
+    name: &TopicName,
+    label: &str,
+    accounts: &[String],
+    actions: &[String],
+) -> Result<String, Error> {
     let mut policy = parsed(topic, name)?;
     let statement = json!({
         "Sid": label,

@@ -84,18 +84,23 @@ impl Signer {
 
 impl Keys {
     fn open(file: Option<&Path>, ids: IdSource) -> Result<Self, Error> {
-        let failed = |doing: &str, e: Box<dyn std::error::Error + Send + Sync>| Error::failed(format_args!("{doing} {}", Signer::FILE), e);
+        let failed = |doing: &str, e: Box<dyn std::error::Error + Send + Sync>| {
+            Error::failed(format_args!("{doing} {}", Signer::FILE), e)
+        };
         let there = match file.map(std::fs::read_to_string) {
-            Some(Ok(text)) => {
-                Some(RsaPrivateKey::from_pkcs8_pem(&text).map_err(|e| failed("read the key in", e.to_string().into()))?)
+            Some(Ok(text)) => Some(
+                RsaPrivateKey::from_pkcs8_pem(&text).map_err(|e| failed("read the key in", e.to_string().into()))?,
+            ),
+            Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed("read", error.into()));
             }
-            Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("read", error.into())),
             _ => None,
         };
         let key = match there {
             Some(key) => key,
             None => {
-                let key = RsaPrivateKey::new(&mut Chance(ids), BITS).map_err(|e| failed("make", e.to_string().into()))?;
+                let key =
+                    RsaPrivateKey::new(&mut Chance(ids), BITS).map_err(|e| failed("make", e.to_string().into()))?;
                 if let Some(file) = file {
                     let text = key.to_pkcs8_pem(LineEnding::LF).map_err(|e| failed("write", e.to_string().into()))?;
                     write(file, text.as_bytes()).map_err(|e| failed("write", e.into()))?;

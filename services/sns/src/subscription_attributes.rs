@@ -10,7 +10,13 @@ use kiln_service_kit::{Arn, Error};
 use serde_json::Value as Json;
 
 /// Sets one; an empty text takes it away. `Ok(false)`: there is none of that name.
-pub fn set(attributes: &mut Attributes, topic: &TopicName, protocol: &str, name: &str, value: &str) -> Result<bool, Error> {
+pub fn set(
+    attributes: &mut Attributes,
+    topic: &TopicName,
+    protocol: &str,
+    name: &str,
+    value: &str,
+) -> Result<bool, Error> {
     let some = |value: &str| Some(value.to_owned()).filter(|value| !value.is_empty());
     match name {
         "RawMessageDelivery" => {
@@ -77,7 +83,10 @@ pub fn dead_letters(text: &str, topic: &TopicName) -> Result<String, Error> {
     if members.keys().any(|key| key != "deadLetterTargetArn") {
         return Err(wrong("deadLetterTargetArn is the only member that it can have"));
     }
-    let arn = members.get("deadLetterTargetArn").and_then(Json::as_str).ok_or_else(|| wrong("deadLetterTargetArn is missing"))?;
+    let arn = members
+        .get("deadLetterTargetArn")
+        .and_then(Json::as_str)
+        .ok_or_else(|| wrong("deadLetterTargetArn is missing"))?;
     let parsed: Arn = arn.parse().map_err(|_| wrong("deadLetterTargetArn is an invalid arn"))?;
     if parsed.service() != "sqs" || parsed.resource().is_empty() {
         return Err(wrong("deadLetterTargetArn is an invalid arn"));

@@ -1,16 +1,16 @@
 //! Who is told what: of a publication a note for each subscription that wants it, of a subscription the question whether it
 //! is wanted. What a note says is final here; how and when it is carried is `kiln-delivery`'s.
 
+use crate::PRINCIPAL;
 use crate::delivery_policy::effective;
-use crate::door::link;
 use crate::envelope::{Confirmation, Published};
 use crate::filter::Filter;
+use crate::links::{certificate_url, link};
 use crate::message::Message;
 use crate::names::TopicName;
 use crate::records::{Subscription, Topic};
 use crate::signer::{Keys, Signer};
 use crate::subscription_attributes::{dead_letters, filter};
-use crate::{PRINCIPAL, door};
 use kiln_delivery::{Address, Note, Parcel, Policy, Reach, can_carry};
 use kiln_service_kit::{Cx, Error, Timestamp};
 use std::collections::HashMap;
@@ -56,7 +56,8 @@ pub async fn notes(cx: &Cx, name: &TopicName, topic: &Topic, publications: &[Pub
     let mut notes = vec![];
     for Publication { message, id } in publications {
         let published = Published { topic: name, message, id, at: now, version: version(topic) };
-        let mut teller = Teller { signer: &signer, keys: keys.as_deref(), topic, published, signatures: HashMap::new() };
+        let mut teller =
+            Teller { signer: &signer, keys: keys.as_deref(), topic, published, signatures: HashMap::new() };
         let attributes = message.as_object();
         let mut bodies: HashMap<&str, Option<serde_json::Value>> = HashMap::new();
         for (subscription, filter) in &told {
@@ -88,7 +89,10 @@ struct Teller<'t> {
 impl Teller<'_> {
     fn note(&mut self, subscription: &Subscription, text: &str) -> Result<Note, Error> {
         let name = self.published.topic;
-        let unsubscribe = link(self.signer, &[("Action", "Unsubscribe"), ("SubscriptionArn", &name.subscription_arn(&subscription.id))]);
+        let unsubscribe = link(
+            self.signer,
+            &[("Action", "Unsubscribe"), ("SubscriptionArn", &name.subscription_arn(&subscription.id))],
+        );
         let message = self.published.message;
         let mut parcel = Parcel::default();
         match subscription.protocol.as_str() {
@@ -132,12 +136,19 @@ impl Teller<'_> {
             self.signatures.insert(text.to_owned(), self.published.sign(keys, text)?);
         }
         let signature = &self.signatures[text];
-        self.published.notification(text, signature, &door::certificate_url(self.signer, keys), unsubscribe)
+        self.published.notification(text, signature, &certificate_url(self.signer, keys), unsubscribe)
     }
 }
 
 /// The question whether a subscription is wanted, with the token to answer it.
-pub async fn confirmation(cx: &Cx, name: &TopicName, topic: &Topic, subscription: &Subscription, token: &str, at: Timestamp) -> Result<Note, Error> {
+pub async fn confirmation(
+    cx: &Cx,
+    name: &TopicName,
+    topic: &Topic,
+    subscription: &Subscription,
+    token: &str,
+    at: Timestamp,
+) -> Result<Note, Error> {
     let signer = cx.part::<Signer>()?;
     let subscribe = link(&signer, &[("Action", "ConfirmSubscription"), ("TopicArn", &name.arn), ("Token", token)]);
     let id = cx.ids().uuid();
@@ -151,7 +162,7 @@ pub async fn confirmation(cx: &Cx, name: &TopicName, topic: &Topic, subscription
         );
     } else {
         let keys = signer.keys().await?;
-        parcel.body = asked.written(&keys, &door::certificate_url(&signer, &keys))?;
+        parcel.body = asked.written(&keys, &certificate_url(&signer, &keys))?;
     }
     if subscription.protocol.starts_with("email") {
         parcel.subject = Some("AWS Notification - Subscription Confirmation".to_owned());

@@ -11,6 +11,7 @@ mod images;
 mod kinds;
 mod machines;
 mod networks;
+mod queues;
 mod sessions;
 mod stacks;
 
@@ -145,6 +146,11 @@ fn what_an_alarm_sets_in_motion_is_refused_whatever_step_breaks() {
 }
 
 #[test]
+fn dead_letters_go_back_whatever_step_breaks() {
+    queues::moves();
+}
+
+#[test]
 fn every_kind_of_step_is_in_a_scenario() {
     let scenarios: &[&Broken] = &[
         groups::heals(),
@@ -156,6 +162,7 @@ fn every_kind_of_step_is_in_a_scenario() {
         images::fails(),
         machines::lives(),
         networks::changes(),
+        queues::moves(),
         balancers::changes(),
         sessions::ends(),
         alarms::set_in_motion(),

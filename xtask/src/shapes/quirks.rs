@@ -43,6 +43,15 @@ pub struct Quirk {
     /// Of an operation: it is asked at hosts of its own, where no path leads to it here.
     #[serde(default)]
     pub no_route: bool,
+    /// Of a list or map of the model (`"TagMap"`), by its own name: its key in query requests and its element in their
+    /// answers, flattened. For services whose model in botocore has forgotten that they speak the query protocol.
+    pub query: Option<String>,
+    /// Of such a map: what its keys and values are called.
+    pub entry: Option<(String, String)>,
+    /// Of an error of the model, by its own name: its code in the query protocol.
+    pub query_code: Option<String>,
+    /// Of the service (`"service"`): it speaks the query protocol too; the namespace of its answers there.
+    pub query_namespace: Option<String>,
     /// The proof.
     pub why: String,
 }
@@ -70,6 +79,29 @@ impl Quirks {
         let Some(quirk) = self.by_member.get(&key) else { return Quirk::default() };
         self.used.borrow_mut().insert(key);
         quirk.clone()
+    }
+
+    /// What the query protocol calls a list or map, and what its entries' keys and values.
+    pub fn query(&self, shape: &str) -> Option<(String, Option<(String, String)>)> {
+        let quirk = self.by_member.get(shape)?;
+        let found = (quirk.query.clone()?, quirk.entry.clone());
+        self.used.borrow_mut().insert(shape.to_owned());
+        Some(found)
+    }
+
+    /// The codes that errors have in the query protocol, by their names.
+    pub fn query_codes(&self) -> Vec<(String, String)> {
+        let codes = self.by_member.iter().filter_map(|(name, quirk)| Some((name.clone(), quirk.query_code.clone()?)));
+        let codes: Vec<_> = codes.collect();
+        self.used.borrow_mut().extend(codes.iter().map(|(name, _)| name.clone()));
+        codes
+    }
+
+    /// The namespace of answers in the query protocol, where the service speaks it and its model does not say so.
+    pub fn query_namespace(&self) -> Option<String> {
+        let namespace = self.by_member.get("service")?.query_namespace.clone()?;
+        self.used.borrow_mut().insert("service".to_owned());
+        Some(namespace)
     }
 
     /// The root element of a structure, where it has one of its own.

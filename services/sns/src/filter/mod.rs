@@ -157,7 +157,9 @@ impl Reader {
 
 /// Whether `$or` is the operator: at least two objects, and none of them a test.
 fn is_choice(all: &[Json]) -> bool {
-    let is_fields = |json: &Json| json.as_object().is_some_and(|o| !o.is_empty() && o.keys().all(|key| !OPERATORS.contains(&key.as_str())));
+    let is_fields = |json: &Json| {
+        json.as_object().is_some_and(|o| !o.is_empty() && o.keys().all(|key| !OPERATORS.contains(&key.as_str())))
+    };
     all.len() >= 2 && all.iter().all(is_fields)
 }
 
@@ -214,7 +216,9 @@ fn anything_but(value: &Json) -> Result<Test, Error> {
         Json::Array(all) => {
             let texts = all.iter().filter(|value| value.is_string()).count();
             if texts != 0 && texts != all.len() {
-                return Err(wrong("Inside anything but list, either all values are number or string, mixed type is not supported"));
+                return Err(wrong(
+                    "Inside anything but list, either all values are number or string, mixed type is not supported",
+                ));
             }
             all.iter().map(of_kind).collect::<Result<_, _>>()?
         }

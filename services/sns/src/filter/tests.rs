@@ -43,7 +43,11 @@ fn every_operator_matches_what_it_says() {
         ("[null]", "null", true),
         ("[null]", "0", false),
     ] {
-        assert_eq!(body(&format!(r#"{{"a":{tests}}}"#), &format!(r#"{{"a":{value}}}"#)), expected, "{tests} of {value}");
+        assert_eq!(
+            body(&format!(r#"{{"a":{tests}}}"#), &format!(r#"{{"a":{value}}}"#)),
+            expected,
+            "{tests} of {value}"
+        );
     }
     assert!(body(r#"{"a":[{"exists":false}]}"#, r#"{"b":1}"#));
     assert!(!body(r#"{"a":[{"anything-but":"x"}]}"#, r#"{"b":1}"#), "what is not there is not anything");

@@ -42,7 +42,9 @@ pub fn set(cx: &Cx, topic: &mut Topic, name: &str, value: &str) -> Result<bool, 
             "1" | "2" => topic.signature_version = Some(value.to_owned()),
             _ => return Err(invalid("SignatureVersion")),
         },
-        "KmsMasterKeyId" if value.is_empty() => {}
+        // They say what holds: nothing is set, nothing is sampled.
+        _ if value.is_empty() && (NOT_BUILT.contains(&name) || FEEDBACK.iter().any(|end| name.ends_with(end))) => {}
+        _ if value == "0" && name.ends_with("SuccessFeedbackSampleRate") => {}
         _ if NOT_BUILT.contains(&name) || FEEDBACK.iter().any(|end| name.ends_with(end)) => {
             return Err(Error::not_built(format!("the attribute {name} of sns topics")));
         }
@@ -51,7 +53,10 @@ pub fn set(cx: &Cx, topic: &mut Topic, name: &str, value: &str) -> Result<bool, 
     Ok(true)
 }
 
-async fn get_topic_attributes(cx: &Cx, request: GetTopicAttributesRequest) -> Result<GetTopicAttributesResponse, Error> {
+async fn get_topic_attributes(
+    cx: &Cx,
+    request: GetTopicAttributesRequest,
+) -> Result<GetTopicAttributesResponse, Error> {
     let name = TopicName::parse(cx, &request.topic_arn)?;
     let topic = name.find(cx)?;
     let all = cx.store().list_prefix::<Subscription>(&name.scope, &name.subscriptions())?;
@@ -77,7 +82,10 @@ async fn get_topic_attributes(cx: &Cx, request: GetTopicAttributesRequest) -> Re
     Ok(GetTopicAttributesResponse { attributes })
 }
 
-async fn set_topic_attributes(cx: &Cx, request: SetTopicAttributesRequest) -> Result<SetTopicAttributesResponse, Error> {
+async fn set_topic_attributes(
+    cx: &Cx,
+    request: SetTopicAttributesRequest,
+) -> Result<SetTopicAttributesResponse, Error> {
     let name = TopicName::parse(cx, &request.topic_arn)?;
     name.find(cx)?;
     let value = request.attribute_value.unwrap_or_default();

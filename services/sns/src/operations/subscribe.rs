@@ -52,7 +52,9 @@ fn check_endpoint(protocol: &str, endpoint: &str, reach: Reach) -> Result<(), Er
         }
         "email" | "email-json" => {
             let (name, host) = endpoint.split_once('@').unwrap_or_default();
-            let plain = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
+            let plain = |text: &str| {
+                !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@')
+            };
             if endpoint.len() > LONGEST_ADDRESS || !plain(name) || !plain(host) {
                 return Err(invalid("Email address"));
             }
@@ -169,7 +171,10 @@ pub fn check_filters(tx: &Tx<'_>, name: &TopicName) -> Result<(), Error> {
     }
 }
 
-async fn confirm_subscription(cx: &Cx, request: ConfirmSubscriptionRequest) -> Result<ConfirmSubscriptionResponse, Error> {
+async fn confirm_subscription(
+    cx: &Cx,
+    request: ConfirmSubscriptionRequest,
+) -> Result<ConfirmSubscriptionResponse, Error> {
     let closed = match request.authenticate_on_unsubscribe.as_deref() {
         None | Some("") | Some("false") => false,
         Some("true") => true,

@@ -35,7 +35,11 @@ fn shown(name: &TopicName, kept: &Kept) -> Subscription {
 }
 
 /// A page of these, in the order of their ids.
-fn page(cx: &Cx, all: Vec<(String, TopicName, Arc<Kept>)>, token: Option<&str>) -> Result<(Vec<Subscription>, Option<String>), Error> {
+fn page(
+    cx: &Cx,
+    all: Vec<(String, TopicName, Arc<Kept>)>,
+    token: Option<&str>,
+) -> Result<(Vec<Subscription>, Option<String>), Error> {
     let now = cx.now();
     let all: Vec<_> = all.into_iter().filter(|(_, _, kept)| !kept.has_lapsed(now)).collect();
     let page = paginate(all, |(id, ..)| id, token, PAGE, || invalid("NextToken"))?;
@@ -91,7 +95,8 @@ async fn get_subscription_attributes(
     .collect();
     if let Some(filter) = &kept.attributes.filter {
         let scope = if kept.attributes.on_body { "MessageBody" } else { "MessageAttributes" };
-        attributes.extend([("FilterPolicy".to_owned(), filter.clone()), ("FilterPolicyScope".to_owned(), scope.to_owned())]);
+        attributes
+            .extend([("FilterPolicy".to_owned(), filter.clone()), ("FilterPolicyScope".to_owned(), scope.to_owned())]);
     } else if kept.attributes.on_body {
         attributes.insert("FilterPolicyScope".to_owned(), "MessageBody".to_owned());
     }
@@ -116,7 +121,13 @@ async fn set_subscription_attributes(
         .write::<_, Error>(|tx| {
             let there = name.find_in(cx, tx)?;
             let mut kept = (*there).clone();
-            let set = subscription_attributes::set(&mut kept.attributes, &name.topic, &there.protocol, &request.attribute_name, &value);
+            let set = subscription_attributes::set(
+                &mut kept.attributes,
+                &name.topic,
+                &there.protocol,
+                &request.attribute_name,
+                &value,
+            );
             if !set? {
                 return Err(invalid("AttributeName"));
             }

@@ -43,7 +43,9 @@ pub fn read(cx: &Cx, given: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
 fn check_count(tags: &BTreeMap<String, String>) -> Result<(), Error> {
     let own = tags.keys().filter(|key| !key.starts_with("aws:")).count();
     match own > MOST {
-        true => Err(Error::sender("TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded")),
+        true => {
+            Err(Error::sender("TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded"))
+        }
         false => Ok(()),
     }
 }
@@ -81,9 +83,11 @@ async fn untag_resource(cx: &Cx, request: UntagResourceRequest) -> Result<UntagR
     Ok(UntagResourceResponse {})
 }
 
-async fn list_tags_for_resource(cx: &Cx, request: ListTagsForResourceRequest) -> Result<ListTagsForResourceResponse, Error> {
-    let topic: std::sync::Arc<Topic> =
-        TopicName::parse(cx, &request.resource_arn)?.find(cx).map_err(of_resource)?;
+async fn list_tags_for_resource(
+    cx: &Cx,
+    request: ListTagsForResourceRequest,
+) -> Result<ListTagsForResourceResponse, Error> {
+    let topic: std::sync::Arc<Topic> = TopicName::parse(cx, &request.resource_arn)?.find(cx).map_err(of_resource)?;
     let tags = topic.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
     Ok(ListTagsForResourceResponse { tags })
 }

@@ -26,7 +26,11 @@ async fn create_topic(cx: &Cx, request: CreateTopicRequest) -> Result<CreateTopi
     match request.name.ends_with(".fifo") {
         true if is_fifo => return Err(Error::not_built("FIFO topics")),
         true => return Err(invalid("Topic Name")),
-        false if is_fifo => return Err(invalid("Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long.")),
+        false if is_fifo => {
+            return Err(invalid(
+                "Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long.",
+            ));
+        }
         false => {}
     }
     if request.data_protection_policy.is_some_and(|policy| !policy.is_empty()) {

@@ -91,9 +91,9 @@ impl ResourceType for Topic {
         let Some(attributes) = attributes_of(cx, arn).await? else { return Ok(None) };
         let Some(tags) = tags_of(cx, arn).await? else { return Ok(None) };
         let subscriptions = subscriptions_of(cx, arn).await?;
-        let subscriptions = subscriptions
-            .into_iter()
-            .map(|it| json!({"Endpoint": it.endpoint.unwrap_or_default(), "Protocol": it.protocol.unwrap_or_default()}));
+        let subscriptions = subscriptions.into_iter().map(
+            |it| json!({"Endpoint": it.endpoint.unwrap_or_default(), "Protocol": it.protocol.unwrap_or_default()}),
+        );
         let some = |name: &str| attributes.get(name).filter(|value| !value.is_empty());
         let read = Properties::default()
             .with("TopicArn", arn)

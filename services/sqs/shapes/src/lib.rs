@@ -3,7 +3,9 @@
 mod requests;
 mod responses;
 mod service;
+mod structures;
 
 pub use requests::*;
 pub use responses::*;
 pub use service::*;
+pub use structures::*;

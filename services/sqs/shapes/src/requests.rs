@@ -5,9 +5,110 @@ use crate::*;
 use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 
 shape! {
+    pub struct AddPermissionRequest {
+        queue_url: String = member("QueueUrl").required(),
+        label: String = member("Label").required(),
+        aws_account_ids: Vec<String> = member("AWSAccountIds").named("AWSAccountId").flattened().required(),
+        actions: Vec<String> = member("Actions").named("ActionName").flattened().required(),
+    }
+    pub struct CancelMessageMoveTaskRequest {
+        task_handle: String = member("TaskHandle").required(),
+    }
+    pub struct ChangeMessageVisibilityBatchRequest {
+        queue_url: String = member("QueueUrl").required(),
+        entries: Vec<ChangeMessageVisibilityBatchRequestEntry> = member("Entries").named("ChangeMessageVisibilityBatchRequestEntry").flattened().required(),
+    }
+    pub struct ChangeMessageVisibilityRequest {
+        queue_url: String = member("QueueUrl").required(),
+        receipt_handle: String = member("ReceiptHandle").required(),
+        visibility_timeout: i32 = member("VisibilityTimeout").required(),
+    }
+    pub struct CreateQueueRequest {
+        queue_name: String = member("QueueName").required(),
+        attributes: Map<String> = member("Attributes").named("Attribute").flattened().map_names("Name", "Value"),
+        tags: Map<String> = member("tags").named("Tag").flattened().map_names("Key", "Value"),
+    }
+    pub struct DeleteMessageBatchRequest {
+        queue_url: String = member("QueueUrl").required(),
+        entries: Vec<DeleteMessageBatchRequestEntry> = member("Entries").named("DeleteMessageBatchRequestEntry").flattened().required(),
+    }
+    pub struct DeleteMessageRequest {
+        queue_url: String = member("QueueUrl").required(),
+        receipt_handle: String = member("ReceiptHandle").required(),
+    }
+    pub struct DeleteQueueRequest {
+        queue_url: String = member("QueueUrl").required(),
+    }
+    pub struct GetQueueAttributesRequest {
+        queue_url: String = member("QueueUrl").required(),
+        attribute_names: Vec<String> = member("AttributeNames").named("AttributeName").flattened(),
+    }
+    pub struct GetQueueUrlRequest {
+        queue_name: String = member("QueueName").required(),
+        queue_owner_aws_account_id: Option<String> = member("QueueOwnerAWSAccountId"),
+    }
+    pub struct ListDeadLetterSourceQueuesRequest {
+        queue_url: String = member("QueueUrl").required(),
+        next_token: Option<String> = member("NextToken"),
+        max_results: Option<i32> = member("MaxResults"),
+    }
+    pub struct ListMessageMoveTasksRequest {
+        source_arn: String = member("SourceArn").required(),
+        max_results: Option<i32> = member("MaxResults"),
+    }
+    pub struct ListQueueTagsRequest {
+        queue_url: String = member("QueueUrl").required(),
+    }
     pub struct ListQueuesRequest {
         queue_name_prefix: Option<String> = member("QueueNamePrefix"),
         next_token: Option<String> = member("NextToken"),
         max_results: Option<i32> = member("MaxResults"),
+    }
+    pub struct PurgeQueueRequest {
+        queue_url: String = member("QueueUrl").required(),
+    }
+    pub struct ReceiveMessageRequest {
+        queue_url: String = member("QueueUrl").required(),
+        attribute_names: Vec<String> = member("AttributeNames").named("AttributeName").flattened(),
+        message_system_attribute_names: Vec<String> = member("MessageSystemAttributeNames").named("MessageSystemAttributeName").flattened(),
+        message_attribute_names: Vec<String> = member("MessageAttributeNames").named("MessageAttributeName").flattened(),
+        max_number_of_messages: Option<i32> = member("MaxNumberOfMessages"),
+        visibility_timeout: Option<i32> = member("VisibilityTimeout"),
+        wait_time_seconds: Option<i32> = member("WaitTimeSeconds"),
+        receive_request_attempt_id: Option<String> = member("ReceiveRequestAttemptId"),
+    }
+    pub struct RemovePermissionRequest {
+        queue_url: String = member("QueueUrl").required(),
+        label: String = member("Label").required(),
+    }
+    pub struct SendMessageBatchRequest {
+        queue_url: String = member("QueueUrl").required(),
+        entries: Vec<SendMessageBatchRequestEntry> = member("Entries").named("SendMessageBatchRequestEntry").flattened().required(),
+    }
+    pub struct SendMessageRequest {
+        queue_url: String = member("QueueUrl").required(),
+        message_body: String = member("MessageBody").required(),
+        delay_seconds: Option<i32> = member("DelaySeconds"),
+        message_attributes: Map<MessageAttributeValue> = member("MessageAttributes").named("MessageAttribute").flattened().map_names("Name", "Value"),
+        message_system_attributes: Map<MessageSystemAttributeValue> = member("MessageSystemAttributes").named("MessageSystemAttribute").flattened().map_names("Name", "Value"),
+        message_deduplication_id: Option<String> = member("MessageDeduplicationId"),
+        message_group_id: Option<String> = member("MessageGroupId"),
+    }
+    pub struct SetQueueAttributesRequest {
+        queue_url: String = member("QueueUrl").required(),
+        attributes: Map<String> = member("Attributes").named("Attribute").flattened().map_names("Name", "Value").required(),
+    }
+    pub struct StartMessageMoveTaskRequest {
+        source_arn: String = member("SourceArn").required(),
+        destination_arn: Option<String> = member("DestinationArn"),
+        max_number_of_messages_per_second: Option<i32> = member("MaxNumberOfMessagesPerSecond"),
+    }
+    pub struct TagQueueRequest {
+        queue_url: String = member("QueueUrl").required(),
+        tags: Map<String> = member("Tags").named("Tag").flattened().map_names("Key", "Value").required(),
+    }
+    pub struct UntagQueueRequest {
+        queue_url: String = member("QueueUrl").required(),
+        tag_keys: Vec<String> = member("TagKeys").named("TagKey").flattened().required(),
     }
 }

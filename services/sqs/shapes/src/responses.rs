@@ -5,8 +5,64 @@ use crate::*;
 use kiln_protocol::{Blob, Location, Map, TimeFormat, Timestamp, member, shape};
 
 shape! {
-    pub struct ListQueuesResponse {
-        queue_urls: Vec<String> = member("QueueUrls"),
+    pub struct AddPermissionResponse {}
+    pub struct CancelMessageMoveTaskResponse {
+        approximate_number_of_messages_moved: Option<i64> = member("ApproximateNumberOfMessagesMoved"),
+    }
+    pub struct ChangeMessageVisibilityBatchResponse {
+        successful: Vec<ChangeMessageVisibilityBatchResultEntry> = member("Successful").named("ChangeMessageVisibilityBatchResultEntry").flattened().omits_empty(),
+        failed: Vec<BatchResultErrorEntry> = member("Failed").named("BatchResultErrorEntry").flattened().omits_empty(),
+    }
+    pub struct ChangeMessageVisibilityResponse {}
+    pub struct CreateQueueResponse {
+        queue_url: Option<String> = member("QueueUrl"),
+    }
+    pub struct DeleteMessageBatchResponse {
+        successful: Vec<DeleteMessageBatchResultEntry> = member("Successful").named("DeleteMessageBatchResultEntry").flattened().omits_empty(),
+        failed: Vec<BatchResultErrorEntry> = member("Failed").named("BatchResultErrorEntry").flattened().omits_empty(),
+    }
+    pub struct DeleteMessageResponse {}
+    pub struct DeleteQueueResponse {}
+    pub struct GetQueueAttributesResponse {
+        attributes: Map<String> = member("Attributes").named("Attribute").flattened().map_names("Name", "Value").omits_empty(),
+    }
+    pub struct GetQueueUrlResponse {
+        queue_url: Option<String> = member("QueueUrl"),
+    }
+    pub struct ListDeadLetterSourceQueuesResponse {
+        queue_urls: Vec<String> = member("queueUrls").named("QueueUrl").flattened(),
         next_token: Option<String> = member("NextToken"),
     }
+    pub struct ListMessageMoveTasksResponse {
+        results: Vec<ListMessageMoveTasksResultEntry> = member("Results").named("ListMessageMoveTasksResultEntry").flattened().omits_empty(),
+    }
+    pub struct ListQueueTagsResponse {
+        tags: Map<String> = member("Tags").named("Tag").flattened().map_names("Key", "Value").omits_empty(),
+    }
+    pub struct ListQueuesResponse {
+        queue_urls: Vec<String> = member("QueueUrls").named("QueueUrl").flattened().omits_empty(),
+        next_token: Option<String> = member("NextToken"),
+    }
+    pub struct PurgeQueueResponse {}
+    pub struct ReceiveMessageResponse {
+        messages: Vec<Message> = member("Messages").named("Message").flattened().omits_empty(),
+    }
+    pub struct RemovePermissionResponse {}
+    pub struct SendMessageBatchResponse {
+        successful: Vec<SendMessageBatchResultEntry> = member("Successful").named("SendMessageBatchResultEntry").flattened().omits_empty(),
+        failed: Vec<BatchResultErrorEntry> = member("Failed").named("BatchResultErrorEntry").flattened().omits_empty(),
+    }
+    pub struct SendMessageResponse {
+        md5_of_message_body: Option<String> = member("MD5OfMessageBody"),
+        md5_of_message_attributes: Option<String> = member("MD5OfMessageAttributes"),
+        md5_of_message_system_attributes: Option<String> = member("MD5OfMessageSystemAttributes"),
+        message_id: Option<String> = member("MessageId"),
+        sequence_number: Option<String> = member("SequenceNumber"),
+    }
+    pub struct SetQueueAttributesResponse {}
+    pub struct StartMessageMoveTaskResponse {
+        task_handle: Option<String> = member("TaskHandle"),
+    }
+    pub struct TagQueueResponse {}
+    pub struct UntagQueueResponse {}
 }

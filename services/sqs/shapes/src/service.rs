@@ -10,12 +10,25 @@ pub static SERVICE: ServiceModel = ServiceModel {
     endpoint_prefix: "sqs",
     target_prefix: "AmazonSQS",
     api_version: "2012-11-05",
-    xml_namespace: "",
+    xml_namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
     protocol: Protocol::Json10,
-    protocols: &[Protocol::Json10],
+    protocols: &[Protocol::Json10, Protocol::Query],
     global: false,
     bare_errors: false,
-    query_errors: Some(&[]),
+    query_errors: Some(&[
+        ("AccessDeniedException", "AccessDenied"),
+        ("BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"),
+        ("BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong"),
+        ("EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest"),
+        ("InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId"),
+        ("MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight"),
+        ("PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress"),
+        ("QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently"),
+        ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
+        ("QueueNameExists", "QueueAlreadyExists"),
+        ("TooManyEntriesInBatchRequest", "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"),
+        ("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"),
+    ]),
     operations: &[
         "AddPermission",
         "CancelMessageMoveTask",
@@ -45,5 +58,27 @@ pub static SERVICE: ServiceModel = ServiceModel {
 
 operations! {
     SERVICE;
+    "AddPermission": AddPermissionRequest => AddPermissionResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "OverLimit" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "CancelMessageMoveTask": CancelMessageMoveTaskRequest => CancelMessageMoveTaskResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "RequestThrottled" 400, "ResourceNotFoundException" 400, "UnsupportedOperation" 400];
+    "ChangeMessageVisibility": ChangeMessageVisibilityRequest => ChangeMessageVisibilityResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "MessageNotInflight" 400, "QueueDoesNotExist" 400, "ReceiptHandleIsInvalid" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "ChangeMessageVisibilityBatch": ChangeMessageVisibilityBatchRequest => ChangeMessageVisibilityBatchResponse, "POST" "/" 200, ["BatchEntryIdsNotDistinct" 400, "EmptyBatchRequest" 400, "InvalidAddress" 400, "InvalidBatchEntryId" 400, "InvalidSecurity" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "TooManyEntriesInBatchRequest" 400, "UnsupportedOperation" 400];
+    "CreateQueue": CreateQueueRequest => CreateQueueResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidAttributeName" 400, "InvalidAttributeValue" 400, "InvalidSecurity" 400, "QueueDeletedRecently" 400, "QueueNameExists" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "DeleteMessage": DeleteMessageRequest => DeleteMessageResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidIdFormat" 400, "InvalidSecurity" 400, "QueueDoesNotExist" 400, "ReceiptHandleIsInvalid" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "DeleteMessageBatch": DeleteMessageBatchRequest => DeleteMessageBatchResponse, "POST" "/" 200, ["BatchEntryIdsNotDistinct" 400, "EmptyBatchRequest" 400, "InvalidAddress" 400, "InvalidBatchEntryId" 400, "InvalidSecurity" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "TooManyEntriesInBatchRequest" 400, "UnsupportedOperation" 400];
+    "DeleteQueue": DeleteQueueRequest => DeleteQueueResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "GetQueueAttributes": GetQueueAttributesRequest => GetQueueAttributesResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidAttributeName" 400, "InvalidSecurity" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "GetQueueUrl": GetQueueUrlRequest => GetQueueUrlResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "ListDeadLetterSourceQueues": ListDeadLetterSourceQueuesRequest => ListDeadLetterSourceQueuesResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "ListMessageMoveTasks": ListMessageMoveTasksRequest => ListMessageMoveTasksResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "RequestThrottled" 400, "ResourceNotFoundException" 400, "UnsupportedOperation" 400];
+    "ListQueueTags": ListQueueTagsRequest => ListQueueTagsResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
     "ListQueues": ListQueuesRequest => ListQueuesResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "PurgeQueue": PurgeQueueRequest => PurgeQueueResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "PurgeQueueInProgress" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "ReceiveMessage": ReceiveMessageRequest => ReceiveMessageResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "KmsAccessDenied" 400, "KmsDisabled" 400, "KmsInvalidKeyUsage" 400, "KmsInvalidState" 400, "KmsNotFound" 400, "KmsOptInRequired" 400, "KmsThrottled" 400, "OverLimit" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "RemovePermission": RemovePermissionRequest => RemovePermissionResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "SendMessage": SendMessageRequest => SendMessageResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidMessageContents" 400, "InvalidSecurity" 400, "KmsAccessDenied" 400, "KmsDisabled" 400, "KmsInvalidKeyUsage" 400, "KmsInvalidState" 400, "KmsNotFound" 400, "KmsOptInRequired" 400, "KmsThrottled" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "SendMessageBatch": SendMessageBatchRequest => SendMessageBatchResponse, "POST" "/" 200, ["BatchEntryIdsNotDistinct" 400, "BatchRequestTooLong" 400, "EmptyBatchRequest" 400, "InvalidAddress" 400, "InvalidBatchEntryId" 400, "InvalidSecurity" 400, "KmsAccessDenied" 400, "KmsDisabled" 400, "KmsInvalidKeyUsage" 400, "KmsInvalidState" 400, "KmsNotFound" 400, "KmsOptInRequired" 400, "KmsThrottled" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "TooManyEntriesInBatchRequest" 400, "UnsupportedOperation" 400];
+    "SetQueueAttributes": SetQueueAttributesRequest => SetQueueAttributesResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidAttributeName" 400, "InvalidAttributeValue" 400, "InvalidSecurity" 400, "OverLimit" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "StartMessageMoveTask": StartMessageMoveTaskRequest => StartMessageMoveTaskResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "RequestThrottled" 400, "ResourceNotFoundException" 400, "UnsupportedOperation" 400];
+    "TagQueue": TagQueueRequest => TagQueueResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
+    "UntagQueue": UntagQueueRequest => UntagQueueResponse, "POST" "/" 200, ["InvalidAddress" 400, "InvalidSecurity" 400, "QueueDoesNotExist" 400, "RequestThrottled" 400, "UnsupportedOperation" 400];
 }

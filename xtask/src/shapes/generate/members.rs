@@ -38,7 +38,8 @@ impl Generator<'_> {
                 }
                 freed
             });
-            let mut table = self.table(name, member, any_text.as_ref().unwrap_or(target), input, required, payload)?;
+            let target = any_text.as_ref().unwrap_or(target);
+            let mut table = self.table(name, member, target, input, required, payload, quirk.any_value)?;
             if quirk.omits_empty {
                 table.push_str(".omits_empty()");
             }
@@ -114,6 +115,7 @@ impl Generator<'_> {
     }
 
     /// The `member(…)` expression.
+    #[expect(clippy::too_many_arguments, reason = "all that is known of one member, in one place")]
     fn table(
         &self,
         name: &str,
@@ -122,6 +124,7 @@ impl Generator<'_> {
         input: bool,
         required: bool,
         payload: bool,
+        any_item: bool,
     ) -> Result<String> {
         let mut out = format!("member({name:?})");
         out.push_str(&self.wire_names(name, member, target)?);
@@ -132,7 +135,11 @@ impl Generator<'_> {
             out.push_str(&self.limits(&member.shape, target, ""));
             let item = target.member.as_ref().or(target.value.as_ref());
             if let Some(item) = item {
-                out.push_str(&self.limits(&item.shape, self.model.shape(&item.shape)?, "item_"));
+                let mut shape = self.model.shape(&item.shape)?.clone();
+                if any_item {
+                    shape.one_of = Default::default();
+                }
+                out.push_str(&self.limits(&item.shape, &shape, "item_"));
             }
         }
         out.push_str(&location(name, member, payload)?);
@@ -161,6 +168,10 @@ impl Generator<'_> {
     /// Key, element, item and map names, where they are not what `member` assumes.
     fn wire_names(&self, name: &str, member: &Ref, target: &Shape) -> Result<String> {
         let protocol = self.model.metadata.protocol.as_str();
+        if let Some((wire, entry)) = self.quirks.query(&member.shape) {
+            let names = entry.map(|(key, value)| format!(".map_names({key:?}, {value:?})")).unwrap_or_default();
+            return Ok(format!(".named({wire:?}).flattened(){names}"));
+        }
         if !matches!(protocol, "query" | "ec2" | "rest-xml") {
             // rest-json and its kin rename a member by locationName; awsJson never does.
             return Ok(match (&member.location_name, &member.location) {

@@ -38,9 +38,10 @@ impl Generator<'_> {
             return "None".to_owned();
         }
         let code = |shape: &Shape| shape.error.as_ref().and_then(|error| error.code.clone());
-        let codes = self.model.shapes.iter().filter_map(|(name, shape)| Some((name, code(shape)?)));
+        let codes = self.model.shapes.iter().filter_map(|(name, shape)| Some((name.clone(), code(shape)?)));
+        let codes = codes.chain(self.quirks.query_codes());
         let pairs: Vec<String> =
-            codes.filter(|(name, code)| *name != code).map(|(name, code)| format!("({name:?}, {code:?})")).collect();
+            codes.filter(|(name, code)| name != code).map(|(name, code)| format!("({name:?}, {code:?})")).collect();
         format!("Some(&[{}])", pairs.join(", "))
     }
 
@@ -55,11 +56,15 @@ impl Generator<'_> {
                 protocols.push(other);
             }
         }
+        let query_namespace = self.quirks.query_namespace();
+        if query_namespace.is_some() && !protocols.contains(&"Query") {
+            protocols.push("Query");
+        }
         let protocols: Vec<String> = protocols.iter().map(|name| format!("Protocol::{name}")).collect();
         let signing = meta.signing_name.as_deref().unwrap_or(&meta.endpoint_prefix);
         let operations: Vec<String> = self.model.all_operations.iter().map(|o| format!("{o:?}")).collect();
         let left_out = NAMESPACES.iter().find(|(name, _)| *name == folder).map(|(_, namespace)| *namespace);
-        let namespace = meta.xml_namespace.as_deref().or(left_out);
+        let namespace = meta.xml_namespace.as_deref().or(left_out).or(query_namespace.as_deref());
         let mut text = format!(
             "{HEADER}\nuse crate::*;\nuse kiln_protocol::{{Protocol, ServiceModel, operations}};\n\n\
              /// Facts of the service's model.\n\

@@ -1,0 +1,4 @@
+//! CloudFormation types.
+
+pub mod queue;
+pub mod queue_policy;
