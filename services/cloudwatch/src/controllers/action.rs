@@ -64,7 +64,12 @@ impl Controller for Actions {
             && action.tries < TRIES
         {
             let again = cx.now() + Duration::from_secs(1 << action.tries.min(12));
-            let tried = Action { tries: action.tries + 1, due: again, failed: Some(error.message.clone()), ..(*action).clone() };
+            let tried = Action {
+                tries: action.tries + 1,
+                due: again,
+                failed: Some(error.message.clone()),
+                ..(*action).clone()
+            };
             return cx.store().write(|tx| Ok(tx.put(&name.scope, &name.id, tried)?)).await;
         }
         let failed = done.err().map(|error| error.message);
