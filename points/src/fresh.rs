@@ -132,7 +132,12 @@ mod tests {
     fn what_was_told_is_read_as_written() {
         let told = [
             Told { series: 7, fine: true, at: 1_800_000_001, observed: Observed::Values(vec![(1.5, 1.0), (2.0, 0.5)]) },
-            Told { series: 8, fine: false, at: 5, observed: Observed::Set { count: 2.0, sum: 3.0, least: 1.0, greatest: 2.0 } },
+            Told {
+                series: 8,
+                fine: false,
+                at: 5,
+                observed: Observed::Set { count: 2.0, sum: 3.0, least: 1.0, greatest: 2.0 },
+            },
         ];
         let mut row = vec![];
         told.iter().for_each(|told| told.write(&mut row));

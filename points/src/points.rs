@@ -1,12 +1,12 @@
 //! The handle that everybody has: puts go through one thread, which commits for all that wait; reads look at one moment.
 
 use crate::disk;
+use crate::error::PointsError;
 use crate::fresh::Fresh;
 use crate::metric::{Listed, Metric, Wanted};
 use crate::point::Sample;
 use crate::read::{self, Bucket, Query};
 use crate::writer::Writer;
-use crate::error::PointsError;
 use kiln_clock::Clock;
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
@@ -167,10 +167,7 @@ impl Shared {
         PointsError::Stopped { path: self.path.clone(), reason: reason.into() }
     }
 
-    fn read<T>(
-        &self,
-        work: impl FnOnce(&Shared, &Connection, i64) -> rusqlite::Result<T>,
-    ) -> Result<T, PointsError> {
+    fn read<T>(&self, work: impl FnOnce(&Shared, &Connection, i64) -> rusqlite::Result<T>) -> Result<T, PointsError> {
         let failed = |e| disk::classify(&self.path, "read points", e);
         match &self.reader {
             None => work(self, &self.writer.lock().connection, self.now()).map_err(failed),

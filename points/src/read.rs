@@ -1,11 +1,11 @@
 //! Reading: which level answers a question, and one point for each period.
 
+use crate::chunk;
 use crate::fresh::Fresh;
+use crate::level::LEVELS;
 use crate::metric::{Listed, Metric, Wanted};
 use crate::point::Point;
 use crate::writer::damaged;
-use crate::chunk;
-use crate::level::LEVELS;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::cmp::Ordering;
 
@@ -48,7 +48,11 @@ impl Query {
     }
 
     /// What is in memory of what is asked, with the unit: read at one moment with the rest.
-    pub fn recent(&self, connection: &Connection, fresh: &Fresh) -> rusqlite::Result<Vec<(i64, u8, Vec<(i64, Point)>)>> {
+    pub fn recent(
+        &self,
+        connection: &Connection,
+        fresh: &Fresh,
+    ) -> rusqlite::Result<Vec<(i64, u8, Vec<(i64, Point)>)>> {
         let mut statement = connection.prepare_cached(
             "SELECT series.id, unit FROM metric JOIN series ON metric.id = series.metric WHERE key = ?1",
         )?;

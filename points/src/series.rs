@@ -64,7 +64,9 @@ fn ask(connection: &Connection, key: &str, unit: u8, now: i64) -> rusqlite::Resu
     let (metric, seen) = match found {
         Some(found) => found,
         None => {
-            let made = connection.prepare_cached("INSERT INTO metric (key, seen) VALUES (?1, ?2)")?.insert(params![key, now])?;
+            let made = connection
+                .prepare_cached("INSERT INTO metric (key, seen) VALUES (?1, ?2)")?
+                .insert(params![key, now])?;
             (made, now)
         }
     };
@@ -74,7 +76,9 @@ fn ask(connection: &Connection, key: &str, unit: u8, now: i64) -> rusqlite::Resu
         .optional()?;
     let series = match found {
         Some(found) => found,
-        None => connection.prepare_cached("INSERT INTO series (metric, unit) VALUES (?1, ?2)")?.insert(params![metric, unit])?,
+        None => connection
+            .prepare_cached("INSERT INTO series (metric, unit) VALUES (?1, ?2)")?
+            .insert(params![metric, unit])?,
     };
     Ok(Known { series, metric, seen })
 }

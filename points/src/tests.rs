@@ -55,7 +55,10 @@ async fn each_level_is_kept_for_its_time() {
     let points = Points::in_memory(clock());
     let day = 24 * 3600;
     let old = [14 * day, 3600, 60];
-    points.put(old.iter().map(|ago| Sample { fine: true, ..sample("m", NOW - ago, 1.0) }).collect()).await.expect("kept");
+    points
+        .put(old.iter().map(|ago| Sample { fine: true, ..sample("m", NOW - ago, 1.0) }).collect())
+        .await
+        .expect("kept");
     points.settle().expect("settled");
     let seconds = sums(&points, query("m", NOW - 7200, NOW, 1)).await;
     assert_eq!(seconds, [(NOW - 3600, 1.0), (NOW - 60, 1.0)]);
@@ -113,7 +116,9 @@ async fn metrics_are_listed_by_name_and_dimension() {
         name: Some("a".into()),
         ..wanted()
     };
-    for (wanted, many) in [(by("host", None), 1), (by("host", Some("a")), 1), (by("host", Some("b")), 0), (by("x", None), 0)] {
+    for (wanted, many) in
+        [(by("host", None), 1), (by("host", Some("a")), 1), (by("host", Some("b")), 0), (by("x", None), 0)]
+    {
         assert_eq!(points.list(wanted, None, 9).await.expect("listed").metrics.len(), many);
     }
     let later = Wanted { seen_since: NOW + 1, ..wanted() };
@@ -126,7 +131,8 @@ async fn units_are_apart_where_they_are_asked_for() {
     let points = Points::in_memory(clock());
     points.put(vec![sample("m", NOW, 1.0), Sample { unit: 3, ..sample("m", NOW, 5.0) }]).await.expect("kept");
     let read = |unit| points.read(vec![Query { unit, ..query("m", NOW, NOW + 60, 60) }]);
-    let units = |found: Vec<Vec<Bucket>>| found[0].iter().map(|bucket| (bucket.unit, bucket.point.sum)).collect::<Vec<_>>();
+    let units =
+        |found: Vec<Vec<Bucket>>| found[0].iter().map(|bucket| (bucket.unit, bucket.point.sum)).collect::<Vec<_>>();
     assert_eq!(units(read(None).await.expect("read")), [(0, 1.0), (3, 5.0)]);
     assert_eq!(units(read(Some(3)).await.expect("read")), [(3, 5.0)]);
     assert_eq!(units(read(Some(4)).await.expect("read")), []);

@@ -1,11 +1,11 @@
 //! Who writes: one commit for all that wait, chunks when memory has enough, and once an hour what is too old is taken out.
 
+use crate::chunk;
 use crate::fresh::{Fresh, Told, of_level};
+use crate::level::{DAY, LEVELS};
 use crate::metric::Metric;
 use crate::point::{Point, Sample};
 use crate::series::Cache;
-use crate::chunk;
-use crate::level::{DAY, LEVELS};
 use parking_lot::RwLock;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -129,7 +129,8 @@ impl Writer {
         }
         let gone = now - LEVELS[3].kept - 17 * DAY;
         let transaction = self.connection.transaction()?;
-        let series = transaction.execute("DELETE FROM series WHERE metric IN (SELECT id FROM metric WHERE seen < ?1)", [gone])?;
+        let series = transaction
+            .execute("DELETE FROM series WHERE metric IN (SELECT id FROM metric WHERE seen < ?1)", [gone])?;
         transaction.execute("DELETE FROM metric WHERE seen < ?1", [gone])?;
         transaction.commit()?;
         if series > 0 {
@@ -149,8 +150,10 @@ fn add_to_chunks(
     let level = LEVELS[number];
     let start_of = |at: i64| at - at.rem_euclid(level.chunk);
     let mut points = points.into_iter().filter(|(at, _)| *at >= now - level.kept).peekable();
-    let mut find = connection.prepare_cached("SELECT rowid, data FROM chunk WHERE level = ?1 AND series = ?2 AND start = ?3")?;
-    let mut make = connection.prepare_cached("INSERT INTO chunk (level, series, start, data) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut find =
+        connection.prepare_cached("SELECT rowid, data FROM chunk WHERE level = ?1 AND series = ?2 AND start = ?3")?;
+    let mut make =
+        connection.prepare_cached("INSERT INTO chunk (level, series, start, data) VALUES (?1, ?2, ?3, ?4)")?;
     let mut change = connection.prepare_cached("UPDATE chunk SET data = ?2 WHERE rowid = ?1")?;
     while let Some((at, _)) = points.peek() {
         let start = start_of(*at);
@@ -163,7 +166,8 @@ fn add_to_chunks(
         match found {
             Some((id, data)) => {
                 let mut there = vec![];
-                chunk::read(&data, start, level.seconds, true, |at, point| there.push((at, point))).ok_or_else(damaged)?;
+                chunk::read(&data, start, level.seconds, true, |at, point| there.push((at, point)))
+                    .ok_or_else(damaged)?;
                 let all = chunk::merged(there, new);
                 change.execute(params![id, chunk::write(start, level.seconds, &all)])?;
             }

@@ -1,7 +1,7 @@
 //! `kiln up`: builds the parts in order, serves until told to stop, and ends in the reverse order.
 
-use crate::base_image::BaseImage;
 use crate::backed_up::POINTS;
+use crate::base_image::BaseImage;
 use crate::control::{Control, Stop};
 use crate::metrics::{Metrics, MetricsDoor};
 use crate::{admin, backup, credentials, hosts, inside, logging, machines, resting};

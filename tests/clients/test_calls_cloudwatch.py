@@ -66,8 +66,8 @@ class CloudWatch(Calls):
             loader = session.get_component("data_loader")
             load = loader.load_service_model
 
-            def only(name, kind, version=None, load=load, protocol=protocol):
-                model = load(name, kind, version)
+            def only(name, kind, api_version=None, load=load, protocol=protocol):
+                model = load(name, kind, api_version)
                 if kind == "service-2" and name == "cloudwatch":
                     model = {**model, "metadata": {**model["metadata"], "protocol": protocol, "protocols": [protocol]}}
                 return model

@@ -51,7 +51,9 @@ fn widget(path: &str, found: &Json, checked: &mut Checked) {
     let Json::Object(found) = found else { return wrong("", "Should be object".to_owned()) };
     let kind = match found.get("type") {
         Some(Json::String(kind)) if TYPES.contains(&kind.as_str()) => kind.as_str(),
-        Some(_) => return wrong("/type", format!("Should be equal to one of the allowed values: {}", TYPES.join(", "))),
+        Some(_) => {
+            return wrong("/type", format!("Should be equal to one of the allowed values: {}", TYPES.join(", ")));
+        }
         None => return wrong("", "Should have required property 'type'".to_owned()),
     };
     for (name, least, most) in [("x", 0, 23), ("y", 0, i64::MAX), ("width", 1, 24), ("height", 1, 1_000)] {
@@ -65,7 +67,8 @@ fn widget(path: &str, found: &Json, checked: &mut Checked) {
         Some(_) => return wrong("/properties", "Should be object".to_owned()),
         None => return wrong("", "Should have required property 'properties'".to_owned()),
     };
-    let needs = |name: &str| (!properties.contains_key(name)).then(|| format!("Should have required property '{name}'"));
+    let needs =
+        |name: &str| (!properties.contains_key(name)).then(|| format!("Should have required property '{name}'"));
     match kind {
         "text" => {
             if let Some(text) = needs("markdown") {
@@ -100,7 +103,9 @@ fn widget(path: &str, found: &Json, checked: &mut Checked) {
                 Some(_) => wrong("/properties/metrics", "Should be array".to_owned()),
             }
             if !properties.contains_key("region") {
-                checked.warnings.push((format!("{path}/properties"), "Should have required property 'region'".to_owned()));
+                checked
+                    .warnings
+                    .push((format!("{path}/properties"), "Should have required property 'region'".to_owned()));
             }
         }
         _ => {}
@@ -126,7 +131,10 @@ mod tests {
         assert_eq!(errors("{}"), [""]);
         assert_eq!(errors(r#"{"widgets": {}}"#), ["/widgets"]);
         assert_eq!(errors(r#"{"widgets": []}"#), [""; 0]);
-        assert_eq!(errors(r#"{"widgets": [{"type": "nope"}, 1, {"type": "text"}]}"#), ["/widgets/0/type", "/widgets/1", "/widgets/2"]);
+        assert_eq!(
+            errors(r#"{"widgets": [{"type": "nope"}, 1, {"type": "text"}]}"#),
+            ["/widgets/0/type", "/widgets/1", "/widgets/2"]
+        );
         let metric = r#"{"widgets": [{"type": "metric", "width": 30, "properties": {"metrics": [1]}}]}"#;
         assert_eq!(errors(metric), ["/widgets/0/width", "/widgets/0/properties/metrics/0"]);
         let fine = r#"{"widgets": [{"type": "metric", "x": 0, "y": 0, "width": 6, "height": 6,

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn labels_say_what_the_series_has() {
-        let series = Series { period: 60, points: vec![(0, 2.0), (60, 5.0)], statistic: "Sum".into(), ..Series::default() };
+        let series =
+            Series { period: 60, points: vec![(0, 2.0), (60, 5.0)], statistic: "Sum".into(), ..Series::default() };
         let of = |given| label(Some(given), "Requests", &series, 3600);
         assert_eq!(of("plain"), "plain");
         assert_eq!(of("${LABEL}: ${MIN}-${MAX} avg ${AVG}"), "Requests: 2-5 avg 3.5");

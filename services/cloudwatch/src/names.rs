@@ -11,7 +11,9 @@ pub fn check(what: &str, text: &str) -> Result<(), Error> {
     let plain = text.chars().all(|c| (' '..='~').contains(&c));
     match plain && !text.trim().is_empty() {
         true => Ok(()),
-        false => Err(bad_value(format!("The parameter {what} must contain only ASCII characters that can be printed, and one that is no space."))),
+        false => Err(bad_value(format!(
+            "The parameter {what} must contain only ASCII characters that can be printed, and one that is no space."
+        ))),
     }
 }
 
@@ -28,7 +30,9 @@ pub fn dimensions(given: &[Dimension]) -> Result<Vec<(String, String)>, Error> {
     }
     dimensions.sort();
     match dimensions.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        Some(twice) => Err(bad_value(format!("No repeated dimension names are allowed; {} is there twice.", twice[0].0))),
+        Some(twice) => {
+            Err(bad_value(format!("No repeated dimension names are allowed; {} is there twice.", twice[0].0)))
+        }
         None => Ok(dimensions),
     }
 }

@@ -61,7 +61,8 @@ pub fn check(cx: &Cx, queries: &[MetricDataQuery]) -> Result<Vec<Checked>, Error
     let mut all: Vec<Checked> = Vec::with_capacity(queries.len());
     for query in queries {
         let id = &query.id;
-        let fits = id.starts_with(|c: char| c.is_ascii_lowercase()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let fits = id.starts_with(|c: char| c.is_ascii_lowercase())
+            && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !fits {
             return Err(validation(format!(
                 "The value {id} for parameter MetricDataQueries.member.1.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$."
@@ -75,13 +76,16 @@ pub fn check(cx: &Cx, queries: &[MetricDataQuery]) -> Result<Vec<Checked>, Error
         }
         let period = |seconds: i32| {
             let seconds = i64::from(seconds);
-            let wrong = || validation(format!("Period must be 1, 5, 10, 20, 30 or a multiple of 60, and {seconds} is not ({id})."));
+            let wrong = || {
+                validation(format!("Period must be 1, 5, 10, 20, 30 or a multiple of 60, and {seconds} is not ({id})."))
+            };
             window::is_period(seconds).then_some(seconds).ok_or_else(wrong)
         };
         let what = match (&query.metric_stat, &query.expression) {
             (Some(stat), None) => {
-                let statistic = Statistic::parse(&stat.stat)
-                    .ok_or_else(|| validation(format!("The value {} for parameter Stat of {id} is not a valid statistic.", stat.stat)))?;
+                let statistic = Statistic::parse(&stat.stat).ok_or_else(|| {
+                    validation(format!("The value {} for parameter Stat of {id} is not a valid statistic.", stat.stat))
+                })?;
                 What::Metric(Asked {
                     metric: names::of_shape(cx, &stat.metric)?,
                     period: period(stat.period)?,
@@ -112,7 +116,12 @@ pub fn check(cx: &Cx, queries: &[MetricDataQuery]) -> Result<Vec<Checked>, Error
                 )));
             }
         };
-        all.push(Checked { id: id.clone(), label: query.label.clone(), shown: query.return_data.unwrap_or(true), what });
+        all.push(Checked {
+            id: id.clone(),
+            label: query.label.clone(),
+            shown: query.return_data.unwrap_or(true),
+            what,
+        });
     }
     order(&all)?;
     Ok(all)
@@ -145,7 +154,10 @@ fn order(all: &[Checked]) -> Result<Vec<usize>, Error> {
             for name in names {
                 if let Some(&named) = place.get(name) {
                     if state[named] == 1 {
-                        return Err(validation(format!("The expression '{}' names itself, by way of others.", all[n].id)));
+                        return Err(validation(format!(
+                            "The expression '{}' names itself, by way of others.",
+                            all[n].id
+                        )));
                     }
                     open.push((named, false));
                 }
@@ -178,7 +190,8 @@ pub async fn answer(cx: &Cx, queries: Vec<Checked>, from: i64, to: i64) -> Resul
             }
             let (found, all) = search(cx, &store, call, &checked.id).await?;
             if !all {
-                let text = format!("More than {MOST_FOUND} metrics fit a search of {}; the first are shown.", checked.id);
+                let text =
+                    format!("More than {MOST_FOUND} metrics fit a search of {}; the first are shown.", checked.id);
                 messages.push(("MaxMetricsExceeded".to_owned(), text));
             }
             searches.push((key, found.len()));
@@ -187,7 +200,9 @@ pub async fn answer(cx: &Cx, queries: Vec<Checked>, from: i64, to: i64) -> Resul
     }
     let many: i64 = asked.iter().map(|asked| ((to - from) / asked.period).min(OF_A_LEVEL)).sum();
     if many > MOST_POINTS {
-        return Err(validation(format!("The queries would have to look at up to {many} points; {MOST_POINTS} are the most.")));
+        return Err(validation(format!(
+            "The queries would have to look at up to {many} points; {MOST_POINTS} are the most."
+        )));
     }
     let read = asked.iter().map(|asked| Query {
         metric: asked.metric.clone(),
@@ -217,9 +232,17 @@ pub async fn answer(cx: &Cx, queries: Vec<Checked>, from: i64, to: i64) -> Resul
     for n in order(&queries)? {
         let What::Expression { expression, period } = &queries[n].what else { continue };
         let period = period.unwrap_or(least);
-        let frame = Frame { values: &values, metrics: &metrics, found: &found, from: window::start(from, period, now), to, period };
+        let frame = Frame {
+            values: &values,
+            metrics: &metrics,
+            found: &found,
+            from: window::start(from, period, now),
+            to,
+            period,
+        };
         let id = &queries[n].id;
-        let value = math::evaluate(expression, &frame).map_err(|why| validation(format!("Error in expression '{id}': {why}")))?;
+        let value = math::evaluate(expression, &frame)
+            .map_err(|why| validation(format!("Error in expression '{id}': {why}")))?;
         values.insert(id.clone(), value);
     }
     let mut results = vec![];

@@ -85,7 +85,9 @@ impl Term {
                     Some("MetricName") => is(&metric.name),
                     Some(of) => metric.dimensions.iter().any(|(name, value)| name == of && is(value)),
                     None => {
-                        is(&metric.namespace) || is(&metric.name) || dimensions.clone().any(|(name, value)| is(name) || is(value))
+                        is(&metric.namespace)
+                            || is(&metric.name)
+                            || dimensions.clone().any(|(name, value)| is(name) || is(value))
                     }
                 }
             }
@@ -107,7 +109,8 @@ fn words(text: &str) -> Vec<String> {
             // `CPUUtilization` is two words: the last capital of several begins the next.
             Some(b) => {
                 let next = chars.peek().is_some_and(|next| next.is_lowercase());
-                (c.is_uppercase() && (b.is_lowercase() || (b.is_uppercase() && next))) || (c.is_numeric() != b.is_numeric())
+                (c.is_uppercase() && (b.is_lowercase() || (b.is_uppercase() && next)))
+                    || (c.is_numeric() != b.is_numeric())
             }
         };
         if begins {

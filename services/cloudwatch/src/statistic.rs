@@ -104,7 +104,9 @@ impl Statistic {
                         let within: f64 = values.iter().filter(|(v, _)| is_within(*v, low, high)).map(|(_, c)| c).sum();
                         Some(within / all * 100.0)
                     }
-                    Self::Trimmed(trim, Bounds::Share(low, high)) => by_share(trim, &values, low / 100.0 * all, high / 100.0 * all),
+                    Self::Trimmed(trim, Bounds::Share(low, high)) => {
+                        by_share(trim, &values, low / 100.0 * all, high / 100.0 * all)
+                    }
                     Self::Trimmed(trim, Bounds::Value(low, high)) => by_value(trim, &values, low, high),
                     _ => None,
                 }
@@ -264,7 +266,21 @@ mod tests {
 
     #[test]
     fn what_is_no_statistic_is_told() {
-        for text in ["", "p", "p101", "p-1", "p1e1", "average", "TM(90%:10%)", "TM(:)", "PR(10%:20%)", "xm90", "TM(1:", "p99.12345678901234", "TM(nan:inf)"] {
+        for text in [
+            "",
+            "p",
+            "p101",
+            "p-1",
+            "p1e1",
+            "average",
+            "TM(90%:10%)",
+            "TM(:)",
+            "PR(10%:20%)",
+            "xm90",
+            "TM(1:",
+            "p99.12345678901234",
+            "TM(nan:inf)",
+        ] {
             assert_eq!(Statistic::parse(text), None, "{text}");
         }
     }

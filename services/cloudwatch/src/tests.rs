@@ -61,7 +61,8 @@ async fn what_is_put_is_told_in_every_statistic() {
     assert_eq!(shown, (Some(4.0), Some(2.0), Some(8.0), Some(1.0), Some(3.0)));
     assert_eq!(point.timestamp, Some(Timestamp::parse("2026-01-01T12:00:00Z").unwrap()));
     assert_eq!((point.unit.as_deref(), found.label.as_deref()), (Some("Count"), Some("m")));
-    let extended = GetMetricStatisticsRequest { extended_statistics: vec!["p50".into(), "tc75".into()], ..statistics(&cx, "m") };
+    let extended =
+        GetMetricStatisticsRequest { extended_statistics: vec!["p50".into(), "tc75".into()], ..statistics(&cx, "m") };
     let found = cx.call(extended.clone()).await.unwrap();
     assert_eq!(found.datapoints[0].extended_statistics, [("p50".to_owned(), 2.0), ("tc75".to_owned(), 3.0)].into());
     let set = StatisticSet { sample_count: 2.0, sum: 9.0, minimum: 4.0, maximum: 5.0 };
@@ -80,14 +81,23 @@ async fn what_cannot_be_put_is_refused_whole() {
         (MetricDatum { values: vec![1.0], ..datum("m", 0.0) }, "InvalidParameterCombinationException"),
         (MetricDatum { statistic_values: Some(set), ..datum("m", 0.0) }, "InvalidParameterCombinationException"),
         (MetricDatum { counts: vec![1.0], ..datum("m", 0.0) }, "InvalidParameterCombinationException"),
-        (MetricDatum { value: None, values: vec![1.0, 2.0], counts: vec![1.0], ..datum("m", 0.0) }, "InvalidParameterValueException"),
+        (
+            MetricDatum { value: None, values: vec![1.0, 2.0], counts: vec![1.0], ..datum("m", 0.0) },
+            "InvalidParameterValueException",
+        ),
         (MetricDatum { value: None, values: vec![1.0; 151], ..datum("m", 0.0) }, "InvalidParameterValueException"),
         (datum("m", f64::NAN), "InvalidParameterValueException"),
         (datum("m", 2f64.powi(361)), "InvalidParameterValueException"),
-        (MetricDatum { timestamp: Some(ago(&cx, 15 * 24 * 3600)), ..datum("m", 0.0) }, "InvalidParameterValueException"),
+        (
+            MetricDatum { timestamp: Some(ago(&cx, 15 * 24 * 3600)), ..datum("m", 0.0) },
+            "InvalidParameterValueException",
+        ),
         (MetricDatum { timestamp: Some(ago(&cx, -3 * 3600)), ..datum("m", 0.0) }, "InvalidParameterValueException"),
         (MetricDatum { storage_resolution: Some(5), ..datum("m", 0.0) }, "InvalidParameterValueException"),
-        (MetricDatum { dimensions: vec![dimension("a"), dimension("a")], ..datum("m", 0.0) }, "InvalidParameterValueException"),
+        (
+            MetricDatum { dimensions: vec![dimension("a"), dimension("a")], ..datum("m", 0.0) },
+            "InvalidParameterValueException",
+        ),
         (MetricDatum { dimensions: vec![dimension(":a")], ..datum("m", 0.0) }, "InvalidParameterValueException"),
         (datum("m\u{1f}x", 0.0), "InvalidParameterValueException"),
     ] {
@@ -95,7 +105,8 @@ async fn what_cannot_be_put_is_refused_whole() {
     }
     assert_eq!(code(put(&cx, vec![datum("m", 1.0); 1001]).await), "InvalidParameterValueException");
     assert_eq!(code(put(&cx, vec![]).await), "MissingRequiredParameterException");
-    let of_aws = PutMetricDataRequest { namespace: "AWS/EC2".into(), metric_data: vec![datum("m", 1.0)], ..Default::default() };
+    let of_aws =
+        PutMetricDataRequest { namespace: "AWS/EC2".into(), metric_data: vec![datum("m", 1.0)], ..Default::default() };
     assert_eq!(code(cx.call(of_aws.clone()).await), "InvalidParameterValueException");
     cx.as_service("ec2.amazonaws.com").call(of_aws).await.expect("services may");
     let listed = cx.call(ListMetricsRequest { namespace: Some("shop".into()), ..Default::default() }).await.unwrap();
@@ -108,14 +119,24 @@ async fn statistics_say_what_they_cannot_give() {
     let good = GetMetricStatisticsRequest { statistics: vec!["Sum".into()], ..statistics(&cx, "m") };
     for (request, expected) in [
         (GetMetricStatisticsRequest { statistics: vec![], ..good.clone() }, "MissingRequiredParameterException"),
-        (GetMetricStatisticsRequest { extended_statistics: vec!["p9".into()], ..good.clone() }, "InvalidParameterCombinationException"),
-        (GetMetricStatisticsRequest { end_time: good.start_time, ..good.clone() }, "InvalidParameterCombinationException"),
+        (
+            GetMetricStatisticsRequest { extended_statistics: vec!["p9".into()], ..good.clone() },
+            "InvalidParameterCombinationException",
+        ),
+        (
+            GetMetricStatisticsRequest { end_time: good.start_time, ..good.clone() },
+            "InvalidParameterCombinationException",
+        ),
         (GetMetricStatisticsRequest { period: 45, ..good.clone() }, "InvalidParameterValueException"),
-        (GetMetricStatisticsRequest { start_time: ago(&cx, 14 * 24 * 3600), ..good.clone() }, "InvalidParameterCombinationException"),
+        (
+            GetMetricStatisticsRequest { start_time: ago(&cx, 14 * 24 * 3600), ..good.clone() },
+            "InvalidParameterCombinationException",
+        ),
     ] {
         assert_eq!(code(cx.call(request).await), expected);
     }
-    let two_weeks = cx.call(GetMetricStatisticsRequest { start_time: ago(&cx, 14 * 24 * 3600), ..good }).await.unwrap_err();
+    let two_weeks =
+        cx.call(GetMetricStatisticsRequest { start_time: ago(&cx, 14 * 24 * 3600), ..good }).await.unwrap_err();
     assert!(two_weeks.message.contains("20,1") && two_weeks.message.contains("1,440"), "{two_weeks}");
 }
 
@@ -130,26 +151,46 @@ fn expression(id: &str, text: &str) -> MetricDataQuery {
 }
 
 fn data(cx: &Cx, queries: Vec<MetricDataQuery>) -> GetMetricDataRequest {
-    GetMetricDataRequest { metric_data_queries: queries, start_time: ago(cx, 330), end_time: ago(cx, -30), ..Default::default() }
+    GetMetricDataRequest {
+        metric_data_queries: queries,
+        start_time: ago(cx, 330),
+        end_time: ago(cx, -30),
+        ..Default::default()
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn data_are_read_computed_and_paged() {
     let cx = given();
-    let at = |minutes: i64, name: &str, value| MetricDatum { timestamp: Some(ago(&cx, minutes * 60)), ..datum(name, value) };
+    let at =
+        |minutes: i64, name: &str, value| MetricDatum { timestamp: Some(ago(&cx, minutes * 60)), ..datum(name, value) };
     let all = (0..5).flat_map(|n| [at(n, "a", n as f64), at(n, "b", 10.0)]).collect();
     put(&cx, all).await.unwrap();
     let hidden = MetricDataQuery { return_data: Some(false), ..query("a", "a") };
     let label = |text: &str, query| MetricDataQuery { label: Some(text.into()), ..query };
-    let queries = vec![hidden, label("b: ${SUM}", query("b", "b")), expression("e", "a + b"), expression("s", "SUM([e, FILL(b, 0)])")];
+    let queries = vec![
+        hidden,
+        label("b: ${SUM}", query("b", "b")),
+        expression("e", "a + b"),
+        expression("s", "SUM([e, FILL(b, 0)])"),
+    ];
     let answer = cx.call(data(&cx, queries.clone())).await.unwrap();
-    let shown: Vec<_> = answer.metric_data_results.iter().map(|r| (r.id.clone().unwrap(), r.label.clone().unwrap(), r.values.clone())).collect();
+    let shown: Vec<_> = answer
+        .metric_data_results
+        .iter()
+        .map(|r| (r.id.clone().unwrap(), r.label.clone().unwrap(), r.values.clone()))
+        .collect();
     assert_eq!(shown[0], ("b".into(), "b: 50".into(), vec![10.0; 5]));
     assert_eq!(shown[1], ("e".into(), "e".into(), vec![10.0, 11.0, 12.0, 13.0, 14.0]));
     assert_eq!(shown[2].2, [20.0, 21.0, 22.0, 23.0, 24.0, 0.0], "newest first");
-    let paged = GetMetricDataRequest { max_datapoints: Some(7), scan_by: Some("TimestampAscending".into()), ..data(&cx, queries) };
+    let paged = GetMetricDataRequest {
+        max_datapoints: Some(7),
+        scan_by: Some("TimestampAscending".into()),
+        ..data(&cx, queries)
+    };
     let first = cx.call(paged.clone()).await.unwrap();
-    let lengths = |answer: &GetMetricDataResponse| answer.metric_data_results.iter().map(|r| r.values.len()).collect::<Vec<_>>();
+    let lengths =
+        |answer: &GetMetricDataResponse| answer.metric_data_results.iter().map(|r| r.values.len()).collect::<Vec<_>>();
     assert_eq!(lengths(&first), [5, 2, 0]);
     assert_eq!(first.metric_data_results[1].status_code.as_deref(), Some("PartialData"));
     let second = cx.call(GetMetricDataRequest { next_token: first.next_token, ..paged.clone() }).await.unwrap();
@@ -220,7 +261,10 @@ async fn an_alarm_goes_through_all_its_states() {
     let cx = given();
     cx.call(alarm("hot")).await.unwrap();
     let made = one(&cx, "hot").await;
-    assert_eq!((made.state_value.as_deref(), made.state_reason.as_deref()), (Some("INSUFFICIENT_DATA"), Some("Unchecked: Initial alarm creation")));
+    assert_eq!(
+        (made.state_value.as_deref(), made.state_reason.as_deref()),
+        (Some("INSUFFICIENT_DATA"), Some("Unchecked: Initial alarm creation"))
+    );
     put(&cx, vec![MetricDatum { timestamp: Some(ago(&cx, 60)), ..datum("m", 1.0) }]).await.unwrap();
     pass(&cx).await;
     assert_eq!(one(&cx, "hot").await.state_value.as_deref(), Some("OK"));
@@ -229,13 +273,23 @@ async fn an_alarm_goes_through_all_its_states() {
     pass(&cx).await;
     let hot = one(&cx, "hot").await;
     assert_eq!(hot.state_value.as_deref(), Some("ALARM"));
-    assert!(hot.state_reason.as_deref().unwrap().starts_with("Threshold Crossed: 1 out of the last 1 datapoints [50.0 (01/01/26 12:00:00)] was greater than"));
+    assert!(
+        hot.state_reason.as_deref().unwrap().starts_with(
+            "Threshold Crossed: 1 out of the last 1 datapoints [50.0 (01/01/26 12:00:00)] was greater than"
+        )
+    );
     let data: serde_json::Value = serde_json::from_str(hot.state_reason_data.as_deref().unwrap()).unwrap();
-    assert_eq!((data["period"].as_i64(), data["statistic"].as_str(), data["threshold"].as_f64()), (Some(60), Some("Maximum"), Some(10.0)));
+    assert_eq!(
+        (data["period"].as_i64(), data["statistic"].as_str(), data["threshold"].as_f64()),
+        (Some(60), Some("Maximum"), Some(10.0))
+    );
     tokio::time::advance(std::time::Duration::from_secs(600)).await;
     pass(&cx).await;
     let gone = one(&cx, "hot").await;
-    assert_eq!((gone.state_value.as_deref(), gone.state_reason.as_deref()), (Some("INSUFFICIENT_DATA"), Some("Insufficient Data: 1 datapoint was unknown.")));
+    assert_eq!(
+        (gone.state_value.as_deref(), gone.state_reason.as_deref()),
+        (Some("INSUFFICIENT_DATA"), Some("Insufficient Data: 1 datapoint was unknown."))
+    );
     let history = |item: &str| DescribeAlarmHistoryRequest {
         alarm_name: Some("hot".into()),
         history_item_type: Some(item.into()),
@@ -243,7 +297,14 @@ async fn an_alarm_goes_through_all_its_states() {
     };
     let told = cx.call(history("StateUpdate")).await.unwrap().alarm_history_items;
     let summaries: Vec<_> = told.iter().filter_map(|item| item.history_summary.as_deref()).collect();
-    assert_eq!(summaries, ["Alarm updated from ALARM to INSUFFICIENT_DATA", "Alarm updated from OK to ALARM", "Alarm updated from INSUFFICIENT_DATA to OK"]);
+    assert_eq!(
+        summaries,
+        [
+            "Alarm updated from ALARM to INSUFFICIENT_DATA",
+            "Alarm updated from OK to ALARM",
+            "Alarm updated from INSUFFICIENT_DATA to OK"
+        ]
+    );
     cx.call(DeleteAlarmsRequest { alarm_names: vec!["hot".into()] }).await.unwrap();
     let told = cx.call(history("ConfigurationUpdate")).await.unwrap().alarm_history_items;
     let summaries: Vec<_> = told.iter().filter_map(|item| item.history_summary.as_deref()).collect();
@@ -275,14 +336,32 @@ async fn alarms_that_cannot_be_are_refused() {
         (PutMetricAlarmRequest { datapoints_to_alarm: Some(2), ..good() }, "ValidationError"),
         (PutMetricAlarmRequest { treat_missing_data: Some("x".into()), ..good() }, "ValidationError"),
         (PutMetricAlarmRequest { statistic: None, ..good() }, "ValidationError"),
-        (PutMetricAlarmRequest { extended_statistic: Some("p9".into()), ..good() }, "InvalidParameterCombinationException"),
+        (
+            PutMetricAlarmRequest { extended_statistic: Some("p9".into()), ..good() },
+            "InvalidParameterCombinationException",
+        ),
         (PutMetricAlarmRequest { metrics: vec![query("a", "a")], ..good() }, "InvalidParameterCombinationException"),
         (PutMetricAlarmRequest { alarm_actions: vec!["nonsense".into()], ..good() }, "ValidationError"),
-        (PutMetricAlarmRequest { alarm_actions: vec!["arn:aws:automate:us-east-1:ec2:stop".into()], ..good() }, "ValidationError"),
-        (PutMetricAlarmRequest { alarm_actions: vec!["arn:aws:automate:us-east-1:ec2:recover".into()], ..good() }, "NotImplemented"),
-        (PutMetricAlarmRequest { alarm_actions: vec!["arn:aws:autoscaling:us-east-1:0:scalingPolicy:x".into()], ..good() }, "NotImplemented"),
+        (
+            PutMetricAlarmRequest { alarm_actions: vec!["arn:aws:automate:us-east-1:ec2:stop".into()], ..good() },
+            "ValidationError",
+        ),
+        (
+            PutMetricAlarmRequest { alarm_actions: vec!["arn:aws:automate:us-east-1:ec2:recover".into()], ..good() },
+            "NotImplemented",
+        ),
+        (
+            PutMetricAlarmRequest {
+                alarm_actions: vec!["arn:aws:autoscaling:us-east-1:0:scalingPolicy:x".into()],
+                ..good()
+            },
+            "NotImplemented",
+        ),
         (PutMetricAlarmRequest { threshold_metric_id: Some("a".into()), ..good() }, "NotImplemented"),
-        (PutMetricAlarmRequest { comparison_operator: Some("LessThanLowerThreshold".into()), ..good() }, "NotImplemented"),
+        (
+            PutMetricAlarmRequest { comparison_operator: Some("LessThanLowerThreshold".into()), ..good() },
+            "NotImplemented",
+        ),
     ] {
         assert_eq!(code(cx.call(request.clone()).await), expected, "{request:?}");
     }
@@ -327,13 +406,19 @@ async fn math_alarms_and_composite_alarms_follow() {
     assert_eq!(children.iter().filter_map(|alarm| alarm.alarm_name.as_deref()).collect::<Vec<_>>(), ["quiet", "rate"]);
     let parents = cx.call(family(None, Some("rate"))).await.unwrap().composite_alarms;
     assert_eq!(parents[0].alarm_name.as_deref(), Some("both"));
-    let circle = PutCompositeAlarmRequest { alarm_name: "above".into(), alarm_rule: "NOT ALARM(both)".into(), ..Default::default() };
+    let circle = PutCompositeAlarmRequest {
+        alarm_name: "above".into(),
+        alarm_rule: "NOT ALARM(both)".into(),
+        ..Default::default()
+    };
     cx.call(circle).await.unwrap();
     cx.call(PutCompositeAlarmRequest { alarm_rule: "ALARM(above)".into(), ..both.clone() }).await.unwrap();
     pass(&cx).await;
     let delete = DeleteAlarmsRequest { alarm_names: vec!["both".into()] };
     assert!(cx.call(delete.clone()).await.unwrap_err().message.contains("depending on it: above"));
-    cx.call(PutCompositeAlarmRequest { alarm_name: "above".into(), alarm_rule: "FALSE".into(), ..Default::default() }).await.unwrap();
+    cx.call(PutCompositeAlarmRequest { alarm_name: "above".into(), alarm_rule: "FALSE".into(), ..Default::default() })
+        .await
+        .unwrap();
     cx.call(delete).await.unwrap();
 }
 
@@ -364,10 +449,15 @@ async fn states_are_set_actions_switched_and_tags_kept() {
     assert_eq!(arn, "arn:aws:cloudwatch:us-east-1:000000000000:alarm:a");
     let tags = || cx.call(ListTagsForResourceRequest { resource_arn: arn.clone() });
     assert_eq!(tags().await.unwrap().tags.len(), 1);
-    cx.call(TagResourceRequest { resource_arn: arn.clone(), tags: vec![Tag { key: "b".into(), value: "2".into() }] }).await.unwrap();
+    cx.call(TagResourceRequest { resource_arn: arn.clone(), tags: vec![Tag { key: "b".into(), value: "2".into() }] })
+        .await
+        .unwrap();
     cx.call(UntagResourceRequest { resource_arn: arn.clone(), tag_keys: vec!["team".into()] }).await.unwrap();
     assert_eq!(tags().await.unwrap().tags, [Tag { key: "b".into(), value: "2".into() }]);
-    assert_eq!(code(cx.call(ListTagsForResourceRequest { resource_arn: format!("{arn}x") }).await), "ResourceNotFoundException");
+    assert_eq!(
+        code(cx.call(ListTagsForResourceRequest { resource_arn: format!("{arn}x") }).await),
+        "ResourceNotFoundException"
+    );
     let by = DescribeAlarmsForMetricRequest { metric_name: "m".into(), namespace: "shop".into(), ..Default::default() };
     assert_eq!(cx.call(by.clone()).await.unwrap().metric_alarms.len(), 1);
     let other = DescribeAlarmsForMetricRequest { statistic: Some("Sum".into()), ..by };
@@ -378,16 +468,24 @@ async fn states_are_set_actions_switched_and_tags_kept() {
 async fn dashboards_are_kept_and_checked() {
     let cx = given();
     let body = r#"{"widgets": [{"type": "text", "properties": {"markdown": "hi"}}]}"#;
-    let put = |name: &str, body: &str| PutDashboardRequest { dashboard_name: name.into(), dashboard_body: body.into(), ..Default::default() };
+    let put = |name: &str, body: &str| PutDashboardRequest {
+        dashboard_name: name.into(),
+        dashboard_body: body.into(),
+        ..Default::default()
+    };
     assert_eq!(cx.call(put("d", body)).await.unwrap().dashboard_validation_messages, []);
     let refused = cx.call(put("d", "{}")).await.unwrap_err();
     assert!(refused.is("DashboardInvalidInputError") && refused.message.contains("widgets"), "{refused}");
     assert_eq!(code(cx.call(put("d d", body)).await), "InvalidParameterValueException");
     let kept = cx.call(GetDashboardRequest { dashboard_name: "d".into() }).await.unwrap();
-    assert_eq!((kept.dashboard_body.as_deref(), kept.dashboard_arn.as_deref()), (Some(body), Some("arn:aws:cloudwatch::000000000000:dashboard/d")));
+    assert_eq!(
+        (kept.dashboard_body.as_deref(), kept.dashboard_arn.as_deref()),
+        (Some(body), Some("arn:aws:cloudwatch::000000000000:dashboard/d"))
+    );
     let listed = cx.in_region("eu-west-1").call(ListDashboardsRequest::default()).await.unwrap().dashboard_entries;
     assert_eq!((listed.len(), listed[0].size), (1, Some(body.len() as i64)), "they are in no region");
-    let delete = |names: &[&str]| DeleteDashboardsRequest { dashboard_names: names.iter().map(|n| (*n).to_owned()).collect() };
+    let delete =
+        |names: &[&str]| DeleteDashboardsRequest { dashboard_names: names.iter().map(|n| (*n).to_owned()).collect() };
     assert_eq!(code(cx.call(delete(&["d", "none"])).await), "DashboardNotFoundError");
     cx.call(delete(&["d"])).await.unwrap();
     assert_eq!(code(cx.call(GetDashboardRequest { dashboard_name: "d".into() }).await), "DashboardNotFoundError");

@@ -39,6 +39,8 @@ mod tests {
         assert_eq!(start(old, 300, now), old - old.rem_euclid(300));
         let older = at - 100 * 24 * 3600;
         assert_eq!(start(older, 3600, now), older - older.rem_euclid(3600));
-        assert!(is_period(5) && is_period(60) && is_period(86_400) && !is_period(45) && !is_period(0) && !is_period(-60));
+        assert!(
+            is_period(5) && is_period(60) && is_period(86_400) && !is_period(45) && !is_period(0) && !is_period(-60)
+        );
     }
 }

@@ -17,7 +17,10 @@ fn alarm(name: &str, instance: &str, action: &str) -> cw::PutMetricAlarmRequest 
         evaluation_periods: Some(1),
         threshold: Some(1.0),
         comparison_operator: Some("GreaterThanThreshold".to_owned()),
-        alarm_actions: (!action.is_empty()).then(|| format!("arn:aws:automate:us-east-1:ec2:{action}")).into_iter().collect(),
+        alarm_actions: (!action.is_empty())
+            .then(|| format!("arn:aws:automate:us-east-1:ec2:{action}"))
+            .into_iter()
+            .collect(),
         ..Default::default()
     }
 }
@@ -29,13 +32,15 @@ async fn measured(kit: &Testkit, name: &str, instance: &str, value: f64) {
         value: Some(value),
         ..Default::default()
     };
-    let request = cw::PutMetricDataRequest { namespace: "shop".to_owned(), metric_data: vec![datum], ..Default::default() };
+    let request =
+        cw::PutMetricDataRequest { namespace: "shop".to_owned(), metric_data: vec![datum], ..Default::default() };
     kit.call(request).await.expect("kept");
 }
 
 async fn states(kit: &Testkit) -> String {
     let types = ["MetricAlarm", "CompositeAlarm"].map(str::to_owned).to_vec();
-    let found = kit.call(cw::DescribeAlarmsRequest { alarm_types: types, ..Default::default() }).await.expect("described");
+    let found =
+        kit.call(cw::DescribeAlarmsRequest { alarm_types: types, ..Default::default() }).await.expect("described");
     let metric = found.metric_alarms.into_iter().map(|alarm| (alarm.alarm_name, alarm.state_value, None));
     let composite = found.composite_alarms.into_iter().map(|a| (a.alarm_name, a.state_value, a.actions_suppressed_by));
     format!("{:?}", metric.chain(composite).collect::<Vec<_>>())
@@ -75,7 +80,7 @@ pub fn set_in_motion() -> &'static Broken {
     })
 }
 
-/// An alarm on a machine that is not there: what it sets in motion is refused, and given up.
+/// An alarm on a machine, and nobody who has machines: what it sets in motion is refused, and history says so.
 pub fn refused() -> &'static Broken {
     static DONE: OnceLock<Broken> = OnceLock::new();
     let services = || Testkit::new(1).services([kiln_cloudwatch::service()]);
@@ -84,7 +89,6 @@ pub fn refused() -> &'static Broken {
             kit.call(alarm("idle", "i-0123456789abcdef0", "reboot")).await.expect("made");
             measured(&kit, "idle", "i-0123456789abcdef0", 5.0).await;
             kit.settle().await;
-            kit.advance(Duration::from_secs(24 * 3600)).await;
             let history = cw::DescribeAlarmHistoryRequest {
                 alarm_name: Some("idle".to_owned()),
                 history_item_type: Some("Action".to_owned()),

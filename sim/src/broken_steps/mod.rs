@@ -142,15 +142,18 @@ fn a_session_is_forgotten_whatever_step_breaks() {
 }
 
 #[test]
-fn dead_letters_go_back_whatever_step_breaks() {
-    queues::moves();
 fn an_alarm_sets_in_motion_whatever_step_breaks() {
     alarms::set_in_motion();
 }
 
 #[test]
-fn what_an_alarm_sets_in_motion_is_given_up_whatever_step_breaks() {
+fn what_an_alarm_sets_in_motion_is_refused_whatever_step_breaks() {
     alarms::refused();
+}
+
+#[test]
+fn dead_letters_go_back_whatever_step_breaks() {
+    queues::moves();
 }
 
 #[test]

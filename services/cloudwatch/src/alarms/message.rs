@@ -87,7 +87,8 @@ fn trigger(of: &crate::records::MetricAlarm) -> Json {
             match &metric.statistic {
                 Some(statistic) => {
                     put("StatisticType", "Statistic".into());
-                    let upper = if statistic == "SampleCount" { "SAMPLE_COUNT".to_owned() } else { statistic.to_uppercase() };
+                    let upper =
+                        if statistic == "SampleCount" { "SAMPLE_COUNT".to_owned() } else { statistic.to_uppercase() };
                     put("Statistic", upper.into());
                 }
                 None => {

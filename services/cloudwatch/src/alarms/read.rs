@@ -77,7 +77,8 @@ pub async fn rows(cx: &Cx, of: &MetricAlarm) -> Result<Rows, Error> {
             }
             least = least.min(bucket.point.least);
             let place = (bucket.start - from) / of.period;
-            let (Some(value), Some(place)) = (statistic.of(&bucket.point), usize::try_from(place).ok().filter(|p| *p < row.len()))
+            let (Some(value), Some(place)) =
+                (statistic.of(&bucket.point), usize::try_from(place).ok().filter(|p| *p < row.len()))
             else {
                 continue;
             };

@@ -45,7 +45,14 @@ fn day_and_time(seconds: i64) -> String {
 }
 
 /// The reason for a state that is new or goes on.
-pub fn text(of: &MetricAlarm, row: &Row, found: &Found, state: StateValue, before: StateValue, missing: Missing) -> String {
+pub fn text(
+    of: &MetricAlarm,
+    row: &Row,
+    found: &Found,
+    state: StateValue,
+    before: StateValue,
+    missing: Missing,
+) -> String {
     let periods = of.evaluation_periods.max(1) as usize;
     if state == StateValue::InsufficientData {
         let (many, were) = (periods, if periods == 1 { "was" } else { "were" });
@@ -152,7 +159,11 @@ mod tests {
             .map(|(n, value)| value.map(|value| Seen { start: 1_570_034_940 + 300 * n as i64, value, samples: None }))
             .collect();
         let points: Vec<_> = row.iter().map(|seen| seen.as_ref().map(|seen| breaches(of, seen.value))).collect();
-        let asked = Asked { periods: of.evaluation_periods as usize, breaching: of.datapoints_to_alarm.unwrap() as usize, missing };
+        let asked = Asked {
+            periods: of.evaluation_periods as usize,
+            breaching: of.datapoints_to_alarm.unwrap() as usize,
+            missing,
+        };
         let found = judge(&points, asked);
         text(of, &row, &found, found.state.expect("a state"), StateValue::Ok, missing)
     }

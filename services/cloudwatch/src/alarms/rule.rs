@@ -78,12 +78,15 @@ struct Parser<'t> {
 impl<'t> Parser<'t> {
     fn word(&mut self, word: &str) -> bool {
         let rest = self.rest.trim_start();
-        let Some(behind) = rest.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word)).map(|_| &rest[word.len()..])
+        let Some(behind) =
+            rest.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word)).map(|_| &rest[word.len()..])
         else {
             return false;
         };
         // A whole word.
-        if word.chars().all(|c| c.is_ascii_alphabetic()) && behind.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
+        if word.chars().all(|c| c.is_ascii_alphabetic())
+            && behind.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        {
             return false;
         }
         self.rest = behind;
@@ -200,7 +203,21 @@ mod tests {
     #[test]
     fn what_is_no_rule_is_told() {
         let (deep, nots, long) = ("(".repeat(900), "NOT ".repeat(900), vec!["TRUE"; 600].join(" AND "));
-        for text in ["", "ALARM", "ALARM()", "ALARM(a", "(TRUE", "TRUE)", "TRUE AND", "a", "ALARM(a) ALARM(b)", "TRUEISH", &deep, &nots, &long] {
+        for text in [
+            "",
+            "ALARM",
+            "ALARM()",
+            "ALARM(a",
+            "(TRUE",
+            "TRUE)",
+            "TRUE AND",
+            "a",
+            "ALARM(a) ALARM(b)",
+            "TRUEISH",
+            &deep,
+            &nots,
+            &long,
+        ] {
             assert!(Rule::parse(text).is_err(), "{text}");
         }
     }

@@ -15,8 +15,6 @@ pub struct Actions;
 #[derive(Debug, Clone)]
 pub enum Step {
     CarryOut,
-    /// It was tried often enough.
-    GiveUp,
 }
 
 /// Tries, with twice the time between them each time: 12 are about an hour.
@@ -26,7 +24,7 @@ const TRIES: u32 = 12;
 impl Controller for Actions {
     const NAME: &'static str = "cloudwatch/action";
     const ABOUT: &'static str = "one action on instances that an alarm set in motion, until EC2 took or refused it";
-    const STEPS: &'static [&'static str] = &["CarryOut", "GiveUp"];
+    const STEPS: &'static [&'static str] = &["CarryOut"];
     const ACTS_AS: &'static str = actions::PRINCIPAL;
     type Seen = Arc<Action>;
     type Step = Step;
@@ -51,9 +49,6 @@ impl Controller for Actions {
             failing: seen.failed.clone(),
             ..Report::default()
         };
-        if seen.tries >= TRIES {
-            return Plan::new(vec![Step::GiveUp], report);
-        }
         if now < seen.due {
             report.waiting_for = Some(Waiting { what: "the next try".to_owned(), until: Some(seen.due) });
             return Plan::rest(report);
@@ -61,18 +56,20 @@ impl Controller for Actions {
         Plan::new(vec![Step::CarryOut], report)
     }
 
-    async fn act(&self, cx: &Cx, name: &Name, step: &Step) -> Result<(), Error> {
+    async fn act(&self, cx: &Cx, name: &Name, _: &Step) -> Result<(), Error> {
         let Some(action) = cx.store().get::<Action>(&name.scope, &name.id)? else { return Ok(()) };
-        let done = match step {
-            Step::GiveUp => Err(Error::internal("it was tried too often")),
-            Step::CarryOut => carry_out(cx, &action).await,
-        };
+        let done = carry_out(cx, &action).await;
         if let Err(error) = &done
             && error.fault == Fault::Receiver
-            && matches!(step, Step::CarryOut)
+            && action.tries < TRIES
         {
             let again = cx.now() + Duration::from_secs(1 << action.tries.min(12));
-            let tried = Action { tries: action.tries + 1, due: again, failed: Some(error.message.clone()), ..(*action).clone() };
+            let tried = Action {
+                tries: action.tries + 1,
+                due: again,
+                failed: Some(error.message.clone()),
+                ..(*action).clone()
+            };
             return cx.store().write(|tx| Ok(tx.put(&name.scope, &name.id, tried)?)).await;
         }
         let failed = done.err().map(|error| error.message);

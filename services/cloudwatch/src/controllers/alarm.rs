@@ -111,7 +111,8 @@ fn too_few(of: &MetricAlarm, row: &Row, found: &Found) -> bool {
     if of.low_samples.as_deref() != Some("ignore") {
         return false;
     }
-    let Some(Statistic::Percentile(share)) = of.metric.as_ref().and_then(|metric| Statistic::parse(metric.stat())) else {
+    let Some(Statistic::Percentile(share)) = of.metric.as_ref().and_then(|metric| Statistic::parse(metric.stat()))
+    else {
         return false;
     };
     let part = share / 100.0;

@@ -141,7 +141,9 @@ impl Controller for CompositeAlarms {
                     Step::Turn { from, to, take } if alarm.state.value == *from && alarm.is_composite() => {
                         change(tx, cx, &alarm, to.clone(), take.clone())
                     }
-                    Step::Suppress { on, by } if alarm.state.transitioned == *on => suppress(tx, cx, &alarm, by.clone()),
+                    Step::Suppress { on, by } if alarm.state.transitioned == *on => {
+                        suppress(tx, cx, &alarm, by.clone())
+                    }
                     _ => Ok(()),
                 }
             })
@@ -244,18 +246,25 @@ mod tests {
             extension: Some(30),
             suppressed: None,
         };
-        let Take::Suppressed(Some(waits)) = take(&of, StateValue::Ok, Some(StateValue::Ok), at(0)) else { panic!("it waits") };
+        let Take::Suppressed(Some(waits)) = take(&of, StateValue::Ok, Some(StateValue::Ok), at(0)) else {
+            panic!("it waits")
+        };
         assert_eq!((waits.by, waits.until), (SuppressedBy::WaitPeriod, Some(at(60))));
         assert_eq!(next(&of, &waits, Some(StateValue::Ok), at(59)), None);
         assert_eq!(next(&of, &waits, Some(StateValue::Ok), at(60)), Some(None), "the actions are taken");
         let by_alarm = next(&of, &waits, Some(StateValue::Alarm), at(10)).flatten().expect("by the alarm");
         assert_eq!((by_alarm.by, by_alarm.until), (SuppressedBy::Alarm, None));
         assert_eq!(next(&of, &by_alarm, Some(StateValue::Alarm), at(1_000)), None);
-        let extends = next(&of, &by_alarm, Some(StateValue::Ok), at(1_000)).flatten().expect("for the extension period");
+        let extends =
+            next(&of, &by_alarm, Some(StateValue::Ok), at(1_000)).flatten().expect("for the extension period");
         assert_eq!((extends.by, extends.until), (SuppressedBy::ExtensionPeriod, Some(at(1_030))));
         assert_eq!(next(&of, &extends, Some(StateValue::Ok), at(1_030)), Some(None));
         let back = Composite { suppressed: Some(waits), ..of.clone() };
-        assert_eq!(take(&back, StateValue::Alarm, None, at(20)), Take::Suppressed(None), "it turned back: nothing is taken");
+        assert_eq!(
+            take(&back, StateValue::Alarm, None, at(20)),
+            Take::Suppressed(None),
+            "it turned back: nothing is taken"
+        );
         assert_eq!(take(&Composite { suppressor: None, ..of }, StateValue::Ok, None, at(0)), Take::Now);
     }
 }

@@ -10,9 +10,40 @@ pub const NOT_BUILT: &[&str] =
 
 /// Those that are built, but SEARCH, which is done before.
 pub const BUILT: &[&str] = &[
-    "ABS", "AVG", "CEIL", "DATAPOINT_COUNT", "DATE", "DAY", "DIFF", "DIFF_TIME", "EPOCH", "FILL", "FIRST", "FLOOR", "HOUR",
-    "IF", "LAST", "LOG", "LOG10", "MAX", "METRICS", "METRIC_COUNT", "MIN", "MINUTE", "MONTH", "PERIOD", "RATE",
-    "REMOVE_EMPTY", "RUNNING_SUM", "SEARCH", "SLICE", "SORT", "STDDEV", "SUM", "TIME_SERIES", "YEAR",
+    "ABS",
+    "AVG",
+    "CEIL",
+    "DATAPOINT_COUNT",
+    "DATE",
+    "DAY",
+    "DIFF",
+    "DIFF_TIME",
+    "EPOCH",
+    "FILL",
+    "FIRST",
+    "FLOOR",
+    "HOUR",
+    "IF",
+    "LAST",
+    "LOG",
+    "LOG10",
+    "MAX",
+    "METRICS",
+    "METRIC_COUNT",
+    "MIN",
+    "MINUTE",
+    "MONTH",
+    "PERIOD",
+    "RATE",
+    "REMOVE_EMPTY",
+    "RUNNING_SUM",
+    "SEARCH",
+    "SLICE",
+    "SORT",
+    "STDDEV",
+    "SUM",
+    "TIME_SERIES",
+    "YEAR",
 ];
 
 type Answer = Result<Value, String>;
@@ -36,7 +67,9 @@ pub fn call(name: &str, arguments: Vec<Value>, frame: &Frame<'_>) -> Answer {
                 Ok(reduce.of(&numbers).map_or(Value::One(Series { points: vec![], ..series }), Value::Number))
             }
             Value::Many(all) => Ok(Value::One(reduce.across(&all))),
-            Value::Number(number) if reduce != Reduce::Count => reduce.of(&[number]).map(Value::Number).ok_or_else(String::new),
+            Value::Number(number) if reduce != Reduce::Count => {
+                reduce.of(&[number]).map(Value::Number).ok_or_else(String::new)
+            }
             _ => Err(wrong(name)),
         };
     }

@@ -101,9 +101,33 @@ fn what_cannot_be_is_told() {
     let minuses = "-".repeat(2_000) + "1";
     let long = vec!["1"; 1_000].join("+");
     for text in [
-        "", "a +", "(a", "a)", "[a", "a b", "a @ b", "'text", "1.2.3", "nothing", "AVG()", "AVG(a, b)", "NOPE(a)", "a + 'x'", "[1]",
-        "FILL(a)", "FILL(a, NOPE)", "SORT(a, AVG)", "SLICE(a, 1)", "LAMBDA(a)", "ANOMALY_DETECTION_BAND(a)", "METRIC_COUNT(1)",
-        "SEARCH('x', 'Sum')", "[a, b] + [a]", &deep, &minuses, &long,
+        "",
+        "a +",
+        "(a",
+        "a)",
+        "[a",
+        "a b",
+        "a @ b",
+        "'text",
+        "1.2.3",
+        "nothing",
+        "AVG()",
+        "AVG(a, b)",
+        "NOPE(a)",
+        "a + 'x'",
+        "[1]",
+        "FILL(a)",
+        "FILL(a, NOPE)",
+        "SORT(a, AVG)",
+        "SLICE(a, 1)",
+        "LAMBDA(a)",
+        "ANOMALY_DETECTION_BAND(a)",
+        "METRIC_COUNT(1)",
+        "SEARCH('x', 'Sum')",
+        "[a, b] + [a]",
+        &deep,
+        &minuses,
+        &long,
     ] {
         assert!(value(text).is_err(), "{text}");
     }

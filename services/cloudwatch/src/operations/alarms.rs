@@ -12,8 +12,9 @@ use crate::{math, names};
 use kiln_cloudwatch_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Target, operation};
 
-pub const OPERATIONS: &[Operation] =
-    &[operation!(PutMetricAlarm: put_metric_alarm(PutMetricAlarmRequest), on |cx, r| given(cx, &r.alarm_name, &r.tags))];
+pub const OPERATIONS: &[Operation] = &[
+    operation!(PutMetricAlarm: put_metric_alarm(PutMetricAlarmRequest), on |cx, r| given(cx, &r.alarm_name, &r.tags)),
+];
 
 /// Queries of one alarm.
 const MOST_METRICS: usize = 100;
@@ -78,7 +79,9 @@ fn refuse(request: &PutMetricAlarmRequest) -> Result<(), Error> {
     }
     match request.comparison_operator.as_deref() {
         Some(
-            operator @ ("LessThanLowerOrGreaterThanUpperThreshold" | "LessThanLowerThreshold" | "GreaterThanUpperThreshold"),
+            operator @ ("LessThanLowerOrGreaterThanUpperThreshold"
+            | "LessThanLowerThreshold"
+            | "GreaterThanUpperThreshold"),
         ) => not_built(&format!("the ComparisonOperator {operator} (anomaly detection)")),
         _ => Ok(()),
     }
@@ -151,7 +154,9 @@ fn one(cx: &Cx, request: &PutMetricAlarmRequest) -> Result<Watched, Error> {
             return Err(validation(format!("The value {text} for parameter ExtendedStatistic is not supported.")));
         }
         (Some(_), Some(_)) => {
-            return Err(bad_combination("Only one of the parameters Statistic and ExtendedStatistic may be specified."));
+            return Err(bad_combination(
+                "Only one of the parameters Statistic and ExtendedStatistic may be specified.",
+            ));
         }
         (None, None) => return Err(missing("Statistic or ExtendedStatistic")),
     }

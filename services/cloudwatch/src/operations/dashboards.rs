@@ -59,7 +59,10 @@ async fn put_dashboard(cx: &Cx, request: PutDashboardRequest) -> Result<PutDashb
             Ok(())
         })
         .await?;
-    let message = |(path, message): (String, String)| DashboardValidationMessage { data_path: Some(path), message: Some(message) };
+    let message = |(path, message): (String, String)| DashboardValidationMessage {
+        data_path: Some(path),
+        message: Some(message),
+    };
     Ok(PutDashboardResponse { dashboard_validation_messages: checked.warnings.into_iter().map(message).collect() })
 }
 
@@ -83,7 +86,10 @@ async fn list_dashboards(cx: &Cx, request: ListDashboardsRequest) -> Result<List
         last_modified: Some(kept.modified),
         size: Some(kept.body.len() as i64),
     };
-    Ok(ListDashboardsResponse { dashboard_entries: page.items.iter().map(entry).collect(), next_token: page.next_token })
+    Ok(ListDashboardsResponse {
+        dashboard_entries: page.items.iter().map(entry).collect(),
+        next_token: page.next_token,
+    })
 }
 
 async fn delete_dashboards(cx: &Cx, request: DeleteDashboardsRequest) -> Result<DeleteDashboardsResponse, Error> {

@@ -22,7 +22,9 @@ async fn get_metric_data(cx: &Cx, request: GetMetricDataRequest) -> Result<GetMe
         _ => return Err(validation(format!("The parameter MaxDatapoints must be between 1 and {MOST}."))),
     };
     let zone = request.label_options.and_then(|options| options.timezone);
-    let zone = zone.map(|zone| label::zone(&zone).ok_or_else(|| validation(format!("The value {zone} for parameter Timezone is invalid."))));
+    let zone = zone.map(|zone| {
+        label::zone(&zone).ok_or_else(|| validation(format!("The value {zone} for parameter Timezone is invalid.")))
+    });
     let zone = zone.transpose()?.unwrap_or(0);
     let first = match &request.next_token {
         None => 0,
@@ -43,7 +45,9 @@ async fn get_metric_data(cx: &Cx, request: GetMetricDataRequest) -> Result<GetMe
                 (_, false) => checked.id.clone(),
             };
             let shown = match (&checked.label, &checked.what, several) {
-                (Some(given), What::Expression { .. }, true) if !given.contains("${") => format!("{given} {}", series.label),
+                (Some(given), What::Expression { .. }, true) if !given.contains("${") => {
+                    format!("{given} {}", series.label)
+                }
                 (given, ..) => label::label(given.as_deref(), &default, &series, zone),
             };
             let length = series.points.len();
@@ -58,7 +62,8 @@ async fn get_metric_data(cx: &Cx, request: GetMetricDataRequest) -> Result<GetMe
                 true => series.points.into_iter().rev().skip(skip).take(take).collect(),
                 false => series.points.into_iter().skip(skip).take(take).collect(),
             };
-            let (timestamps, values) = points.drain(..).map(|(at, value)| (Timestamp::from_epoch_seconds(at), value)).unzip();
+            let (timestamps, values) =
+                points.drain(..).map(|(at, value)| (Timestamp::from_epoch_seconds(at), value)).unzip();
             results.push(MetricDataResult {
                 id: Some(checked.id.clone()),
                 label: Some(shown),

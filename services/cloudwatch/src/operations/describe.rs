@@ -82,7 +82,9 @@ async fn describe_alarms(cx: &Cx, request: DescribeAlarmsRequest) -> Result<Desc
     let mut response = DescribeAlarmsResponse { next_token: page.next_token, ..Default::default() };
     for alarm in page.items {
         match &alarm.what {
-            What::Metric(of) => response.metric_alarms.push(if by_family { brief(cx, &alarm) } else { metric_shape(cx, &alarm, of) }),
+            What::Metric(of) => {
+                response.metric_alarms.push(if by_family { brief(cx, &alarm) } else { metric_shape(cx, &alarm, of) })
+            }
             What::Composite(of) => response.composite_alarms.push(composite_shape(cx, &alarm, of)),
         }
     }
@@ -177,7 +179,8 @@ async fn describe_alarms_for_metric(
     cx: &Cx,
     request: DescribeAlarmsForMetricRequest,
 ) -> Result<DescribeAlarmsForMetricResponse, Error> {
-    let metric = names::metric(cx.scope(), &request.namespace, &request.metric_name, names::dimensions(&request.dimensions)?);
+    let metric =
+        names::metric(cx.scope(), &request.namespace, &request.metric_name, names::dimensions(&request.dimensions)?);
     let mut metric_alarms = vec![];
     for (_, alarm) in cx.store().by_key::<Alarm>(cx.scope(), "watches", &watched(&metric))? {
         let What::Metric(of) = &alarm.what else { continue };

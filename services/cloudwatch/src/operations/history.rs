@@ -5,7 +5,8 @@ use crate::records::{Happened, arn};
 use kiln_cloudwatch_shapes::*;
 use kiln_service_kit::{Asked, Cx, Error, Operation, Target, Window, operation, page_of};
 
-pub const OPERATIONS: &[Operation] = &[operation!(DescribeAlarmHistory: describe_alarm_history(DescribeAlarmHistoryRequest),
+pub const OPERATIONS: &[Operation] =
+    &[operation!(DescribeAlarmHistory: describe_alarm_history(DescribeAlarmHistoryRequest),
     on |cx, r| Target::new(arn(cx, r.alarm_name.as_deref().unwrap_or("*"))))];
 
 /// Items on a page.
@@ -28,12 +29,8 @@ async fn describe_alarm_history(
         (None, _) => Happened::of_all(),
     };
     let ascends = request.scan_by.as_deref() == Some("TimestampAscending");
-    let window = Window {
-        from: request.start_date,
-        to: request.end_date,
-        newest_first: !ascends,
-        ..Window::newest(None)
-    };
+    let window =
+        Window { from: request.start_date, to: request.end_date, newest_first: !ascends, ..Window::newest(None) };
     let limit = request.max_records.unwrap_or(PAGE) as usize;
     let asked = Asked { stream: &stream, window, token: request.next_token.as_deref(), limit };
     let item = request.history_item_type;

@@ -15,7 +15,9 @@ const RECENT: i64 = 3 * 3600;
 
 async fn list_metrics(cx: &Cx, request: ListMetricsRequest) -> Result<ListMetricsResponse, Error> {
     if request.owning_account.is_some() || request.include_linked_accounts == Some(true) {
-        return Err(Error::not_built("cloudwatch:ListMetrics of linked accounts (OwningAccount, IncludeLinkedAccounts)"));
+        return Err(Error::not_built(
+            "cloudwatch:ListMetrics of linked accounts (OwningAccount, IncludeLinkedAccounts)",
+        ));
     }
     if request.dimensions.iter().any(|dimension| dimension.name.is_empty()) {
         return Err(bad_value("The parameter Dimensions.member.1.Name must not be empty."));

@@ -9,10 +9,8 @@ use kiln_service_kit::{CallerKind, Cx, Error, Operation, Target, operation};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub const OPERATIONS: &[Operation] = &[
-    operation!(PutMetricData: put_metric_data(PutMetricDataRequest),
-        on |_, _| Target::everything(), given |_, r| vec![("cloudwatch:namespace", r.namespace.clone())]),
-];
+pub const OPERATIONS: &[Operation] = &[operation!(PutMetricData: put_metric_data(PutMetricDataRequest),
+        on |_, _| Target::everything(), given |_, r| vec![("cloudwatch:namespace", r.namespace.clone())])];
 
 /// Metrics in one call.
 const MOST: usize = 1_000;
@@ -55,7 +53,8 @@ async fn put_metric_data(cx: &Cx, request: PutMetricDataRequest) -> Result<PutMe
         };
         last = Some(metric.clone());
         let unit = datum.unit.as_deref().unwrap_or("None");
-        let unit = units::number(unit).ok_or_else(|| bad_value(format!("The value {unit} for parameter {at}.Unit is invalid.")))?;
+        let unit = units::number(unit)
+            .ok_or_else(|| bad_value(format!("The value {unit} for parameter {at}.Unit is invalid.")))?;
         let fine = match datum.storage_resolution {
             None | Some(60) => false,
             Some(1) => true,
@@ -73,10 +72,14 @@ async fn put_metric_data(cx: &Cx, request: PutMetricDataRequest) -> Result<PutMe
 fn time(at: &str, datum: &MetricDatum, now: i64) -> Result<i64, Error> {
     let millis = datum.timestamp.map_or(now, |time| time.millis());
     if millis < now - OLDEST * 1000 {
-        return Err(bad_value(format!("The parameter {at}.Timestamp must specify a time no more than two weeks in the past.")));
+        return Err(bad_value(format!(
+            "The parameter {at}.Timestamp must specify a time no more than two weeks in the past."
+        )));
     }
     if millis > now + NEWEST * 1000 {
-        return Err(bad_value(format!("The parameter {at}.Timestamp must specify a time no more than two hours in the future.")));
+        return Err(bad_value(format!(
+            "The parameter {at}.Timestamp must specify a time no more than two hours in the future."
+        )));
     }
     Ok(millis.div_euclid(1000))
 }

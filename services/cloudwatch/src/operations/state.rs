@@ -51,12 +51,18 @@ async fn actions(cx: &Cx, names: &[String], enabled: bool) -> Result<(), Error> 
         .await
 }
 
-async fn enable_alarm_actions(cx: &Cx, request: EnableAlarmActionsRequest) -> Result<EnableAlarmActionsResponse, Error> {
+async fn enable_alarm_actions(
+    cx: &Cx,
+    request: EnableAlarmActionsRequest,
+) -> Result<EnableAlarmActionsResponse, Error> {
     actions(cx, &request.alarm_names, true).await?;
     Ok(EnableAlarmActionsResponse {})
 }
 
-async fn disable_alarm_actions(cx: &Cx, request: DisableAlarmActionsRequest) -> Result<DisableAlarmActionsResponse, Error> {
+async fn disable_alarm_actions(
+    cx: &Cx,
+    request: DisableAlarmActionsRequest,
+) -> Result<DisableAlarmActionsResponse, Error> {
     actions(cx, &request.alarm_names, false).await?;
     Ok(DisableAlarmActionsResponse {})
 }

@@ -52,7 +52,8 @@ async fn get_metric_statistics(
         })?;
         Ok((text.clone(), known))
     };
-    let extended: Vec<(String, Statistic)> = request.extended_statistics.iter().map(read).collect::<Result<_, Error>>()?;
+    let extended: Vec<(String, Statistic)> =
+        request.extended_statistics.iter().map(read).collect::<Result<_, Error>>()?;
     let metric =
         names::metric(cx.scope(), &request.namespace, &request.metric_name, names::dimensions(&request.dimensions)?);
     let unit = request.unit.as_deref().and_then(units::number);
@@ -101,6 +102,13 @@ fn with_commas(number: i64) -> String {
 mod tests {
     #[test]
     fn numbers_are_written_in_threes() {
-        assert_eq!(["1440", "20,160", "1,234,567"].map(|t| t.replace(',', "").parse::<i64>().map(super::with_commas).unwrap_or_default()), ["1,440", "20,160", "1,234,567"]);
+        assert_eq!(
+            ["1440", "20,160", "1,234,567"].map(|t| t
+                .replace(',', "")
+                .parse::<i64>()
+                .map(super::with_commas)
+                .unwrap_or_default()),
+            ["1,440", "20,160", "1,234,567"]
+        );
     }
 }

@@ -51,7 +51,10 @@ fn not_there(arn: &str) -> Error {
     Error::sender("ResourceNotFoundException", format!("{arn} is not there")).with_status(404)
 }
 
-async fn list_tags_for_resource(cx: &Cx, request: ListTagsForResourceRequest) -> Result<ListTagsForResourceResponse, Error> {
+async fn list_tags_for_resource(
+    cx: &Cx,
+    request: ListTagsForResourceRequest,
+) -> Result<ListTagsForResourceResponse, Error> {
     let arn = &request.resource_arn;
     let tags = match Thing::of(cx, arn) {
         Some(Thing::Alarm(name)) => cx.store().get::<Alarm>(cx.scope(), &name)?.map(|alarm| alarm.tags.clone()),

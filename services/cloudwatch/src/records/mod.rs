@@ -6,6 +6,6 @@ mod dashboard;
 mod history;
 
 pub use action::Action;
-pub use alarm::{arn, Alarm, Composite, MetricAlarm, OfMetric, State, StateValue, Suppressed, SuppressedBy, What};
+pub use alarm::{Alarm, Composite, MetricAlarm, OfMetric, State, StateValue, Suppressed, SuppressedBy, What, arn};
 pub use dashboard::Dashboard;
 pub use history::Happened;

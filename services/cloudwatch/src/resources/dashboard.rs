@@ -47,7 +47,8 @@ impl ResourceType for DashboardType {
             Err(error) if error.is("DashboardNotFoundError") => Ok(None),
             Err(error) => Err(error),
             Ok(found) => {
-                let read = Properties::default().with("DashboardName", name).with("DashboardBody", found.dashboard_body);
+                let read =
+                    Properties::default().with("DashboardName", name).with("DashboardBody", found.dashboard_body);
                 Ok(Some(read))
             }
         }
