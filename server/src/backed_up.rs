@@ -4,8 +4,8 @@
 //! not there, the backup would lack it, and there is none. Only of what [`may_go`] names is nothing missing.
 
 use kiln_s3::ObjectFiles;
-use kiln_sqs::Messages;
 use kiln_sealing::RootKey;
+use kiln_sqs::Messages;
 use kiln_ssm::SealingKey;
 use std::fs;
 use std::io::ErrorKind;

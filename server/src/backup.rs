@@ -169,12 +169,7 @@ impl Sources {
 }
 
 /// The archive with the databases in it, and the instances of that moment.
-fn begin(
-    to: &Path,
-    made: String,
-    sources: &Sources,
-    hand: Arc<Hand>,
-) -> Result<(Archive, BTreeSet<String>), String> {
+fn begin(to: &Path, made: String, sources: &Sources, hand: Arc<Hand>) -> Result<(Archive, BTreeSet<String>), String> {
     let about = About { format: FORMAT, kiln: env!("CARGO_PKG_VERSION").to_owned(), made };
     let asked = hand.clone();
     let goes_on: GoesOn = Arc::new(move || asked.turn.goes_on().is_ok());

@@ -77,7 +77,8 @@ async fn given() -> Given {
 
     let messages = Messages::in_memory().expect("in memory");
     let points = Points::open(&state_dir.join(POINTS), clock.clone()).expect("points");
-    let platform = PlatformBuilder::new(store, clock, ids).journal(journal).part(objects).part(messages).part(points).build();
+    let platform =
+        PlatformBuilder::new(store, clock, ids).journal(journal).part(objects).part(messages).part(points).build();
     let control = Arc::new(Control {
         platform,
         driver: Arc::new(driver.clone()),

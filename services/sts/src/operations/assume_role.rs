@@ -123,7 +123,8 @@ fn authorize(cx: &Cx, input: &AssumeRoleRequest, account: &str, role: &Role, ses
         input.tags.iter().map(|tag| (format!("aws:RequestTag/{}", tag.key), tag.value.clone())).collect();
     keys.extend(request_tags.iter().map(|(key, value)| (key.as_str(), value.clone())));
     keys.extend(input.tags.iter().map(|tag| ("aws:TagKeys", tag.key.clone())));
-    let trust = ResourcePolicy { name: &input.role_arn, document: Some(&document), trust: true, needed: false, account };
+    let trust =
+        ResourcePolicy { name: &input.role_arn, document: Some(&document), trust: true, needed: false, account };
     cx.authorize_by("sts:AssumeRole", &input.role_arn, &keys, trust)?;
     if !input.tags.is_empty() {
         cx.authorize_by("sts:TagSession", &input.role_arn, &keys, trust)?;
