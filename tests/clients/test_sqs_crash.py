@@ -26,7 +26,7 @@ class Crash(unittest.TestCase):
             while not self.over.is_set():
                 try:
                     do(sqs)
-                except (botocore.exceptions.HTTPClientError, ConnectionError):
+                except botocore.exceptions.BotoCoreError:
                     time.sleep(0.01)
                 except botocore.exceptions.ClientError as error:
                     self.failures.append(error)
@@ -75,7 +75,7 @@ class Crash(unittest.TestCase):
                     try:
                         client.delete_message(QueueUrl=fifo, ReceiptHandle=each["ReceiptHandle"])
                         break
-                    except (botocore.exceptions.HTTPClientError, ConnectionError):
+                    except botocore.exceptions.BotoCoreError:
                         time.sleep(0.01)
 
         threads = [self.work(do) for do in (send, send, receive, receive, send_in_order, take_in_order)]

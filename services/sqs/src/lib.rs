@@ -1,6 +1,7 @@
 //! Simple Queue Service: queues, standard and FIFO, whose messages are on disk before anybody is told that they are
 //! taken.
 
+mod attributes;
 mod controllers;
 mod digest;
 mod errors;
@@ -64,7 +65,8 @@ fn agree(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
                 return Ok(());
             }
         };
-        let there = queues.iter().map(|(_, _, queue)| (queue.number, queue.settings.retention_millis())).collect::<Vec<_>>();
+        let there =
+            queues.iter().map(|(_, _, queue)| (queue.number, queue.settings.retention_millis())).collect::<Vec<_>>();
         let tidied = messages.run(move |table| table.agree(&there)).await?;
         // It may take its time: nobody can see them any more.
         if !tidied.forgotten.is_empty() {

@@ -69,7 +69,8 @@ impl Draft<'_> {
         }
         if self.size() > usize::try_from(settings.maximum_size).unwrap_or(0) {
             let most = settings.maximum_size;
-            let text = format!("One or more parameters are invalid. Reason: Message must be shorter than {most} bytes.");
+            let text =
+                format!("One or more parameters are invalid. Reason: Message must be shorter than {most} bytes.");
             return Err(parameter(text));
         }
         if !self.body.chars().all(is_allowed) {
@@ -183,7 +184,8 @@ fn attributes(given: &Map<MessageAttributeValue>) -> Result<BTreeMap<String, Att
 fn attribute(name: &str, given: &MessageAttributeValue) -> Result<Attribute, Error> {
     check_name(name)?;
     if !given.string_list_values.is_empty() || !given.binary_list_values.is_empty() {
-        let text = format!("Message (user) attribute '{name}': list values in message (user) attributes are not supported.");
+        let text =
+            format!("Message (user) attribute '{name}': list values in message (user) attributes are not supported.");
         return Err(parameter(text));
     }
     let kind = given.data_type.as_str();
@@ -265,9 +267,11 @@ fn trace(given: &Map<MessageSystemAttributeValue>) -> Result<Option<String>, Err
             && attribute.binary_value.is_none()
             && attribute.string_list_values.is_empty()
             && attribute.binary_list_values.is_empty();
-        let text = attribute.string_value.as_ref().filter(|text| good && !text.is_empty() && text.chars().all(is_allowed));
+        let text =
+            attribute.string_value.as_ref().filter(|text| good && !text.is_empty() && text.chars().all(is_allowed));
         let text = text.filter(|text| text.len() <= LONGEST_TRACE);
-        let wrong = || parameter(format!("Message system attribute '{TRACE}' must be a trace header of type 'String'."));
+        let wrong =
+            || parameter(format!("Message system attribute '{TRACE}' must be a trace header of type 'String'."));
         trace = Some(text.ok_or_else(wrong)?.clone());
     }
     Ok(trace)

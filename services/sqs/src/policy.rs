@@ -192,9 +192,5 @@ pub fn without_permission(queue: &Queue, label: &str) -> Result<Option<String>, 
 pub fn owned(cx: &Cx, scope: &Scope, queue: &Queue, for_others: bool) -> Owned {
     let heard = for_others || *scope.account == *cx.account();
     let policy = queue.settings.policy.as_deref().filter(|_| heard);
-    Owned {
-        account: scope.account.to_string(),
-        name: arn(cx, scope, &queue.name),
-        policy: policy.map(Into::into),
-    }
+    Owned { account: scope.account.to_string(), name: arn(cx, scope, &queue.name), policy: policy.map(Into::into) }
 }

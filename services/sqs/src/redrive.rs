@@ -4,27 +4,9 @@
 use crate::errors::value;
 use crate::place::{arn, of_arn};
 use crate::records::Queue;
+use crate::settings::{Allow, Redrive};
 use kiln_service_kit::{Cx, Error, Scope};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
-
-/// `RedrivePolicy`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Redrive {
-    /// The ARN of the dead-letter queue.
-    pub target: String,
-    /// How often a message is received before it goes there.
-    pub most: i64,
-}
-
-/// `RedriveAllowPolicy`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Allow {
-    All,
-    None,
-    /// The ARNs of the queues.
-    By(Vec<String>),
-}
+use serde_json::Value as Json;
 
 /// Queues that one may allow by name.
 const MOST_SOURCES: usize = 10;
@@ -50,7 +32,9 @@ impl Redrive {
         };
         let count = count.filter(|count| (1..=1000).contains(count)).ok_or_else(|| {
             let shown = most.as_str().map_or_else(|| most.to_string(), str::to_owned);
-            wrong(&format!("Invalid value for maxReceiveCount: {shown}, valid values are from 1 to 1000 both inclusive."))
+            wrong(&format!(
+                "Invalid value for maxReceiveCount: {shown}, valid values are from 1 to 1000 both inclusive."
+            ))
         })?;
         let target = target.as_str().ok_or_else(|| wrong("Invalid value for deadLetterTargetArn."))?;
         let (at, dead) = of_arn(cx, target).ok_or_else(|| wrong("Invalid value for deadLetterTargetArn."))?;
@@ -76,11 +60,6 @@ impl Redrive {
         }
         Ok(Self { target: target.to_owned(), most: count })
     }
-
-    /// As GetQueueAttributes shows it.
-    pub fn text(&self) -> String {
-        json!({"deadLetterTargetArn": self.target, "maxReceiveCount": self.most}).to_string()
-    }
 }
 
 impl Allow {
@@ -101,15 +80,5 @@ impl Allow {
             }
             _ => Err(wrong()),
         }
-    }
-
-    /// As GetQueueAttributes shows it.
-    pub fn text(&self) -> String {
-        match self {
-            Self::All => json!({"redrivePermission": "allowAll"}),
-            Self::None => json!({"redrivePermission": "denyAll"}),
-            Self::By(sources) => json!({"redrivePermission": "byQueue", "sourceQueueArns": sources}),
-        }
-        .to_string()
     }
 }

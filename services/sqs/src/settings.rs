@@ -1,11 +1,7 @@
-//! What a queue's attributes say: read from a request with AWS's ranges and defaults, shown again. Source: SQS API
-//! Reference, CreateQueue, SetQueueAttributes and GetQueueAttributes.
+//! What a queue's attributes say, as it is kept and shown. Source: SQS API Reference, GetQueueAttributes.
 
-use crate::errors::{attribute_name, attribute_value};
-use crate::policy;
-use crate::redrive::{Allow, Redrive};
-use kiln_service_kit::{Cx, Error, Map, Scope};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// A queue's settings. Times are in seconds, sizes in bytes.
@@ -39,14 +35,14 @@ pub struct Fifo {
 }
 
 /// A number among the attributes.
-struct Number {
-    name: &'static str,
-    least: i64,
-    most: i64,
-    of: fn(&mut Settings) -> &mut i64,
+pub struct Number {
+    pub name: &'static str,
+    pub least: i64,
+    pub most: i64,
+    pub of: fn(&mut Settings) -> &mut i64,
 }
 
-const NUMBERS: [Number; 5] = [
+pub const NUMBERS: [Number; 5] = [
     Number { name: "DelaySeconds", least: 0, most: 900, of: |s| &mut s.delay },
     Number { name: "MaximumMessageSize", least: 1_024, most: MAXIMUM_SIZE, of: |s| &mut s.maximum_size },
     Number { name: "MessageRetentionPeriod", least: 60, most: 1_209_600, of: |s| &mut s.retention },
@@ -56,30 +52,6 @@ const NUMBERS: [Number; 5] = [
 
 /// The longest message, and all of a batch together: 1 MiB.
 pub const MAXIMUM_SIZE: i64 = 1_048_576;
-
-/// What can be read and not be set.
-const READ_ONLY: [&str; 6] = [
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesDelayed",
-    "ApproximateNumberOfMessagesNotVisible",
-    "CreatedTimestamp",
-    "LastModifiedTimestamp",
-    "QueueArn",
-];
-
-/// What can be set, beside the numbers.
-const OTHERS: [&str; 10] = [
-    "ContentBasedDeduplication",
-    "DeduplicationScope",
-    "FifoQueue",
-    "FifoThroughputLimit",
-    "KmsDataKeyReusePeriodSeconds",
-    "KmsMasterKeyId",
-    "Policy",
-    "RedriveAllowPolicy",
-    "RedrivePolicy",
-    "SqsManagedSseEnabled",
-];
 
 impl Settings {
     /// AWS's defaults.
@@ -101,70 +73,6 @@ impl Settings {
     /// Milliseconds that a message is kept.
     pub fn retention_millis(&self) -> i64 {
         self.retention * 1_000
-    }
-
-    /// Takes attributes over, of a queue of that name that is there or is being made.
-    pub fn take(&mut self, cx: &Cx, scope: &Scope, name: &str, attributes: &Map<String>) -> Result<(), Error> {
-        for (attribute, text) in attributes {
-            self.take_one(cx, scope, name, attribute, text)?;
-        }
-        match self.fifo {
-            Some(Fifo { limit_per_group: true, per_group: false, .. }) => Err(attribute_value("FifoThroughputLimit")),
-            _ => Ok(()),
-        }
-    }
-
-    fn take_one(&mut self, cx: &Cx, scope: &Scope, name: &str, attribute: &str, text: &str) -> Result<(), Error> {
-        if let Some(number) = NUMBERS.iter().find(|number| number.name == attribute) {
-            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-            let value: Option<i64> = text.parse().ok().filter(|_| digits);
-            let value = value.filter(|value| (number.least..=number.most).contains(value));
-            *(number.of)(self) = value.ok_or_else(|| attribute_value(attribute))?;
-            return Ok(());
-        }
-        let is_fifo = self.fifo.is_some();
-        match attribute {
-            "FifoQueue" if !is_fifo => Err(attribute_name(attribute)),
-            // What it is, it stays.
-            "FifoQueue" => if flag(attribute, text)? { Ok(()) } else { Err(attribute_value(attribute)) },
-            "ContentBasedDeduplication" | "DeduplicationScope" | "FifoThroughputLimit" => {
-                let fifo = self.fifo.as_mut().ok_or_else(|| attribute_name(attribute))?;
-                match (attribute, text) {
-                    ("ContentBasedDeduplication", text) => fifo.content_based = flag(attribute, text)?,
-                    ("DeduplicationScope", "queue" | "messageGroup") => fifo.per_group = text == "messageGroup",
-                    ("FifoThroughputLimit", "perQueue" | "perMessageGroupId") => {
-                        fifo.limit_per_group = text == "perMessageGroupId";
-                    }
-                    _ => return Err(attribute_value(attribute)),
-                }
-                Ok(())
-            }
-            "Policy" => {
-                self.policy = given(text).map(|text| policy::check(cx, text)).transpose()?;
-                Ok(())
-            }
-            "RedrivePolicy" => {
-                let read = |text| Redrive::read(cx, scope, name, is_fifo, text);
-                self.redrive = given(text).map(read).transpose()?;
-                Ok(())
-            }
-            "RedriveAllowPolicy" => {
-                self.redrive_allow = given(text).map(|text| Allow::read(cx, text)).transpose()?;
-                Ok(())
-            }
-            "SqsManagedSseEnabled" => {
-                self.managed_sse = flag(attribute, text)?;
-                Ok(())
-            }
-            "KmsMasterKeyId" if text.is_empty() => Ok(()),
-            "KmsMasterKeyId" => Err(Error::not_built("sqs: the queue attribute KmsMasterKeyId")),
-            // The default, which says nothing without a key.
-            "KmsDataKeyReusePeriodSeconds" if matches!(text, "" | "300") => Ok(()),
-            "KmsDataKeyReusePeriodSeconds" => {
-                Err(Error::not_built("sqs: the queue attribute KmsDataKeyReusePeriodSeconds"))
-            }
-            _ => Err(attribute_name(attribute)),
-        }
     }
 
     /// What is set, as it is shown.
@@ -191,20 +99,39 @@ impl Settings {
     }
 }
 
-/// Whether a name is one of an attribute's.
-pub fn is_attribute(name: &str) -> bool {
-    READ_ONLY.contains(&name) || OTHERS.contains(&name) || NUMBERS.iter().any(|number| number.name == name)
+/// `RedrivePolicy`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redrive {
+    /// The ARN of the dead-letter queue.
+    pub target: String,
+    /// How often a message is received before it goes there.
+    pub most: i64,
 }
 
-/// An empty text takes away what was there.
-fn given(text: &str) -> Option<&str> {
-    Some(text).filter(|text| !text.trim().is_empty())
+/// `RedriveAllowPolicy`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Allow {
+    All,
+    None,
+    /// The ARNs of the queues.
+    By(Vec<String>),
 }
 
-fn flag(attribute: &str, text: &str) -> Result<bool, Error> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(attribute_value(attribute)),
+impl Redrive {
+    /// As GetQueueAttributes shows it.
+    pub fn text(&self) -> String {
+        json!({"deadLetterTargetArn": self.target, "maxReceiveCount": self.most}).to_string()
+    }
+}
+
+impl Allow {
+    /// As GetQueueAttributes shows it.
+    pub fn text(&self) -> String {
+        match self {
+            Self::All => json!({"redrivePermission": "allowAll"}),
+            Self::None => json!({"redrivePermission": "denyAll"}),
+            Self::By(sources) => json!({"redrivePermission": "byQueue", "sourceQueueArns": sources}),
+        }
+        .to_string()
     }
 }

@@ -18,10 +18,8 @@ fn given() -> Cx {
     let clock = Clock::simulated(Timestamp::parse("2026-01-01T00:00:00Z").expect("a time"));
     let store = Store::in_memory(clock.clone());
     let messages = Messages::in_memory().expect("messages in memory");
-    let platform: Arc<Platform> = PlatformBuilder::new(store, clock, IdSource::seeded(1))
-        .part(messages)
-        .service(crate::service())
-        .build();
+    let platform: Arc<Platform> =
+        PlatformBuilder::new(store, clock, IdSource::seeded(1)).part(messages).service(crate::service()).build();
     Cx::new(platform, Scope::new(ACCOUNT, "us-east-1"), Caller::root(ACCOUNT), "test").via_host("127.0.0.1:4566")
 }
 
@@ -64,9 +62,8 @@ async fn attribute(cx: &Cx, url: &str, name: &str) -> Option<String> {
 async fn counts(cx: &Cx, url: &str) -> [String; 3] {
     let asked = GetQueueAttributesRequest { queue_url: url.into(), attribute_names: vec!["All".into()] };
     let mut all = cx.call(asked).await.expect("attributes").attributes;
-    ["", "NotVisible", "Delayed"].map(|which| {
-        all.remove(&format!("ApproximateNumberOfMessages{which}")).expect("a count")
-    })
+    ["", "NotVisible", "Delayed"]
+        .map(|which| all.remove(&format!("ApproximateNumberOfMessages{which}")).expect("a count"))
 }
 
 fn code<T: std::fmt::Debug>(answer: Result<T, Error>) -> String {
@@ -262,12 +259,13 @@ async fn a_long_poll_ends_when_a_message_comes_becomes_visible_or_the_time_is_ov
     assert_eq!(cx.now().since(begun).as_secs(), 36);
     // Three who wait, and one message each.
     let one = ReceiveMessageRequest { wait_time_seconds: Some(20), ..some(&url, 1) };
-    let (a, b, c, ()) = tokio::join!(received(&cx, one.clone()), received(&cx, one.clone()), received(&cx, one), async {
-        seconds(1).await;
-        for body in ["x", "y", "z"] {
-            cx.call(message(&url, body)).await.unwrap();
-        }
-    });
+    let (a, b, c, ()) =
+        tokio::join!(received(&cx, one.clone()), received(&cx, one.clone()), received(&cx, one), async {
+            seconds(1).await;
+            for body in ["x", "y", "z"] {
+                cx.call(message(&url, body)).await.unwrap();
+            }
+        });
     assert_eq!((a.len(), b.len(), c.len(), cx.now().since(begun).as_secs()), (1, 1, 1, 37));
 }
 
@@ -296,8 +294,11 @@ async fn attributes_come_back_as_they_are_asked_for() {
         binary_value: Some(Blob(vec![0, 255])),
         ..Default::default()
     };
-    let attributes =
-        Map::from([("a.b".to_owned(), text("String", "x")), ("a.c".to_owned(), text("Number", "-1.5e3")), ("d".to_owned(), binary)]);
+    let attributes = Map::from([
+        ("a.b".to_owned(), text("String", "x")),
+        ("a.c".to_owned(), text("Number", "-1.5e3")),
+        ("d".to_owned(), binary),
+    ]);
     let trace = MessageSystemAttributeValue {
         data_type: "String".into(),
         string_value: Some("Root=1-5759e988-bd862e3fe1be46a994272793".into()),
@@ -339,10 +340,8 @@ async fn attributes_come_back_as_they_are_asked_for() {
         ("a", text("String", "")),
         ("a", text("Binary", "x")),
     ] {
-        let sent = SendMessageRequest {
-            message_attributes: Map::from([(name.to_owned(), value)]),
-            ..message(&url, "a")
-        };
+        let sent =
+            SendMessageRequest { message_attributes: Map::from([(name.to_owned(), value)]), ..message(&url, "a") };
         assert_eq!(code(cx.call(sent).await), "InvalidParameterValue", "{name}");
     }
 }
@@ -381,7 +380,10 @@ async fn entries_of_a_batch_fail_by_themselves() {
     let ids: Vec<_> = sent.successful.iter().filter_map(|entry| entry.id.as_deref()).collect();
     assert_eq!(ids, ["a", "c"]);
     let failed = &sent.failed[0];
-    assert_eq!((failed.id.as_deref(), failed.code.as_deref(), failed.sender_fault), (Some("b"), Some("InvalidMessageContents"), Some(true)));
+    assert_eq!(
+        (failed.id.as_deref(), failed.code.as_deref(), failed.sender_fault),
+        (Some("b"), Some("InvalidMessageContents"), Some(true))
+    );
     let twelve: Vec<_> = (0..11).map(|n| entry(&n.to_string(), "x")).collect();
     for (entries, expected) in [
         (twelve, "TooManyEntriesInBatchRequest"),

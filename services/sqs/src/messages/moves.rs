@@ -25,12 +25,14 @@ impl Table {
         }
         let sent = if place.grp.is_some() { now } else { place.sent };
         let find = "SELECT receives, first FROM message WHERE queue = ?1 AND seq = ?2";
-        let found = self.db.prepare_cached(find)?.query_row([place.queue, place.seq], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?))
-        })?;
+        let found = self
+            .db
+            .prepare_cached(find)?
+            .query_row([place.queue, place.seq], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?)))?;
         let (receives, first) = found;
         let seq = self.rehouse(place, dead.queue, sent, now)?;
-        let set = "UPDATE message SET receives = ?3, before = ?3, first = ?4, source = ?5 WHERE queue = ?1 AND seq = ?2";
+        let set =
+            "UPDATE message SET receives = ?3, before = ?3, first = ?4, source = ?5 WHERE queue = ?1 AND seq = ?2";
         self.db.prepare_cached(set)?.execute(params![dead.queue, seq, receives, first, dead.source])?;
         Ok(true)
     }
@@ -52,9 +54,10 @@ impl Table {
         for _ in 0..most {
             let find = "SELECT queue, seq, state, sent, grp, source FROM message
                         WHERE queue = ?1 AND state = ?2 ORDER BY at, seq LIMIT 1";
-            let found = self.db.prepare_cached(find)?.query_row(params![from, WAITS], |row| {
-                Ok((Place::read(row)?, row.get::<_, Option<String>>(5)?))
-            });
+            let found = self
+                .db
+                .prepare_cached(find)?
+                .query_row(params![from, WAITS], |row| Ok((Place::read(row)?, row.get::<_, Option<String>>(5)?)));
             let Some((place, source)) = found.optional()? else {
                 done.empty = true;
                 break;

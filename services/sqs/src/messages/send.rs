@@ -53,7 +53,9 @@ impl Table {
             let known = self
                 .db
                 .prepare_cached(known)?
-                .query_row(params![queue, key, now - DEDUPLICATED], |row| Ok(Sent { seq: row.get(0)?, id: row.get(1)? }))
+                .query_row(params![queue, key, now - DEDUPLICATED], |row| {
+                    Ok(Sent { seq: row.get(0)?, id: row.get(1)? })
+                })
                 .optional()?;
             if let Some(known) = known {
                 return Ok(known);
@@ -84,7 +86,11 @@ impl Table {
         let put = "INSERT INTO message (queue, seq, state, at, sent, grp) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         self.db.prepare_cached(put)?.execute(params![queue, seq, state, at, now, grp])?;
         self.count(queue, state, 1);
-        if delay > 0 { self.due(queue, at) } else { self.brought(queue, 1) }
+        if delay > 0 {
+            self.due(queue, at)
+        } else {
+            self.brought(queue, 1)
+        }
         Ok(())
     }
 }

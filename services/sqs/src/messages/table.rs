@@ -254,7 +254,12 @@ impl Table {
 
     /// How many messages a queue has of each kind, at a time; none where there is no such queue. Of a FIFO queue,
     /// whose delay is the queue's, those wait that were sent since `fifo_since` are delayed.
-    pub fn counts(&mut self, queue: QueueNumber, now: i64, fifo_since: Option<i64>) -> rusqlite::Result<Option<Counts>> {
+    pub fn counts(
+        &mut self,
+        queue: QueueNumber,
+        now: i64,
+        fifo_since: Option<i64>,
+    ) -> rusqlite::Result<Option<Counts>> {
         // 120,000 may be in flight, and as many have become visible since anybody looked; more delayed ones.
         while self.settle(queue, now, SOME)? || self.expire(queue, now, SOME)? {}
         let Some(known) = self.known(queue)? else { return Ok(None) };
@@ -382,9 +387,8 @@ impl Table {
         let find = "SELECT data FROM body WHERE seq = ?1";
         self.db.prepare_cached(find)?.query_row([seq], |row| {
             let data = row.get_ref(0)?.as_blob()?;
-            serde_json::from_slice(data).map_err(|e| {
-                rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(e))
-            })
+            serde_json::from_slice(data)
+                .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(e)))
         })
     }
 

@@ -24,10 +24,8 @@ impl Table {
     /// Removes some messages of a queue up to one; whether there are more.
     pub fn purge(&mut self, queue: QueueNumber, until: Seq) -> rusqlite::Result<bool> {
         let some = {
-            let sql = format!(
-                "SELECT {} FROM message WHERE queue = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
-                Place::COLUMNS
-            );
+            let sql =
+                format!("SELECT {} FROM message WHERE queue = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3", Place::COLUMNS);
             let mut find = self.db.prepare_cached(&sql)?;
             let rows = find.query_map(params![queue, until, SOME as i64], Place::read)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()?

@@ -2,9 +2,9 @@
 //! SetQueueAttributes.
 
 use super::{change, messages};
+use crate::attributes::is_attribute;
 use crate::errors::{attribute_name, missing, no_queue};
 use crate::place::{arn, find, own};
-use crate::settings::is_attribute;
 use crate::targets::{own_queue, queue};
 use kiln_service_kit::{Cx, Error, Map, Operation, operation};
 use kiln_sqs_shapes::*;
@@ -33,11 +33,8 @@ async fn get_queue_attributes(
     shown.insert("QueueArn", arn(cx, &found.scope, &queue.name));
     shown.insert("CreatedTimestamp", queue.created.epoch_seconds().to_string());
     shown.insert("LastModifiedTimestamp", queue.modified.epoch_seconds().to_string());
-    const COUNTS: [&str; 3] = [
-        "ApproximateNumberOfMessages",
-        "ApproximateNumberOfMessagesNotVisible",
-        "ApproximateNumberOfMessagesDelayed",
-    ];
+    const COUNTS: [&str; 3] =
+        ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"];
     if COUNTS.iter().any(|name| is_wanted(name)) {
         let (number, now) = (queue.number, cx.now().millis());
         let since = settings.fifo.map(|_| now - settings.delay * 1_000);

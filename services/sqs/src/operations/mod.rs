@@ -25,11 +25,7 @@ pub fn messages(cx: &Cx) -> Result<Messages, Error> {
 }
 
 /// Changes a queue as it is now.
-pub async fn change(
-    cx: &Cx,
-    found: &Found,
-    change: impl FnOnce(&mut Queue) -> Result<(), Error>,
-) -> Result<(), Error> {
+pub async fn change(cx: &Cx, found: &Found, change: impl FnOnce(&mut Queue) -> Result<(), Error>) -> Result<(), Error> {
     cx.store()
         .write(|tx| {
             let kept = tx.get::<Queue>(&found.scope, &found.queue.name)?;

@@ -83,9 +83,8 @@ fn new_number(cx: &Cx) -> QueueNumber {
 
 /// Whether a name is that of a FIFO queue, where it can be a queue's at all.
 fn check_name(name: &str, wants_fifo: bool) -> Result<bool, Error> {
-    let good = |name: &str| {
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    };
+    let good =
+        |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     let short = name.len() <= 80;
     match (wants_fifo, name.strip_suffix(".fifo")) {
         (true, Some(rest)) if short && good(rest) => Ok(true),
@@ -94,9 +93,9 @@ fn check_name(name: &str, wants_fifo: bool) -> Result<bool, Error> {
              .fifo suffix and be 1 to 80 in length.",
         )),
         (false, _) if short && good(name) => Ok(false),
-        (false, _) => Err(parameter(
-            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
-        )),
+        (false, _) => {
+            Err(parameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"))
+        }
     }
 }
 
@@ -151,7 +150,9 @@ pub fn page_size(max_results: Option<i32>, token: Option<&str>) -> Result<usize,
         None if token.is_some() => Err(parameter("NextToken can only be used together with MaxResults.")),
         None => Ok(MOST_LISTED as usize),
         Some(most) if (1..=MOST_LISTED).contains(&most) => Ok(most as usize),
-        Some(most) => Err(value(most, "MaxResults", format!("MaxResults must be an integer between 1 and {MOST_LISTED}."))),
+        Some(most) => {
+            Err(value(most, "MaxResults", format!("MaxResults must be an integer between 1 and {MOST_LISTED}.")))
+        }
     }
 }
 

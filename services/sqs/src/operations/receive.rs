@@ -3,6 +3,7 @@
 
 use super::messages;
 use super::send::sequence;
+use crate::attributes::is_attribute;
 use crate::digest;
 use crate::errors::{attribute_name, no_queue, over_limit, value};
 use crate::message::{TRACE, check_id};
@@ -10,7 +11,6 @@ use crate::messages::{Attribute, Dead, Got, Handle, Receive};
 use crate::place::{Found, arn, find, of_arn};
 use crate::receipt;
 use crate::records::Queue;
-use crate::settings::is_attribute;
 use crate::targets::queue;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kiln_service_kit::{Blob, Cx, Error, Map, Operation, operation};
@@ -199,8 +199,11 @@ impl Wanted {
             ("DeadLetterQueueSourceArn", source),
         ];
         let is_wanted = |name: &str| self.all || self.system.iter().any(|wanted| wanted == name);
-        let system: Map<String> =
-            system.into_iter().filter(|(name, _)| is_wanted(name)).filter_map(|(n, v)| Some((n.to_owned(), v?))).collect();
+        let system: Map<String> = system
+            .into_iter()
+            .filter(|(name, _)| is_wanted(name))
+            .filter_map(|(n, v)| Some((n.to_owned(), v?)))
+            .collect();
         Message {
             receipt_handle: Some(receipt::write(Handle { queue, seq, token })),
             attributes: system,

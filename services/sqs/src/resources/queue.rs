@@ -130,12 +130,7 @@ impl ResourceType for Queue {
         Ok(Some(read.with_tags(tags.into_iter().map(|(key, value)| (Some(key), Some(value))))))
     }
 
-    async fn attributes(
-        &self,
-        cx: &Cx,
-        url: &str,
-        _: &ResourceRequest,
-    ) -> Result<BTreeMap<String, Json>, Error> {
+    async fn attributes(&self, cx: &Cx, url: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
         let attributes = attributes_of(cx, url).await?;
         let arn = attributes.and_then(|mut all| all.remove("QueueArn"));
         let arn = arn.ok_or_else(|| Error::sender("NotFound", format!("The queue {url} is not there.")))?;

@@ -47,7 +47,11 @@ async fn another_account_may_what_the_policy_lets_it() {
     assert_eq!(code(owner.call(add("x", &["DeleteQueue"])).await), "InvalidParameterValue");
     owner.call(add("take", &["*"])).await.unwrap();
     assert_eq!(received(&other, some(&url, 1)).await.len(), 1);
-    assert_eq!(code(other.call(DeleteQueueRequest { queue_url: url.clone() }).await), "AccessDeniedException", "only the owner");
+    assert_eq!(
+        code(other.call(DeleteQueueRequest { queue_url: url.clone() }).await),
+        "AccessDeniedException",
+        "only the owner"
+    );
     for label in ["send", "take"] {
         owner.call(RemovePermissionRequest { queue_url: url.clone(), label: label.into() }).await.unwrap();
     }

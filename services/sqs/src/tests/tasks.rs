@@ -80,7 +80,8 @@ async fn run(cx: &Cx) {
             return;
         }
         for name in names {
-            let pass = AnyController::pass(&MoveTasks, &cx.as_service("sqs.amazonaws.com"), &name, &|_| Chaos::None).await;
+            let pass =
+                AnyController::pass(&MoveTasks, &cx.as_service("sqs.amazonaws.com"), &name, &|_| Chaos::None).await;
             assert!(pass.error.is_none(), "{:?}", pass.error);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
