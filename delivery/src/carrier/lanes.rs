@@ -84,8 +84,8 @@ impl Lanes {
     /// What to begin now: each is in hand from here on, until [`Lanes::done`].
     pub fn begin(&mut self, now: Timestamp) -> Vec<NoteId> {
         let mut begun = vec![];
-        for standing in 0..self.heads.len() {
-            while self.taken[standing] < PLACES[standing] {
+        for (standing, places) in PLACES.into_iter().enumerate() {
+            while self.taken[standing] < places {
                 let Some((due, id)) = self.heads[standing].first().cloned() else { break };
                 if due > now {
                     break;

@@ -12,7 +12,7 @@ use kiln_sns_shapes::*;
 use std::collections::BTreeSet;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(Publish: publish(PublishRequest), on |cx, r| published(cx, r)),
+    operation!(Publish: publish(PublishRequest), on published),
     operation!(PublishBatch: publish_batch(PublishBatchRequest),
         on |cx, r| Ok(topic(cx, &r.topic_arn)?.by("sns:Publish"))),
 ];
