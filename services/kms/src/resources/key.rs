@@ -173,7 +173,6 @@ impl ResourceType for Key {
             .with("Description", key.description)
             .with("Enabled", key.enabled)
             .with("EnableKeyRotation", rotation.key_rotation_enabled)
-            .with("RotationPeriodInDays", rotation.rotation_period_in_days)
             .with("KeyPolicy", policy)
             .with("KeySpec", key.key_spec)
             .with("KeyUsage", key.key_usage)
