@@ -28,7 +28,7 @@ KEPT = {
     ("autoscaling", "DescribeAutoScalingGroups"), ("cloudformation", "DescribeStackEvents"),
     ("ec2", "CreateTags"), ("ec2", "CreateSecurityGroup"), ("ec2", "DescribeVpcs"),
     ("ec2", "DescribeAddresses"), ("elbv2", "RegisterTargets"), ("elbv2", "DescribeTargetHealth"),
-    ("iam", "CreateRole"), ("iam", "DeleteUser"), ("ssm", "PutParameter"), ("ssm", "GetParameter"),
+    ("iam", "CreateRole"), ("iam", "DeleteUser"), ("kms", "CreateKey"), ("ssm", "PutParameter"), ("ssm", "GetParameter"),
     ("ssm", "GetParametersByPath"), ("s3", "CreateBucket"), ("s3", "DeleteObjects"), ("s3", "HeadObject"),
     ("s3", "ListObjectsV2"), ("s3", "PutBucketAcl"), ("s3", "PutBucketTagging"), ("sts", "AssumeRole"), ("sts", "GetCallerIdentity"),
 }

@@ -8,7 +8,7 @@
 //! and AWS KMS Developer Guide, "AWS KMS condition keys".
 
 use crate::blob;
-use crate::errors::{bad_ciphertext, no_key_of_ciphertext, not_allowed};
+use crate::errors::{bad_ciphertext, no_key_of_ciphertext, not_allowed, validation};
 use crate::found::{self, Found};
 use crate::grants::{self, Wanted};
 use crate::names::{self, Name, Pointer, Takes};
@@ -128,6 +128,9 @@ pub fn alias_and_keys(cx: &Cx, name: &str, to: Option<&str>, action: &'static st
         targets.push(pointed(cx, &pointer, &Wanted::of(action))?);
     }
     if let Some(to) = to {
+        if to.starts_with("alias/") || to.contains(":alias/") {
+            return Err(validation("Aliases must refer to keys. Not aliases"));
+        }
         targets.push(own(cx, to, action)?);
     }
     Ok(targets)

@@ -1,7 +1,7 @@
 //! Aliases: names that lead to keys. Source: AWS KMS API Reference.
 
 use super::pages::page;
-use crate::errors::{limit, no_alias, validation};
+use crate::errors::{limit, no_alias};
 use crate::found::{self, Found};
 use crate::names::{Takes, arn, own_alias};
 use crate::records::{Alias, Key};
@@ -25,9 +25,6 @@ const MOST: usize = 50;
 
 /// The key that an alias is to lead to: one of the customer's, by id or ARN.
 fn target(cx: &Cx, given: &str, action: &str) -> Result<Found, Error> {
-    if given.starts_with("alias/") || given.contains(":alias/") {
-        return Err(validation("Aliases must refer to keys. Not aliases"));
-    }
     found::own(cx, given, action)
 }
 

@@ -150,7 +150,6 @@ fn entry(cx: &Cx, scope: &Scope, grant: &Grant) -> GrantListEntry {
             encryption_context_subset: given(&grant.subset),
             encryption_context_equals: given(&grant.equals),
         }),
-        ..Default::default()
     }
 }
 
@@ -191,7 +190,7 @@ async fn list_retirable_grants(
     request: ListRetirableGrantsRequest,
 ) -> Result<ListRetirableGrantsResponse, Error> {
     let who = &request.retiring_principal;
-    let account = who.splitn(6, ':').nth(4).unwrap_or_default();
+    let account = who.split(':').nth(4).unwrap_or_default();
     if !who.starts_with("arn:") {
         return Err(bad_arn(format!("ARN does not refer to a valid principal: {who}")));
     }

@@ -59,7 +59,9 @@ async fn set(cx: &Cx, id: &str, request: &ResourceRequest) -> Result<(), Error> 
             let asked = EnableKeyRotationRequest { key_id: id.to_owned(), rotation_period_in_days: period };
             cx.call(asked).await?;
         }
-        false if rotates => drop(cx.call(DisableKeyRotationRequest { key_id: id.to_owned() }).await?),
+        false if rotates => {
+            cx.call(DisableKeyRotationRequest { key_id: id.to_owned() }).await?;
+        }
         _ => {}
     }
     if !wanted && enabled {

@@ -160,7 +160,7 @@ async fn a_key_can_be_named_in_four_ways_and_an_alias_moves() {
     assert_eq!(code(cx.call(alias("alias/shop", &two)).await), "AlreadyExistsException");
     assert_eq!(code(cx.call(alias("alias/aws/shop", &two)).await), "NotAuthorizedException");
     assert_eq!(code(cx.call(alias("shop", &two)).await), "ValidationException");
-    assert_eq!(code(cx.call(alias("alias/other", "alias/shop")).await), "NotFoundException");
+    assert_eq!(code(cx.call(alias("alias/other", "alias/shop")).await), "ValidationException");
     let alias_arn = format!("arn:aws:kms:us-east-1:{ACCOUNT}:alias/shop");
     for name in [one.as_str(), &arn(ACCOUNT, &one), "alias/shop", &alias_arn] {
         assert_eq!(decrypted(&cx, &encrypted(&cx, name, "words").await).await, "words", "{name}");
@@ -182,7 +182,7 @@ async fn a_key_can_be_named_in_four_ways_and_an_alias_moves() {
 }
 
 /// Source: AWS KMS Developer Guide, "Key states of AWS KMS keys".
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn each_operation_keeps_to_the_table_of_key_states() {
     let cx = given().await;
     for pending in [false, true] {
