@@ -2,7 +2,7 @@
 //! fails, given up when EC2 refuses it; history tells which.
 
 use crate::alarms::actions::{self, Ec2Action};
-use crate::alarms::change::acted_for;
+use crate::alarms::told::acted_for;
 use crate::records::Action;
 use kiln_ec2_shapes::{RebootInstancesRequest, StopInstancesRequest, TerminateInstancesRequest};
 use kiln_service_kit::*;
