@@ -91,7 +91,9 @@ async fn carry_out(cx: &Cx, action: &Action) -> Result<(), Error> {
         Some(Ec2Action::Terminate) => {
             drop(cx.call(TerminateInstancesRequest { instance_ids, ..Default::default() }).await?);
         }
-        Some(Ec2Action::Reboot) => drop(cx.call(RebootInstancesRequest { instance_ids, ..Default::default() }).await?),
+        Some(Ec2Action::Reboot) => {
+            cx.call(RebootInstancesRequest { instance_ids, ..Default::default() }).await?;
+        }
         None => return Err(Error::not_built(format!("the alarm action {}", action.arn))),
     }
     Ok(())
