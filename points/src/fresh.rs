@@ -83,8 +83,8 @@ impl Fresh {
     pub fn add(&mut self, told: &Told) {
         let point = Point::of(&told.observed);
         let recent = self.series.entry(told.series).or_default();
-        for level in usize::from(!told.fine)..2 {
-            let at = told.at - told.at.rem_euclid(LEVELS[level].seconds);
+        for (level, of) in LEVELS.iter().enumerate().take(2).skip(usize::from(!told.fine)) {
+            let at = told.at - told.at.rem_euclid(of.seconds);
             match recent.entry((level, at)) {
                 std::collections::btree_map::Entry::Vacant(place) => {
                     self.weight += point.weight();

@@ -4,7 +4,8 @@ use crate::*;
 use kiln_clock::{Clock, Timestamp};
 use std::sync::Arc;
 
-const NOW: i64 = 1_800_000_000 - 1_800_000_000 % 3600;
+/// The beginning of an hour.
+const NOW: i64 = 1_800_000_000;
 
 fn clock() -> Clock {
     Clock::simulated(Timestamp::from_epoch_seconds(NOW))

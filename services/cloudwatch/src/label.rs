@@ -27,7 +27,7 @@ pub fn label(given: Option<&str>, default: &str, series: &Series, zone: i64) -> 
 fn dynamic(name: &str, default: &str, series: &Series, zone: i64) -> Option<String> {
     let values = || series.points.iter().map(|(_, value)| *value);
     let none = || "--".to_owned();
-    let number = |value: Option<f64>| value.map_or_else(none, |value| shown(value));
+    let number = |value: Option<f64>| value.map_or_else(none, shown);
     let by = |greatest: bool| {
         let order = |a: &&(i64, f64), b: &&(i64, f64)| a.1.total_cmp(&b.1);
         if greatest { series.points.iter().max_by(order) } else { series.points.iter().min_by(order) }

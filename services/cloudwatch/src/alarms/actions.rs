@@ -88,7 +88,7 @@ pub fn note(tx: &mut Tx<'_>, cx: &Cx, alarm: &Alarm, before: StateValue) -> Resu
                     dead_letter: None,
                 };
                 deliver(tx, cx.scope(), note)?;
-                super::change::acted(tx, cx, alarm, arn, None)?;
+                super::told::acted(tx, cx, alarm, arn, None)?;
             }
             Kind::Ec2 => {
                 let (sequence, number) = tx.place();

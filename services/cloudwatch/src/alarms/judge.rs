@@ -12,7 +12,7 @@ pub const MORE: i64 = 2;
 /// How missing data are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    Missing,
+    Unknown,
     Ignore,
     Breaching,
     NotBreaching,
@@ -22,7 +22,7 @@ impl Missing {
     /// As PutMetricAlarm takes it; nothing means `missing`.
     pub fn parse(text: Option<&str>) -> Option<Self> {
         Some(match text {
-            None | Some("missing") => Self::Missing,
+            None | Some("missing") => Self::Unknown,
             Some("ignore") => Self::Ignore,
             Some("breaching") => Self::Breaching,
             Some("notBreaching") => Self::NotBreaching,
@@ -61,12 +61,12 @@ pub fn judge(points: &[Option<bool>], asked: Asked) -> Found {
         _ if filled == 0 => Some(by(breaching)),
         Missing::Breaching => Some(by(breaching + filled)),
         Missing::NotBreaching => Some(by(breaching)),
-        Missing::Missing if there.is_empty() => Some(StateValue::InsufficientData),
+        Missing::Unknown if there.is_empty() => Some(StateValue::InsufficientData),
         Missing::Ignore if there.is_empty() => None,
         _ if breaching >= asked.breaching => Some(StateValue::Alarm),
         _ if breaching < there.len() => Some(StateValue::Ok),
         // All that there is breaches and is not enough: an alarm if it has been so for long enough, missing data apart.
-        Missing::Missing => {
+        Missing::Unknown => {
             let oldest = there.last().map_or(0, |at| points.len() - at);
             (oldest >= asked.breaching).then_some(StateValue::Alarm)
         }
@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn row(text: &str, breaching: usize) -> (usize, [Option<StateValue>; 4]) {
-        let each = [Missing::Missing, Missing::Ignore, Missing::Breaching, Missing::NotBreaching];
+        let each = [Missing::Unknown, Missing::Ignore, Missing::Breaching, Missing::NotBreaching];
         let found = each.map(|missing| judge(&points(text), Asked { periods: 3, breaching, missing }));
         (found[0].filled, found.map(|found| found.state))
     }
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn one_of_one_says_what_the_newest_says() {
-        let one = |text: &str| judge(&points(text), Asked { periods: 1, breaching: 1, missing: Missing::Missing });
+        let one = |text: &str| judge(&points(text), Asked { periods: 1, breaching: 1, missing: Missing::Unknown });
         assert_eq!(one("0 0 X").state, Some(Alarm));
         assert_eq!(one("X X 0").state, Some(Ok));
         assert_eq!(one("X - -"), Found { state: Some(Alarm), evaluated: vec![0], filled: 0 });

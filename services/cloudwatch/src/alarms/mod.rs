@@ -13,4 +13,5 @@ pub mod message;
 pub mod read;
 pub mod reason;
 pub mod rule;
+pub mod told;
 pub mod wake;

@@ -171,16 +171,16 @@ mod tests {
     #[test]
     fn reasons_are_worded_as_in_the_guide() {
         assert_eq!(
-            said(&alarm(1, 1), &[None, None, Some(99.50160229693434)], Missing::Missing),
+            said(&alarm(1, 1), &[None, None, Some(99.50160229693434)], Missing::Unknown),
             "Threshold Crossed: 1 out of the last 1 datapoints [99.50160229693434 (02/10/19 16:59:00)] was greater than the \
              threshold (50.0) (minimum 1 datapoint for OK -> ALARM transition)."
         );
         assert_eq!(
-            said(&alarm(3, 2), &[Some(60.0), Some(1.0), Some(2.5)], Missing::Missing),
+            said(&alarm(3, 2), &[Some(60.0), Some(1.0), Some(2.5)], Missing::Unknown),
             "Threshold Crossed: 2 out of the last 3 datapoints [2.5 (02/10/19 16:59:00), 1.0 (02/10/19 16:54:00)] were not \
              greater than the threshold (50.0) (minimum 2 datapoints for ALARM -> OK transition)."
         );
-        assert_eq!(said(&alarm(1, 1), &[None], Missing::Missing), "Insufficient Data: 1 datapoint was unknown.");
+        assert_eq!(said(&alarm(1, 1), &[None], Missing::Unknown), "Insufficient Data: 1 datapoint was unknown.");
         assert_eq!(
             said(&alarm(2, 2), &[None, None], Missing::Breaching),
             "Threshold Crossed: no datapoints were received for 2 periods and 2 missing datapoints were treated as [Breaching]."

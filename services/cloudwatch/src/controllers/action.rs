@@ -2,7 +2,7 @@
 //! fails, given up when EC2 refuses it; history tells which.
 
 use crate::alarms::actions::{self, Ec2Action};
-use crate::alarms::change::acted_for;
+use crate::alarms::told::acted_for;
 use crate::records::Action;
 use kiln_ec2_shapes::{RebootInstancesRequest, StopInstancesRequest, TerminateInstancesRequest};
 use kiln_service_kit::*;
@@ -91,7 +91,9 @@ async fn carry_out(cx: &Cx, action: &Action) -> Result<(), Error> {
         Some(Ec2Action::Terminate) => {
             drop(cx.call(TerminateInstancesRequest { instance_ids, ..Default::default() }).await?);
         }
-        Some(Ec2Action::Reboot) => drop(cx.call(RebootInstancesRequest { instance_ids, ..Default::default() }).await?),
+        Some(Ec2Action::Reboot) => {
+            cx.call(RebootInstancesRequest { instance_ids, ..Default::default() }).await?;
+        }
         None => return Err(Error::not_built(format!("the alarm action {}", action.arn))),
     }
     Ok(())

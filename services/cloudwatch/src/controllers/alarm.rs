@@ -86,7 +86,7 @@ impl Controller for MetricAlarms {
 
 /// The state that points say; none where it stays as it is.
 fn decide(of: &MetricAlarm, rows: &Rows, state: StateValue, now: Timestamp) -> Option<New> {
-    let missing = Missing::parse(of.treat_missing_data.as_deref()).unwrap_or(Missing::Missing);
+    let missing = Missing::parse(of.treat_missing_data.as_deref()).unwrap_or(Missing::Unknown);
     let needed = of.datapoints_to_alarm.unwrap_or(of.evaluation_periods).max(1);
     let asked = Asked { periods: of.evaluation_periods.max(1) as usize, breaching: needed as usize, missing };
     let breaching = |row: &Row| -> Vec<Option<bool>> {
@@ -101,7 +101,7 @@ fn decide(of: &MetricAlarm, rows: &Rows, state: StateValue, now: Timestamp) -> O
     }
     let value = found.state?;
     let data = (!found.evaluated.is_empty()).then(|| reason::data(of, row, &found, now));
-    let missing = Missing::parse(of.treat_missing_data.as_deref()).unwrap_or(Missing::Missing);
+    let missing = Missing::parse(of.treat_missing_data.as_deref()).unwrap_or(Missing::Unknown);
     Some(New { value, reason: reason::text(of, row, &found, value, state, missing), data })
 }
 

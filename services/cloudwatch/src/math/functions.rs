@@ -1,6 +1,6 @@
 //! The functions.
 
-use super::evaluate::Frame;
+use super::frame::Frame;
 use super::series::{Reduce, Series, Value};
 use super::times;
 

@@ -7,6 +7,7 @@
 //! negative number. What is documented and not built is refused by name when the text is read.
 
 mod evaluate;
+mod frame;
 mod functions;
 mod parse;
 mod series;
@@ -15,7 +16,8 @@ mod times;
 #[cfg(test)]
 mod tests;
 
-pub use evaluate::{Frame, evaluate};
+pub use evaluate::evaluate;
+pub use frame::Frame;
 pub use functions::{BUILT, NOT_BUILT};
 pub use parse::{Expression, parse};
 pub use series::{Series, Value};

@@ -2,7 +2,7 @@
 
 use super::tags;
 use crate::alarms::judge::Missing;
-use crate::alarms::{actions, change, read};
+use crate::alarms::{actions, change, read, told};
 use crate::errors::{bad_combination, validation};
 use crate::query::{self, What as Queried};
 use crate::records::{Alarm, MetricAlarm, OfMetric, What};
@@ -60,7 +60,7 @@ pub async fn put(cx: &Cx, alarm: Alarm) -> Result<(), Error> {
                 }
                 Some(before) => (Alarm { state: before.state.clone(), tags: before.tags.clone(), ..alarm }, "updated"),
             };
-            change::configured(tx, cx, &alarm, did)?;
+            told::configured(tx, cx, &alarm, did)?;
             let name = alarm.name.clone();
             tx.put(cx.scope(), &name, alarm)?;
             Ok(())

@@ -11,7 +11,7 @@ use kiln_service_kit::{Cx, Error, Operation, operation, paginate};
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DescribeAlarms: describe_alarms(DescribeAlarmsRequest), on |cx, r| touched(cx, r)),
+    operation!(DescribeAlarms: describe_alarms(DescribeAlarmsRequest), on touched),
     operation!(DescribeAlarmsForMetric: describe_alarms_for_metric(DescribeAlarmsForMetricRequest), on everything),
 ];
 

@@ -1,8 +1,8 @@
 //! SetAlarmState, EnableAlarmActions, DisableAlarmActions, DeleteAlarms. Source: the API Reference.
 
-use crate::alarms::change::{self, New, Take, change as change_state};
+use crate::alarms::change::{New, Take, change as change_state};
 use crate::alarms::rule::{Rule, name_of};
-use crate::alarms::wake;
+use crate::alarms::{told, wake};
 use crate::errors::{no_such_alarm, validation};
 use crate::records::{Alarm, StateValue, What};
 use crate::targets::{alarm, alarms};
@@ -43,7 +43,7 @@ async fn actions(cx: &Cx, names: &[String], enabled: bool) -> Result<(), Error> 
                     continue;
                 }
                 let changed = Alarm { actions_enabled: enabled, configured: tx.now(), ..(*alarm).clone() };
-                change::configured(tx, cx, &changed, "updated")?;
+                told::configured(tx, cx, &changed, "updated")?;
                 tx.put(cx.scope(), name, changed)?;
             }
             Ok(())
@@ -77,7 +77,7 @@ async fn delete_alarms(cx: &Cx, request: DeleteAlarmsRequest) -> Result<DeleteAl
                 let Some(alarm) = tx.get::<Alarm>(cx.scope(), name)? else { continue };
                 composites += usize::from(alarm.is_composite());
                 check_above(tx, cx, &alarm, names)?;
-                change::configured(tx, cx, &alarm, "deleted")?;
+                told::configured(tx, cx, &alarm, "deleted")?;
                 tx.delete::<Alarm>(cx.scope(), name);
             }
             match names.len() > 1 && composites > 1 {

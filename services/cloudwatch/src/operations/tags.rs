@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub const OPERATIONS: &[Operation] = &[
     operation!(ListTagsForResource: list_tags_for_resource(ListTagsForResourceRequest), on |cx, r| thing(cx, &r.resource_arn)),
     operation!(TagResource: tag_resource(TagResourceRequest), on |cx, r| given(cx, &r.resource_arn, &r.tags)),
-    operation!(UntagResource: untag_resource(UntagResourceRequest), on |cx, r| taken(cx, r)),
+    operation!(UntagResource: untag_resource(UntagResourceRequest), on taken),
 ];
 
 /// Tags of one thing.
