@@ -50,6 +50,8 @@ fn calls_that_change_something_name_it_unless_aws_gives_it_no_name() {
         "iam:CreateAccountAlias",
         "iam:DeleteAccountAlias",
         "iam:SimulateCustomPolicy",
+        "sns:SetSubscriptionAttributes",
+        "sns:Unsubscribe",
     ];
     // The first asks for each object by itself, the others need no permission but a trust policy's.
     const OPEN: &[&str] = &["s3:DeleteObjects", "sts:AssumeRole", "sts:GetCallerIdentity", "sts:GetSessionToken"];
