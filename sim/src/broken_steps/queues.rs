@@ -50,6 +50,7 @@ pub fn moves() -> &'static Broken {
             die(&kit, &other).await;
             kit.call(start(Some(1))).await.expect("started");
             kit.call(sqs::DeleteQueueRequest { queue_url: dead }).await.expect("deleted");
+            kit.advance(Duration::from_secs(2)).await;
             kit.settle().await;
             format!("{told:?}")
         })
