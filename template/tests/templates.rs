@@ -84,13 +84,13 @@ fn a_small_text_cannot_grow_huge() {
 
 #[test]
 fn capabilities_and_unknown_types_are_told() {
-    let body = "Resources:\n  Role: {Type: 'AWS::IAM::Role', Properties: {AssumeRolePolicyDocument: {}}}\n  Q: {Type: 'AWS::SQS::Queue'}\n";
+    let body = "Resources:\n  Role: {Type: 'AWS::IAM::Role', Properties: {AssumeRolePolicyDocument: {}}}\n  S: {Type: 'AWS::Kinesis::Stream'}\n";
     let template = Template::parse(body, Origin::Direct).expect("parses");
     assert_eq!(template.required_capabilities(), Some(("CAPABILITY_IAM", vec!["AWS::IAM::Role"])));
     let known = facts::all();
-    let error = template.check_types(|name| known.contains_key(name)).expect_err("no queues here");
+    let error = template.check_types(|name| known.contains_key(name)).expect_err("no streams here");
     assert_eq!(
         error.to_string(),
-        "Template format error: Unrecognized resource types: [AWS::SQS::Queue] [Resources/Q/Type at 3:3]"
+        "Template format error: Unrecognized resource types: [AWS::Kinesis::Stream] [Resources/S/Type at 3:3]"
     );
 }

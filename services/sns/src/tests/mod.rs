@@ -27,7 +27,9 @@ async fn given() -> Cx {
     let ids = IdSource::seeded(1);
     let signer = Signer::new(Some(KEYS.path()), &ids, "http://127.0.0.1:4566");
     let messages = kiln_sqs::Messages::in_memory().expect("messages in memory");
+    let root_key = kiln_sealing::RootKey::new(&ids);
     let platform = PlatformBuilder::new(store, clock, ids)
+        .part(root_key)
         .part(signer)
         .part(messages)
         .part(RootCredential { access_key: "AKIAEXAMPLE".to_owned(), secret: "secret".to_owned() })

@@ -20,29 +20,21 @@ const SECOND: Duration = Duration::from_secs(1);
 
 pub struct MoveTasks;
 
-/// What is known of a task.
-pub struct Seen {
-    task: MoveTask,
-    /// The queue that it is about is not there any more.
-    gone: bool,
-}
-
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     Move { most: usize },
     Cancel,
-    Fail,
 }
 
 #[async_trait]
 impl Controller for MoveTasks {
     const NAME: &'static str = "sqs/move-task";
     const ABOUT: &'static str = "one task that moves dead letters: back to where they came from, or elsewhere";
-    const STEPS: &'static [&'static str] = &["Move", "Cancel", "Fail"];
+    const STEPS: &'static [&'static str] = &["Move", "Cancel"];
     const ACTS_AS: &'static str = "sqs.amazonaws.com";
     const WATCHES: &'static [RecordKind] = &[MoveTask::KIND];
     const SLOTS: usize = 4;
-    type Seen = Seen;
+    type Seen = MoveTask;
     type Step = Step;
 
     fn wakes(&self, _: &Store, change: &Change) -> Result<Vec<Name>, Error> {
@@ -58,15 +50,13 @@ impl Controller for MoveTasks {
         Ok(names)
     }
 
-    async fn observe(&self, cx: &Cx, name: &Name) -> Result<Option<Seen>, Error> {
+    async fn observe(&self, cx: &Cx, name: &Name) -> Result<Option<MoveTask>, Error> {
         let task = cx.store().get::<MoveTask>(cx.scope(), &name.id)?.filter(|task| task.status.goes_on());
-        let Some(task) = task else { return Ok(None) };
-        let queue = cx.store().get::<Queue>(cx.scope(), &task.source)?;
-        Ok(Some(Seen { gone: queue.is_none_or(|queue| queue.number != task.number), task: (*task).clone() }))
+        // A task goes with its queue: there is no look at that.
+        Ok(task.map(|task| (*task).clone()))
     }
 
-    fn plan(&self, seen: &Seen, now: Timestamp) -> Plan<Step> {
-        let Seen { task, gone } = seen;
+    fn plan(&self, task: &MoveTask, now: Timestamp) -> Plan<Step> {
         let report = Report {
             sees: format!("{} of about {} messages moved out of {}", task.moved, task.to_move, task.source),
             wants: match &task.destination {
@@ -75,9 +65,6 @@ impl Controller for MoveTasks {
             },
             ..Report::default()
         };
-        if *gone {
-            return Plan::new(vec![Step::Fail], report);
-        }
         if task.status == TaskStatus::Cancelling {
             return Plan::new(vec![Step::Cancel], report);
         }
@@ -96,7 +83,6 @@ impl Controller for MoveTasks {
         match step {
             Step::Move { most } => move_some(cx, name, *most).await,
             Step::Cancel => put(cx, name, |task| task.status = TaskStatus::Cancelled).await,
-            Step::Fail => fail(cx, name, "ResourceNotFoundException").await,
         }
     }
 }
@@ -200,20 +186,19 @@ mod tests {
         }
     }
 
-    fn steps(task: MoveTask, gone: bool, now: Timestamp) -> Vec<Step> {
-        MoveTasks.plan(&Seen { task, gone }, now).steps
+    fn steps(task: MoveTask, now: Timestamp) -> Vec<Step> {
+        MoveTasks.plan(&task, now).steps
     }
 
     #[test]
-    fn a_task_moves_as_fast_as_it_may_until_it_is_cancelled_or_its_queue_is_gone() {
+    fn a_task_moves_as_fast_as_it_may_until_it_is_cancelled() {
         let now = Timestamp(10_000);
-        assert_eq!(steps(task(TaskStatus::Running), false, now), [Step::Move { most: SOME }]);
-        assert_eq!(steps(task(TaskStatus::Running), true, now), [Step::Fail]);
-        assert_eq!(steps(task(TaskStatus::Cancelling), false, now), [Step::Cancel]);
+        assert_eq!(steps(task(TaskStatus::Running), now), [Step::Move { most: SOME }]);
+        assert_eq!(steps(task(TaskStatus::Cancelling), now), [Step::Cancel]);
         let slow = MoveTask { per_second: Some(3), ..task(TaskStatus::Running) };
-        assert_eq!(steps(slow.clone(), false, now), [Step::Move { most: 3 }]);
+        assert_eq!(steps(slow.clone(), now), [Step::Move { most: 3 }]);
         let just = MoveTask { moved_at: Some(now), ..slow };
-        assert_eq!(steps(just.clone(), false, now), []);
-        assert_eq!(steps(just, false, now + SECOND), [Step::Move { most: 3 }]);
+        assert_eq!(steps(just.clone(), now), []);
+        assert_eq!(steps(just, now + SECOND), [Step::Move { most: 3 }]);
     }
 }

@@ -7,7 +7,7 @@ use crate::place::{arn, of_arn};
 use crate::records::{MoveTask, Queue, TaskStatus};
 use crate::targets::by_arn;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use kiln_service_kit::{Cx, Error, Operation, Scope, Touched, operation};
+use kiln_service_kit::{Cx, Error, Operation, Scope, Touched, Tx, operation};
 use kiln_sqs_shapes::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -194,17 +194,10 @@ async fn list_message_move_tasks(
     Ok(ListMessageMoveTasksResponse { results: results.collect::<Result<_, Error>>()? })
 }
 
-/// The tasks of a queue go with it.
-pub async fn forget(cx: &Cx, scope: &Scope, name: &str) -> Result<(), Error> {
-    if cx.store().list_prefix::<MoveTask>(scope, &prefix(name))?.is_empty() {
-        return Ok(());
+/// The tasks of a queue go with it, in the same transaction.
+pub fn forget(tx: &mut Tx<'_>, scope: &Scope, name: &str) -> Result<(), Error> {
+    for (id, _) in tx.list_prefix::<MoveTask>(scope, &prefix(name))? {
+        tx.delete::<MoveTask>(scope, &id);
     }
-    cx.store()
-        .write(|tx| {
-            for (id, _) in tx.list_prefix::<MoveTask>(scope, &prefix(name))? {
-                tx.delete::<MoveTask>(scope, &id);
-            }
-            Ok(())
-        })
-        .await
+    Ok(())
 }

@@ -107,10 +107,10 @@ async fn delete_queue(cx: &Cx, request: DeleteQueueRequest) -> Result<DeleteQueu
             let kept = tx.get::<Queue>(scope, name)?.filter(|kept| kept.number == number);
             kept.ok_or_else(|| no_queue(cx))?;
             tx.delete::<Queue>(scope, name);
+            super::move_tasks::forget(tx, scope, name)?;
             Ok::<_, Error>(())
         })
         .await?;
-    super::move_tasks::forget(cx, scope, name).await?;
     let messages = messages(cx)?;
     messages.run(move |table| table.forget(number)).await?;
     remove_messages(&messages, number).await?;

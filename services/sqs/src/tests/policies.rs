@@ -10,6 +10,7 @@ async fn judged() -> (Cx, Cx) {
     let clock = Clock::simulated(Timestamp::parse("2026-01-01T00:00:00Z").expect("a time"));
     let store = Store::in_memory(clock.clone());
     let platform: Arc<Platform> = PlatformBuilder::new(store, clock, IdSource::seeded(1))
+        .part(kiln_sealing::RootKey::new(&IdSource::seeded(1)))
         .part(Messages::in_memory().expect("messages in memory"))
         .part(RootCredential { access_key: "AKIAROOT".to_owned(), secret: "root".to_owned() })
         .service(kiln_iam::service())
