@@ -63,14 +63,14 @@ class Identity(unittest.TestCase):
 
     def test_a_service_that_is_not_built_says_so(self):
         with self.assertRaises(botocore.exceptions.ClientError) as caught:
-            self.kiln.client("sqs").list_queues()
-        self.assertIn("sqs:ListQueues", str(caught.exception))
+            self.kiln.client("kinesis").list_streams()
+        self.assertIn("kinesis:ListStreams", str(caught.exception))
 
     def test_each_kind_of_service_says_it_in_its_own_protocol(self):
         """JSON, query, REST with JSON and with XML: every client reads the code and the name."""
         for service, call, named in (
             ("dynamodb", "list_tables", "dynamodb:ListTables"),
-            ("sns", "list_topics", "sns:ListTopics"),
+            ("redshift", "describe_clusters", "redshift:DescribeClusters"),
             ("lambda", "list_functions", "lambda (GET /2015-03-31/functions"),
             ("cloudfront", "list_distributions", "cloudfront (GET /2020-05-31/distribution"),
             ("route53", "list_hosted_zones", "route53 (GET /2013-04-01/hostedzone"),

@@ -31,6 +31,10 @@ class Regions(unittest.TestCase):
             ("autoscaling", "describe_auto_scaling_groups", "SignatureDoesNotMatch"),
             ("elbv2", "describe_load_balancers", "SignatureDoesNotMatch"),
             ("ssm", "describe_parameters", "InvalidSignatureException"),
+            ("kms", "list_keys", "InvalidSignatureException"),
+            ("sqs", "list_queues", "InvalidSignatureException"),
+            ("sns", "list_topics", "SignatureDoesNotMatch"),
+            ("cloudwatch", "list_metrics", "InvalidSignatureException"),
             ("s3", "list_buckets", "AuthorizationHeaderMalformed"),
         ]
         self.assertEqual(sorted(service for service, _, _ in calls), sorted(services.botocore_names()), "a call of each service")

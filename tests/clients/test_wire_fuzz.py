@@ -226,6 +226,8 @@ class Broken(unittest.TestCase):
         serializer = botocore.serialize.create_serializer(protocol, include_validation=False)
         if protocol.startswith("rest"):
             return self.rest_request(serializer, operation, value)
+        if protocol == "smithy-rpc-v2-cbor":
+            return self.cbor_request(serializer, operation, value)
         form = serializer.serialize_to_request(value, operation)["body"]
         for key in list(form):
             if key in ("Action", "Version"):
@@ -236,6 +238,15 @@ class Broken(unittest.TestCase):
             elif chance < 0.04:
                 form[key] = self.rng.choice(WORDS)
         return "POST", "/", {"Content-Type": "application/x-www-form-urlencoded"}, urllib.parse.urlencode(form).encode()
+
+    def cbor_request(self, serializer, operation, value):
+        """The same of a client that speaks CBOR; a byte in fifty is another one."""
+        sent = serializer.serialize_to_request(value, operation)
+        body = bytearray(sent["body"])
+        for at in range(len(body)):
+            if self.rng.random() < 0.02:
+                body[at] = self.rng.randrange(256)
+        return "POST", sent["url_path"], dict(sent["headers"]), bytes(body)
 
     def rest_request(self, serializer, operation, value):
         """Method, path, headers and body; botocore refuses labels that are not there or empty."""
