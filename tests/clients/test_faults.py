@@ -61,7 +61,7 @@ class BadRequests(unittest.TestCase):
         self.assertIn("MissingAction", self.query("%%%&&&===\xff")[1])
 
     def test_a_body_that_is_too_large(self):
-        status, text = self.query("Action=DescribeInstances&Version=2016-11-15&x=" + "y" * (17 << 20))
+        status, text = self.query("Action=DescribeInstances&Version=2016-11-15&x=" + "y" * (16 << 20))
         self.assertEqual(status, 413, text)
 
     def test_a_client_that_goes_away_in_the_middle(self):
