@@ -39,7 +39,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().on_thread_park(resting::before_sleep).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             logging::last_words(&format!("failed to start its runtime: {error}"));

@@ -18,7 +18,7 @@
 
 use crate::{Cx, Error, Grant, ResourcePolicy};
 use futures_util::future::BoxFuture;
-use kiln_protocol::{Protocol, Request};
+use kiln_protocol::{Protocol, Request, ServiceModel};
 use std::sync::Arc;
 
 /// One thing that a call touches.
@@ -157,7 +157,7 @@ impl Cx {
         keys: impl FnOnce(&Cx, &'r R) -> Vec<(&'static str, String)>,
     ) -> Result<LetIn, Error> {
         match self.is_judged::<R>() {
-            true => self.judge::<R>(touched(self, request).into_touched()?, &keys(self, request)),
+            true => self.judge(&Asked::by::<R>(), touched(self, request).into_touched()?, &keys(self, request)),
             false => Ok(LetIn::default()),
         }
     }
@@ -170,7 +170,7 @@ impl Cx {
         touched: impl for<'a> FnOnce(&'a Cx, &'a R) -> BoxFuture<'a, Touched>,
     ) -> Result<LetIn, Error> {
         match self.is_judged::<R>() {
-            true => self.judge::<R>(touched(self, request).await?, &[]),
+            true => self.judge(&Asked::by::<R>(), touched(self, request).await?, &[]),
             false => Ok(LetIn::default()),
         }
     }
@@ -184,22 +184,23 @@ impl Cx {
         self.platform().judges(self.caller()) || self.platform().owns(R::SERVICE)
     }
 
-    fn judge<R: Request>(&self, mut targets: Vec<Target>, more: &[(&str, String)]) -> Result<LetIn, Error> {
+    fn judge(&self, asked: &Asked, mut targets: Vec<Target>, more: &[(&str, String)]) -> Result<LetIn, Error> {
         if targets.is_empty() {
             targets.push(Target::everything());
         }
-        let action = format!("{}:{}", R::SERVICE.action_prefix(), R::OPERATION);
+        let Asked { service, operation, .. } = *asked;
+        let action = format!("{}:{operation}", service.action_prefix());
         // The one key that every action of EC2 knows, those that list things among them.
-        let is_ec2 = R::SERVICE.protocol == Protocol::Ec2;
+        let is_ec2 = service.protocol == Protocol::Ec2;
         let region = is_ec2.then(|| ("ec2:Region", self.region().to_owned()));
         let more: Vec<(&str, String)> = more.iter().cloned().chain(region).collect();
         for target in &targets {
-            if target.owner.is_some() && !self.platform().owns(R::SERVICE) {
-                let text = format!("things of {} have policies, and its Service does not say so", R::SERVICE.name);
+            if target.owner.is_some() && !self.platform().owns(service) {
+                let text = format!("things of {} have policies, and its Service does not say so", service.name);
                 return Err(Error::internal(text));
             }
             let judged = self.ask(target.action.unwrap_or(&action), target, &more);
-            judged.map_err(|error| in_words_of::<R>(error))?;
+            judged.map_err(|error| asked.in_words_of_its_service(error))?;
         }
         let owners = targets.into_iter().filter_map(|target| target.owner);
         let others = owners.filter(|owner| owner.account != self.caller().account);
@@ -227,18 +228,31 @@ impl Cx {
     }
 }
 
-/// EC2 words every refusal in its own way, also one of another service's action (`iam:PassRole`); SNS's model has a code of
-/// its own for it.
-fn in_words_of<R: Request>(error: Error) -> Error {
-    const OWN: &str = "AuthorizationError";
-    if error.is("AccessDenied") && R::ERRORS.iter().any(|(code, _)| *code == OWN) {
-        return Error { code: OWN.into(), ..error };
+/// The call that is judged, without its type: what is below is compiled once, not for each of some hundred calls.
+struct Asked {
+    service: &'static ServiceModel,
+    operation: &'static str,
+    errors: &'static [(&'static str, u16)],
+}
+
+impl Asked {
+    fn by<R: Request>() -> Self {
+        Self { service: R::SERVICE, operation: R::OPERATION, errors: R::ERRORS }
     }
-    if R::SERVICE.protocol != Protocol::Ec2 || !error.is("AccessDenied") {
-        return error;
+
+    /// EC2 words every refusal in its own way, also one of another service's action (`iam:PassRole`); SNS's model has a code
+    /// of its own for it.
+    fn in_words_of_its_service(&self, error: Error) -> Error {
+        const OWN: &str = "AuthorizationError";
+        if error.is("AccessDenied") && self.errors.iter().any(|(code, _)| *code == OWN) {
+            return Error { code: OWN.into(), ..error };
+        }
+        if self.service.protocol != Protocol::Ec2 || !error.is("AccessDenied") {
+            return error;
+        }
+        let text = format!("You are not authorized to perform this operation. {}", error.message);
+        Error::sender("UnauthorizedOperation", text).with_status(403)
     }
-    let text = format!("You are not authorized to perform this operation. {}", error.message);
-    Error::sender("UnauthorizedOperation", text).with_status(403)
 }
 
 #[cfg(test)]

@@ -118,29 +118,22 @@ impl Whole<'_> {
 
     /// As [`Store::list`].
     pub fn list<R: Record>(&self, scope: &Scope) -> Result<Rows<R>, StoreError> {
-        self.read(scope, Bound::Unbounded, |_| true, usize::MAX)
+        self.read(scope, Bound::Unbounded, &|_| true, usize::MAX)
     }
 
     /// As [`Store::list_prefix`].
     pub fn list_prefix<R: Record>(&self, scope: &Scope, prefix: &str) -> Result<Rows<R>, StoreError> {
-        self.read(scope, Bound::Included(prefix), |id| id.starts_with(prefix), usize::MAX)
+        self.read(scope, Bound::Included(prefix), &|id| id.starts_with(prefix), usize::MAX)
     }
 
     /// As [`Store::range`].
     pub fn range<R: Record>(&self, scope: &Scope, from: Bound<&str>, limit: usize) -> Result<Rows<R>, StoreError> {
-        self.read(scope, from, |_| true, limit)
+        self.read(scope, from, &|_| true, limit)
     }
 
     /// As [`Store::list_everywhere`].
     pub fn list_everywhere<R: Record>(&self) -> Result<ScopedRows<R>, StoreError> {
-        let entries: Vec<Found> = {
-            let memory = self.shared.memory.read();
-            let scopes = memory.records.scopes(R::KIND);
-            scopes
-                .flat_map(|(scope, ids)| ids.iter().map(|(id, entry)| (scope.clone(), id.clone(), entry.clone())))
-                .collect()
-        };
-        self.decoded(entries)
+        self.decoded(self.shared.all(R::KIND))
     }
 
     /// As [`Store::by_key`].
@@ -170,7 +163,7 @@ impl Whole<'_> {
         &self,
         scope: &Scope,
         from: Bound<&str>,
-        within: impl Fn(&str) -> bool,
+        within: &dyn Fn(&str) -> bool,
         limit: usize,
     ) -> Result<Rows<R>, StoreError> {
         let mut rows: Rows<R> = Vec::new();
@@ -178,12 +171,7 @@ impl Whole<'_> {
         loop {
             let wanted = limit - rows.len();
             // Decoded after the lock is given back: the first time it can take a while.
-            let entries: Vec<(Arc<str>, Arc<Entry>)> = {
-                let memory = self.shared.memory.read();
-                let ids = memory.records.ids_from(R::KIND, scope, from.as_ref().map(|id| &**id));
-                let ids = ids.take_while(|(id, _)| within(id)).take(wanted);
-                ids.map(|(id, entry)| (id.clone(), entry.clone())).collect()
-            };
+            let entries = self.shared.entries(R::KIND, scope, from.as_ref().map(|id| &**id), within, wanted);
             let ends = entries.len() < wanted;
             let Some(last) = entries.last().map(|(id, _)| id.clone()) else { return Ok(rows) };
             for (id, entry) in entries {
@@ -216,6 +204,29 @@ impl Whole<'_> {
 }
 
 impl Shared {
+    /// At most so many of a scope's records from an id on, as long as their ids are `within`.
+    fn entries(
+        &self,
+        kind: &str,
+        scope: &Scope,
+        from: Bound<&str>,
+        within: &dyn Fn(&str) -> bool,
+        wanted: usize,
+    ) -> Vec<(Arc<str>, Arc<Entry>)> {
+        let memory = self.memory.read();
+        let ids = memory.records.ids_from(kind, scope, from);
+        ids.take_while(|(id, _)| within(id)).take(wanted).map(|(id, entry)| (id.clone(), entry.clone())).collect()
+    }
+
+    /// A kind's records in every account and region.
+    fn all(&self, kind: &str) -> Vec<Found> {
+        let memory = self.memory.read();
+        let scopes = memory.records.scopes(kind);
+        scopes
+            .flat_map(|(scope, ids)| ids.iter().map(|(id, entry)| (scope.clone(), id.clone(), entry.clone())))
+            .collect()
+    }
+
     fn get<R: Record>(&self, scope: &Scope, id: &str) -> Result<Option<Arc<R>>, StoreError> {
         let entry = self.memory.read().get(R::KIND, scope, id).cloned();
         entry.map(|entry| self.read_entry(scope, id, &entry)).transpose()

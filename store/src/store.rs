@@ -5,16 +5,16 @@ use crate::entry::Entry;
 use crate::history::History;
 use crate::log::DurableLog;
 use crate::memory::Memory;
-use crate::queue::{Job, Prepared};
+use crate::queue::{Head, Job, Prepared};
 use crate::shared::Shared;
 use crate::sqlite::Sqlite;
 use crate::table::Table;
-use crate::tx::Tx;
+use crate::tx::{Done, Tx};
 use crate::unread::Unread;
 use crate::writer::run;
 use crate::{Commit, Record, Scope, StoreError};
 use kiln_clock::Clock;
-use parking_lot::RwLock;
+use parking_lot::{MutexGuard, RwLock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -230,23 +230,37 @@ impl Store {
         &self,
         f: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<(Result<T, E>, Option<Durable>), E> {
+        let mut head = self.begin()?;
         let shared = self.shared();
-        let mut head = shared.head.lock();
-        if let Some(stopped) = &head.stopped {
-            return Err(stopped.clone().into());
-        }
         let mut tx = Tx::new(shared, &head.queued, head.sequence + 1);
         let outcome = f(&mut tx);
-        let (at, saw_queued) = (tx.now(), tx.saw_queued());
-        let (changes, values) = match outcome {
-            Ok(_) => tx.finish(),
-            Err(_) => Default::default(),
-        };
+        let done = tx.done(outcome.is_ok());
+        let durable = self.finish(&mut head, done)?;
+        Ok((outcome, durable))
+    }
+
+    // What follows is compiled once; what is above for each of some hundred closures.
+
+    /// Alone from here on, unless the store has stopped.
+    #[inline(never)]
+    fn begin(&self) -> Result<MutexGuard<'_, Head>, StoreError> {
+        let head = self.shared().head.lock();
+        match &head.stopped {
+            Some(stopped) => Err(stopped.clone()),
+            None => Ok(head),
+        }
+    }
+
+    /// Queues what a transaction did. None: there is nothing to wait for.
+    #[inline(never)]
+    fn finish(&self, head: &mut Head, done: Done) -> Result<Option<Durable>, StoreError> {
+        let Done { at, saw_queued, changes: (changes, values) } = done;
+        let shared = self.shared();
         if self.rehearses && !changes.is_empty() {
-            return Err(StoreError::Rehearsed.into());
+            return Err(StoreError::Rehearsed);
         }
         if changes.is_empty() && !saw_queued {
-            return Ok((outcome, None));
+            return Ok(None);
         }
         let prepared = (!changes.is_empty()).then(|| {
             head.sequence += 1;
@@ -255,7 +269,7 @@ impl Store {
         });
         if self.handle.thread.is_none() {
             prepared.into_iter().for_each(|prepared| shared.apply(prepared));
-            return Ok((outcome, None));
+            return Ok(None);
         }
         let (answer, durable) = oneshot::channel();
         match prepared {
@@ -263,7 +277,7 @@ impl Store {
             None => head.queue.push(Job { prepared: None, answer }),
         }
         shared.wake.notify_one();
-        Ok((outcome, Some(durable)))
+        Ok(Some(durable))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::entry::{Entry, Record, Rows, ScopedRows, encode};
 use crate::feed::{Change, Old, Op};
+use crate::memory::Looked;
 use crate::queue::{Queued, Value};
 use crate::shared::Shared;
 use crate::table::Table;
@@ -31,6 +32,14 @@ pub struct Tx<'a> {
 
 /// The changes a transaction made, each with its new value (none: deleted).
 pub(crate) type Changes = (Vec<Change>, Vec<Option<Value>>);
+
+/// What remains of a transaction.
+pub(crate) struct Done {
+    pub at: Timestamp,
+    /// Whether its answer rests on something that is not durable yet.
+    pub saw_queued: bool,
+    pub changes: Changes,
+}
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(shared: &'a Shared, queued: &'a Table<Queued>, sequence: u64) -> Tx<'a> {
@@ -66,17 +75,17 @@ impl<'a> Tx<'a> {
     /// all reads of a transaction this fails for a record that does not read, as those of
     /// [`Store::whole`](crate::Store::whole).
     pub fn list<R: Record>(&self, scope: &Scope) -> Result<Rows<R>, StoreError> {
-        self.read(scope, Bound::Unbounded, |_| true, usize::MAX)
+        self.read(scope, Bound::Unbounded, &|_| true, usize::MAX)
     }
 
     /// The records of a scope whose ids begin with `prefix`, as [`Store::list_prefix`](crate::Store::list_prefix).
     pub fn list_prefix<R: Record>(&self, scope: &Scope, prefix: &str) -> Result<Rows<R>, StoreError> {
-        self.read(scope, Bound::Included(prefix), |id| id.starts_with(prefix), usize::MAX)
+        self.read(scope, Bound::Included(prefix), &|id| id.starts_with(prefix), usize::MAX)
     }
 
     /// At most `limit` records of a scope from an id on, as [`Store::range`](crate::Store::range).
     pub fn range<R: Record>(&self, scope: &Scope, from: Bound<&str>, limit: usize) -> Result<Rows<R>, StoreError> {
-        self.read(scope, from, |_| true, limit)
+        self.read(scope, from, &|_| true, limit)
     }
 
     /// The records of a scope that have a key, as [`Store::by_key`](crate::Store::by_key).
@@ -143,7 +152,7 @@ impl<'a> Tx<'a> {
         &self,
         scope: &Scope,
         from: Bound<&str>,
-        within: impl Fn(&str) -> bool,
+        within: &dyn Fn(&str) -> bool,
         limit: usize,
     ) -> Result<Rows<R>, StoreError> {
         let entries = self.merged(R::KIND, scope, from, within, limit);
@@ -156,7 +165,7 @@ impl<'a> Tx<'a> {
         kind: &str,
         scope: &Scope,
         from: Bound<&str>,
-        within: impl Fn(&str) -> bool,
+        within: &dyn Fn(&str) -> bool,
         limit: usize,
     ) -> Vec<(Arc<str>, Arc<Entry>)> {
         let memory = self.shared.memory.read();
@@ -181,8 +190,6 @@ impl<'a> Tx<'a> {
         merged
     }
 
-    /// What is durable and has the key, less what the layers above changed, and what of these has it.
-    /// The layers above are few, and their keys known: they are looked through.
     fn look_up<R: Record>(
         &self,
         scope: Option<&Scope>,
@@ -190,11 +197,29 @@ impl<'a> Tx<'a> {
         value: &str,
     ) -> Result<ScopedRows<R>, StoreError> {
         let durable = self.shared.by_key::<R>(scope, key, value)?;
+        let found = self.laid_over(durable, R::KIND, scope, key, value);
+        let read = |((at, id), entry): ((Scope, Arc<str>), Arc<Entry>)| {
+            let record = self.shared.read_entry(&at, &id, &entry)?;
+            Ok((at, id, record))
+        };
+        found.into_iter().map(read).collect()
+    }
+
+    /// What is durable and has the key, less what the layers above changed, and what of these has it.
+    /// The layers above are few, and their keys known: they are looked through.
+    fn laid_over(
+        &self,
+        durable: Looked,
+        kind: &str,
+        scope: Option<&Scope>,
+        key: &str,
+        value: &str,
+    ) -> BTreeMap<(Scope, Arc<str>), Arc<Entry>> {
         let durable = durable.found.into_iter().chain(durable.raw);
         let mut found: BTreeMap<(Scope, Arc<str>), Arc<Entry>> =
             durable.map(|(at, id, entry)| ((at, id), entry)).collect();
-        let queued = self.queued.rows(R::KIND, scope).map(|(at, id, queued)| (at, id, queued.entry.as_ref(), true));
-        let own = self.own.rows(R::KIND, scope);
+        let queued = self.queued.rows(kind, scope).map(|(at, id, queued)| (at, id, queued.entry.as_ref(), true));
+        let own = self.own.rows(kind, scope);
         let own = own.map(|(at, id, own)| (at, id, own.as_ref().map(|value| &value.entry), false));
         for (at, id, entry, is_queued) in queued.chain(own) {
             let at = (at.clone(), id.clone());
@@ -210,11 +235,7 @@ impl<'a> Tx<'a> {
                 self.saw_queued.set(true);
             }
         }
-        let read = |((at, id), entry): ((Scope, Arc<str>), Arc<Entry>)| {
-            let record = self.shared.read_entry(&at, &id, &entry)?;
-            Ok((at, id, record))
-        };
-        found.into_iter().map(read).collect()
+        found
     }
 
     /// Writes a record, new or in place of the one there. One that does not read as `R` is not
@@ -252,12 +273,15 @@ impl<'a> Tx<'a> {
         there
     }
 
-    pub(crate) fn saw_queued(&self) -> bool {
-        self.saw_queued.get()
+    /// What remains of it: nothing is written of one that is given up, but what it has seen must be durable all the same.
+    #[inline(never)]
+    pub(crate) fn done(self, succeeded: bool) -> Done {
+        let (at, saw_queued) = (self.now, self.saw_queued.get());
+        Done { at, saw_queued, changes: if succeeded { self.changes() } else { Changes::default() } }
     }
 
     /// What remains to be written. A record that was made and deleted here leaves no trace.
-    pub(crate) fn finish(mut self) -> Changes {
+    fn changes(mut self) -> Changes {
         let (mut changes, mut values) = (Vec::new(), Vec::new());
         for (kind, scope, id) in std::mem::take(&mut self.order) {
             let value = self.own.remove(&kind, &scope, &id).expect("every ordered key has a value");
