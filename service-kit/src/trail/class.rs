@@ -10,9 +10,26 @@ pub enum Class {
     Data,
     /// A management event that changes nothing (`readOnly`).
     Read,
+    /// The same, but it gives credentials: its answer is told, and durably.
+    Session,
     /// A management event that changes something.
     Write,
 }
+
+impl Class {
+    /// `readOnly`.
+    pub fn only_reads(self) -> bool {
+        self != Self::Write
+    }
+
+    /// Whether its answer is told, and its record durable before it.
+    pub fn is_told_whole(self) -> bool {
+        matches!(self, Self::Session | Self::Write)
+    }
+}
+
+/// Operations that give credentials.
+const SESSIONS: [&str; 2] = ["AssumeRole", "GetSessionToken"];
 
 /// Beginnings of the names of operations that only read.
 const READS: [&str; 10] =
@@ -40,6 +57,9 @@ impl Classes {
 fn class(service: &Service, operation: &str) -> Class {
     if service.data_events.contains(&operation) {
         return Class::Data;
+    }
+    if service.model.name == "sts" && SESSIONS.contains(&operation) {
+        return Class::Session;
     }
     let reads = READS.iter().any(|begin| operation.starts_with(begin)) || service.only_reads.contains(&operation);
     if reads { Class::Read } else { Class::Write }

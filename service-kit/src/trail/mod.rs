@@ -143,7 +143,7 @@ pub(crate) struct Begun {
 impl Begun {
     /// Whether the record tells the answer.
     pub(crate) fn wants_answer(&self) -> bool {
-        self.class == Class::Write
+        self.class.is_told_whole()
     }
 }
 
@@ -181,7 +181,7 @@ impl Trail {
                     return None;
                 }
             }
-            Class::Write => {}
+            Class::Session | Class::Write => {}
         }
         let shown = json::trail(value, operation.input, operation.model.protocol, json::Side::Request);
         Some(Begun { request: detail(shown), class })
@@ -189,9 +189,8 @@ impl Trail {
 
     /// It has ended: the record, durable where it changed something.
     pub(crate) fn end(&self, begun: Begun, cx: &Cx, operation: &Operation, answer: Result<&Answered, &Error>) {
-        let read_only = begun.class == Class::Read;
         let response = match answer {
-            Ok(Answered::Value(value)) if !read_only => {
+            Ok(Answered::Value(value)) if begun.wants_answer() => {
                 detail(json::trail(value, operation.output, operation.model.protocol, json::Side::Response))
             }
             _ => None,
@@ -211,7 +210,7 @@ impl Trail {
             message: message.as_deref(),
             request: begun.request.as_deref(),
             response: response.as_deref(),
-            read_only,
+            read_only: begun.class.only_reads(),
         };
         let event = event::event(cx, &told);
         let record = TrailRecord {
@@ -224,9 +223,9 @@ impl Trail {
         if let Some(listener) = &*self.listener.read() {
             listener(&record);
         }
-        match read_only {
-            true => self.waiting.add(record, TrailRecord::MOST_WAITING, HEAVIEST),
-            false => self.add_durably(record),
+        match begun.class.is_told_whole() {
+            true => self.add_durably(record),
+            false => self.waiting.add(record, TrailRecord::MOST_WAITING, HEAVIEST),
         }
     }
 
