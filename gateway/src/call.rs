@@ -105,7 +105,7 @@ async fn call(
     // With the port: it goes into the addresses of things that the answer tells.
     let given = head.headers.get(http::header::HOST).and_then(|value| value.to_str().ok());
     let authority = head.uri.authority().map(|authority| authority.as_str()).or(given).unwrap_or(host);
-    let cx = client.tell(cx).via_host(authority);
+    let cx = client.tell(cx, &head.headers).via_host(authority);
     match called(cx, operation, value).await {
         Ok(value) => answer::success(&call, operation, &value, request_id, None),
         Err(error) => refuse(&error),

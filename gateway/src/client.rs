@@ -8,6 +8,9 @@ use kiln_service_kit::Cx;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+/// As much of a `User-Agent` is told. Source: AWS CloudTrail User Guide, "CloudTrail record contents": 1 KB.
+const LONGEST_AGENT: usize = 1024;
+
 /// A client.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -26,9 +29,14 @@ impl Client {
         self.address.ip()
     }
 
-    /// Tells a call where it came from.
-    pub(crate) fn tell(&self, cx: Cx) -> Cx {
+    /// Tells a call where it came from, and what the caller's program calls itself.
+    pub(crate) fn tell(&self, cx: Cx, headers: &HeaderMap) -> Cx {
         let cx = cx.from_ip(self.ip());
+        let agent = headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let cx = match agent {
+            Some(agent) => cx.by_agent(agent.get(..LONGEST_AGENT).unwrap_or(agent)),
+            None => cx,
+        };
         match &self.vpc {
             Some(vpc) => cx.from_vpc(vpc),
             None => cx,

@@ -5,8 +5,10 @@
 //! type, so bytes become a [`Value`] (and back) with no tree in between.
 
 mod read;
+mod trail;
 mod write;
 
+pub use trail::{Side, trail};
 pub use write::{encode, redact};
 
 use crate::{Error, StructShape, Value};

@@ -21,11 +21,14 @@ pub const JOURNAL: &str = "journal";
 /// What was measured, copied as of its own moment right after.
 pub const POINTS: &str = "points";
 
+/// Records of the trail that the journal does not have yet: those of the last second. A backup's trail ends with its journal.
+pub const TRAIL: &str = "trail";
+
 /// The driver copies what is in it.
 pub const MACHINES: &str = "machines/machines";
 
 /// What is not copied: what belongs to the process, what is made anew, and what others copy.
-const LEFT_OUT: [&str; 18] = [
+const LEFT_OUT: [&str; 19] = [
     "kiln.sock",
     "kiln.log",
     "kiln.log.1",
@@ -36,6 +39,7 @@ const LEFT_OUT: [&str; 18] = [
     JOURNAL,
     Messages::FOLDER,
     POINTS,
+    TRAIL,
     "lost+found",
     STAGING,
     "s3/staging",

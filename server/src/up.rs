@@ -1,6 +1,6 @@
 //! `kiln up`: builds the parts in order, serves until told to stop, and ends in the reverse order.
 
-use crate::backed_up::POINTS;
+use crate::backed_up::{POINTS, TRAIL};
 use crate::base_image::BaseImage;
 use crate::control::{Control, Stop};
 use crate::metrics::{Metrics, MetricsDoor};
@@ -88,6 +88,8 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
     let platform = builder.build();
     // Before the services start: what they move over from an older state does not heap up in the store.
     let _keeper = Keeper::start(platform.store().clone(), journal, platform.clock().clone());
+    let trail = platform.trail().open(&state_dir.join(TRAIL), platform.history(), platform.clock().now()).await;
+    trail.map_err(|e| e.chain().to_string())?;
     for service in platform.services() {
         for start in &service.start {
             start(platform.clone())

@@ -16,6 +16,7 @@ pub struct Cx {
     source_ip: Option<std::net::IpAddr>,
     source_vpc: Option<Arc<str>>,
     request_host: Option<Arc<str>>,
+    user_agent: Option<Arc<str>>,
     streams: Option<Arc<Streams>>,
     /// That the call from outside came in.
     protocol: Option<Protocol>,
@@ -27,6 +28,8 @@ pub struct Cx {
     source_arn: Option<Arc<str>>,
     /// The service that calls in the caller's name.
     via_service: Option<Arc<str>>,
+    /// The service that acts, be it by itself or for somebody whose work it carries out.
+    acting_service: Option<Arc<str>>,
 }
 
 impl Cx {
@@ -41,12 +44,14 @@ impl Cx {
             source_ip: None,
             source_vpc: None,
             request_host: None,
+            user_agent: None,
             streams: None,
             protocol: None,
             rehearsal: None,
             others: None,
             source_arn: None,
             via_service: None,
+            acting_service: None,
         }
     }
 
@@ -54,7 +59,7 @@ impl Cx {
     pub fn for_service(platform: Arc<Platform>, scope: Scope, service: &str) -> Self {
         let caller = Caller::service(service, &scope.account);
         let request_id = platform.ids().uuid();
-        Self::new(platform, scope, caller, &request_id)
+        Self { acting_service: Some(service.into()), ..Self::new(platform, scope, caller, &request_id) }
     }
 
     /// With the address the request came from (`aws:SourceIp`).
@@ -72,6 +77,12 @@ impl Cx {
     /// With the Host header of the request, for answers that contain a URL.
     pub fn via_host(mut self, host: &str) -> Self {
         self.request_host = Some(host.into());
+        self
+    }
+
+    /// With what the caller's program calls itself.
+    pub fn by_agent(mut self, agent: &str) -> Self {
+        self.user_agent = Some(agent.into());
         self
     }
 
@@ -181,6 +192,14 @@ impl Cx {
     /// The service that calls in the caller's name; see [`via`](Self::via).
     pub fn via_service(&self) -> Option<&str> {
         self.via_service.as_deref()
+    }
+    /// The service that acts, by itself or for somebody whose work it carries out (a stack's owner).
+    pub fn acting_service(&self) -> Option<&str> {
+        self.acting_service.as_deref()
+    }
+    /// What the caller's program calls itself.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
     }
     pub fn request_host(&self) -> Option<&str> {
         self.request_host.as_deref()

@@ -27,6 +27,11 @@ impl CallInHand {
         IN_HAND.try_with(Arc::clone).ok()
     }
 
+    /// Whether the one in hand was made by another.
+    pub(crate) fn is_within() -> bool {
+        IN_HAND.try_with(|call| call.within.is_some()).unwrap_or(false)
+    }
+
     /// Does `work` as this call's.
     pub(crate) async fn handled<T>(cx: &Cx, operation: &Operation, work: impl Future<Output = T>) -> T {
         let call = CallInHand {

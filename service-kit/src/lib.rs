@@ -32,6 +32,7 @@ mod roll;
 mod service;
 mod streams;
 mod target;
+mod trail;
 
 pub use access::{Access, Grant, ResourcePolicy};
 pub use async_trait::async_trait;
@@ -65,6 +66,7 @@ pub use roll::{CANNOT_ROLL, Manner, Roll, Rolled, Rolling, WrongPolicy, duration
 pub use service::{Explain, Explained, Names, Service, Start};
 pub use streams::{ByteStream, Streams};
 pub use target::{IntoTouched, Owned, Target, Touched};
+pub use trail::{Found, Listener, Place, Trail, TrailRecord, Wanted};
 
 #[doc(hidden)]
 pub use kiln_protocol::{Shape as __Shape, StructTyped as __StructTyped};

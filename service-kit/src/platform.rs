@@ -1,6 +1,7 @@
 //! The whole platform as its services see it: state, time, names, each other, installed parts.
 
 use crate::calls::CallLog;
+use crate::trail::Trail;
 use crate::{
     Access, AnyController, Caller, Cx, Error, Grant, IdSource, Name, Names, Operation, Report, ResourceType, Scope,
     Service, Store,
@@ -33,6 +34,7 @@ pub struct Platform {
     wakes: mpsc::UnboundedSender<(&'static str, Name)>,
     wakes_out: Mutex<Option<mpsc::UnboundedReceiver<(&'static str, Name)>>>,
     calls: CallLog,
+    trail: Trail,
     /// Names of the services whose things can have policies.
     owning: Vec<&'static str>,
     open: bool,
@@ -107,7 +109,7 @@ impl PlatformBuilder {
             }
         }
         let journal = self.journal.unwrap_or_else(Journal::in_memory);
-        journal.keep([crate::calls::KEPT]);
+        journal.keep([crate::calls::KEPT, crate::trail::KEPT]);
         journal.keep(self.services.iter().flat_map(|service| service.keeps.iter().copied()));
         let owning = self.services.iter().filter(|service| service.owns).map(|service| service.model.name).collect();
         let (wakes, wakes_out) = mpsc::unbounded_channel();
@@ -116,6 +118,7 @@ impl PlatformBuilder {
             store: self.store,
             clock: self.clock,
             ids: self.ids,
+            trail: Trail::new(&self.services),
             services: self.services,
             rows,
             resources,
@@ -151,6 +154,10 @@ impl Platform {
     }
     pub fn calls(&self) -> &CallLog {
         &self.calls
+    }
+    /// Every management call, as CloudTrail tells it.
+    pub fn trail(&self) -> &Trail {
+        &self.trail
     }
     /// Whether any credentials do.
     pub fn is_open(&self) -> bool {

@@ -47,6 +47,10 @@ pub struct Service {
     /// The member of its requests that the path of a form stands for where the form leaves it out: its things have
     /// addresses of their own.
     pub path_names: Option<&'static str>,
+    /// Operations that are data events to CloudTrail (GetObject, SendMessage), and so not in its history.
+    pub data_events: &'static [&'static str],
+    /// Operations that change nothing, although their names do not say so (`readOnly` in CloudTrail's records).
+    pub only_reads: &'static [&'static str],
     /// By which a REST request is told to mean an operation; empty for other protocols.
     pub routes: &'static [Route],
     /// What it has to say of heads and bodies, where it is a REST service.
@@ -68,6 +72,8 @@ impl Service {
             explain: None,
             owns: false,
             path_names: None,
+            data_events: &[],
+            only_reads: &[],
             routes: &[],
             rest: None,
         }

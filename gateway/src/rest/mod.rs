@@ -165,7 +165,8 @@ async fn called_by_path(
         .map_err(|error| rules.in_words(operation, error))?;
     let scope = Scope::new(who.caller.account.as_str(), who.region.as_str());
     let authority = streams.header("host").or(head.uri.authority().map(|a| a.as_str())).unwrap_or(host);
-    let cx = client.tell(Cx::new(platform.clone(), scope, who.caller, request_id)).via_host(authority);
+    let cx = Cx::new(platform.clone(), scope, who.caller, request_id);
+    let cx = client.tell(cx, &head.headers).via_host(authority);
     // Who hangs up is seen by the operation as a body that ends early.
     let answered = called(cx.with_streams(streams.clone()), operation, value).await;
     if let Some(mut rest) = streams.take_incoming().filter(|_| !head.headers.contains_key("expect")) {

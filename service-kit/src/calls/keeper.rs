@@ -1,6 +1,6 @@
 //! Who keeps calls: once a second, and sooner when many wait.
 
-use super::kept::MOST_KEPT;
+use super::{CallRecord, Logged};
 use crate::Platform;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,8 @@ async fn run(platform: Arc<Platform>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
-            () = platform.calls().many.notified() => tokio::time::sleep(LEAST).await,
+            () = platform.calls().many() => tokio::time::sleep(LEAST).await,
+            () = platform.trail().many() => tokio::time::sleep(LEAST).await,
         }
         keep(&platform, &mut failing).await;
     }
@@ -49,8 +50,9 @@ async fn run(platform: Arc<Platform>) {
 
 /// Keeps what waits; while the journal takes none, that is told once.
 async fn keep(platform: &Platform, failing: &mut bool) {
-    let calls = platform.calls();
-    let kept = calls.keep(platform.history(), platform.clock().now(), MOST_KEPT).await;
+    let (history, now) = (platform.history(), platform.clock().now());
+    let calls = platform.calls().keep(history, now, CallRecord::MOST_KEPT).await;
+    let kept = platform.trail().keep(history, now).await.and(calls);
     if let Err(error) = &kept
         && !*failing
     {

@@ -70,13 +70,13 @@ async fn a_later_kiln_tells_those_of_an_earlier_one_also_when_the_clock_was_set_
 #[tokio::test]
 async fn what_comes_while_there_is_no_room_is_counted() {
     let (log, history) = (CallLog::default(), history());
-    push(&log, 0..MOST_WAITING + 3);
+    push(&log, 0..CallRecord::MOST_WAITING + 3);
     log.keep(&history, NOW, 1_000_000).await.expect("kept");
-    push(&log, MOST_WAITING + 3..MOST_WAITING + 5);
+    push(&log, CallRecord::MOST_WAITING + 3..CallRecord::MOST_WAITING + 5);
     let told = log.latest(&history, 4, |_| true).await.expect("read");
-    let last = call(MOST_WAITING - 1);
+    let last = call(CallRecord::MOST_WAITING - 1);
     assert_eq!(told[..2], [Told::Call(last), Told::NotKept(3)]);
-    assert_eq!(told[2..], calls(MOST_WAITING + 3..MOST_WAITING + 5));
+    assert_eq!(told[2..], calls(CallRecord::MOST_WAITING + 3..CallRecord::MOST_WAITING + 5));
     log.keep(&history, NOW, 1_000_000).await.expect("kept");
     assert_eq!(log.latest(&history, 4, |_| true).await.expect("read"), told);
 }
@@ -84,7 +84,7 @@ async fn what_comes_while_there_is_no_room_is_counted() {
 #[tokio::test]
 async fn what_comes_during_a_write_that_finds_no_room_is_counted_in_its_place() {
     let (log, history) = (CallLog::default(), history());
-    push(&log, 0..MOST_WAITING + 3);
+    push(&log, 0..CallRecord::MOST_WAITING + 3);
     // As `keep` does, in its steps.
     let written = log.waiting.lock().clone();
     push(&log, 0..4);

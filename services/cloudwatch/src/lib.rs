@@ -24,6 +24,10 @@ mod tests;
 use kiln_service_kit::{Kept, Service, records};
 use std::sync::Arc;
 
+/// Source: Amazon CloudWatch User Guide, "Logging Amazon CloudWatch API and console operations with AWS CloudTrail".
+const DATA_EVENTS: &[&str] =
+    &["GetMetricData", "GetMetricStatistics", "ListMetrics", "PutMetricData"];
+
 /// The service.
 pub fn service() -> Service {
     let mut service = Service::new(
@@ -48,6 +52,7 @@ pub fn service() -> Service {
         Arc::new(controllers::action::Actions),
     ];
     service.resources = resources::all();
+    service.data_events = DATA_EVENTS;
     service.records = records![records::Alarm, records::Action, records::Dashboard];
     service.keeps = vec![Kept::of::<records::Happened>()];
     service

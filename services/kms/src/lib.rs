@@ -25,6 +25,10 @@ mod tests;
 use kiln_service_kit::{Service, records};
 use std::sync::Arc;
 
+/// Source: AWS KMS Developer Guide, "Examples of AWS KMS log entries".
+const ONLY_READS: &[&str] =
+    &["Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateRandom", "ReEncrypt"];
+
 /// The service.
 pub fn service() -> Service {
     let mut service = Service::new(
@@ -44,6 +48,7 @@ pub fn service() -> Service {
     service.owns = true;
     service.controllers = vec![Arc::new(controllers::key::Keys)];
     service.resources = vec![Arc::new(resources::alias::Alias), Arc::new(resources::key::Key)];
+    service.only_reads = ONLY_READS;
     service.records = records![records::Alias, records::Grant, records::Key];
     service
 }

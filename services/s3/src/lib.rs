@@ -39,6 +39,10 @@ use kiln_service_kit::{BoxFuture, Error, Platform, Service, records};
 use std::collections::HashSet;
 use std::sync::Arc;
 
+/// Source: Amazon S3 User Guide, "Amazon S3 CloudTrail events", object-level actions.
+const DATA_EVENTS: &[&str] =
+    &["AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateMultipartUpload", "DeleteObject", "DeleteObjectTagging", "DeleteObjects", "GetObject", "GetObjectAcl", "GetObjectAttributes", "GetObjectTagging", "HeadBucket", "HeadObject", "ListMultipartUploads", "ListObjectVersions", "ListObjects", "ListObjectsV2", "ListParts", "PutObject", "PutObjectAcl", "PutObjectTagging", "UploadPart", "UploadPartCopy"];
+
 /// The service.
 pub fn service() -> Service {
     let mut service = Service::new(
@@ -63,6 +67,7 @@ pub fn service() -> Service {
             operations::versions::OPERATIONS,
         ],
     );
+    service.data_events = DATA_EVENTS;
     service.routes = kiln_s3_shapes::ROUTES;
     service.rest = Some(&door::Rules);
     service.owns = true;

@@ -37,6 +37,10 @@ use std::sync::Arc;
 /// The principal that it acts as towards others.
 pub(crate) const PRINCIPAL: &str = "sns.amazonaws.com";
 
+/// Source: Amazon SNS Developer Guide, "Logging AWS SNS API calls using AWS CloudTrail".
+const DATA_EVENTS: &[&str] =
+    &["Publish", "PublishBatch"];
+
 /// The service.
 pub fn service() -> Service {
     let mut service = Service::new(
@@ -51,6 +55,7 @@ pub fn service() -> Service {
             operations::tags::OPERATIONS,
         ],
     );
+    service.data_events = DATA_EVENTS;
     service.records = records![
         records::Topic,
         records::Subscription,

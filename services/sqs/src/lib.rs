@@ -25,6 +25,22 @@ pub use messages::{Messages, MessagesError};
 use kiln_service_kit::{BoxFuture, Error, Platform, Service, records};
 use std::sync::Arc;
 
+/// Source: Amazon SQS Developer Guide, "Logging Amazon Simple Queue Service API calls using AWS CloudTrail".
+const DATA_EVENTS: &[&str] = &[
+    "ChangeMessageVisibility",
+    "ChangeMessageVisibilityBatch",
+    "DeleteMessage",
+    "DeleteMessageBatch",
+    "GetQueueAttributes",
+    "GetQueueUrl",
+    "ListDeadLetterSourceQueues",
+    "ListQueueTags",
+    "ListQueues",
+    "ReceiveMessage",
+    "SendMessage",
+    "SendMessageBatch",
+];
+
 /// The service.
 pub fn service() -> Service {
     let mut service = Service::new(
@@ -44,6 +60,7 @@ pub fn service() -> Service {
         ],
     );
     service.owns = true;
+    service.data_events = DATA_EVENTS;
     service.path_names = Some("QueueUrl");
     service.controllers = vec![Arc::new(controllers::move_task::MoveTasks)];
     service.records = records![records::MoveTask, records::Queue];

@@ -9,6 +9,10 @@ mod records;
 use kiln_service_kit::{Service, records};
 use std::sync::Arc;
 
+/// Source: AWS IAM User Guide, "Logging IAM and AWS STS API calls with AWS CloudTrail".
+const ONLY_READS: &[&str] =
+    &["AssumeRole"];
+
 /// The service. Its starter must run after iam's.
 pub fn service() -> Service {
     let mut service = Service::new(
@@ -17,6 +21,7 @@ pub fn service() -> Service {
     );
     service.controllers.push(Arc::new(controllers::expiry::Expiry));
     service.start.push(access::start);
+    service.only_reads = ONLY_READS;
     service.records = records![records::Session];
     service
 }

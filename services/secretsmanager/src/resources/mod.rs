@@ -1,0 +1,4 @@
+//! One file per CloudFormation type.
+
+pub mod resource_policy;
+pub mod secret;
