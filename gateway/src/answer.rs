@@ -51,6 +51,12 @@ pub fn error(protocol: Protocol, model: Option<&ServiceModel>, error: &Error, re
     response(kiln_protocol::encode_error(protocol, model.unwrap_or(&NAMELESS), error, request_id), request_id, None)
 }
 
+/// An answer of headers alone.
+pub fn empty(request_id: &str) -> Response<Body> {
+    let encoded = Encoded { status: 200, content_type: "", headers: vec![], body: Default::default() };
+    response(encoded, request_id, None)
+}
+
 fn response(encoded: Encoded, request_id: &str, rules: Option<&dyn RestRules>) -> Response<Body> {
     let body = Full::new(Bytes::from(encoded.body)).map_err(|never| match never {}).boxed_unsync();
     let mut response = Response::new(body);

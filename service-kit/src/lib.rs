@@ -61,7 +61,7 @@ pub use platform::{Platform, PlatformBuilder};
 pub use properties::{Properties, given};
 pub use record::RecordType;
 pub use resource::{ResourceRequest, ResourceType, Stability};
-pub use rest::{BodyFault, OtherSignature, RestRules};
+pub use rest::{BodyFault, CrossOrigin, OtherSignature, RestRules};
 pub use roll::{CANNOT_ROLL, Manner, Roll, Rolled, Rolling, WrongPolicy, duration, too_few_signals, whole};
 pub use service::{Explain, Explained, Names, Service, Start};
 pub use streams::{ByteStream, Streams};

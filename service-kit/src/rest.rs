@@ -36,6 +36,9 @@ pub trait OtherSignature {
     fn verify(&self, secret: &str, now: Timestamp) -> Result<(), Error>;
 }
 
+/// Headers for browsers, of an answer to a page of another origin.
+pub type CrossOrigin = Vec<(&'static str, String)>;
+
 /// The rules of one service's host names, paths, heads and bodies.
 pub trait RestRules: Send + Sync {
     /// Whether a request that no signature calls another service's is this one's. `host` is in small letters,
@@ -90,6 +93,13 @@ pub trait RestRules: Send + Sync {
 
     /// An error of input or validation in the service's words.
     fn in_words(&self, operation: &Operation, error: Error) -> Error;
+
+    /// The answer to what a browser asks before it sends a page's request to another origin, where a request is that. It
+    /// carries no signature. `path` is as [`RestRules::path`] gives it.
+    fn preflight(&self, platform: &Platform, head: &Parts, path: &str) -> Option<Result<CrossOrigin, Error>>;
+
+    /// The headers of any answer by which a browser lets a page of another origin read it.
+    fn cross_origin(&self, platform: &Platform, head: &Parts, path: &str) -> CrossOrigin;
 
     /// A refusal with what only the head knows of it.
     fn completed(&self, head: &Parts, error: Error) -> Error;

@@ -28,8 +28,6 @@ REFUSED = re.compile(r' kiln::refused: service="(\w+)" operation="(\w+)" code="(
 NEVER_SET = {
     ("iam", "DeleteLoginProfile"): "NoSuchEntity",
     ("iam", "GetLoginProfile"): "NoSuchEntity",
-    ("s3", "GetBucketCors"): "NoSuchCORSConfiguration",
-    ("s3", "GetBucketLifecycleConfiguration"): "NoSuchLifecycleConfiguration",
     ("s3", "GetBucketReplication"): "ReplicationConfigurationNotFoundError",
     ("s3", "GetBucketWebsite"): "NoSuchWebsiteConfiguration",
     ("s3", "GetObjectLockConfiguration"): "ObjectLockConfigurationNotFoundError",

@@ -76,6 +76,8 @@ class S3(Calls):
             (s3.get_object_lock_configuration, "ObjectLockConfigurationNotFoundError"),
         ]:
             self.assertEqual(self.refused(call, **bucket), code)
+        s3.delete_bucket_cors(**bucket)
+        s3.delete_bucket_lifecycle(**bucket)
         s3.put_object(**bucket, Key="owned", Body=b"x")
         grants = s3.get_object_acl(**bucket, Key="owned")["Grants"]
         self.assertEqual([each["Permission"] for each in grants], ["FULL_CONTROL"])

@@ -243,7 +243,7 @@ class S3(unittest.TestCase):
         rule = lambda algorithm: {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}, "BucketKeyEnabled": True}]}
         self.s3.put_bucket_encryption(Bucket="said", ServerSideEncryptionConfiguration=rule("AES256"))
         self.assertEqual(self.s3.get_bucket_encryption(Bucket="said")["ServerSideEncryptionConfiguration"], rule("AES256"))
-        self.assertEqual(self.refused(self.s3.put_bucket_encryption, Bucket="said", ServerSideEncryptionConfiguration=rule("aws:kms")), "NotImplemented")
+        self.assertEqual(self.refused(self.s3.put_bucket_encryption, Bucket="said", ServerSideEncryptionConfiguration=rule("aws:kms:dsse")), "NotImplemented")
         put = self.s3.put_object(Bucket="said", Key="k", Body=b"words", ChecksumAlgorithm="SHA256")
         told = self.s3.get_object_attributes(Bucket="said", Key="k", ObjectAttributes=["ETag", "Checksum", "ObjectSize", "StorageClass"])
         self.assertEqual((told["ETag"], told["ObjectSize"], told["StorageClass"]), (put["ETag"].strip('"'), 5, "STANDARD"))

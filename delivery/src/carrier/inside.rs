@@ -1,15 +1,15 @@
 //! To queues and topics: by their public operations, as the principal of the service that tells, for the thing that tells.
 //! The policy of the queue or topic decides, as it would on a call from outside.
 
-use crate::{Attribute, Undelivered};
+use crate::{Address, Attribute, Note};
 use kiln_service_kit::{Arn, Blob, Cx, Error, Platform, Scope};
 use std::sync::Arc;
 
-fn context(platform: &Arc<Platform>, scope: &Scope, waiting: &Undelivered, arn: &str) -> Result<(Cx, Arn), Error> {
+fn context(platform: &Arc<Platform>, scope: &Scope, note: &Note, arn: &str) -> Result<(Cx, Arn), Error> {
     let arn: Arn = arn.parse().map_err(|e| Error::failed("read the ARN of a target", e))?;
     // The service acts in the account of the thing that tells, where the target is.
     let at = Scope::new(scope.account.clone(), arn.region());
-    let cx = Cx::for_service(platform.clone(), at, &waiting.note.by).on_behalf_of(&waiting.note.source_arn);
+    let cx = Cx::for_service(platform.clone(), at, &note.by).on_behalf_of(&note.source_arn);
     Ok((cx, arn))
 }
 
@@ -25,11 +25,24 @@ fn value(attribute: &Attribute) -> Result<(Option<String>, Option<Blob>), Error>
     }
 }
 
+/// Tells a queue or topic something at once, and waits for what it says: for a service that has to know whether a target
+/// takes what it will be told. What happened is noted instead ([`crate::deliver`]), so that it is not lost.
+///
+/// # Errors
+/// The refusal of the queue or topic; a target of another kind (`NotImplemented`).
+pub async fn tell_now(platform: &Arc<Platform>, scope: &Scope, note: &Note) -> Result<(), Error> {
+    match &note.to {
+        Address::Queue(arn) => to_queue(platform, scope, note, arn).await,
+        Address::Topic(arn) => to_topic(platform, scope, note, arn).await,
+        Address::Http { .. } | Address::Mailbox(_) => Err(Error::not_built("telling an endpoint or a mailbox at once")),
+    }
+}
+
 /// Sends a message to a queue.
-pub async fn to_queue(platform: &Arc<Platform>, scope: &Scope, waiting: &Undelivered, arn: &str) -> Result<(), Error> {
+pub async fn to_queue(platform: &Arc<Platform>, scope: &Scope, note: &Note, arn: &str) -> Result<(), Error> {
     use kiln_sqs_shapes::{MessageAttributeValue, SendMessageRequest};
-    let (cx, arn) = context(platform, scope, waiting, arn)?;
-    let parcel = &waiting.note.parcel;
+    let (cx, arn) = context(platform, scope, note, arn)?;
+    let parcel = &note.parcel;
     let one = |attribute: &Attribute| {
         let (string_value, binary_value) = value(attribute)?;
         let data_type = attribute.kind.clone();
@@ -46,10 +59,10 @@ pub async fn to_queue(platform: &Arc<Platform>, scope: &Scope, waiting: &Undeliv
 }
 
 /// Publishes to a topic.
-pub async fn to_topic(platform: &Arc<Platform>, scope: &Scope, waiting: &Undelivered, arn: &str) -> Result<(), Error> {
+pub async fn to_topic(platform: &Arc<Platform>, scope: &Scope, note: &Note, arn: &str) -> Result<(), Error> {
     use kiln_sns_shapes::{MessageAttributeValue, PublishRequest};
-    let (cx, arn) = context(platform, scope, waiting, arn)?;
-    let parcel = &waiting.note.parcel;
+    let (cx, arn) = context(platform, scope, note, arn)?;
+    let parcel = &note.parcel;
     let one = |attribute: &Attribute| {
         let (string_value, binary_value) = value(attribute)?;
         let data_type = attribute.kind.clone();

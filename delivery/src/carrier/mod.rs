@@ -19,6 +19,7 @@ mod road;
 pub use carried::Carried;
 #[cfg(test)]
 pub(crate) use http::post;
+pub use inside::tell_now;
 pub use road::Road;
 
 use crate::{Address, Note, Parcel, Policy, Undelivered, bounds, mail};

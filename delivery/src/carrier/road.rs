@@ -20,8 +20,8 @@ pub struct Roads;
 impl Road for Roads {
     async fn carry(&self, platform: &Arc<Platform>, scope: &Scope, waiting: &Undelivered) -> Carried {
         match &waiting.note.to {
-            Address::Queue(arn) => told(inside::to_queue(platform, scope, waiting, arn).await),
-            Address::Topic(arn) => told(inside::to_topic(platform, scope, waiting, arn).await),
+            Address::Queue(arn) => told(inside::to_queue(platform, scope, &waiting.note, arn).await),
+            Address::Topic(arn) => told(inside::to_topic(platform, scope, &waiting.note, arn).await),
             Address::Http { url, reach } => http::post(url, *reach, &waiting.note.parcel).await,
             // The carrier puts it into the mailbox itself, with the note's end.
             Address::Mailbox(_) => Carried::Later("a mail has no road".to_owned()),

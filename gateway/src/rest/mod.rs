@@ -29,7 +29,9 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
 use kiln_protocol::rest::RestRequest;
 use kiln_protocol::{Error, Found, Kind, Location};
-use kiln_service_kit::{BodyFault, ByteStream, Cx, Operation, Platform, RestRules, Scope, Service, Streams};
+use kiln_service_kit::{
+    BodyFault, ByteStream, CrossOrigin, Cx, Operation, Platform, RestRules, Scope, Service, Streams,
+};
 use kiln_signing::{Body as SignedBody, SigError};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -90,13 +92,21 @@ pub(crate) fn meant<'p>(
 pub(crate) async fn answer(shared: &Shared, call: RestCall<'_>, body: Incoming) -> Response<Body> {
     let model = call.service.model;
     let mut body = Some(body);
-    let answered = called_by_path(shared, &call, &mut body).await;
+    let path = call.rules.path(&call.head, call.host);
+    let answered = match call.rules.preflight(&shared.platform, &call.head, &path) {
+        Some(asked) => asked.map(|headers| {
+            let mut response = answer::empty(call.request_id);
+            add(&mut response, headers);
+            response
+        }),
+        None => called_by_path(shared, &call, &mut body).await,
+    };
     // One that waits for `100 Continue` sends nothing now. Another may be sending, and would see a
     // broken pipe instead of the refusal.
     if let Some(body) = body.as_mut().filter(|_| !call.head.headers.contains_key("expect")) {
         read_on(body).await;
     }
-    answered.unwrap_or_else(|error| {
+    let mut answered = answered.unwrap_or_else(|error| {
         let error = call.rules.completed(&call.head, error);
         let mut response = answer::error(model.protocol, Some(model), &error, call.request_id);
         // Its body is not sent and not waited for, so that nothing can follow on this connection.
@@ -104,7 +114,23 @@ pub(crate) async fn answer(shared: &Shared, call: RestCall<'_>, body: Incoming) 
             response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
         }
         response
-    })
+    });
+    if call.head.method != http::Method::OPTIONS {
+        add(&mut answered, call.rules.cross_origin(&shared.platform, &call.head, &path));
+    }
+    answered
+}
+
+/// Adds headers for browsers; one that HTTP does not allow lets nobody read the answer.
+fn add(response: &mut Response<Body>, headers: CrossOrigin) {
+    for (name, value) in headers {
+        match http::HeaderValue::from_str(&value) {
+            Ok(value) => {
+                response.headers_mut().append(name, value);
+            }
+            Err(error) => tracing::error!(name, %error, "a header for browsers is one that HTTP does not allow"),
+        }
+    }
 }
 
 async fn called_by_path(

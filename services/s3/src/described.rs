@@ -2,7 +2,8 @@
 //! answers that have these members are different types with the same fields, hence macros.
 
 use crate::errors;
-use kiln_service_kit::Error;
+use crate::records::{Bucket, Ownership};
+use kiln_service_kit::{Cx, Error};
 use std::collections::BTreeMap;
 
 /// S3's bound of user metadata: names and values together.
@@ -36,15 +37,11 @@ pub fn without_chunks(encoding: Option<&str>) -> Option<String> {
 
 /// Refuses the settings of a request that would change how an object is kept and are not built.
 macro_rules! check_settings {
-    ($input:expr) => {{
+    ($cx:expr, $bucket:expr, $input:expr) => {{
         let grants = [&$input.grant_full_control, &$input.grant_read, &$input.grant_read_acp, &$input.grant_write_acp];
-        crate::described::check_acl($input.acl.as_deref(), &grants)?;
-        crate::encryption::check_method($input.server_side_encryption.as_deref())?;
+        crate::described::check_acl($cx, $bucket, $input.acl.as_deref(), &grants)?;
         crate::encryption::customer_key!($input).refuse($input.server_side_encryption.as_deref())?;
         crate::described::refuse(&[
-            ("SSEKMSKeyId", $input.ssekms_key_id.is_some()),
-            ("SSEKMSEncryptionContext", $input.ssekms_encryption_context.is_some()),
-            ("BucketKeyEnabled", $input.bucket_key_enabled == Some(true)),
             ("a StorageClass other than STANDARD", $input.storage_class.as_deref().is_some_and(|c| c != "STANDARD")),
             ("WebsiteRedirectLocation", $input.website_redirect_location.is_some()),
             ("ObjectLockMode", $input.object_lock_mode.is_some()),
@@ -64,13 +61,24 @@ pub fn refuse(given: &[(&str, bool)]) -> Result<(), Error> {
     }
 }
 
-/// Access control lists are off, as in every new bucket of AWS: only those that say what holds anyway
-/// are taken.
-pub fn check_acl(acl: Option<&str>, grants: &[&Option<String>]) -> Result<(), Error> {
+/// Where a bucket has no access control lists, as every new one of AWS, only those that say what holds anyway are taken.
+/// In one that has them an object is its writer's, unless the owner is preferred and given all rights: whose writer is of
+/// another account is refused by name where it would be theirs, and so is every list but the owner's.
+pub fn check_acl(cx: &Cx, bucket: &Bucket, acl: Option<&str>, grants: &[&Option<String>]) -> Result<(), Error> {
     let granted = grants.iter().any(|grant| grant.is_some());
     match acl {
         Some(_) if granted => {
             Err(errors::invalid_request("Specifying both Canned ACLs and Header Grants is not allowed"))
+        }
+        _ if bucket.has_lists() => {
+            let given = acl == Some("bucket-owner-full-control");
+            let preferred = !bucket.said.no_ownership && bucket.ownership == Ownership::Preferred;
+            let theirs = *bucket.owner != *cx.account() && !(preferred && given);
+            let own = matches!(acl, None | Some("private" | "bucket-owner-full-control" | "bucket-owner-read"));
+            refuse(&[
+                ("objects of another account than the bucket's", theirs),
+                ("access control lists", granted || !own),
+            ])
         }
         None | Some("private" | "bucket-owner-full-control") if !granted => Ok(()),
         _ => Err(errors::no_acls()),

@@ -1,6 +1,5 @@
-//! What callers say of encryption. Every object is sealed with AES-256 under Kiln's own key
-//! ([`crate::files`]); keys of customers and of KMS are refused by name, but first judged as S3 judges them:
-//! half of a customer's key is never taken for none.
+//! Keys of customers (SSE-C), which are refused by name, but first judged as S3 judges them: half of a customer's key is
+//! never taken for none. And what of encryption is not said again. Keys of KMS: [`crate::kms`].
 
 use crate::errors;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -105,14 +104,6 @@ impl CustomerKey<'_> {
             true => Err(errors::invalid_request("The encryption parameters are not applicable to this object.")),
             false => Ok(()),
         }
-    }
-}
-
-/// Every object is sealed with AES-256.
-pub fn check_method(asked: Option<&str>) -> Result<(), Error> {
-    match asked {
-        None | Some("AES256") => Ok(()),
-        Some(other) => Err(Error::not_built(format!("s3: server-side encryption by {other}"))),
     }
 }
 

@@ -54,6 +54,11 @@ pub fn no_such_upload(upload: &str) -> Error {
     error(404, "NoSuchUpload", text).with("UploadId", upload)
 }
 
+/// Too much waits to be told already of what happens to objects.
+pub fn slow_down() -> Error {
+    error(503, "SlowDown", "Please reduce your request rate.")
+}
+
 pub fn access_denied() -> Error {
     error(403, "AccessDenied", "Access Denied")
 }
@@ -222,6 +227,22 @@ pub fn invalid_encryption_algorithm(given: &str) -> Error {
     error(400, "InvalidEncryptionAlgorithmError", text)
         .with("ArgumentName", "x-amz-server-side-encryption")
         .with("ArgumentValue", given)
+}
+
+/// Of what lies under a key of KMS.
+pub fn version_4_demanded() -> Error {
+    let text = "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.";
+    error(400, "InvalidArgument", text)
+}
+
+/// What a browser asks before a page's request is not let through.
+pub fn cors_refused(text: &str, method: &str) -> Error {
+    error(403, "AccessForbidden", text).with("Method", method)
+}
+
+/// It does not say what is to be let through.
+pub fn bad_preflight(text: &str) -> Error {
+    error(400, "BadRequest", text)
 }
 
 /// A header in a form that S3 does not take here.

@@ -8,8 +8,11 @@
 //! the next one removes it ([`ObjectFiles::sweep`]).
 //!
 //! Sealed means AES-256 in counter mode, under a key made from the one in `s3.key` and the file's name:
-//! what AWS calls SSE-S3, and does for every object. As there, it guards the disk, not the API.
+//! what AWS calls SSE-S3, and does for every object. As there, it guards the disk, not the API. What is written under a
+//! key of KMS lies in chunks under a data key instead ([`crate::chunks`]).
 
+use crate::bucket_keys::BucketKeys;
+use crate::chunks::{CHUNK, Place, Sealer};
 use crate::errors;
 use aes::Aes256;
 use aes::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
@@ -17,6 +20,7 @@ use bytes::Bytes;
 use ctr::Ctr128BE;
 use futures_util::stream::{self, StreamExt};
 use hmac::{Hmac, Mac};
+use kiln_sealing::Key;
 use kiln_service_kit::{ByteStream, Error, IdSource};
 use parking_lot::Mutex;
 use std::collections::HashSet;
@@ -40,6 +44,33 @@ struct Inner {
     data: PathBuf,
     key: [u8; 32],
     held: Mutex<Held>,
+    bucket_keys: BucketKeys,
+}
+
+/// What a file is sealed under.
+#[derive(Clone)]
+pub enum Seal {
+    /// Kiln's own key.
+    Own,
+    /// A data key of KMS.
+    DataKey(Key),
+}
+
+/// A file's cipher while it is written.
+enum Writing {
+    Own(Box<Ctr128BE<Aes256>>),
+    DataKey(Sealer),
+}
+
+/// And while it is read.
+enum Reading {
+    Own(Box<Ctr128BE<Aes256>>),
+    /// With the next byte's place among all the file's.
+    DataKey {
+        key: Key,
+        at: u64,
+        size: u64,
+    },
 }
 
 /// Files that no record names, which stay for as long as somebody holds them.
@@ -109,7 +140,12 @@ impl ObjectFiles {
             }
             Err(error) => return Err(said(&path, error)),
         };
-        Ok(Self(Arc::new(Inner { staging, data, key, held: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { staging, data, key, held: Mutex::default(), bucket_keys: BucketKeys::default() })))
+    }
+
+    /// Data keys that objects of a bucket share.
+    pub fn bucket_keys(&self) -> &BucketKeys {
+        &self.0.bucket_keys
     }
 
     fn cipher(&self, file: &str) -> Ctr128BE<Aes256> {
@@ -120,23 +156,26 @@ impl ObjectFiles {
     }
 
     /// A new file to write to.
-    pub async fn stage(&self, ids: &IdSource) -> Result<Staged, Error> {
+    pub async fn stage(&self, ids: &IdSource, seal: &Seal) -> Result<Staged, Error> {
         let name = ids.hex(32);
         let path = self.0.staging.join(&name);
         let file = tokio::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).await;
         let file = file.map_err(|e| failed("open a file for an object", e))?;
-        let cipher = self.cipher(&name);
+        let cipher = match seal {
+            Seal::Own => Writing::Own(Box::new(self.cipher(&name))),
+            Seal::DataKey(key) => Writing::DataKey(Sealer::new(key.clone(), ids)),
+        };
         Ok(Staged { files: self.clone(), file: Some(file), cipher, name, path, size: 0, kept: false })
     }
 
     /// The bytes `from..to` of the pieces in a row.
-    pub async fn read(&self, pieces: &[Piece], from: u64, to: u64) -> Result<ByteStream, Error> {
+    pub async fn read(&self, pieces: &[Piece], seal: &Seal, from: u64, to: u64) -> Result<ByteStream, Error> {
         let mut spans = vec![];
         let mut at = 0;
         for piece in pieces {
             let (start, end) = (from.max(at), to.min(at + piece.size));
             if start < end {
-                spans.push((piece.file.clone(), start - at, end - start));
+                spans.push(Wanted { piece: piece.clone(), seal: seal.clone(), from: start - at, length: end - start });
             }
             at += piece.size;
         }
@@ -162,13 +201,22 @@ impl ObjectFiles {
         .boxed())
     }
 
-    async fn open_piece(&self, (name, from, length): (String, u64, u64)) -> Result<OpenPiece, Error> {
-        let path = self.0.data.join(&name);
+    async fn open_piece(&self, wanted: Wanted) -> Result<OpenPiece, Error> {
+        let Wanted { piece, seal, from, length } = wanted;
+        let path = self.0.data.join(&piece.file);
         let mut file = tokio::fs::File::open(&path).await.map_err(|e| failed("open an object's file", e))?;
-        file.seek(SeekFrom::Start(from)).await.map_err(|e| failed("read an object's file", e))?;
-        let mut cipher = self.cipher(&name);
-        cipher.seek(from);
-        Ok(OpenPiece { file, cipher, left: length })
+        let (start, cipher) = match seal {
+            Seal::Own => {
+                let mut cipher = self.cipher(&piece.file);
+                cipher.seek(from);
+                (from, Reading::Own(Box::new(cipher)))
+            }
+            Seal::DataKey(key) => {
+                (Place::of(from, piece.size).at, Reading::DataKey { key, at: from, size: piece.size })
+            }
+        };
+        file.seek(SeekFrom::Start(start)).await.map_err(|e| failed("read an object's file", e))?;
+        Ok(OpenPiece { name: piece.file, file, cipher, left: length })
     }
 
     /// Removes files that no record names any more. One that cannot be removed is left for the next start.
@@ -216,9 +264,18 @@ fn write_key(path: &Path, key: &[u8]) -> std::io::Result<()> {
     std::fs::rename(&next, path)
 }
 
+/// Bytes of a file that are to be read.
+struct Wanted {
+    piece: Piece,
+    seal: Seal,
+    from: u64,
+    length: u64,
+}
+
 struct OpenPiece {
+    name: String,
     file: tokio::fs::File,
-    cipher: Ctr128BE<Aes256>,
+    cipher: Reading,
     left: u64,
 }
 
@@ -227,14 +284,32 @@ impl OpenPiece {
         if self.left == 0 {
             return Ok(None);
         }
-        let mut data = vec![0; READ.min(usize::try_from(self.left).unwrap_or(READ))];
-        let read = self.file.read(&mut data).await.map_err(|e| failed("read an object's file", e))?;
-        if read == 0 {
-            return Err(Error::internal("an object's file is shorter than its record says"));
-        }
-        data.truncate(read);
-        self.cipher.apply_keystream(&mut data);
-        self.left -= read as u64;
+        let said = |e| failed("read an object's file", e);
+        let data = match &mut self.cipher {
+            Reading::Own(cipher) => {
+                let mut data = vec![0; READ.min(usize::try_from(self.left).unwrap_or(READ))];
+                let read = self.file.read(&mut data).await.map_err(said)?;
+                if read == 0 {
+                    return Err(Error::internal("an object's file is shorter than its record says"));
+                }
+                data.truncate(read);
+                cipher.apply_keystream(&mut data);
+                data
+            }
+            Reading::DataKey { key, at, size } => {
+                let place = Place::of(*at, *size);
+                let mut sealed = vec![0; place.on_disk];
+                self.file.read_exact(&mut sealed).await.map_err(said)?;
+                let mut data = place.open(key, &self.name, &sealed)?;
+                // The first may begin, and the last end, in the middle of a chunk.
+                let from = usize::try_from(*at).map_or(0, |at| at % CHUNK);
+                data.drain(..from);
+                data.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+                *at += data.len() as u64;
+                data
+            }
+        };
+        self.left -= data.len() as u64;
         Ok(Some(data.into()))
     }
 }
@@ -243,7 +318,7 @@ impl OpenPiece {
 pub struct Staged {
     files: ObjectFiles,
     file: Option<tokio::fs::File>,
-    cipher: Ctr128BE<Aes256>,
+    cipher: Writing,
     name: String,
     path: PathBuf,
     size: u64,
@@ -253,8 +328,14 @@ pub struct Staged {
 impl Staged {
     /// Writes more.
     pub async fn write(&mut self, data: &[u8]) -> Result<(), Error> {
-        let mut sealed = data.to_vec();
-        self.cipher.apply_keystream(&mut sealed);
+        let sealed = match &mut self.cipher {
+            Writing::Own(cipher) => {
+                let mut sealed = data.to_vec();
+                cipher.apply_keystream(&mut sealed);
+                sealed
+            }
+            Writing::DataKey(sealer) => sealer.more(&self.name, data),
+        };
         self.size += data.len() as u64;
         let file = self.file.as_mut().ok_or_else(|| Error::internal("writing to a finished file"))?;
         file.write_all(&sealed).await.map_err(|e| failed("write an object's file", e))
@@ -269,6 +350,9 @@ impl Staged {
     pub async fn finish(&mut self) -> Result<Piece, Error> {
         let said = |e| failed("write an object's file", e);
         let mut file = self.file.take().ok_or_else(|| Error::internal("finishing a file twice"))?;
+        if let Writing::DataKey(sealer) = &mut self.cipher {
+            file.write_all(&sealer.last(&self.name)).await.map_err(said)?;
+        }
         file.flush().await.map_err(said)?;
         file.sync_all().await.map_err(said)?;
         let to = self.files.0.data.join(&self.name);

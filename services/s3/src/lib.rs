@@ -7,15 +7,22 @@
 //! [`files`] says how the two are kept in step, [`records`] what is kept of each thing.
 
 mod arn;
+mod bucket_keys;
 mod checksum;
+mod chunks;
 mod conditions;
+mod controllers;
 mod copy_source;
+mod cors;
 mod described;
 mod door;
 mod encryption;
 mod errors;
 mod files;
 mod integrity;
+mod kms;
+mod lifecycle;
+mod notifications;
 mod operations;
 mod policy;
 mod receive;
@@ -54,10 +61,13 @@ pub fn service() -> Service {
             operations::bucket::OPERATIONS,
             operations::configuration::OPERATIONS,
             operations::copy::OPERATIONS,
+            operations::cors::OPERATIONS,
             operations::delete::OPERATIONS,
             operations::get::OPERATIONS,
+            operations::lifecycle::OPERATIONS,
             operations::list::OPERATIONS,
             operations::multipart::OPERATIONS,
+            operations::notifications::OPERATIONS,
             operations::parts::OPERATIONS,
             operations::complete::OPERATIONS,
             operations::policy::OPERATIONS,
@@ -72,9 +82,17 @@ pub fn service() -> Service {
     service.rest = Some(&door::Rules);
     service.owns = true;
     service.resources = vec![Arc::new(resources::bucket::Bucket), Arc::new(resources::bucket_policy::BucketPolicy)];
+    service.controllers.push(Arc::new(controllers::lifecycle::Lifecycles));
     service.start = vec![sweep];
-    service.records =
-        records![records::Bucket, records::Marker, records::Object, records::Part, records::Upload, records::Version];
+    service.records = records![
+        records::Bucket,
+        records::LifecycleRun,
+        records::Marker,
+        records::Object,
+        records::Part,
+        records::Upload,
+        records::Version
+    ];
     service
 }
 

@@ -3,7 +3,7 @@
 
 use crate::checksum::{Algorithm, Checksum};
 use crate::errors;
-use crate::files::{ObjectFiles, Staged};
+use crate::files::{ObjectFiles, Seal, Staged};
 use crate::integrity::{Check, Promised};
 use crate::records::Piece;
 use futures_util::StreamExt;
@@ -62,17 +62,18 @@ pub fn body(cx: &Cx, given: Option<Blob>) -> ByteStream {
     })
 }
 
-/// Takes all bytes, to a file on the disk. `otherwise` is the checksum to keep where none was promised.
+/// Takes all bytes, to a file on the disk, sealed so. `otherwise` is the checksum to keep where none was promised.
 pub async fn receive(
     cx: &Cx,
     mut body: ByteStream,
     promised: Promised,
     otherwise: Option<Algorithm>,
+    seal: &Seal,
 ) -> Result<Received, Error> {
     if cx.streams().and_then(|streams| streams.length()).is_some_and(|length| length > LARGEST) {
         return Err(errors::too_large(LARGEST));
     }
-    let mut staged = cx.part::<ObjectFiles>()?.stage(cx.ids()).await?;
+    let mut staged = cx.part::<ObjectFiles>()?.stage(cx.ids(), seal).await?;
     let mut check = Check::new(promised, otherwise.unwrap_or(Algorithm::Crc64Nvme));
     while let Some(data) = body.next().await {
         let data = data?;

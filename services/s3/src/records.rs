@@ -6,6 +6,9 @@
 //! reads that bucket's rows alone, in the order of their keys.
 
 use crate::checksum::Checksum;
+use crate::cors;
+use crate::lifecycle::{Lifecycle, Mark};
+use crate::notifications::Rule;
 use kiln_service_kit::{Keys, Record, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,12 +41,76 @@ pub struct Bucket {
     /// Who may besides those whose own policies say so.
     #[serde(default)]
     pub policy: Option<BucketPolicy>,
-    /// Whether the rule of its encryption has a bucket key, which AES-256 has no use for.
+    /// Whether objects under a key of KMS share data keys.
     #[serde(default)]
     pub bucket_key: bool,
+    /// The key of KMS that objects are under where nobody says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms: Option<KmsDefault>,
+    /// Whose its objects are, where it has ownership controls.
+    #[serde(default)]
+    pub ownership: Ownership,
+    /// Which pages of other origins may talk to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cors: Vec<cors::Rule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Lifecycle>,
+    /// Who is told what of its objects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notifications: Vec<Rule>,
     /// What was said of settings that Kiln has in one state only, for it to be told again.
     #[serde(default)]
     pub said: Said,
+}
+
+/// Whose the objects of a bucket are, and whether it has access control lists.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ownership {
+    /// The bucket's owner's, without lists.
+    #[default]
+    Enforced,
+    /// The bucket's owner's, where the writer says that they shall have all rights.
+    Preferred,
+    /// The writer's.
+    Writer,
+}
+
+impl Ownership {
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Enforced, Self::Preferred, Self::Writer].into_iter().find(|known| known.name() == name)
+    }
+
+    /// AWS's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enforced => "BucketOwnerEnforced",
+            Self::Preferred => "BucketOwnerPreferred",
+            Self::Writer => "ObjectWriter",
+        }
+    }
+}
+
+/// The default encryption of a bucket by KMS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KmsDefault {
+    /// As it was put; none: the key that AWS manages for S3.
+    pub key: Option<String>,
+}
+
+/// What is kept of how bytes are sealed under a key of KMS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KmsSealed {
+    /// The key's ARN.
+    pub key: String,
+    /// The data key as KMS opens it, in Base64.
+    pub blob: String,
+    /// The encryption context that KMS is to be told.
+    pub context: BTreeMap<String, String>,
+    /// That of it which the caller said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    pub bucket_key: bool,
 }
 
 /// A bucket's policy.
@@ -103,12 +170,45 @@ impl PublicAccess {
     }
 }
 
+impl Bucket {
+    /// Whether it has access control lists: unless its ownership controls say that it has none.
+    pub fn has_lists(&self) -> bool {
+        self.said.no_ownership || self.ownership != Ownership::Enforced
+    }
+
+    /// The key of buckets that have a lifecycle: [`Mark::TEXT`].
+    pub const BY_LIFECYCLE: &'static str = "lifecycle";
+}
+
 impl Record for Bucket {
     const KIND: &'static str = "s3/bucket";
-    const KEYS: &'static [&'static str] = &["owner"];
+    const KEYS: &'static [&'static str] = &["owner", Bucket::BY_LIFECYCLE];
     fn keys(&self) -> Keys {
-        vec![("owner", self.owner.clone())]
+        let ruled = self.lifecycle.iter().map(|_| (Self::BY_LIFECYCLE, Mark::TEXT.to_owned()));
+        [("owner", self.owner.clone())].into_iter().chain(ruled).collect()
     }
+}
+
+/// How far a bucket's lifecycle was carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifecycleRun {
+    /// For what is due by this midnight.
+    pub midnight: Timestamp,
+    /// The last key that was looked at.
+    pub after: Option<String>,
+    /// All keys were.
+    pub keys_done: bool,
+    /// And all uploads.
+    pub done: bool,
+}
+
+impl LifecycleRun {
+    /// There is one in a bucket.
+    pub const ID: &'static str = "run";
+}
+
+impl Record for LifecycleRun {
+    const KIND: &'static str = "s3/lifecycle-run";
 }
 
 /// What a caller says of an object beside its bytes, and reads back with them.
@@ -152,6 +252,9 @@ pub struct Object {
     pub upload: Option<String>,
     #[serde(default)]
     pub made_of: Vec<MadeOf>,
+    /// None: its files are sealed under Kiln's own key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms: Option<KmsSealed>,
 }
 
 /// A part that an object was uploaded in; its size is that of the piece at the same place.
@@ -242,6 +345,9 @@ pub struct Upload {
     /// The algorithm of its parts' checksums, and whether the whole is to have one of all its bytes.
     pub algorithm: Option<crate::checksum::Algorithm>,
     pub full_object: bool,
+    /// As of an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms: Option<KmsSealed>,
 }
 
 impl Record for Upload {

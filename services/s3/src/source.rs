@@ -3,15 +3,16 @@
 use crate::conditions::Conditions;
 use crate::copy_source;
 use crate::errors;
-use crate::operations::bucket;
-use crate::records::{Bucket, Object, all_buckets};
+use crate::operations::{bucket, in_any_region};
+use crate::records::{Bucket, Object};
 use crate::versions;
 use kiln_service_kit::{Cx, Error};
 use std::sync::Arc;
 
 /// What a copy is made of.
 pub struct Source {
-    pub bucket: String,
+    /// The bucket that it is in.
+    pub place: Arc<Bucket>,
     pub key: String,
     pub object: Arc<Object>,
     /// Where its bucket has versions.
@@ -26,22 +27,22 @@ pub fn find_source(
     conditions: Conditions<'_>,
 ) -> Result<Source, Error> {
     let (name, key, version) = copy_source::parse(text)?;
-    let found = match bucket(cx, &name, expected_owner) {
-        Err(error) if error.is("AuthorizationHeaderMalformed") => name,
-        found => found?.name.clone(),
+    let place = match bucket(cx, &name, expected_owner) {
+        Err(error) if error.is("AuthorizationHeaderMalformed") => in_any_region(cx, &name, expected_owner)?,
+        found => found?,
     };
-    let object = versions::find(cx.store(), &found, &key, version.as_deref()).map_err(|error| match &*error.code {
-        "MethodNotAllowed" => errors::invalid_request(
-            "The source of a copy request may not specifically refer to a delete marker by version id.",
-        ),
-        _ => error,
-    })?;
+    let object =
+        versions::find(cx.store(), &place.name, &key, version.as_deref()).map_err(|error| match &*error.code {
+            "MethodNotAllowed" => errors::invalid_request(
+                "The source of a copy request may not specifically refer to a delete marker by version id.",
+            ),
+            _ => error,
+        })?;
     // Unlike a read, a copy that finds nothing new is refused.
     conditions.check(&object).map_err(|error| match error.status {
         304 => errors::precondition_failed("x-amz-copy-source-If-None-Match"),
         _ => error,
     })?;
-    let versions = cx.store().get::<Bucket>(&all_buckets(), &found)?.and_then(|bucket| bucket.versioning);
-    let version = versions.map(|_| object.place.version.clone());
-    Ok(Source { bucket: found, key, object, version })
+    let version = place.versioning.map(|_| object.place.version.clone());
+    Ok(Source { place, key, object, version })
 }

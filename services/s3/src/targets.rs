@@ -110,6 +110,9 @@ pub struct Said<'r> {
     pub tagging: &'r Option<String>,
     pub acl: &'r Option<String>,
     pub encryption: &'r Option<String>,
+    pub kms_key: &'r Option<String>,
+    pub kms_context: &'r Option<String>,
+    pub bucket_key: &'r Option<bool>,
     pub class: &'r Option<String>,
     /// What it is a copy of, and whether with another description.
     pub copy: Option<(&'r String, &'r Option<String>)>,
@@ -122,6 +125,9 @@ macro_rules! said {
             tagging: &$request.tagging,
             acl: &$request.acl,
             encryption: &$request.server_side_encryption,
+            kms_key: &$request.ssekms_key_id,
+            kms_context: &$request.ssekms_encryption_context,
+            bucket_key: &$request.bucket_key_enabled,
             class: &$request.storage_class,
             copy: None,
         }
@@ -134,8 +140,12 @@ pub fn of_written(cx: &Cx, bucket: &str, key: &str, said: Said<'_>) -> Touched {
     let mut object = of_object_by(cx, bucket, key, "s3:PutObject")?;
     let (source, directive) = said.copy.unzip();
     let source = source.map(|source| copy_source::plain(source));
+    let bucket_key = said.bucket_key.map(|wanted| wanted.to_string());
     for (key, value) in [
         ("s3:x-amz-server-side-encryption", said.encryption.as_ref()),
+        ("s3:x-amz-server-side-encryption-aws-kms-key-id", said.kms_key.as_ref()),
+        ("s3:x-amz-server-side-encryption-context", said.kms_context.as_ref()),
+        ("s3:x-amz-server-side-encryption-bucket-key-enabled", bucket_key.as_ref()),
         ("s3:x-amz-storage-class", said.class.as_ref()),
         ("s3:x-amz-copy-source", source.as_ref()),
         ("s3:x-amz-metadata-directive", directive.and_then(Option::as_ref)),

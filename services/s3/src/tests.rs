@@ -1,5 +1,6 @@
 //! Buckets and objects through their public operations, with files in a folder of the test's own.
 
+mod lifecycle;
 mod policies;
 
 use crate::records::{Object, within};
@@ -27,10 +28,19 @@ pub async fn given() -> Given {
     given_with(|builder| builder).await
 }
 
+/// The same at a time that the test moves.
+pub async fn given_at(clock: Clock) -> Given {
+    made(clock, |builder| builder).await
+}
+
 /// The same on a platform with more than S3, all of it started.
 pub async fn given_with(more: impl FnOnce(PlatformBuilder) -> PlatformBuilder) -> Given {
+    made(Clock::system(), more).await
+}
+
+async fn made(clock: Clock, more: impl FnOnce(PlatformBuilder) -> PlatformBuilder) -> Given {
     let folder = tempfile::tempdir().unwrap();
-    let (clock, ids) = (Clock::system(), IdSource::seeded(1));
+    let ids = IdSource::seeded(1);
     let files = ObjectFiles::open(folder.path(), &ids).unwrap();
     let builder = PlatformBuilder::new(Store::in_memory(clock.clone()), clock, ids).part(files.clone());
     let platform = more(builder.service(crate::service())).build();
@@ -261,7 +271,7 @@ async fn settings_that_are_not_built_are_refused_by_name() {
     let given = given().await;
     let refused = |request: PutObjectRequest| given.cx.call(request);
     for (request, word) in [
-        (PutObjectRequest { server_side_encryption: Some("aws:kms".into()), ..put("a", b"") }, "aws:kms"),
+        (PutObjectRequest { server_side_encryption: Some("aws:kms:dsse".into()), ..put("a", b"") }, "aws:kms:dsse"),
         (PutObjectRequest { storage_class: Some("GLACIER".into()), ..put("a", b"") }, "StorageClass"),
         (PutObjectRequest { object_lock_mode: Some("GOVERNANCE".into()), ..put("a", b"") }, "ObjectLockMode"),
         (

@@ -1,8 +1,8 @@
 //! Uploads in parts, as they are kept until they are ended, and the numbers of their parts.
 
 use crate::errors;
-use crate::records::{Part, Upload, within};
-use kiln_service_kit::{Error, Store};
+use crate::records::{Part, Piece, Upload, part_id, within};
+use kiln_service_kit::{Error, Scope, Store, Tx};
 use std::sync::Arc;
 
 /// Numbers of parts go from 1 to here.
@@ -18,6 +18,19 @@ pub fn upload(store: &Store, bucket: &str, key: &str, id: &str) -> Result<Arc<Up
 pub fn parts_of(rows: Vec<(Arc<str>, Arc<Part>)>, upload: &str) -> Vec<(i32, Arc<Part>)> {
     let number = |id: &str| id.strip_prefix(upload)?.strip_prefix('/')?.parse().ok();
     rows.into_iter().filter_map(|(id, part)| Some((number(&id)?, part))).collect()
+}
+
+/// Gives an upload up, with its parts; the files that were theirs.
+pub fn remove(tx: &mut Tx<'_>, scope: &Scope, id: &str) -> Result<Vec<Piece>, Error> {
+    if !tx.delete::<Upload>(scope, id) {
+        return Err(errors::no_such_upload(id));
+    }
+    let mut pieces = vec![];
+    for (number, part) in parts_of(tx.list_prefix::<Part>(scope, &format!("{id}/"))?, id) {
+        tx.delete::<Part>(scope, &part_id(id, number));
+        pieces.push(part.piece.clone());
+    }
+    Ok(pieces)
 }
 
 /// Whether a part can have that number.

@@ -25,6 +25,8 @@ pub struct Changed {
     pub version: Option<String>,
     /// Whether that is a delete marker.
     pub marker: bool,
+    /// Whether an object or a marker is gone for good.
+    pub removed: bool,
     /// Files that no record names any more.
     pub unused: Vec<Piece>,
 }
@@ -115,18 +117,18 @@ pub fn put(tx: &mut Tx<'_>, bucket: &Bucket, key: &str, mut object: Object, ids:
     let version = bucket.versioning.map(|_| place.version.clone());
     object.place = place;
     tx.put(&within(&bucket.name), key, object)?;
-    Ok(Changed { version, marker: false, unused })
+    Ok(Changed { version, unused, ..Default::default() })
 }
 
 /// Deletes the latest of a key, which leaves a marker where versions are kept.
 pub fn delete(tx: &mut Tx<'_>, bucket: &Bucket, key: &str, now: Timestamp, ids: &IdSource) -> Result<Changed, Error> {
     let (place, unused) = make_room(tx, bucket, key, ids)?;
     if bucket.versioning.is_none() {
-        return Ok(Changed { unused, ..Default::default() });
+        return Ok(Changed { removed: !unused.is_empty(), unused, ..Default::default() });
     }
     let version = Some(place.version.clone());
     tx.put(&within(&bucket.name), key, Marker { place, modified: now })?;
-    Ok(Changed { version, marker: true, unused })
+    Ok(Changed { version, marker: true, removed: false, unused })
 }
 
 /// Takes the latest of a key away, to where the bucket's versions are kept, and says where in their row
@@ -197,6 +199,7 @@ pub fn delete_version(tx: &mut Tx<'_>, bucket: &Bucket, key: &str, version: &str
     Ok(Changed {
         version: Some(version.to_owned()),
         marker: matches!(gone, Some(Kept::Marker(_))),
+        removed: gone.is_some(),
         unused: gone.as_ref().map(pieces).unwrap_or_default(),
     })
 }

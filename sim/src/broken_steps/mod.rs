@@ -10,6 +10,7 @@ mod groups;
 mod images;
 mod keys;
 mod kinds;
+mod lifecycles;
 mod machines;
 mod networks;
 mod queues;
@@ -137,6 +138,11 @@ fn a_key_is_rotated_and_goes_whatever_step_breaks() {
 }
 
 #[test]
+fn a_lifecycle_is_carried_out_whatever_step_breaks() {
+    lifecycles::expires();
+}
+
+#[test]
 fn a_session_is_forgotten_whatever_step_breaks() {
     assert_eq!(sessions::ends().steps.len(), 1, "{:#?}", sessions::ends().steps);
 }
@@ -171,6 +177,7 @@ fn every_kind_of_step_is_in_a_scenario() {
         queues::moves(),
         balancers::changes(),
         keys::rotates_and_goes(),
+        lifecycles::expires(),
         sessions::ends(),
         alarms::set_in_motion(),
         alarms::refused(),

@@ -55,8 +55,8 @@ pub const EVENT: &[&str] = &[
     "s3:ObjectTagging:Put",
     "s3:ObjectTagging:Delete",
 ];
-/// Values of `FilterRuleName`.
-pub const FILTER_RULE_NAME: &[&str] = &["prefix", "suffix"];
+/// Values of `ExpirationStatus`.
+pub const EXPIRATION_STATUS: &[&str] = &["Enabled", "Disabled"];
 /// Values of `LocationType`.
 pub const LOCATION_TYPE: &[&str] = &["AvailabilityZone", "LocalZone"];
 /// Values of `MFADelete`.
@@ -111,5 +111,10 @@ pub const STORAGE_CLASS: &[&str] = &[
 ];
 /// Values of `TaggingDirective`.
 pub const TAGGING_DIRECTIVE: &[&str] = &["COPY", "REPLACE"];
+/// Values of `TransitionDefaultMinimumObjectSize`.
+pub const TRANSITION_DEFAULT_MINIMUM_OBJECT_SIZE: &[&str] = &["varies_by_storage_class", "all_storage_classes_128K"];
+/// Values of `TransitionStorageClass`.
+pub const TRANSITION_STORAGE_CLASS: &[&str] =
+    &["GLACIER", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "DEEP_ARCHIVE", "GLACIER_IR"];
 /// Values of `Type`.
 pub const TYPE: &[&str] = &["CanonicalUser", "AmazonCustomerByEmail", "Group"];

@@ -430,12 +430,26 @@ shape! {
         grant_write_acp: Option<String> = member("GrantWriteACP").location(Location::Header("x-amz-grant-write-acp")),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
     }
+    pub struct PutBucketCorsRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        cors_configuration: CORSConfiguration = member("CORSConfiguration").required().location(Location::Payload),
+        content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),
+        checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
     pub struct PutBucketEncryptionRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
         content_md5: Option<String> = member("ContentMD5").location(Location::Header("Content-MD5")),
         checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
         server_side_encryption_configuration: ServerSideEncryptionConfiguration = member("ServerSideEncryptionConfiguration").required().location(Location::Payload),
         expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+    }
+    pub struct PutBucketLifecycleConfigurationRequest {
+        bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),
+        checksum_algorithm: Option<String> = member("ChecksumAlgorithm").one_of(enums::CHECKSUM_ALGORITHM).location(Location::Header("x-amz-sdk-checksum-algorithm")),
+        lifecycle_configuration: Option<BucketLifecycleConfiguration> = member("LifecycleConfiguration").location(Location::Payload),
+        expected_bucket_owner: Option<String> = member("ExpectedBucketOwner").location(Location::Header("x-amz-expected-bucket-owner")),
+        transition_default_minimum_object_size: Option<String> = member("TransitionDefaultMinimumObjectSize").one_of(enums::TRANSITION_DEFAULT_MINIMUM_OBJECT_SIZE).location(Location::Header("x-amz-transition-default-minimum-object-size")),
     }
     pub struct PutBucketLoggingRequest {
         bucket: String = member("Bucket").required().location(Location::Uri("Bucket")),

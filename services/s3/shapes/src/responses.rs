@@ -353,7 +353,11 @@ shape! {
     }
     pub struct PutBucketAccelerateConfigurationResponse {}
     pub struct PutBucketAclResponse {}
+    pub struct PutBucketCorsResponse {}
     pub struct PutBucketEncryptionResponse {}
+    pub struct PutBucketLifecycleConfigurationResponse {
+        transition_default_minimum_object_size: Option<String> = member("TransitionDefaultMinimumObjectSize").location(Location::Header("x-amz-transition-default-minimum-object-size")),
+    }
     pub struct PutBucketLoggingResponse {}
     pub struct PutBucketNotificationConfigurationResponse {}
     pub struct PutBucketOwnershipControlsResponse {}

@@ -183,7 +183,9 @@ operations! {
     "ListParts": ListPartsRequest => ListPartsResponse, "GET" "/{Bucket}/{Key+}" 200, [];
     "PutBucketAccelerateConfiguration": PutBucketAccelerateConfigurationRequest => PutBucketAccelerateConfigurationResponse, "PUT" "/{Bucket}?accelerate" 200, [];
     "PutBucketAcl": PutBucketAclRequest => PutBucketAclResponse, "PUT" "/{Bucket}?acl" 200, [];
+    "PutBucketCors": PutBucketCorsRequest => PutBucketCorsResponse, "PUT" "/{Bucket}?cors" 200, [];
     "PutBucketEncryption": PutBucketEncryptionRequest => PutBucketEncryptionResponse, "PUT" "/{Bucket}?encryption" 200, [];
+    "PutBucketLifecycleConfiguration": PutBucketLifecycleConfigurationRequest => PutBucketLifecycleConfigurationResponse, "PUT" "/{Bucket}?lifecycle" 200, [];
     "PutBucketLogging": PutBucketLoggingRequest => PutBucketLoggingResponse, "PUT" "/{Bucket}?logging" 200, [];
     "PutBucketNotificationConfiguration": PutBucketNotificationConfigurationRequest => PutBucketNotificationConfigurationResponse, "PUT" "/{Bucket}?notification" 200, [];
     "PutBucketOwnershipControls": PutBucketOwnershipControlsRequest => PutBucketOwnershipControlsResponse, "PUT" "/{Bucket}?ownershipControls" 200, [];

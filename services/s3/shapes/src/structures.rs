@@ -31,14 +31,20 @@ shape! {
         data_redundancy: Option<String> = member("DataRedundancy").one_of(enums::DATA_REDUNDANCY),
         r#type: Option<String> = member("Type").one_of(enums::BUCKET_TYPE),
     }
+    pub struct BucketLifecycleConfiguration {
+        rules: Vec<LifecycleRule> = member("Rules").named("Rule").flattened().required(),
+    }
     pub struct BucketLoggingStatus {
         logging_enabled: Option<LoggingEnabled> = member("LoggingEnabled"),
+    }
+    pub struct CORSConfiguration {
+        cors_rules: Vec<CORSRule> = member("CORSRules").named("CORSRule").flattened().required(),
     }
     pub struct CORSRule {
         id: Option<String> = member("ID"),
         allowed_headers: Vec<String> = member("AllowedHeaders").named("AllowedHeader").flattened(),
-        allowed_methods: Vec<String> = member("AllowedMethods").named("AllowedMethod").flattened(),
-        allowed_origins: Vec<String> = member("AllowedOrigins").named("AllowedOrigin").flattened(),
+        allowed_methods: Vec<String> = member("AllowedMethods").named("AllowedMethod").flattened().required(),
+        allowed_origins: Vec<String> = member("AllowedOrigins").named("AllowedOrigin").flattened().required(),
         expose_headers: Vec<String> = member("ExposeHeaders").named("ExposeHeader").flattened(),
         max_age_seconds: Option<i32> = member("MaxAgeSeconds"),
     }
@@ -165,7 +171,7 @@ shape! {
         status: Option<String> = member("Status"),
     }
     pub struct FilterRule {
-        name: Option<String> = member("Name").one_of(enums::FILTER_RULE_NAME),
+        name: Option<String> = member("Name"),
         value: Option<String> = member("Value"),
     }
     pub struct GetObjectAttributesParts {
@@ -210,7 +216,7 @@ shape! {
         id: Option<String> = member("ID"),
         prefix: Option<String> = member("Prefix"),
         filter: Option<LifecycleRuleFilter> = member("Filter"),
-        status: Option<String> = member("Status"),
+        status: String = member("Status").required().one_of(enums::EXPIRATION_STATUS),
         transitions: Vec<Transition> = member("Transitions").named("Transition").flattened(),
         noncurrent_version_transitions: Vec<NoncurrentVersionTransition> = member("NoncurrentVersionTransitions").named("NoncurrentVersionTransition").flattened(),
         noncurrent_version_expiration: Option<NoncurrentVersionExpiration> = member("NoncurrentVersionExpiration"),
@@ -259,7 +265,7 @@ shape! {
     }
     pub struct NoncurrentVersionTransition {
         noncurrent_days: Option<i32> = member("NoncurrentDays"),
-        storage_class: Option<String> = member("StorageClass"),
+        storage_class: Option<String> = member("StorageClass").one_of(enums::TRANSITION_STORAGE_CLASS),
         newer_noncurrent_versions: Option<i32> = member("NewerNoncurrentVersions"),
     }
     pub struct NotificationConfiguration {
@@ -470,7 +476,7 @@ shape! {
     pub struct Transition {
         date: Option<Timestamp> = member("Date").time(TimeFormat::Iso8601),
         days: Option<i32> = member("Days"),
-        storage_class: Option<String> = member("StorageClass"),
+        storage_class: Option<String> = member("StorageClass").one_of(enums::TRANSITION_STORAGE_CLASS),
     }
     pub struct VersioningConfiguration {
         mfa_delete: Option<String> = member("MFADelete").named("MfaDelete").one_of(enums::MFA_DELETE),

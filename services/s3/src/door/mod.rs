@@ -4,6 +4,7 @@
 mod address;
 mod meant;
 mod metadata_text;
+mod origin;
 mod part;
 mod refusal;
 mod signature;
@@ -14,7 +15,9 @@ use crate::{errors, integrity, words};
 use http::request::Parts;
 use kiln_protocol::{Kind, Route};
 use kiln_s3_shapes::ROUTES;
-use kiln_service_kit::{BodyFault, Error, Location, Member, Operation, OtherSignature, Platform, RestRules, Streams};
+use kiln_service_kit::{
+    BodyFault, CrossOrigin, Error, Location, Member, Operation, OtherSignature, Platform, RestRules, Streams,
+};
 use kiln_signing::SigError;
 
 /// S3's rules.
@@ -93,6 +96,14 @@ impl RestRules for Rules {
     fn in_words(&self, operation: &Operation, error: Error) -> Error {
         let is_document = |m: &Member| m.location == Location::Payload && matches!((m.kind)(), Kind::Struct(_));
         refusal::in_s3s_words(error, operation.input.members.iter().any(is_document))
+    }
+
+    fn preflight(&self, platform: &Platform, head: &Parts, path: &str) -> Option<Result<CrossOrigin, Error>> {
+        origin::preflight(platform, head, path)
+    }
+
+    fn cross_origin(&self, platform: &Platform, head: &Parts, path: &str) -> CrossOrigin {
+        origin::cross_origin(platform, head, path)
     }
 
     fn completed(&self, head: &Parts, error: Error) -> Error {

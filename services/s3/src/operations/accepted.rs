@@ -5,17 +5,13 @@ use super::settings::change;
 use super::{bucket, owner};
 use crate::described::refuse;
 use crate::errors;
-use crate::records::Said;
+use crate::records::{Ownership, Said};
 use crate::targets::{of_bucket, of_bucket_by, of_kept, with_acl};
 use crate::versions;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
-    operation!(DeleteBucketCors: delete_cors(DeleteBucketCorsRequest),
-        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutBucketCORS")),
-    operation!(DeleteBucketLifecycle: delete_lifecycle(DeleteBucketLifecycleRequest),
-        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutLifecycleConfiguration")),
     operation!(DeleteBucketOwnershipControls: delete_ownership(DeleteBucketOwnershipControlsRequest),
         on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutBucketOwnershipControls")),
     operation!(DeleteBucketReplication: delete_replication(DeleteBucketReplicationRequest),
@@ -26,8 +22,6 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(PutBucketAcl: put_bucket_acl(PutBucketAclRequest),
         on |cx, r| Ok::<_, Error>(with_acl(of_bucket(cx, &r.bucket)?, &r.acl))),
     operation!(PutBucketLogging: put_logging(PutBucketLoggingRequest), on |cx, r| of_bucket(cx, &r.bucket)),
-    operation!(PutBucketNotificationConfiguration: put_notification(PutBucketNotificationConfigurationRequest),
-        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:PutBucketNotification")),
     operation!(PutBucketOwnershipControls: put_ownership(PutBucketOwnershipControlsRequest),
         on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(PutBucketRequestPayment: put_payment(PutBucketRequestPaymentRequest),
@@ -48,8 +42,6 @@ macro_rules! nothing_to_delete {
 }
 
 nothing_to_delete! {
-    delete_cors: DeleteBucketCorsRequest => DeleteBucketCorsResponse;
-    delete_lifecycle: DeleteBucketLifecycleRequest => DeleteBucketLifecycleResponse;
     delete_replication: DeleteBucketReplicationRequest => DeleteBucketReplicationResponse;
     delete_website: DeleteBucketWebsiteRequest => DeleteBucketWebsiteResponse;
 }
@@ -83,33 +75,23 @@ async fn put_logging(cx: &Cx, input: PutBucketLoggingRequest) -> Result<PutBucke
     Ok(PutBucketLoggingResponse {})
 }
 
-async fn put_notification(
-    cx: &Cx,
-    input: PutBucketNotificationConfigurationRequest,
-) -> Result<PutBucketNotificationConfigurationResponse, Error> {
-    bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    let wanted = input.notification_configuration;
-    refuse(&[
-        ("TopicConfiguration", !wanted.topic_configurations.is_empty()),
-        ("QueueConfiguration", !wanted.queue_configurations.is_empty()),
-        ("CloudFunctionConfiguration", !wanted.lambda_function_configurations.is_empty()),
-        ("EventBridgeConfiguration", wanted.event_bridge_configuration.is_some()),
-    ])?;
-    Ok(PutBucketNotificationConfigurationResponse {})
-}
-
 async fn put_ownership(
     cx: &Cx,
     input: PutBucketOwnershipControlsRequest,
 ) -> Result<PutBucketOwnershipControlsResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     let [rule] = &input.ownership_controls.rules[..] else { return Err(errors::malformed_xml()) };
-    refuse(&[("an ObjectOwnership other than BucketOwnerEnforced", rule.object_ownership != "BucketOwnerEnforced")])?;
-    say(cx, &bucket.name, |said| said.no_ownership = false).await?;
+    let ownership = Ownership::named(&rule.object_ownership).ok_or_else(errors::malformed_xml)?;
+    change(cx, &bucket.name, |bucket| {
+        bucket.ownership = ownership;
+        bucket.said.no_ownership = false;
+        Ok(())
+    })
+    .await?;
     Ok(PutBucketOwnershipControlsResponse {})
 }
 
-/// Lists could be set then; there are still none but the owner's ([`check_acl`]).
+/// Objects are their writers' then, and lists could be set; there are still none but the owner's ([`check_acl`]).
 async fn delete_ownership(
     cx: &Cx,
     input: DeleteBucketOwnershipControlsRequest,
@@ -130,7 +112,7 @@ async fn put_bucket_acl(cx: &Cx, input: PutBucketAclRequest) -> Result<PutBucket
     let grants = [&input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write];
     let granted = grants.iter().any(|grant| grant.is_some()) || input.grant_write_acp.is_some();
     let asked = Asked { canned: input.acl.as_deref(), granted, document: input.access_control_policy.as_ref() };
-    check_acl(&asked, &bucket.owner, bucket.said.no_ownership)?;
+    check_acl(&asked, &bucket.owner, bucket.has_lists())?;
     Ok(PutBucketAclResponse {})
 }
 
@@ -140,7 +122,7 @@ async fn put_object_acl(cx: &Cx, input: PutObjectAclRequest) -> Result<PutObject
     let grants = [&input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write];
     let granted = grants.iter().any(|grant| grant.is_some()) || input.grant_write_acp.is_some();
     let asked = Asked { canned: input.acl.as_deref(), granted, document: input.access_control_policy.as_ref() };
-    check_acl(&asked, &bucket.owner, bucket.said.no_ownership)?;
+    check_acl(&asked, &bucket.owner, bucket.has_lists())?;
     Ok(PutObjectAclResponse::default())
 }
 
@@ -152,8 +134,8 @@ struct Asked<'a> {
     document: Option<&'a AccessControlPolicy>,
 }
 
-/// Where the bucket's owner owns all objects, S3 takes one list only, which says so. Without ownership
-/// controls it would take any: that of the owner alone is what holds here.
+/// Where the bucket's owner owns all objects, S3 takes one list only, which says so. With other ownership
+/// controls, or none, it would take any: that of the owner alone is what holds here.
 fn check_acl(asked: &Asked<'_>, account: &str, free: bool) -> Result<(), Error> {
     let ways = usize::from(asked.canned.is_some()) + usize::from(asked.granted) + usize::from(asked.document.is_some());
     if ways == 0 {
@@ -166,7 +148,7 @@ fn check_acl(asked: &Asked<'_>, account: &str, free: bool) -> Result<(), Error> 
     }
     let holds = match (asked.canned, asked.document) {
         (Some("bucket-owner-full-control"), _) => true,
-        (Some("private"), _) => free,
+        (Some("private" | "bucket-owner-read"), _) => free,
         (None, Some(list)) => is_the_owners(list, account),
         _ => false,
     };

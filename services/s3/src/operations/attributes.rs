@@ -38,6 +38,9 @@ async fn get_object_attributes(
     if asked("StorageClass") {
         answer.storage_class = Some("STANDARD".to_owned());
     }
+    if asked("Checksum") {
+        crate::kms::open(cx, &bucket, object.kms.as_ref()).await?;
+    }
     if asked("Checksum")
         && let Some(checksum) = &object.checksum
     {

@@ -5,7 +5,9 @@ use crate::arn::bucket_arn;
 use crate::described::refuse;
 use crate::errors;
 use crate::files::ObjectFiles;
-use crate::records::{Bucket as Record, Marker, Object, Part, PublicAccess, Upload, Version, all_buckets, within};
+use crate::records::{
+    Bucket as Record, LifecycleRun, Marker, Object, Ownership, Part, PublicAccess, Upload, Version, all_buckets, within,
+};
 use crate::targets::{of_bucket, of_bucket_by, of_new_bucket};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Target, operation, paginate, regions};
@@ -25,13 +27,13 @@ const FIRST_REGION: &str = "us-east-1";
 
 async fn create_bucket(cx: &Cx, input: CreateBucketRequest) -> Result<CreateBucketResponse, Error> {
     check_name(&input.bucket)?;
-    check_bucket_acl(&input)?;
+    let ownership = input.object_ownership.as_deref().map_or(Some(Ownership::default()), Ownership::named);
+    let ownership = ownership.ok_or_else(errors::malformed_xml)?;
+    check_bucket_acl(&input, ownership)?;
     check_region(cx)?;
     let wanted = input.create_bucket_configuration.unwrap_or_default();
-    let ownership = input.object_ownership.as_deref();
     refuse(&[
         ("ObjectLockEnabledForBucket", input.object_lock_enabled_for_bucket == Some(true)),
-        ("an ObjectOwnership other than BucketOwnerEnforced", ownership.is_some_and(|o| o != "BucketOwnerEnforced")),
         ("directory buckets", wanted.location.is_some() || wanted.bucket.is_some()),
         ("BucketNamespace", input.bucket_namespace.as_deref().is_some_and(|namespace| namespace != "global")),
     ])?;
@@ -50,6 +52,11 @@ async fn create_bucket(cx: &Cx, input: CreateBucketRequest) -> Result<CreateBuck
         public_access: PublicAccess::of_a_new_bucket(),
         policy: None,
         bucket_key: false,
+        kms: None,
+        ownership,
+        cors: vec![],
+        lifecycle: None,
+        notifications: vec![],
         said: Default::default(),
     };
     cx.store()
@@ -89,8 +96,8 @@ fn region(cx: &Cx, constraint: Option<&str>) -> Result<String, Error> {
     }
 }
 
-/// Access control lists are off in every bucket; `private` is what holds anyway.
-fn check_bucket_acl(input: &CreateBucketRequest) -> Result<(), Error> {
+/// `private` is what holds anyway; of a bucket that has lists no other is built.
+fn check_bucket_acl(input: &CreateBucketRequest, ownership: Ownership) -> Result<(), Error> {
     let grants = [&input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write];
     let granted = grants.iter().any(|grant| grant.is_some()) || input.grant_write_acp.is_some();
     match input.acl.as_deref() {
@@ -98,7 +105,8 @@ fn check_bucket_acl(input: &CreateBucketRequest) -> Result<(), Error> {
             Err(errors::invalid_request("Specifying both Canned ACLs and Header Grants is not allowed"))
         }
         None | Some("private") if !granted => Ok(()),
-        _ => Err(errors::no_acls_with_ownership()),
+        _ if ownership == Ownership::Enforced => Err(errors::no_acls_with_ownership()),
+        _ => refuse(&[("access control lists", true)]),
     }
 }
 
@@ -144,6 +152,7 @@ async fn delete_bucket(cx: &Cx, input: DeleteBucketRequest) -> Result<DeleteBuck
                 pieces.push(part.piece.clone());
                 tx.delete::<Part>(&scope, &id);
             }
+            tx.delete::<LifecycleRun>(&scope, LifecycleRun::ID);
             tx.delete::<Record>(&all_buckets(), &found.name);
             Ok(pieces)
         })

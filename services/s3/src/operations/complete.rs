@@ -1,15 +1,17 @@
 //! CompleteMultipartUpload: parts become an object. No byte is moved, the object's record names the
 //! files of its parts.
 
-use super::{address, bucket, quoted, still_there, told_version};
+use super::{address, bucket, expires, quoted, still_there, told_version};
 use crate::checksum::{Algorithm, Checksum};
 use crate::conditions::{check_conditions, check_write};
 use crate::described::show_checksum;
 use crate::encryption::{customer_key, not_said_again};
 use crate::errors;
 use crate::files::ObjectFiles;
+use crate::kms::show_encryption;
+use crate::notifications::{Event, Thing, tell};
 use crate::receive::given_checksum;
-use crate::records::{Kept, MadeOf, Object, Part, Upload, Version, part_id, within};
+use crate::records::{Bucket, Kept, MadeOf, Object, Part, Upload, Version, part_id, within};
 use crate::targets::of_object_by;
 use crate::uploads::{MOST_PARTS, parts_of, upload};
 use crate::versions;
@@ -51,7 +53,7 @@ async fn complete_multipart_upload(
             let made = made_before(cx, &bucket.name, &input.key, &input.upload_id)?.ok_or(error)?;
             check_again(&made, &input.upload_id, &wanted)?;
             let version = bucket.versioning.map(|_| made.place.version.clone());
-            return answer(cx, &bucket.name, input.key, &made, version);
+            return answer(cx, &bucket, input.key, &made, version);
         }
     }
     let (scope, id, now) = (within(&bucket.name), input.upload_id.as_str(), cx.now());
@@ -84,29 +86,33 @@ async fn complete_multipart_upload(
                 }
             }
             tx.delete::<Upload>(&scope, id);
+            let (size, etag) = (Some(object.size), Some(object.etag.as_str()));
+            let thing = Thing { key: &input.key, size, etag, version: changed.version.as_deref() };
+            tell(tx, cx, &bucket, Event::Completed, &thing)?;
             Ok::<_, Error>((object, changed))
         })
         .await?;
     cx.part::<ObjectFiles>()?.remove(&changed.unused).await;
-    answer(cx, &bucket.name, input.key, &object, changed.version)
+    answer(cx, &bucket, input.key, &object, changed.version)
 }
 
 fn answer(
     cx: &Cx,
-    bucket: &str,
+    bucket: &Bucket,
     key: String,
     object: &Object,
     version: Option<String>,
 ) -> Result<CompleteMultipartUploadResponse, Error> {
     let mut answer = CompleteMultipartUploadResponse {
-        location: Some(address(cx, bucket, &key)),
-        bucket: Some(bucket.to_owned()),
+        expiration: expires(bucket, &key, object),
+        location: Some(address(cx, &bucket.name, &key)),
+        bucket: Some(bucket.name.clone()),
         key: Some(key),
         e_tag: Some(quoted(&object.etag)),
-        server_side_encryption: Some("AES256".to_owned()),
         version_id: told_version(version),
         ..Default::default()
     };
+    show_encryption!(answer, object.kms.as_ref());
     if let Some(checksum) = &object.checksum {
         show_checksum!(answer, checksum);
         answer.checksum_type = Some(checksum.kind().to_owned());
@@ -196,7 +202,7 @@ fn assemble(id: &str, upload: &Upload, chosen: &[(i32, Arc<Part>)], now: kiln_se
     let parts: Vec<&Arc<Part>> = chosen.iter().map(|(_, part)| part).collect();
     let mut md5 = Md5::new();
     for part in &parts {
-        md5.update(hex::decode(&part.etag).expect("a part's tag is the hex of its MD5"));
+        md5.update(hex::decode(&part.etag).expect("a part's tag is hex"));
     }
     // Parts of an upload that named no algorithm may have brought different ones.
     let algorithm = upload.algorithm.unwrap_or(Algorithm::Crc64Nvme);
@@ -223,5 +229,6 @@ fn assemble(id: &str, upload: &Upload, chosen: &[(i32, Arc<Part>)], now: kiln_se
                 checksum: part.checksum.clone().filter(|_| upload.algorithm.is_some()),
             })
             .collect(),
+        kms: upload.kms.clone(),
     }
 }

@@ -12,13 +12,7 @@ use kiln_service_kit::{Cx, Error, Operation, operation};
 pub const OPERATIONS: &[Operation] = &[
     operation!(GetBucketAccelerateConfiguration: get_accelerate(GetBucketAccelerateConfigurationRequest),
         on |cx, r| of_bucket_by(cx, &r.bucket, "s3:GetAccelerateConfiguration")),
-    operation!(GetBucketCors: get_cors(GetBucketCorsRequest),
-        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:GetBucketCORS")),
-    operation!(GetBucketLifecycleConfiguration: get_lifecycle(GetBucketLifecycleConfigurationRequest),
-        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:GetLifecycleConfiguration")),
     operation!(GetBucketLogging: get_logging(GetBucketLoggingRequest), on |cx, r| of_bucket(cx, &r.bucket)),
-    operation!(GetBucketNotificationConfiguration: get_notification(GetBucketNotificationConfigurationRequest),
-        on |cx, r| of_bucket_by(cx, &r.bucket, "s3:GetBucketNotification")),
     operation!(GetBucketOwnershipControls: get_ownership(GetBucketOwnershipControlsRequest),
         on |cx, r| of_bucket(cx, &r.bucket)),
     operation!(GetBucketReplication: get_replication(GetBucketReplicationRequest),
@@ -43,13 +37,7 @@ macro_rules! of_each_bucket {
 of_each_bucket! {
     get_accelerate: GetBucketAccelerateConfigurationRequest => GetBucketAccelerateConfigurationResponse,
         |bucket| Ok(accelerate(bucket));
-    get_cors: GetBucketCorsRequest => GetBucketCorsResponse,
-        |bucket| Err(not_configured("NoSuchCORSConfiguration", "The CORS configuration does not exist", bucket));
-    get_lifecycle: GetBucketLifecycleConfigurationRequest => GetBucketLifecycleConfigurationResponse,
-        |bucket| Err(not_configured("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist", bucket));
     get_logging: GetBucketLoggingRequest => GetBucketLoggingResponse, |_bucket| Ok(Default::default());
-    get_notification: GetBucketNotificationConfigurationRequest => GetBucketNotificationConfigurationResponse,
-        |_bucket| Ok(Default::default());
     get_ownership: GetBucketOwnershipControlsRequest => GetBucketOwnershipControlsResponse, |bucket| ownership(bucket);
     get_replication: GetBucketReplicationRequest => GetBucketReplicationResponse,
         |bucket| Err(not_configured(
@@ -69,7 +57,7 @@ fn ownership(bucket: &Bucket) -> Result<GetBucketOwnershipControlsResponse, Erro
         let text = "The bucket ownership controls were not found";
         return Err(not_configured("OwnershipControlsNotFoundError", text, bucket));
     }
-    let rule = OwnershipControlsRule { object_ownership: "BucketOwnerEnforced".to_owned() };
+    let rule = OwnershipControlsRule { object_ownership: bucket.ownership.name().to_owned() };
     Ok(GetBucketOwnershipControlsResponse { ownership_controls: Some(OwnershipControls { rules: vec![rule] }) })
 }
 

@@ -1,6 +1,6 @@
 //! CopyObject: the bytes of an object to another file, with its own description or a new one.
 
-use super::{bucket, check_key, quoted, still_there, told_version};
+use super::{bucket, check_key, expires, quoted, still_there, told_version};
 use crate::checksum::Algorithm;
 use crate::conditions::{check_conditions, check_write, source_conditions};
 use crate::described::{check_settings, described, show_checksum};
@@ -8,6 +8,8 @@ use crate::encryption::source_key;
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::integrity::Promised;
+use crate::kms::{self, encryption_asked, show_encryption};
+use crate::notifications::{Event, Thing, tell};
 use crate::receive::{self, LARGEST};
 use crate::records::{NULL, Object, within};
 use crate::source::find_source;
@@ -22,7 +24,7 @@ pub const OPERATIONS: &[Operation] = &[operation!(CopyObject: copy_object(CopyOb
 async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResponse, Error> {
     let to = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     check_key(&input.key)?;
-    check_settings!(input);
+    check_settings!(cx, &to, input);
     source_key!(input).of_a_read()?;
     check_conditions(input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let expected = input.expected_source_bucket_owner.as_ref();
@@ -36,9 +38,9 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
     let new_tags = input.tagging_directive.as_deref() == Some("REPLACE");
     let latest = cx.store().get::<Object>(&within(&to.name), &input.key)?;
     let onto_itself = latest.is_some_and(|latest| latest.place == object.place);
-    // Encryption and storage class are what they are in any case; to ask for them is a change to S3.
+    // To ask for an encryption or a storage class is a change to S3, also where it is what holds.
     let changes = replace || new_tags || input.server_side_encryption.is_some() || input.storage_class.is_some();
-    if from.bucket == to.name && from.key == input.key && onto_itself && !changes {
+    if from.place.name == to.name && from.key == input.key && onto_itself && !changes {
         let text = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
         return Err(errors::invalid_request(text));
     }
@@ -48,11 +50,14 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
     let kept = object.checksum.as_ref().map(|checksum| checksum.algorithm);
     let algorithm = input.checksum_algorithm.as_deref().and_then(Algorithm::named).or(kept);
     let files = cx.part::<ObjectFiles>()?;
-    let bytes = files.read(&object.pieces, 0, object.size).await?;
-    let received = receive::receive(cx, bytes, Promised::default(), algorithm).await?;
+    let method = kms::method(cx, &to, encryption_asked!(input))?;
+    let opened = kms::open(cx, &from.place, object.kms.as_ref()).await?;
+    let (seal, kms) = kms::begin(cx, &to, &input.key, method).await?;
+    let bytes = files.read(&object.pieces, &opened, 0, object.size).await?;
+    let received = receive::receive(cx, bytes, Promised::default(), algorithm, &seal).await?;
     let copy = Object {
         size: object.size,
-        etag: hex::encode(received.md5),
+        etag: kms::etag(cx, received.md5, kms.as_ref()),
         modified: cx.now(),
         pieces: vec![received.piece],
         parts: 0,
@@ -62,7 +67,10 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
         place: Default::default(),
         upload: None,
         made_of: vec![],
+        kms,
     };
+    let kms = copy.kms.clone();
+    let expiration = expires(&to, &input.key, &copy);
     let mut result = CopyObjectResult {
         e_tag: Some(quoted(&copy.etag)),
         last_modified: Some(copy.modified),
@@ -75,16 +83,23 @@ async fn copy_object(cx: &Cx, input: CopyObjectRequest) -> Result<CopyObjectResp
         .write(|tx| {
             let to = still_there(tx, &to.name)?;
             check_write(tx, &to.name, &input.key, input.if_match.as_ref(), input.if_none_match.as_ref())?;
-            versions::put(tx, &to, &input.key, copy, cx.ids())
+            let (size, etag) = (Some(copy.size), copy.etag.clone());
+            let changed = versions::put(tx, &to, &input.key, copy, cx.ids())?;
+            let thing = Thing { key: &input.key, size, etag: Some(&etag), version: changed.version.as_deref() };
+            tell(tx, cx, &to, Event::Copied, &thing)?;
+            Ok::<_, Error>(changed)
         })
         .await?;
     received.staged.keep();
     files.remove(&changed.unused).await;
-    Ok(CopyObjectResponse {
+    let mut answer = CopyObjectResponse {
         copy_object_result: Some(result),
         copy_source_version_id: from.version.filter(|version| version != NULL),
         version_id: told_version(changed.version),
-        server_side_encryption: Some("AES256".to_owned()),
+        expiration,
+        ssekms_encryption_context: kms::told_context(kms.as_ref()),
         ..Default::default()
-    })
+    };
+    show_encryption!(answer, kms.as_ref());
+    Ok(answer)
 }

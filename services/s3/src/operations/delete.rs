@@ -5,6 +5,7 @@ use crate::conditions::matches;
 use crate::described::refuse;
 use crate::errors;
 use crate::files::ObjectFiles;
+use crate::notifications::{Event, Thing, tell};
 use crate::targets::of_deleted;
 use crate::versions::{self, Changed};
 use kiln_s3_shapes::*;
@@ -28,7 +29,14 @@ async fn delete_object(cx: &Cx, input: DeleteObjectRequest) -> Result<DeleteObje
         ("IfMatchSize", input.if_match_size.is_some()),
     ])?;
     let wanted = Wanted { key: &input.key, version: input.version_id.as_deref(), if_match: input.if_match.as_deref() };
-    let changed = cx.store().write(|tx| remove(tx, cx, &bucket.name, &wanted)).await?;
+    let changed = cx
+        .store()
+        .write(|tx| {
+            let changed = remove(tx, cx, &bucket.name, &wanted)?;
+            told_of(tx, cx, &bucket.name, &input.key, &changed)?;
+            Ok::<_, Error>(changed)
+        })
+        .await?;
     cx.part::<ObjectFiles>()?.remove(&changed.unused).await;
     Ok(DeleteObjectResponse {
         delete_marker: changed.marker.then_some(true),
@@ -60,6 +68,17 @@ fn remove(tx: &mut Tx<'_>, cx: &Cx, bucket: &str, wanted: &Wanted<'_>) -> Result
     }
 }
 
+/// Tells of what a delete did; of nothing where it did nothing.
+fn told_of(tx: &mut Tx<'_>, cx: &Cx, bucket: &str, key: &str, changed: &Changed) -> Result<(), Error> {
+    let event = match (changed.removed, changed.marker) {
+        (true, _) => Event::Deleted,
+        (false, true) => Event::Marked,
+        (false, false) => return Ok(()),
+    };
+    let bucket = still_there(tx, bucket)?;
+    tell(tx, cx, &bucket, event, &Thing { key, version: changed.version.as_deref(), ..Default::default() })
+}
+
 async fn delete_objects(cx: &Cx, input: DeleteObjectsRequest) -> Result<DeleteObjectsResponse, Error> {
     let bucket = of_anybody(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     check_region_of(cx, &bucket)?;
@@ -83,12 +102,16 @@ async fn delete_objects(cx: &Cx, input: DeleteObjectsRequest) -> Result<DeleteOb
     let outcome = cx
         .store()
         .write(|tx| {
-            let remove = |object: ObjectIdentifier| {
+            let mut outcome = vec![];
+            for object in allowed {
                 let (version, if_match) = (object.version_id.as_deref(), object.e_tag.as_deref());
                 let removed = remove(tx, cx, &bucket.name, &Wanted { key: &object.key, version, if_match });
-                (object, removed)
-            };
-            Ok::<Vec<_>, Error>(allowed.into_iter().map(remove).collect())
+                if let Ok(changed) = &removed {
+                    told_of(tx, cx, &bucket.name, &object.key, changed)?;
+                }
+                outcome.push((object, removed));
+            }
+            Ok::<Vec<_>, Error>(outcome)
         })
         .await?;
     let files = cx.part::<ObjectFiles>()?;

@@ -1,12 +1,13 @@
 //! GetObject and HeadObject: conditions, ranges, and the bytes.
 
-use super::{bucket, quoted};
+use super::{bucket, expires, quoted};
 use crate::checksum::Checksum;
 use crate::conditions::read_conditions;
 use crate::described::show_checksum;
 use crate::encryption::{customer_key, not_said_again};
 use crate::errors;
 use crate::files::ObjectFiles;
+use crate::kms::{self, show_encryption};
 use crate::records::Object;
 use crate::span::Span;
 use crate::targets::of_read;
@@ -45,12 +46,15 @@ macro_rules! shown {
                 .or(Some("binary/octet-stream".to_owned())),
             expires: $input.response_expires.or(described.expires),
             metadata: described.metadata.clone(),
-            server_side_encryption: Some("AES256".to_owned()),
             parts_count: $input.part_number.filter(|_| object.parts > 0).map(|_| object.parts as i32),
             version_id: $bucket.versioning.map(|_| object.place.version.clone()),
             tag_count: (!object.tags.is_empty()).then_some(object.tags.len() as i32),
             ..Default::default()
         };
+        show_encryption!(answer, object.kms.as_ref());
+        if $input.version_id.is_none() {
+            answer.expiration = expires(&$bucket, &$input.key, object);
+        }
         if let Some(checksum) = checksum_of(object, span, $input.part_number)
             && $input.checksum_mode.as_deref() == Some("ENABLED")
         {
@@ -71,7 +75,8 @@ async fn get_object(cx: &Cx, input: GetObjectRequest) -> Result<GetObjectRespons
     let range = input.range.as_deref().filter(|_| is_still_it(cx, &object));
     let span = Span::of(&object, range, input.part_number)?;
     let mut answer = shown!(GetObjectResponse, bucket, input, &object, &span);
-    let bytes = cx.part::<ObjectFiles>()?.read(&object.pieces, span.from, span.to).await?;
+    let seal = kms::open(cx, &bucket, object.kms.as_ref()).await?;
+    let bytes = cx.part::<ObjectFiles>()?.read(&object.pieces, &seal, span.from, span.to).await?;
     match cx.streams() {
         Some(streams) => streams.set_outgoing(bytes),
         None if span.to - span.from > MOST_HELD => return Err(errors::too_large(MOST_HELD)),
@@ -95,6 +100,10 @@ async fn head_object(cx: &Cx, input: HeadObjectRequest) -> Result<HeadObjectResp
     read_conditions!(input).check(&object)?;
     let range = input.range.as_deref().filter(|_| is_still_it(cx, &object));
     let span = Span::of(&object, range, input.part_number)?;
+    if input.checksum_mode.as_deref() == Some("ENABLED") {
+        // A checksum tells of the bytes, so that it takes the right to read them.
+        kms::open(cx, &bucket, object.kms.as_ref()).await?;
+    }
     Ok(shown!(HeadObjectResponse, bucket, input, &object, &span))
 }
 

@@ -7,10 +7,13 @@ pub mod bucket;
 pub mod complete;
 pub mod configuration;
 pub mod copy;
+pub mod cors;
 pub mod delete;
 pub mod get;
+pub mod lifecycle;
 pub mod list;
 pub mod multipart;
+pub mod notifications;
 pub mod parts;
 pub mod policy;
 pub mod put;
@@ -20,7 +23,8 @@ pub mod versions;
 
 use crate::arn::bucket_arn;
 use crate::errors;
-use crate::records::{Bucket, NULL, all_buckets};
+use crate::lifecycle as lifecycle_rules;
+use crate::records::{Bucket, NULL, Object, all_buckets};
 use kiln_s3_shapes::Owner;
 use kiln_service_kit::{Cx, Error, Tx, regions};
 use sha2::{Digest, Sha256};
@@ -115,6 +119,12 @@ pub fn address(cx: &Cx, bucket: &str, key: &str) -> String {
         true => format!("http://{host}/{key}"),
         false => format!("http://{host}/{bucket}/{key}"),
     }
+}
+
+/// `x-amz-expiration`: when a key's latest object expires, by the rules of its bucket's lifecycle.
+pub fn expires(bucket: &Bucket, key: &str, object: &Object) -> Option<String> {
+    let due = lifecycle_rules::expiration(bucket.lifecycle.as_ref()?, key, object)?;
+    Some(lifecycle_rules::told(due))
 }
 
 pub fn quoted(etag: &str) -> String {

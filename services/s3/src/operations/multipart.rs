@@ -7,9 +7,11 @@ use crate::checksum::Algorithm;
 use crate::described::{check_settings, described, refuse};
 use crate::errors;
 use crate::files::ObjectFiles;
-use crate::records::{Part as PartRecord, Upload, part_id, within};
+use crate::kms::{self, encryption_asked, show_encryption};
+use crate::lifecycle;
+use crate::records::{Upload, within};
 use crate::targets::{of_bucket_by, of_object, of_written, said};
-use crate::uploads::{checksum_type, parts_of, upload};
+use crate::uploads::{self, checksum_type, upload};
 use crate::walk::{self, Asked, Walk};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
@@ -30,7 +32,7 @@ async fn create_multipart_upload(
 ) -> Result<CreateMultipartUploadResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     check_key(&input.key)?;
-    check_settings!(input);
+    check_settings!(cx, &bucket, input);
     let algorithm = match input.checksum_algorithm.as_deref() {
         None => None,
         Some(name) => {
@@ -51,15 +53,21 @@ async fn create_multipart_upload(
             return Err(errors::invalid_request(&text));
         }
     };
+    let method = kms::method(cx, &bucket, encryption_asked!(input))?;
+    let tags = crate::tagging::from_header(input.tagging.as_deref())?;
+    let (_, kms) = kms::begin(cx, &bucket, &input.key, method).await?;
     let id = cx.ids().hex(64);
+    let now = cx.now();
+    let given_up = bucket.lifecycle.as_ref().and_then(|lifecycle| lifecycle::abort(lifecycle, &input.key, now));
     let record = Upload {
         key: input.key.clone(),
-        initiated: cx.now(),
+        initiated: now,
         initiator: cx.caller().arn.clone(),
         described: described!(input),
-        tags: crate::tagging::from_header(input.tagging.as_deref())?,
+        tags,
         algorithm,
         full_object,
+        kms: kms.clone(),
     };
     cx.store()
         .write(|tx| {
@@ -68,15 +76,19 @@ async fn create_multipart_upload(
             Ok::<_, Error>(())
         })
         .await?;
-    Ok(CreateMultipartUploadResponse {
+    let mut answer = CreateMultipartUploadResponse {
         bucket: Some(bucket.name.clone()),
         key: Some(input.key),
         upload_id: Some(id),
-        server_side_encryption: Some("AES256".to_owned()),
+        ssekms_encryption_context: kms::told_context(kms.as_ref()),
+        abort_date: given_up.map(|(at, _)| at),
+        abort_rule_id: given_up.map(|(_, rule)| rule.id.clone()),
         checksum_algorithm: algorithm.map(|algorithm| algorithm.name().to_owned()),
         checksum_type: algorithm.map(|_| checksum_type(full_object).to_owned()),
         ..Default::default()
-    })
+    };
+    show_encryption!(answer, kms.as_ref());
+    Ok(answer)
 }
 
 async fn abort_multipart_upload(
@@ -87,21 +99,7 @@ async fn abort_multipart_upload(
     refuse(&[("IfMatchInitiatedTime", input.if_match_initiated_time.is_some())])?;
     upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
     let scope = within(&bucket.name);
-    let pieces = cx
-        .store()
-        .write(|tx| {
-            if !tx.delete::<Upload>(&scope, &input.upload_id) {
-                return Err(errors::no_such_upload(&input.upload_id));
-            }
-            let mut pieces = vec![];
-            let parts = tx.list_prefix::<PartRecord>(&scope, &format!("{}/", input.upload_id))?;
-            for (number, part) in parts_of(parts, &input.upload_id) {
-                tx.delete::<PartRecord>(&scope, &part_id(&input.upload_id, number));
-                pieces.push(part.piece.clone());
-            }
-            Ok(pieces)
-        })
-        .await?;
+    let pieces = cx.store().write(|tx| uploads::remove(tx, &scope, &input.upload_id)).await?;
     cx.part::<ObjectFiles>()?.remove(&pieces).await;
     Ok(AbortMultipartUploadResponse::default())
 }

@@ -8,6 +8,8 @@ use crate::encryption::{customer_key, not_said_again, source_key};
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::integrity::Promised;
+use crate::kms::{self, show_encryption};
+use crate::lifecycle::abort;
 use crate::receive::{self, LARGEST, Received, given_checksum};
 use crate::records::{Bucket, NULL, Part as PartRecord, Upload, part_id, within};
 use crate::source::{Source, find_source};
@@ -43,13 +45,11 @@ async fn upload_part(cx: &Cx, input: UploadPartRequest) -> Result<UploadPartResp
         );
         return Err(errors::invalid_request(&text));
     }
-    let received = receive::receive(cx, receive::body(cx, input.body), promised, upload.algorithm).await?;
-    let part = keep_part(cx, &bucket, &input.upload_id, input.part_number, received).await?;
-    let mut answer = UploadPartResponse {
-        e_tag: Some(quoted(&part.etag)),
-        server_side_encryption: Some("AES256".to_owned()),
-        ..Default::default()
-    };
+    let seal = kms::open(cx, &bucket, upload.kms.as_ref()).await?;
+    let received = receive::receive(cx, receive::body(cx, input.body), promised, upload.algorithm, &seal).await?;
+    let part = keep_part(cx, &bucket, &upload, &input.upload_id, input.part_number, received).await?;
+    let mut answer = UploadPartResponse { e_tag: Some(quoted(&part.etag)), ..Default::default() };
+    show_encryption!(answer, upload.kms.as_ref());
     if let Some(checksum) = &part.checksum {
         show_checksum!(answer, checksum);
     }
@@ -60,13 +60,14 @@ async fn upload_part(cx: &Cx, input: UploadPartRequest) -> Result<UploadPartResp
 async fn keep_part(
     cx: &Cx,
     bucket: &Bucket,
+    of: &Upload,
     upload: &str,
     number: i32,
     received: Received,
 ) -> Result<PartRecord, Error> {
     let part = PartRecord {
         piece: received.piece,
-        etag: hex::encode(received.md5),
+        etag: kms::etag(cx, received.md5, of.kms.as_ref()),
         modified: cx.now(),
         checksum: Some(received.checksum),
     };
@@ -97,7 +98,8 @@ async fn upload_part_copy(cx: &Cx, input: UploadPartCopyRequest) -> Result<Uploa
     source_key!(input).of_a_read()?;
     let upload = upload(cx.store(), &bucket.name, &input.key, &input.upload_id)?;
     let expected = input.expected_source_bucket_owner.as_ref();
-    let Source { object, version, .. } = find_source(cx, &input.copy_source, expected, source_conditions!(input))?;
+    let Source { place, object, version, .. } =
+        find_source(cx, &input.copy_source, expected, source_conditions!(input))?;
     let span = match input.copy_source_range.as_deref() {
         None => Span { from: 0, to: object.size, part: false },
         Some(range) => Span::of_source(range, object.size)?,
@@ -105,20 +107,23 @@ async fn upload_part_copy(cx: &Cx, input: UploadPartCopyRequest) -> Result<Uploa
     if span.to - span.from > LARGEST {
         return Err(errors::too_large(LARGEST));
     }
-    let bytes = cx.part::<ObjectFiles>()?.read(&object.pieces, span.from, span.to).await?;
-    let received = receive::receive(cx, bytes, Promised::default(), upload.algorithm).await?;
-    let part = keep_part(cx, &bucket, &input.upload_id, input.part_number, received).await?;
+    let opened = kms::open(cx, &place, object.kms.as_ref()).await?;
+    let seal = kms::open(cx, &bucket, upload.kms.as_ref()).await?;
+    let bytes = cx.part::<ObjectFiles>()?.read(&object.pieces, &opened, span.from, span.to).await?;
+    let received = receive::receive(cx, bytes, Promised::default(), upload.algorithm, &seal).await?;
+    let part = keep_part(cx, &bucket, &upload, &input.upload_id, input.part_number, received).await?;
     let mut result =
         CopyPartResult { e_tag: Some(quoted(&part.etag)), last_modified: Some(part.modified), ..Default::default() };
     if let Some(checksum) = part.checksum.as_ref().filter(|_| upload.algorithm.is_some()) {
         show_checksum!(result, checksum);
     }
-    Ok(UploadPartCopyResponse {
+    let mut answer = UploadPartCopyResponse {
         copy_source_version_id: version.filter(|version| version != NULL),
         copy_part_result: Some(result),
-        server_side_encryption: Some("AES256".to_owned()),
         ..Default::default()
-    })
+    };
+    show_encryption!(answer, upload.kms.as_ref());
+    Ok(answer)
 }
 
 async fn list_parts(cx: &Cx, input: ListPartsRequest) -> Result<ListPartsResponse, Error> {
@@ -135,6 +140,8 @@ async fn list_parts(cx: &Cx, input: ListPartsRequest) -> Result<ListPartsRespons
     let mut all: Vec<_> = parts_of(rows, &input.upload_id).into_iter().filter(|(number, _)| *number > after).collect();
     let more = all.len() > most;
     all.truncate(most);
+    let given_up = bucket.lifecycle.as_ref();
+    let given_up = given_up.and_then(|lifecycle| abort(lifecycle, &input.key, upload.initiated));
     let parts = all.iter().map(|(number, part)| {
         let mut shown = Part {
             part_number: Some(*number),
@@ -149,6 +156,8 @@ async fn list_parts(cx: &Cx, input: ListPartsRequest) -> Result<ListPartsRespons
         shown
     });
     Ok(ListPartsResponse {
+        abort_date: given_up.map(|(at, _)| at),
+        abort_rule_id: given_up.map(|(_, rule)| rule.id.clone()),
         bucket: Some(bucket.name.clone()),
         key: Some(input.key),
         parts: parts.collect(),

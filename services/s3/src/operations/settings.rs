@@ -1,10 +1,9 @@
-//! The settings of a bucket that can be set: which public access is blocked, and the encryption that
-//! every object has anyway.
+//! Which public access to a bucket is blocked, and the encryption that its objects have where nobody says otherwise.
 
 use super::bucket;
 use crate::described::refuse;
 use crate::errors;
-use crate::records::{Bucket, PublicAccess, all_buckets};
+use crate::records::{Bucket, KmsDefault, PublicAccess, all_buckets};
 use crate::targets::of_bucket_by;
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
@@ -39,7 +38,10 @@ pub async fn change(cx: &Cx, name: &str, change: impl FnOnce(&mut Bucket) -> Res
 
 async fn get_encryption(cx: &Cx, input: GetBucketEncryptionRequest) -> Result<GetBucketEncryptionResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    let by_default = ServerSideEncryptionByDefault { sse_algorithm: "AES256".to_owned(), kms_master_key_id: None };
+    let by_default = ServerSideEncryptionByDefault {
+        sse_algorithm: if bucket.kms.is_some() { "aws:kms" } else { "AES256" }.to_owned(),
+        kms_master_key_id: bucket.kms.as_ref().and_then(|kms| kms.key.clone()),
+    };
     let rule = ServerSideEncryptionRule {
         apply_server_side_encryption_by_default: Some(by_default),
         bucket_key_enabled: Some(bucket.bucket_key),
@@ -53,15 +55,18 @@ async fn put_encryption(cx: &Cx, input: PutBucketEncryptionRequest) -> Result<Pu
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     let [rule] = &input.server_side_encryption_configuration.rules[..] else { return Err(errors::malformed_xml()) };
     refuse(&[("BlockedEncryptionTypes", rule.blocked_encryption_types.is_some())])?;
-    if let Some(by_default) = &rule.apply_server_side_encryption_by_default {
-        crate::encryption::check_method(Some(&by_default.sse_algorithm))?;
-        if by_default.kms_master_key_id.is_some() {
+    let by_default = rule.apply_server_side_encryption_by_default.as_ref();
+    let key = by_default.and_then(|by_default| by_default.kms_master_key_id.clone()).filter(|key| !key.is_empty());
+    let kms = match by_default.map(|by_default| by_default.sse_algorithm.as_str()) {
+        Some("aws:kms") => Some(KmsDefault { key }),
+        None | Some("AES256") if key.is_some() => {
             let text = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse";
             return Err(errors::invalid_argument("KMSMasterKeyID", "", text));
         }
-    }
-    let bucket_key = rule.bucket_key_enabled == Some(true);
-    set_bucket_key(cx, &bucket.name, bucket_key).await?;
+        None | Some("AES256") => None,
+        Some(other) => return Err(Error::not_built(format!("s3: server-side encryption by {other}"))),
+    };
+    set_encryption(cx, &bucket.name, kms, rule.bucket_key_enabled == Some(true)).await?;
     Ok(PutBucketEncryptionResponse {})
 }
 
@@ -71,12 +76,13 @@ async fn delete_encryption(
     input: DeleteBucketEncryptionRequest,
 ) -> Result<DeleteBucketEncryptionResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    set_bucket_key(cx, &bucket.name, false).await?;
+    set_encryption(cx, &bucket.name, None, false).await?;
     Ok(DeleteBucketEncryptionResponse {})
 }
 
-async fn set_bucket_key(cx: &Cx, bucket: &str, bucket_key: bool) -> Result<(), Error> {
+async fn set_encryption(cx: &Cx, bucket: &str, kms: Option<KmsDefault>, bucket_key: bool) -> Result<(), Error> {
     change(cx, bucket, |bucket| {
+        bucket.kms = kms;
         bucket.bucket_key = bucket_key;
         Ok(())
     })

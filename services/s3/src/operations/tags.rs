@@ -1,7 +1,8 @@
 //! Tags of buckets and of objects.
 
-use super::bucket;
+use super::{bucket, still_there};
 use crate::errors;
+use crate::notifications::{Event, Thing, tell};
 use crate::records::{Bucket, all_buckets};
 use crate::tagging::{MOST_OF_BUCKET, Tags, is_system, object_tags, to_map};
 use crate::targets::{of_bucket, of_bucket_by, of_kept, with_tags};
@@ -86,7 +87,7 @@ async fn get_object_tagging(cx: &Cx, input: GetObjectTaggingRequest) -> Result<G
 async fn put_object_tagging(cx: &Cx, input: PutObjectTaggingRequest) -> Result<PutObjectTaggingResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     let tags = object_tags(&input.tagging.tag_set)?;
-    let version_id = set_object_tags(cx, &bucket, &input.key, input.version_id.as_deref(), tags).await?;
+    let version_id = set_object_tags(cx, &bucket, &input.key, input.version_id.as_deref(), tags, Event::Tagged).await?;
     Ok(PutObjectTaggingResponse { version_id })
 }
 
@@ -95,7 +96,8 @@ async fn delete_object_tagging(
     input: DeleteObjectTaggingRequest,
 ) -> Result<DeleteObjectTaggingResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
-    let version_id = set_object_tags(cx, &bucket, &input.key, input.version_id.as_deref(), Tags::new()).await?;
+    let version = input.version_id.as_deref();
+    let version_id = set_object_tags(cx, &bucket, &input.key, version, Tags::new(), Event::Untagged).await?;
     Ok(DeleteObjectTaggingResponse { version_id })
 }
 
@@ -106,8 +108,16 @@ async fn set_object_tags(
     key: &str,
     version: Option<&str>,
     tags: Tags,
+    event: Event,
 ) -> Result<Option<String>, Error> {
     let found = versions::find(cx.store(), &bucket.name, key, version)?;
-    cx.store().write(|tx| versions::change(tx, &bucket.name, key, version, |object| object.tags = tags)).await?;
+    cx.store()
+        .write(|tx| {
+            let bucket = still_there(tx, &bucket.name)?;
+            versions::change(tx, &bucket.name, key, version, |object| object.tags = tags)?;
+            let (etag, version) = (Some(found.etag.as_str()), Some(found.place.version.as_str()));
+            tell(tx, cx, &bucket, event, &Thing { key, etag, version, size: None })
+        })
+        .await?;
     Ok(bucket.versioning.map(|_| found.place.version.clone()))
 }
