@@ -15,7 +15,6 @@ mod resources;
 mod search;
 mod statistic;
 mod targets;
-mod units;
 mod window;
 
 #[cfg(test)]
@@ -47,6 +46,7 @@ pub fn service() -> Service {
         Arc::new(controllers::composite::CompositeAlarms),
         Arc::new(controllers::action::Actions),
     ];
+    service.start = vec![alarms::wake::start];
     service.resources = resources::all();
     service.records = records![records::Alarm, records::Action, records::Dashboard];
     service.keeps = vec![Kept::of::<records::Happened>()];
