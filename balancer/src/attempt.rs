@@ -21,6 +21,7 @@ use crate::dial::Stream;
 use crate::group::Group;
 use crate::headers;
 use crate::request_body::{Progress, RequestBody};
+use crate::tally::Sent;
 use crate::target::{InFlight, Target};
 use crate::upgrade;
 use crate::upstream::{Upstream, after_the_others, exchange_for_upgrade, timed_out};
@@ -37,6 +38,8 @@ pub(crate) struct Attempt<'a> {
     idle: Duration,
     sticky: Option<String>,
     tried: Vec<Arc<Target>>,
+    /// Whether a target was chosen for the request, so that it counts.
+    chosen: bool,
     /// How far the client's body has come.
     progress: Arc<Progress>,
     /// What to answer when no target is left.
@@ -55,11 +58,11 @@ impl<'a> Attempt<'a> {
         sticky: Option<String>,
         progress: Arc<Progress>,
     ) -> Self {
-        Self { via, group, idle, sticky, tried: Vec::new(), progress, fault: Fault::Unavailable }
+        Self { via, group, idle, sticky, tried: Vec::new(), chosen: false, progress, fault: Fault::Unavailable }
     }
 
     /// Chooses a target that has not been tried.
-    fn pick(&self) -> Result<InFlight, Fault> {
+    fn pick(&mut self) -> Result<InFlight, Fault> {
         if self.tried.len() >= MAX_TRIES {
             return Err(self.fault);
         }
@@ -67,6 +70,9 @@ impl<'a> Attempt<'a> {
         if !self.tried.is_empty() {
             self.group.counters.retries.fetch_add(1, Ordering::Relaxed);
             self.via.lb.counters.retries.fetch_add(1, Ordering::Relaxed);
+        }
+        if !std::mem::replace(&mut self.chosen, true) {
+            self.sent(entered.target(), |sent| sent.requests += 1);
         }
         Ok(entered)
     }
@@ -77,12 +83,16 @@ impl<'a> Attempt<'a> {
         let from = settings.source_ip(&target.zone);
         let connect = self.via.lb.dialer.dial(&settings.vpc, from, address, CONNECT_TIMEOUT);
         match target.while_alive(connect).await {
-            Ok(stream) => Some(stream),
+            Ok(stream) => {
+                self.sent(target, |sent| sent.connections += 1);
+                Some(stream)
+            }
             Err(error) => {
                 tracing::debug!(%address, %error, "failed to connect to a target");
                 for counters in [&target.counters, &self.group.counters, &self.via.lb.counters] {
                     counters.connection_errors.fetch_add(1, Ordering::Relaxed);
                 }
+                self.sent(target, |sent| sent.connection_errors += 1);
                 self.fault = match error.kind() {
                     io::ErrorKind::TimedOut => Fault::GatewayTimeout,
                     _ => Fault::BadGateway,
@@ -193,9 +203,15 @@ impl<'a> Attempt<'a> {
         let status = status.as_u16();
         for counters in [&target.counters, &self.group.counters] {
             counters.requests.fetch_add(1, Ordering::Relaxed);
-            counters.answered(status, took);
+            counters.answered(status);
         }
-        self.via.lb.counters.answered(status, took);
+        self.via.lb.counters.answered(status);
+        self.sent(target, |sent| sent.answered(status, took));
+    }
+
+    /// Counts something that went to a target.
+    fn sent(&self, target: &Target, count: impl FnOnce(&mut Sent)) {
+        self.group.sent.count(self.via.worker, &target.zone, count);
     }
 
     fn pass_on(

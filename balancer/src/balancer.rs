@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use http::{Request, Response};
@@ -27,10 +28,14 @@ use crate::lb::{Lb, Plan, WallClock, groups_in_use};
 use crate::listen::{Listening, Workers};
 use crate::serve::{self, ClientConnection};
 use crate::settings::Settings;
+use crate::tally::Taken;
 use crate::via::Via;
 
 /// Changes a slow subscriber may fall behind by before it misses some (and is told so).
 const EVENTS_KEPT: usize = 1024;
+
+/// Removed load balancers whose last counts wait for a look.
+const MOST_GONE: usize = 1000;
 
 /// Where listeners are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +77,8 @@ pub struct Balancer {
     workers: Arc<Workers>,
     events: broadcast::Sender<HealthChange>,
     lbs: RwLock<HashMap<String, Arc<Lb>>>,
+    /// What load balancers that were removed did since the last look.
+    gone: Mutex<Vec<Taken>>,
     /// Taken first by everything that changes the configuration.
     listening: Mutex<HashMap<(String, u16), Listening>>,
 }
@@ -104,6 +111,7 @@ impl Balancer {
             workers: Arc::new(Workers::start(options.workers)?),
             events: broadcast::channel(EVENTS_KEPT).0,
             lbs: RwLock::default(),
+            gone: Mutex::default(),
             listening: Mutex::default(),
         })
     }
@@ -167,8 +175,11 @@ impl Balancer {
                 self.runtime.spawn(checks::watch(Arc::downgrade(&group), target));
             }
         }
-        for old in old_groups {
-            if !plan.groups.iter().any(|g| Arc::ptr_eq(g, &old)) {
+        for old in &old_groups {
+            if !plan.groups.iter().any(|g| Arc::ptr_eq(g, old)) {
+                if let Some(lb) = &known {
+                    lb.leave(old);
+                }
                 old.close();
             }
         }
@@ -178,7 +189,7 @@ impl Balancer {
                 lb
             }
             None => {
-                let lb = Lb::new(plan, self.dialer.clone(), self.wall.clone());
+                let lb = Lb::new(plan, self.dialer.clone(), self.wall.clone(), self.workers.count() + 1);
                 self.lbs.write().insert(config.id.clone(), lb.clone());
                 lb
             }
@@ -228,6 +239,10 @@ impl Balancer {
         let mut listening = self.listening.lock();
         listening.retain(|(id, _), _| id != load_balancer);
         if let Some(lb) = self.lbs.write().remove(load_balancer) {
+            let mut gone = self.gone.lock();
+            if gone.len() < MOST_GONE {
+                gone.push(lb.take());
+            }
             for group in lb.replace_plan(Plan::empty(load_balancer)).groups.iter() {
                 group.close();
             }
@@ -323,6 +338,21 @@ impl Balancer {
         Some(counters)
     }
 
+    /// What every load balancer did since the last look; whoever looks has it alone.
+    pub fn take(&self) -> Vec<Taken> {
+        let mut all = std::mem::take(&mut *self.gone.lock());
+        let lbs: Vec<_> = self.lbs.read().values().cloned().collect();
+        all.extend(lbs.iter().map(|lb| lb.take()));
+        all
+    }
+
+    /// A connection to a load balancer was turned away, since there are as many as there may be.
+    pub fn rejected(&self, load_balancer: &str) {
+        if let Some(lb) = self.lbs.read().get(load_balancer) {
+            lb.done.rejected_connections.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Answers one request that arrived elsewhere (the gateway's port) as the listener `port` of
     /// the load balancer would; the port that the client connected to is the one its `Host` names.
     /// For protocol upgrades the caller must serve its connection
@@ -339,7 +369,8 @@ impl Balancer {
         let host = request.uri().authority().map(|authority| authority.as_str());
         let host = host.or_else(|| request.headers().get(http::header::HOST)?.to_str().ok());
         let public_port = host.and_then(port_of).unwrap_or(port);
-        let via = Via { lb, port, public_port, forwarded: Forwarded::new(client, public_port), worker: 0 };
+        let forwarded = Forwarded::new(client, public_port);
+        let via = Via { lb, port, public_port, forwarded, worker: 0, stream_counts: false };
         Some(forward::answer(&via, request).await)
     }
 

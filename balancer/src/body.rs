@@ -7,11 +7,16 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::tally::Moves;
 use crate::target::InFlight;
 use crate::upstream::Upstream;
 
 /// An answer's body on its way to the client.
-pub struct Body(Kind);
+pub struct Body {
+    kind: Kind,
+    /// Whose bytes these are and who counts, where the connection does not count them.
+    counted: Option<Moves>,
+}
 
 enum Kind {
     Whole(Option<Bytes>),
@@ -28,7 +33,7 @@ pub(crate) struct FromTarget {
 
 impl Body {
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Body(Kind::Whole((!bytes.is_empty()).then_some(bytes)))
+        Body { kind: Kind::Whole((!bytes.is_empty()).then_some(bytes)), counted: None }
     }
 
     /// `upstream` is `None` when the connection has a task of its own.
@@ -43,7 +48,12 @@ impl Body {
             from.finish();
             return Body::whole(Bytes::new());
         }
-        Body(Kind::Target(from))
+        Body { kind: Kind::Target(from), counted: None }
+    }
+
+    /// With its bytes counted as a load balancer's.
+    pub(crate) fn counted(self, bytes: Moves) -> Self {
+        Body { counted: Some(bytes), ..self }
     }
 }
 
@@ -84,21 +94,26 @@ impl http_body::Body for Body {
 
     #[inline]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.get_mut().0 {
+        let this = self.get_mut();
+        let polled = match &mut this.kind {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Kind::Target(from) => from.poll(cx),
+        };
+        if let Some(counted) = &this.counted {
+            counted.count_frame(&polled);
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             Kind::Whole(bytes) => bytes.is_none(),
             Kind::Target(from) => from.body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Kind::Target(from) => from.body.size_hint(),
         }

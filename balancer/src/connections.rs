@@ -29,6 +29,11 @@ impl Connections {
         Registered { among: self.clone(), id }
     }
 
+    /// How many are open.
+    pub(crate) fn count(&self) -> usize {
+        self.open.lock().len()
+    }
+
     /// Ends all that are open now.
     pub(crate) fn cut(&self) {
         let cuts: Vec<_> = self.open.lock().values().cloned().collect();

@@ -1,11 +1,7 @@
-//! What happened, counted: the source of the CloudWatch metrics of a load balancer, its target
-//! groups and its targets. Plain atomics; read with `snapshot`.
+//! What happened since the start, counted: for the page of kiln's own figures. Plain atomics; read with
+//! `snapshot`. What metrics are made of is counted in `tally`.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
-
-/// 2 per power of two of microseconds, up to 2^32 µs (71 minutes): 2 × 32 = 64 buckets.
-const BUCKETS: usize = 64;
 
 /// Live counters.
 #[derive(Debug)]
@@ -19,8 +15,6 @@ pub(crate) struct Counters {
     pub active_connections: AtomicI64,
     pub new_connections: AtomicU64,
     pub in_flight: AtomicI64,
-    latency: [AtomicU64; BUCKETS],
-    latency_sum_us: AtomicU64,
 }
 
 /// The elb-made codes that are counted one by one.
@@ -47,10 +41,6 @@ pub struct CountersSnapshot {
     pub new_connections: u64,
     /// Requests in flight now.
     pub in_flight: i64,
-    /// Time from sending to a target to its response head: (upper bound, how many).
-    pub latency: Vec<(Duration, u64)>,
-    /// The sum of those times.
-    pub latency_sum: Duration,
 }
 
 impl Default for Counters {
@@ -65,35 +55,18 @@ impl Default for Counters {
             active_connections: AtomicI64::new(0),
             new_connections: AtomicU64::new(0),
             in_flight: AtomicI64::new(0),
-            latency: [const { AtomicU64::new(0) }; BUCKETS],
-            latency_sum_us: AtomicU64::new(0),
         }
     }
 }
 
-fn bucket(us: u64) -> usize {
-    let us = us.max(1);
-    let log = us.ilog2() as usize;
-    let half = if log == 0 { 0 } else { ((us >> (log - 1)) & 1) as usize };
-    (2 * log + half).min(BUCKETS - 1)
-}
-
-fn upper_bound(bucket: usize) -> Duration {
-    let base = 1u64 << (bucket / 2);
-    Duration::from_micros(if bucket.is_multiple_of(2) { base + base.div_ceil(2) } else { base * 2 })
-}
-
 impl Counters {
     /// A target answered.
-    pub(crate) fn answered(&self, status: u16, took: Duration) {
+    pub(crate) fn answered(&self, status: u16) {
         if let Some(class) = (status / 100).checked_sub(2)
             && let Some(counter) = self.target.get(usize::from(class))
         {
             counter.fetch_add(1, Relaxed);
         }
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.latency[bucket(us)].fetch_add(1, Relaxed);
-        self.latency_sum_us.fetch_add(us, Relaxed);
     }
 
     /// The balancer answered by itself.
@@ -125,14 +98,6 @@ impl Counters {
             active_connections: self.active_connections.load(Relaxed),
             new_connections: read(&self.new_connections),
             in_flight: self.in_flight.load(Relaxed),
-            latency: self
-                .latency
-                .iter()
-                .enumerate()
-                .filter(|(_, n)| read(n) > 0)
-                .map(|(i, n)| (upper_bound(i), read(n)))
-                .collect(),
-            latency_sum: Duration::from_micros(read(&self.latency_sum_us)),
         }
     }
 }
@@ -142,24 +107,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_latency_lies_under_its_buckets_bound() {
-        for us in [0, 1, 2, 3, 4, 5, 6, 7, 8, 100, 1_000, 123_456, 60_000_000] {
-            let i = bucket(us);
-            assert!(Duration::from_micros(us) < upper_bound(i), "{us} µs in bucket {i}");
-            assert!(i == 0 || Duration::from_micros(us.max(1)) >= upper_bound(i - 1), "{us} µs");
-        }
-    }
-
-    #[test]
     fn answers_are_counted_by_class() {
         let c = Counters::default();
-        c.answered(204, Duration::from_micros(3));
-        c.answered(503, Duration::from_micros(3));
+        c.answered(204);
+        c.answered(503);
         c.own(502);
         let s = c.snapshot();
         assert_eq!(s.target, [1, 0, 0, 1]);
         assert_eq!(s.elb, [0, 0, 1]);
         assert!(s.elb_codes.contains(&(502, 1)));
-        assert_eq!(s.latency.iter().map(|(_, n)| n).sum::<u64>(), 2);
     }
 }

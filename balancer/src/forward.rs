@@ -23,7 +23,7 @@ use crate::lb::{ForwardRoute, Lb, Route};
 use crate::request_body::{Progress, RequestBody};
 use crate::target::Target;
 use crate::via::Via;
-use crate::{redirect, rules, sticky};
+use crate::{redirect, rules, sticky, weight};
 
 /// ALB's limit for a request line.
 const MAX_URI: usize = 16 * 1024;
@@ -43,16 +43,20 @@ impl Drop for Unanswered<'_> {
 pub(crate) async fn answer(via: &Via, request: Request<Incoming>) -> Response<Body> {
     let lb = &via.lb;
     lb.counters.requests.fetch_add(1, Ordering::Relaxed);
+    let shared = via.shared();
+    if let Some(bytes) = &shared {
+        bytes.count(weight::of_request(&request));
+    }
     let mut unanswered = Unanswered(Some(lb));
     let result = route(via, request).await;
     unanswered.0 = None;
-    match result {
-        Ok(response) => response,
-        Err(fault) => {
-            lb.counters.own(fault.status());
-            fault.response()
-        }
-    }
+    let response = result.unwrap_or_else(|fault| {
+        lb.counters.own(fault.status());
+        fault.response()
+    });
+    let Some(bytes) = shared else { return response };
+    bytes.count(weight::of_head(response.headers()));
+    response.map(|body| body.counted(bytes))
 }
 
 async fn route(via: &Via, mut request: Request<Incoming>) -> Result<Response<Body>, Fault> {
@@ -71,11 +75,12 @@ async fn route(via: &Via, mut request: Request<Incoming>) -> Result<Response<Bod
     // The listener was taken away while this connection lived.
     let routes = plan.routes(via.port).ok_or(Fault::Unavailable)?;
     let (parts, body) = request.into_parts();
-    let route = routes
-        .rules
-        .iter()
-        .find(|(tests, _)| rules::all_hold(tests, &parts, via.forwarded.client))
-        .map_or(&routes.default, |(_, route)| route);
+    let rules = &routes.rules;
+    let holds = rules.iter().position(|(tests, _)| rules::all_hold(tests, &parts, via.forwarded.client));
+    if !rules.is_empty() {
+        via.lb.done.evaluated(via.worker, holds.map_or(rules.len(), |at| at + 1) as u64);
+    }
+    let route = holds.map_or(&routes.default, |at| &rules[at].1);
     match route {
         Route::Forward(forward) => {
             let request = Request::from_parts(parts, body);
@@ -84,10 +89,12 @@ async fn route(via: &Via, mut request: Request<Incoming>) -> Result<Response<Bod
         Route::Redirect(redirect) => {
             let response = redirect::respond(redirect, &parts, &plan.config.dns_name, via.public_port);
             via.lb.counters.own(response.status().as_u16());
+            via.lb.done.redirects.fetch_add(1, Ordering::Relaxed);
             Ok(response)
         }
         Route::Fixed { status, content_type, body } => {
             via.lb.counters.own(*status);
+            via.lb.done.fixed_responses.fetch_add(1, Ordering::Relaxed);
             Ok(own(*status, content_type.clone(), body.clone()))
         }
     }
@@ -176,7 +183,7 @@ async fn send(
     let body = if body.is_end_stream() {
         RequestBody::Empty
     } else {
-        RequestBody::Stream { body, progress: progress.clone() }
+        RequestBody::Stream { body, progress: progress.clone(), counted: via.shared() }
     };
     let mut attempt = Attempt::new(via, group, config.idle_timeout, wanted, progress);
     let request = Request::from_parts(parts, body);

@@ -15,12 +15,14 @@ use crate::dial::Dialer;
 use crate::health::{HealthChange, HealthState, Reason, TargetHealth};
 use crate::settings::Settings;
 use crate::sticky;
+use crate::tally::SentByZone;
 use crate::target::{InFlight, Target};
 
 pub(crate) struct Group {
     pub(crate) id: String,
     pub(crate) load_balancer: String,
     pub(crate) counters: Counters,
+    pub(crate) sent: SentByZone,
     settings: RwLock<Arc<Settings>>,
     targets: Mutex<Vec<Arc<Target>>>,
     eligible: RwLock<Arc<Vec<Arc<Target>>>>,
@@ -43,6 +45,7 @@ impl Group {
             id: settings.config.id.clone(),
             load_balancer: load_balancer.to_owned(),
             counters: Counters::default(),
+            sent: SentByZone::new(workers),
             settings: RwLock::new(Arc::new(settings)),
             targets: Mutex::default(),
             eligible: RwLock::default(),

@@ -19,6 +19,8 @@ use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use crate::tally::Moves;
+
 /// Ends a connection from outside.
 #[derive(Debug, Default)]
 pub(crate) struct Cut {
@@ -75,15 +77,21 @@ impl Head {
     }
 }
 
+/// What a client's stream belongs to.
+pub(crate) struct ClientSide {
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) bytes: Moves,
+}
+
 /// A stream with an idle timeout. `kept` lives as long as the stream does.
 pub(crate) struct IdleStream<S, K = ()> {
     io: S,
     idle: Duration,
     last: Instant,
     timer: Pin<Box<Sleep>>,
-    /// Requests in flight: while there are any, silence from the reading side is not idleness
-    /// (the target's own stream watches then).
-    requests: Option<Arc<Requests>>,
+    /// Of a client's stream: while requests are in flight, silence from the reading side is not idleness
+    /// (the target's own stream watches then), and its bytes are counted.
+    client: Option<ClientSide>,
     head: Head,
     cut: Arc<Cut>,
     /// Whom the timer and `cut` wake already.
@@ -92,14 +100,14 @@ pub(crate) struct IdleStream<S, K = ()> {
 }
 
 impl<S, K> IdleStream<S, K> {
-    pub(crate) fn new(io: S, idle: Duration, cut: Arc<Cut>, requests: Option<Arc<Requests>>, kept: K) -> Self {
+    pub(crate) fn new(io: S, idle: Duration, cut: Arc<Cut>, client: Option<ClientSide>, kept: K) -> Self {
         let last = Instant::now();
         IdleStream {
             io,
             idle,
             last,
             timer: Box::pin(tokio::time::sleep_until(last + idle)),
-            requests,
+            client,
             head: Head::default(),
             cut,
             waiting: None,
@@ -114,9 +122,22 @@ impl<S, K> IdleStream<S, K> {
         polled
     }
 
+    fn moved(&self, bytes: usize) {
+        if let Some(client) = &self.client {
+            client.bytes.count(bytes);
+        }
+    }
+
+    fn written(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = polled {
+            self.moved(bytes);
+        }
+        self.progress(polled)
+    }
+
     fn head_is_late(&mut self) -> bool {
-        let Some(requests) = &self.requests else { return false };
-        let since = self.head.arrives(requests, self.last);
+        let Some(client) = &self.client else { return false };
+        let since = self.head.arrives(&client.requests, self.last);
         since.is_some_and(|since| self.last - since > self.idle.max(HEAD))
     }
 
@@ -134,7 +155,7 @@ impl<S, K> IdleStream<S, K> {
             return Poll::Pending;
         }
         while self.timer.as_mut().poll(cx).is_ready() {
-            let busy = reading && self.requests.as_ref().is_some_and(|r| r.in_hand.load(Ordering::Relaxed) > 0);
+            let busy = reading && self.client.as_ref().is_some_and(|c| c.requests.in_hand.load(Ordering::Relaxed) > 0);
             let now = Instant::now();
             if now < self.last + self.idle || busy {
                 let until = if busy { now + self.idle } else { self.last + self.idle };
@@ -158,9 +179,11 @@ impl<S: AsyncRead + Unpin, K: Unpin> AsyncRead for IdleStream<S, K> {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let before = buf.filled().len();
         match Pin::new(&mut this.io).poll_read(cx, buf) {
             Poll::Pending => this.silent(cx, true),
             ready => {
+                this.moved(buf.filled().len() - before);
                 let ready = this.progress(ready);
                 match this.head_is_late() {
                     true => Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "a head that takes too long"))),
@@ -193,7 +216,7 @@ impl<S: AsyncWrite + Unpin, K: Unpin> AsyncWrite for IdleStream<S, K> {
         let this = self.get_mut();
         match Pin::new(&mut this.io).poll_write(cx, buf) {
             Poll::Pending => this.silent(cx, false),
-            ready => this.progress(ready),
+            ready => this.written(ready),
         }
     }
 
@@ -211,7 +234,7 @@ impl<S: AsyncWrite + Unpin, K: Unpin> AsyncWrite for IdleStream<S, K> {
         };
         match polled {
             Poll::Pending => this.silent(cx, false),
-            ready => this.progress(ready),
+            ready => this.written(ready),
         }
     }
 

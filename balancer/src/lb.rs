@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
@@ -9,18 +10,24 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::choose::SmoothRotation;
 use crate::config::{Action, ApplyError, FixedResponse, Forward, LoadBalancerConfig, Redirect};
-use crate::counters::Counters;
+use crate::counters::{Counters, ELB_CODES};
 use crate::dial::Dialer;
 use crate::group::Group;
 use crate::headers::TraceIds;
 use crate::rules::{self, Test};
 use crate::sticky;
+use crate::tally::{Done, Own, Sent, Taken};
 
 /// Where the time on the wall comes from (cookies, trace ids).
 pub(crate) type WallClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 pub(crate) struct Lb {
     pub(crate) counters: Counters,
+    pub(crate) done: Arc<Done>,
+    /// What was so at the last look.
+    taken: Mutex<Own>,
+    /// What went to groups that it has no longer, since the last look.
+    left: Mutex<Vec<(String, String, Sent)>>,
     pub(crate) trace_ids: TraceIds,
     pub(crate) dialer: Arc<dyn Dialer>,
     pub(crate) wall: WallClock,
@@ -68,10 +75,13 @@ impl ForwardRoute {
 }
 
 impl Lb {
-    pub(crate) fn new(plan: Plan, dialer: Arc<dyn Dialer>, wall: WallClock) -> Arc<Self> {
+    pub(crate) fn new(plan: Plan, dialer: Arc<dyn Dialer>, wall: WallClock, workers: usize) -> Arc<Self> {
         let seed = wall().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
         Arc::new(Lb {
             counters: Counters::default(),
+            done: Arc::new(Done::new(workers)),
+            taken: Mutex::default(),
+            left: Mutex::default(),
             trace_ids: TraceIds::new(seed),
             dialer,
             wall,
@@ -85,6 +95,45 @@ impl Lb {
 
     pub(crate) fn replace_plan(&self, plan: Plan) -> Arc<Plan> {
         std::mem::replace(&mut *self.plan.write(), Arc::new(plan))
+    }
+
+    /// A group goes: what it counted is told with the rest.
+    pub(crate) fn leave(&self, group: &Group) {
+        let sent = group.sent.take().into_iter().map(|(zone, sent)| (group.id.clone(), zone, sent));
+        self.left.lock().extend(sent);
+    }
+
+    /// What came since the last look.
+    pub(crate) fn take(&self) -> Taken {
+        let plan = self.plan();
+        let mut sent = std::mem::take(&mut *self.left.lock());
+        let mut open = u64::try_from(self.counters.active_connections.load(Relaxed)).unwrap_or(0);
+        for group in &plan.groups {
+            sent.extend(group.sent.take().into_iter().map(|(zone, sent)| (group.id.clone(), zone, sent)));
+            open += group.targets().iter().map(|target| target.connections.count() as u64).sum::<u64>();
+        }
+        let now = self.own();
+        let mut before = self.taken.lock();
+        let own = now.since(&before);
+        *before = now;
+        Taken { load_balancer: plan.config.id.clone(), own, sent, open_connections: open }
+    }
+
+    fn own(&self) -> Own {
+        let counted = |code: u16| {
+            let at = ELB_CODES.iter().position(|known| *known == code);
+            (code, at.map_or(0, |at| self.counters.elb_codes[at].load(Relaxed)))
+        };
+        Own {
+            answers: std::array::from_fn(|class| self.counters.elb[class].load(Relaxed)),
+            codes: [500, 502, 503, 504].map(counted),
+            redirects: self.done.redirects.load(Relaxed),
+            fixed_responses: self.done.fixed_responses.load(Relaxed),
+            connections: self.counters.new_connections.load(Relaxed),
+            rejected_connections: self.done.rejected_connections.load(Relaxed),
+            bytes: self.done.bytes(),
+            rules: self.done.rules(),
+        }
     }
 }
 

@@ -29,10 +29,12 @@ mod rules;
 mod serve;
 mod settings;
 mod sticky;
+mod tally;
 mod target;
 mod upgrade;
 mod upstream;
 mod via;
+mod weight;
 
 pub use balancer::{Balancer, LoadBalancerCounters, NoSuchLoadBalancer, Options, Ports};
 pub use body::Body;
@@ -45,3 +47,4 @@ pub use counters::CountersSnapshot;
 pub use dial::{Dialer, Duplex, HostDialer, Stream};
 pub use health::{Health, HealthChange, HealthState, Reason, TargetHealth};
 pub use rules::regexes;
+pub use tally::{Own, Sent, Taken, Times};

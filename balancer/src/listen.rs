@@ -197,7 +197,10 @@ async fn accept(listener: TcpListener, lb: Arc<Lb>, port: u16, workers: Arc<Work
                 tracing::debug!(port, %client, "the security groups do not let this client in");
             }
             Ok((stream, client)) => {
-                let Some(ticket) = door.admit(client.ip()) else { continue };
+                let Some(ticket) = door.admit(client.ip()) else {
+                    lb.done.rejected_connections.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                };
                 workers.give(Job { lb: lb.clone(), port, stream, client, open: open.clone(), ticket });
             }
             Err(error) => {

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::tally::Moves;
+
 /// How far a client's body has come. Whose fault a failed request is depends on it.
 #[derive(Debug)]
 pub(crate) struct Progress(AtomicU8);
@@ -36,7 +38,8 @@ impl Progress {
 /// A client's body on its way to a target.
 pub(crate) enum RequestBody {
     Empty,
-    Stream { body: Incoming, progress: Arc<Progress> },
+    /// `counted`: whose bytes they are and who counts, where the connection does not count them.
+    Stream { body: Incoming, progress: Arc<Progress>, counted: Option<Moves> },
 }
 
 impl http_body::Body for RequestBody {
@@ -47,8 +50,11 @@ impl http_body::Body for RequestBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             RequestBody::Empty => Poll::Ready(None),
-            RequestBody::Stream { body, progress } => {
+            RequestBody::Stream { body, progress, counted } => {
                 let polled = Pin::new(&mut *body).poll_frame(cx);
+                if let Some(counted) = counted {
+                    counted.count_frame(&polled);
+                }
                 if matches!(polled, Poll::Ready(Some(Err(_)))) {
                     progress.0.store(BROKEN, Ordering::Relaxed);
                 } else if matches!(polled, Poll::Ready(None)) || body.is_end_stream() {

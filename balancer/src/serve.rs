@@ -19,8 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::forward;
 use crate::headers::Forwarded;
-use crate::idle::{Cut, IdleStream, Requests};
+use crate::idle::{ClientSide, Cut, IdleStream, Requests};
 use crate::lb::Lb;
+use crate::tally::Moves;
 use crate::via::Via;
 
 /// Bytes of a request head that are read at most: ALB's limit for the headers (64 K) and the request
@@ -82,8 +83,10 @@ pub(crate) async fn connection<S>(
         let config = &lb.plan().config;
         (config.idle_timeout, config.client_keep_alive, config.http2)
     };
-    let io = IdleStream::new(stream, idle, known.cut.clone(), Some(known.requests.clone()), ticket);
-    let via = Arc::new(Via { lb, port, public_port: port, forwarded: Forwarded::new(client, port), worker });
+    let client_side = ClientSide { requests: known.requests.clone(), bytes: Moves { done: lb.done.clone(), worker } };
+    let io = IdleStream::new(stream, idle, known.cut.clone(), Some(client_side), ticket);
+    let forwarded = Forwarded::new(client, port);
+    let via = Arc::new(Via { lb, port, public_port: port, forwarded, worker, stream_counts: true });
     let requests = &known.requests;
     let service = service_fn(|request: Request<Incoming>| {
         let (via, requests) = (via.clone(), requests.clone());

@@ -23,6 +23,7 @@ mod point;
 mod points;
 mod read;
 mod series;
+pub mod units;
 mod writer;
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ const MOST_WAITING: usize = 32;
 /// How often the thread looks whether something is due though nothing comes.
 const LOOKS_EVERY: Duration = Duration::from_secs(5);
 
+/// Is told which metrics have new data.
+type Listener = Box<dyn Fn(&[Arc<Metric>]) + Send + Sync>;
 type Answer = oneshot::Sender<Result<(), PointsError>>;
 
 /// Points. Cheap to clone; the file is let go of with the last one.
@@ -41,6 +43,7 @@ struct Shared {
     reader: Option<Mutex<Connection>>,
     /// Why nothing more is written.
     stopped: OnceLock<PointsError>,
+    listener: OnceLock<Listener>,
 }
 
 impl Points {
@@ -52,7 +55,7 @@ impl Points {
         let failed = |e| disk::classify(path, "read the newest points", e);
         let writer = Mutex::new(Writer::new(connection, &fresh, now).map_err(failed)?);
         let reader = Some(Mutex::new(disk::reader(path)?));
-        let shared = Shared { path: path.to_owned(), clock, fresh, writer, reader, stopped: OnceLock::new() };
+        let shared = Shared { path: path.to_owned(), clock, fresh, writer, reader, stopped: OnceLock::new(), listener: OnceLock::new() };
         let shared = Arc::new(shared);
         let (to_thread, waiting) = channel();
         let of_thread = shared.clone();
@@ -73,12 +76,34 @@ impl Points {
             writer: Mutex::new(writer),
             reader: None,
             stopped: OnceLock::new(),
+            listener: OnceLock::new(),
         };
         Self { shared: Arc::new(shared), to_thread: None, turn: Arc::new(Semaphore::new(MOST_WAITING)) }
     }
 
+    /// From now on this is told of every put, after it is durable and before it returns: the metrics that have new
+    /// data. There is one that listens; a second one is refused.
+    pub fn listen(&self, listener: impl Fn(&[Arc<Metric>]) + Send + Sync + 'static) -> bool {
+        self.shared.listener.set(Box::new(listener)).is_ok()
+    }
+
     /// Keeps samples: durable on return, and seen by whoever reads then.
     pub async fn put(&self, samples: Vec<Sample>) -> Result<(), PointsError> {
+        let listener = self.shared.listener.get();
+        let mut metrics = vec![];
+        if listener.is_some() {
+            metrics.extend(samples.iter().map(|sample| sample.metric.clone()));
+            metrics.sort();
+            metrics.dedup();
+        }
+        self.keep(samples).await?;
+        if let Some(listener) = listener {
+            listener(&metrics);
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, samples: Vec<Sample>) -> Result<(), PointsError> {
         let Some(to_thread) = &self.to_thread else { return self.shared.put(&[samples]) };
         // The semaphore is never closed.
         let _turn = self.turn.acquire().await;

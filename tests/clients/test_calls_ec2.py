@@ -195,6 +195,7 @@ class Machines(Ec2):
         self.assertEqual(with_filter("event.event-type", "*"), [])
         self.assertFalse(ec2.describe_volume_attribute(VolumeId=which, Attribute="autoEnableIO")["AutoEnableIO"]["Value"])
         self.assertEqual(ec2.describe_volumes_modifications(Filters=[{"Name": "volume-id", "Values": [which]}])["VolumesModifications"], [])
+        self.assertEqual(ec2.monitor_instances(InstanceIds=[instance])["InstanceMonitorings"][0]["Monitoring"]["State"], "enabled")
         self.assertEqual(ec2.unmonitor_instances(InstanceIds=[instance])["InstanceMonitorings"][0]["Monitoring"]["State"], "disabled")
         ec2.reset_instance_attribute(InstanceId=instance, Attribute="sourceDestCheck")
         self.assertTrue(ec2.describe_instance_attribute(InstanceId=instance, Attribute="sourceDestCheck")["SourceDestCheck"]["Value"])

@@ -328,8 +328,6 @@ class Ec2(unittest.TestCase):
         run = dict(ImageId=self.image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
         disk = lambda **ebs: [{"DeviceName": "/dev/xvda", "Ebs": ebs}]
         for call, arguments, named in [
-            ("monitor_instances", dict(InstanceIds=[instance]), "ec2:MonitorInstances"),
-            ("run_instances", dict(run, Monitoring={"Enabled": True}), "Monitoring.Enabled"),
             ("run_instances", dict(run, CreditSpecification={"CpuCredits": "standard"}), "CpuCredits standard"),
             ("run_instances", dict(run, BlockDeviceMappings=disk(Iops=9000)), "Ebs.Iops"),
             ("run_instances", dict(run, BlockDeviceMappings=disk(Encrypted=True)), "Ebs.Encrypted"),

@@ -194,7 +194,6 @@ class Answers(unittest.TestCase):
         disk = lambda **ebs: {"BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": ebs}]}
         template = lambda more: dict(LaunchTemplateName="said", LaunchTemplateData={**data, **more})
         for name, more in [
-            ("Monitoring.Enabled", {"Monitoring": {"Enabled": True}}),
             ("InstanceMarketOptions", {"InstanceMarketOptions": {"MarketType": "spot"}}),
             ("KernelId", {"KernelId": "aki-12345678"}),
             ("Placement.Tenancy", {"Placement": {"Tenancy": "dedicated"}}),

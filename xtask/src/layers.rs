@@ -42,6 +42,7 @@ const LAYERS: &[Layer] = &[
         may_use: &["pure", "shapes", "store", "journal", "machines/spec", "balancer", "kit"],
     },
     Layer { name: "delivery", holds: |c| c == "delivery", may_use: &["pure", "shapes", "kit"] },
+    Layer { name: "meters", holds: |c| c == "meters", may_use: &["pure", "points", "kit"] },
     Layer {
         name: "services",
         holds: crate::services::is_one,
@@ -56,6 +57,7 @@ const LAYERS: &[Layer] = &[
             "balancer",
             "kit",
             "delivery",
+            "meters",
         ],
     },
     Layer { name: "gateway", holds: |c| c == "gateway", may_use: &["pure", "store", "doors", "kit"] },
@@ -78,6 +80,7 @@ const LAYERS: &[Layer] = &[
             "guest",
             "kit",
             "delivery",
+            "meters",
             "services",
             "gateway",
             "cli",

@@ -122,7 +122,11 @@ pub async fn commands_run_or_are_refused_by_name(world: impl World) {
         }
         let used = world.driver().stats(&"i-1".into()).await;
         match W::RUNS_COMMANDS {
-            true => assert!(used.unwrap().memory_bytes > Some(0)),
+            true => {
+                let used = used.unwrap();
+                assert!(used.memory_bytes > Some(0), "{used:?}");
+                assert!(used.disk_used_bytes > Some(0) && used.disk_used_bytes < used.disk_bytes, "{used:?}");
+            }
             false => assert!(matches!(used, Err(DriverError::Unsupported { .. })), "{used:?}"),
         }
     }

@@ -235,6 +235,10 @@ pub struct MachineStats {
     pub disk_read_ops: Option<u64>,
     /// Writes to the disk.
     pub disk_write_ops: Option<u64>,
+    /// Bytes of its disk that files take.
+    pub disk_used_bytes: Option<u64>,
+    /// Bytes that files can take on its disk.
+    pub disk_bytes: Option<u64>,
     /// Received by the machine.
     pub net_rx_bytes: Option<u64>,
     /// Sent by the machine.

@@ -15,7 +15,6 @@ mod resources;
 mod search;
 mod statistic;
 mod targets;
-mod units;
 mod window;
 
 #[cfg(test)]
@@ -51,6 +50,7 @@ pub fn service() -> Service {
         Arc::new(controllers::composite::CompositeAlarms),
         Arc::new(controllers::action::Actions),
     ];
+    service.start = vec![alarms::wake::start];
     service.resources = resources::all();
     service.data_events = DATA_EVENTS;
     service.records = records![records::Alarm, records::Action, records::Dashboard];

@@ -4,9 +4,9 @@ use crate::errors::{points, validation};
 use crate::math::{self, Expression, Frame, Series, Value};
 use crate::search::Search;
 use crate::statistic::Statistic;
-use crate::{names, units, window};
+use crate::{names, window};
 use kiln_cloudwatch_shapes::MetricDataQuery;
-use kiln_points::{Metric, Points, Query, Wanted};
+use kiln_points::{Metric, Points, Query, Wanted, units};
 use kiln_service_kit::{Cx, Error};
 use std::collections::BTreeMap;
 

@@ -93,6 +93,7 @@ pub fn service() -> Service {
     service.start.push(instances::controllers::forward_machine_events);
     service.start.push(metadata::start);
     service.start.push(instances::moved::start);
+    service.start.push(instances::meter::start);
     service.keeps.push(Kept::of::<instances::records::ConsoleOutput>());
     service
 }

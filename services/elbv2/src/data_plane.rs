@@ -92,7 +92,10 @@ impl DataPlane {
             loop {
                 match listener.accept().await {
                     Ok((stream, client)) => {
-                        let Some(ticket) = door.admit(client.ip()) else { continue };
+                        let Some(ticket) = door.admit(client.ip()) else {
+                            balancer.rejected(&id);
+                            continue;
+                        };
                         // Answers are small; waiting to fill a packet would cost 40 ms each.
                         if let Err(error) = stream.set_nodelay(true) {
                             tracing::debug!(%error, "cannot set TCP_NODELAY");

@@ -19,6 +19,7 @@ mod data_plane;
 mod errors;
 mod explain;
 mod health;
+mod meter;
 mod network;
 mod operations;
 mod places;
@@ -44,7 +45,7 @@ pub fn service() -> Service {
     Service {
         controllers: vec![Arc::new(controllers::LoadBalancers), Arc::new(controllers::Health)],
         resources: resources::all(),
-        start: vec![controllers::follow_health],
+        start: vec![controllers::follow_health, meter::start],
         explain: Some(explain::explain),
         records: records![
             records::Listener,

@@ -41,6 +41,7 @@ impl World {
         let plane = DataPlane::without_networks(Arc::new(ToThisHost), Options { workers: 0, ..Default::default() });
         let platform: Arc<Platform> = PlatformBuilder::new(store.clone(), Clock::system(), IdSource::from_os())
             .part::<Arc<DataPlane>>(plane.expect("a data plane"))
+            .part(kiln_points::Points::in_memory(Clock::system()))
             .service(ec2::service())
             .service(kiln_elbv2::service())
             .build();

@@ -53,11 +53,8 @@ async fn create_launch_configuration(
         roles::pass_profile(cx, profile).await?;
     }
     let metadata = request.metadata_options.unwrap_or_default();
-    // AWS's default is detailed monitoring; there are no metrics, so it is off and cannot be had.
-    let monitoring = request.instance_monitoring.and_then(|m| m.enabled).unwrap_or(false);
-    if monitoring {
-        return Err(Error::not_built("autoscaling:CreateLaunchConfiguration with InstanceMonitoring"));
-    }
+    // Detailed monitoring is the default here, as the API Reference has it.
+    let monitoring = request.instance_monitoring.and_then(|m| m.enabled).unwrap_or(true);
     let name = request.launch_configuration_name;
     let devices = request.block_device_mappings.into_iter().map(|device| {
         let ebs = device.ebs.unwrap_or_default();

@@ -11,8 +11,8 @@ use crate::errors::{points, validation};
 use crate::query;
 use crate::records::{Alarm, MetricAlarm};
 use crate::statistic::Statistic;
-use crate::{names, units};
-use kiln_points::{Points, Query};
+use crate::names;
+use kiln_points::{Points, Query, units};
 use kiln_service_kit::{Cx, Error};
 
 /// A window's point.

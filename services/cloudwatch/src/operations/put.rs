@@ -1,12 +1,10 @@
 //! PutMetricData. Source: the API Reference, PutMetricData and MetricDatum; the user guide, "Publish custom metrics".
 
-use crate::alarms;
 use crate::errors::{bad_combination, bad_value, missing, points};
-use crate::{names, units};
+use crate::names;
 use kiln_cloudwatch_shapes::*;
-use kiln_points::{Metric as Kept, Observed, Points, Sample};
+use kiln_points::{Metric as Kept, Observed, Points, Sample, units};
 use kiln_service_kit::{CallerKind, Cx, Error, Operation, Target, operation};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[operation!(PutMetricData: put_metric_data(PutMetricDataRequest),
@@ -62,9 +60,7 @@ async fn put_metric_data(cx: &Cx, request: PutMetricDataRequest) -> Result<PutMe
         };
         samples.push(Sample { metric, unit, fine, at: time, observed: observed(&at, datum)? });
     }
-    let told: BTreeSet<Arc<Kept>> = samples.iter().map(|sample| sample.metric.clone()).collect();
     cx.part::<Points>()?.put(samples).await.map_err(|e| points("keep metric data", e))?;
-    alarms::wake::on_data(cx, told.iter().map(|metric| &**metric))?;
     Ok(PutMetricDataResponse {})
 }
 

@@ -2,9 +2,9 @@
 
 use crate::errors::{bad_combination, bad_value, missing, points};
 use crate::statistic::Statistic;
-use crate::{names, units, window};
+use crate::{names, window};
 use kiln_cloudwatch_shapes::*;
-use kiln_points::{Points, Query};
+use kiln_points::{Points, Query, units};
 use kiln_service_kit::{Cx, Error, Map, Operation, Timestamp, operation};
 
 pub const OPERATIONS: &[Operation] =

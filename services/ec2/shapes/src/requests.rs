@@ -790,6 +790,10 @@ shape! {
         vpc_id: String = member("VpcId").element("vpcId").required(),
         enable_network_address_usage_metrics: Option<AttributeBooleanValue> = member("EnableNetworkAddressUsageMetrics"),
     }
+    pub struct MonitorInstancesRequest {
+        instance_ids: Vec<String> = member("InstanceIds").named("InstanceId").item("InstanceId").required(),
+        dry_run: Option<bool> = member("DryRun").element("dryRun"),
+    }
     pub struct RebootInstancesRequest {
         instance_ids: Vec<String> = member("InstanceIds").named("InstanceId").item("InstanceId").required(),
         dry_run: Option<bool> = member("DryRun").element("dryRun"),

@@ -390,6 +390,9 @@ shape! {
     }
     pub struct ModifySubnetAttributeResponse {}
     pub struct ModifyVpcAttributeResponse {}
+    pub struct MonitorInstancesResponse {
+        instance_monitorings: Vec<InstanceMonitoring> = member("InstanceMonitorings").key("InstancesSet").element("instancesSet").item("item"),
+    }
     pub struct RebootInstancesResponse {}
     pub struct RegisterImageResponse {
         image_id: Option<String> = member("ImageId").element("imageId"),

@@ -892,6 +892,7 @@ operations! {
     "ModifySecurityGroupRules": ModifySecurityGroupRulesRequest => ModifySecurityGroupRulesResponse, "POST" "/" 200, [];
     "ModifySubnetAttribute": ModifySubnetAttributeRequest => ModifySubnetAttributeResponse, "POST" "/" 200, [];
     "ModifyVpcAttribute": ModifyVpcAttributeRequest => ModifyVpcAttributeResponse, "POST" "/" 200, [];
+    "MonitorInstances": MonitorInstancesRequest => MonitorInstancesResponse, "POST" "/" 200, [];
     "RebootInstances": RebootInstancesRequest => RebootInstancesResponse, "POST" "/" 200, [];
     "RegisterImage": RegisterImageRequest => RegisterImageResponse, "POST" "/" 200, [];
     "ReleaseAddress": ReleaseAddressRequest => ReleaseAddressResponse, "POST" "/" 200, [];

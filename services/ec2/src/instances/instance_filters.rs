@@ -3,7 +3,7 @@
 
 use crate::filters::{flag, maybe, one};
 use crate::instances::records::Instance;
-use crate::instances::shown::{Around, MONITORING, attachment_status, private_name};
+use crate::instances::shown::{Around, attachment_status, monitoring_state, private_name};
 use crate::interfaces::records::{Attachment, NetworkInterface, PublicAddress};
 use crate::names::public_dns_name;
 use kiln_service_kit::Cx;
@@ -125,7 +125,7 @@ const TABLE: &[(&str, Values)] = &[
     ("metadata-options.http-tokens", |l| one(if l.record.metadata.tokens_required { "required" } else { "optional" })),
     ("metadata-options.instance-metadata-tags", |l| on(l.record.metadata.tags_enabled)),
     ("metadata-options.state", |_| one("applied")),
-    ("monitoring-state", |_| one(MONITORING)),
+    ("monitoring-state", |l| one(monitoring_state(&l.record.options))),
     ("network-interface.addresses.association.allocation-id", |l| {
         l.each_public(|p| p.elastic.as_ref().map(|(allocation, _)| allocation.to_string()))
     }),

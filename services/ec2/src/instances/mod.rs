@@ -4,6 +4,7 @@ pub mod controllers;
 pub mod copied;
 pub mod instance_filters;
 pub mod launch;
+pub mod meter;
 pub mod moved;
 pub mod operations;
 mod read;

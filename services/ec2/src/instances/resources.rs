@@ -265,10 +265,10 @@ impl ResourceType for InstanceType {
         }
         if request.changed("Monitoring") {
             let instance_ids = vec![id.to_owned()];
-            if request.boolean("Monitoring") == Some(true) {
-                return Err(Error::not_built("ec2:MonitorInstances"));
+            match request.boolean("Monitoring") {
+                Some(true) => drop(cx.call(MonitorInstancesRequest { instance_ids, ..Default::default() }).await?),
+                _ => drop(cx.call(UnmonitorInstancesRequest { instance_ids, ..Default::default() }).await?),
             }
-            cx.call(UnmonitorInstancesRequest { instance_ids, ..Default::default() }).await?;
         }
         if request.changed("MetadataOptions") {
             set_metadata_options(cx, id, request).await?;

@@ -5,7 +5,7 @@
 
 use crate::firewall::records::SecurityGroup;
 use crate::instance_types;
-use crate::instances::records::{Instance, InstanceState, MetadataOptions};
+use crate::instances::records::{Instance, InstanceOptions, InstanceState, MetadataOptions};
 use crate::interfaces::records::{Attachment, NetworkInterface, PublicAddress};
 use crate::names::{ip_host, private_domain, public_dns_name};
 use crate::networks::records::Vpc;
@@ -190,7 +190,7 @@ pub fn instance(cx: &Cx, record: &Instance, around: &Around) -> shapes::Instance
             tenancy: Some("default".to_owned()),
             ..Placement::default()
         }),
-        monitoring: Some(Monitoring { state: Some(MONITORING.to_owned()) }),
+        monitoring: Some(monitoring(&record.options)),
         subnet_id: (!gone).then(|| record.subnet.to_string()),
         vpc_id: (!gone).then(|| record.vpc.to_string()),
         private_ip_address: (!gone).then(|| record.ip.to_string()),
@@ -199,8 +199,14 @@ pub fn instance(cx: &Cx, record: &Instance, around: &Around) -> shapes::Instance
     }
 }
 
-/// Detailed monitoring cannot be had: there are no metrics.
-pub const MONITORING: &str = "disabled";
+/// How often it is measured, in AWS's words.
+pub fn monitoring(options: &InstanceOptions) -> Monitoring {
+    Monitoring { state: Some(monitoring_state(options).to_owned()) }
+}
+
+pub fn monitoring_state(options: &InstanceOptions) -> &'static str {
+    if options.detailed_monitoring { "enabled" } else { "disabled" }
+}
 
 pub fn root_device(record: &Instance, around: &Around) -> InstanceBlockDeviceMapping {
     // The disk is there since the launch; LaunchTime is that of the latest start.

@@ -334,9 +334,16 @@ fn an_attribute_changes_alone_and_only_where_it_has_an_effect() {
         for (request, expected) in table {
             assert_eq!(kit.call(request).await.expect_err("refused").to_string(), expected);
         }
+        let watch = MonitorInstancesRequest { instance_ids: ids(&id), ..Default::default() };
+        let state = kit.call(watch).await.expect("on").instance_monitorings.remove(0).monitoring;
+        assert_eq!(state.and_then(|m| m.state).as_deref(), Some("enabled"));
+        let filters = vec![Filter { name: Some("monitoring-state".into()), values: vec!["enabled".into()] }];
+        let look = DescribeInstancesRequest { filters, ..Default::default() };
+        assert_eq!(kit.call(look.clone()).await.expect("described").reservations.len(), 1);
         let unwatch = UnmonitorInstancesRequest { instance_ids: ids(&id), ..Default::default() };
         let state = kit.call(unwatch).await.expect("off").instance_monitorings.remove(0).monitoring;
         assert_eq!(state.and_then(|m| m.state).as_deref(), Some("disabled"));
+        assert!(kit.call(look).await.expect("described").reservations.is_empty());
     });
 }
 
@@ -559,7 +566,6 @@ fn what_is_not_built_or_not_there_is_said() {
         let of = |gib, kind: &str| {
             root(EbsBlockDevice { volume_size: Some(gib), volume_type: Some(kind.into()), ..Default::default() })
         };
-        let watched = Some(RunInstancesMonitoringEnabled { enabled: true });
         let slowed = Some(CreditSpecificationRequest { cpu_credits: "standard".into() });
         let nowhere = Placement { availability_zone: Some("us-east-1z".into()), ..Default::default() };
         let host = Placement { host_id: Some("h-1".into()), ..Default::default() };
@@ -582,7 +588,6 @@ fn what_is_not_built_or_not_there_is_said() {
             ),
             (RunInstancesRequest { block_device_mappings: of(16_385, "gp2"), ..good.clone() }, "InvalidParameterValue"),
             (RunInstancesRequest { block_device_mappings: of(65_537, "gp3"), ..good.clone() }, "InvalidParameterValue"),
-            (RunInstancesRequest { monitoring: watched, ..good.clone() }, "NotImplemented"),
             (RunInstancesRequest { credit_specification: slowed, ..good.clone() }, "NotImplemented"),
             (
                 RunInstancesRequest {

@@ -79,8 +79,6 @@ fn check_built(operation: &str, request: &RunInstancesRequest) -> Result<(), Err
             ("ElasticInferenceAccelerators", !request.elastic_inference_accelerators.is_empty()),
             ("InstanceMarketOptions", request.instance_market_options.is_some()),
             ("CpuOptions", request.cpu_options.is_some()),
-            // There are no metrics to take every minute.
-            ("Monitoring.Enabled", request.monitoring.as_ref().is_some_and(|m| m.enabled)),
             (
                 "CreditSpecification.CpuCredits standard",
                 request.credit_specification.as_ref().is_some_and(|c| c.cpu_credits != "unlimited"),

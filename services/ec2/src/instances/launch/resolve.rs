@@ -168,6 +168,7 @@ fn options(request: &RunInstancesRequest, image: &Image) -> InstanceOptions {
         disable_api_stop: request.disable_api_stop == Some(true),
         terminate_on_shutdown: request.instance_initiated_shutdown_behavior.as_deref() == Some("terminate"),
         ebs_optimized: request.ebs_optimized == Some(true),
+        detailed_monitoring: request.monitoring.as_ref().is_some_and(|monitoring| monitoring.enabled),
         ena_support: image.ena_support,
         hostname_type: dns.hostname_type.unwrap_or_else(|| "ip-name".to_owned()),
         resource_name_dns_a: dns.enable_resource_name_dns_a_record == Some(true),

@@ -17,8 +17,8 @@ use crate::tags;
 use crate::targets::things;
 use crate::templates::merge::with_template;
 use kiln_ec2_shapes::{
-    DescribeInstancesRequest, DescribeInstancesResponse, InstanceMonitoring, InstanceStateChange, Monitoring,
-    RebootInstancesRequest, RebootInstancesResponse, Reservation, RunInstancesRequest, RunInstancesResponse,
+    DescribeInstancesRequest, DescribeInstancesResponse, InstanceMonitoring, InstanceStateChange,
+    MonitorInstancesRequest, MonitorInstancesResponse, RebootInstancesRequest, RebootInstancesResponse, Reservation, RunInstancesRequest, RunInstancesResponse,
     StartInstancesRequest, StartInstancesResponse, StopInstancesRequest, StopInstancesResponse,
     TerminateInstancesRequest, TerminateInstancesResponse, UnmonitorInstancesRequest, UnmonitorInstancesResponse,
 };
@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeInstances: describe_instances(DescribeInstancesRequest), on everything),
+    operation!(MonitorInstances: monitor_instances(MonitorInstancesRequest), on things![INSTANCE instance_ids]),
     operation!(RebootInstances: reboot_instances(RebootInstancesRequest), on things![INSTANCE instance_ids]),
     operation!(RunInstances: run_instances(RunInstancesRequest), on awaited launching),
     operation!(StartInstances: start_instances(StartInstancesRequest), on things![INSTANCE instance_ids]),
@@ -311,12 +312,27 @@ async fn change_all<T>(
         .await
 }
 
-/// Detailed monitoring is off already; there are no metrics, so MonitorInstances is not served.
+/// Measured each minute from now on.
+async fn monitor_instances(cx: &Cx, request: MonitorInstancesRequest) -> Result<MonitorInstancesResponse, Error> {
+    let instance_monitorings = monitor(cx, &request.instance_ids, true).await?;
+    Ok(MonitorInstancesResponse { instance_monitorings })
+}
+
+/// Measured each five minutes from now on.
 async fn unmonitor_instances(cx: &Cx, request: UnmonitorInstancesRequest) -> Result<UnmonitorInstancesResponse, Error> {
-    let instance_monitorings = change_all(cx, &request.instance_ids, |_, instance| {
-        let monitoring = Some(Monitoring { state: Some(shown::MONITORING.to_owned()) });
-        Ok(InstanceMonitoring { instance_id: Some(instance.id.to_string()), monitoring })
-    })
-    .await?;
+    let instance_monitorings = monitor(cx, &request.instance_ids, false).await?;
     Ok(UnmonitorInstancesResponse { instance_monitorings })
+}
+
+async fn monitor(cx: &Cx, ids: &[String], detailed: bool) -> Result<Vec<InstanceMonitoring>, Error> {
+    change_all(cx, ids, |tx, mut instance| {
+        let id = instance.id.clone();
+        if instance.options.detailed_monitoring != detailed {
+            instance.options.detailed_monitoring = detailed;
+            tx.put(cx.scope(), &id, instance.clone())?;
+        }
+        let monitoring = Some(shown::monitoring(&instance.options));
+        Ok(InstanceMonitoring { instance_id: Some(id.to_string()), monitoring })
+    })
+    .await
 }

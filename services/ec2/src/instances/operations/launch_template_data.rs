@@ -49,7 +49,7 @@ async fn get_launch_template_data(
         "ImageId": instance.image.to_string(),
         "InstanceType": instance.instance_type,
         "KeyName": instance.key_name,
-        "Monitoring": {"Enabled": false},
+        "Monitoring": {"Enabled": options.detailed_monitoring},
         "Placement": {"AvailabilityZone": instance.zone, "Tenancy": "default"},
         "DisableApiTermination": options.disable_api_termination,
         "DisableApiStop": options.disable_api_stop,

@@ -156,6 +156,9 @@ pub struct InstanceOptions {
     /// What a shutdown from inside means: terminate (true) or stop.
     pub terminate_on_shutdown: bool,
     pub ebs_optimized: bool,
+    /// Points each minute, not each five.
+    #[serde(default)]
+    pub detailed_monitoring: bool,
     /// Its image's, until it is changed.
     #[serde(default = "yes")]
     pub ena_support: bool,
@@ -178,6 +181,7 @@ impl InstanceOptions {
             disable_api_stop: false,
             terminate_on_shutdown: false,
             ebs_optimized: false,
+            detailed_monitoring: false,
             ena_support: yes(),
             hostname_type: "ip-name".to_owned(),
             resource_name_dns_a: false,
