@@ -39,13 +39,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().on_thread_park(resting::before_sleep).build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            logging::last_words(&format!("failed to start its runtime: {error}"));
-            return ExitCode::FAILURE;
-        }
-    };
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().enable_all().on_thread_park(resting::before_sleep).build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                logging::last_words(&format!("failed to start its runtime: {error}"));
+                return ExitCode::FAILURE;
+            }
+        };
     let outcome = runtime.block_on(async {
         match &cli.command {
             Command::Up(arguments) if arguments.detach => kiln_cli::detach(&cli.state_dir, arguments).await,

@@ -1,5 +1,5 @@
-//! Lets records rest that nobody reads, and has memory given back after it, so that a kiln which made much does not hold
-//! for ever what it took for that.
+//! Lets records rest that nobody reads, and has memory given back after it. What a kiln which made much took for that it
+//! gives back in part only, until its next start: docs/decisions/0016-journal.md has the numbers.
 
 use kiln_service_kit::Store;
 use std::cell::Cell;
@@ -38,9 +38,6 @@ pub fn start(store: Store) {
 fn rest(store: &Store) -> usize {
     let rested = store.rest();
     collect();
-    // SQLite's memory comes from the C library.
-    // SAFETY: may be called by any thread at any time (malloc_trim(3)).
-    unsafe { nix::libc::malloc_trim(0) };
     RESTED.fetch_add(1, Ordering::Release);
     rested
 }
