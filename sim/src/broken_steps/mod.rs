@@ -13,6 +13,7 @@ mod kinds;
 mod machines;
 mod networks;
 mod queues;
+mod secrets;
 mod sessions;
 mod stacks;
 
@@ -137,6 +138,11 @@ fn a_key_is_rotated_and_goes_whatever_step_breaks() {
 }
 
 #[test]
+fn a_deleted_secret_goes_whatever_step_breaks() {
+    assert_eq!(secrets::goes().steps.len(), 1, "{:#?}", secrets::goes().steps);
+}
+
+#[test]
 fn a_session_is_forgotten_whatever_step_breaks() {
     assert_eq!(sessions::ends().steps.len(), 1, "{:#?}", sessions::ends().steps);
 }
@@ -171,6 +177,7 @@ fn every_kind_of_step_is_in_a_scenario() {
         queues::moves(),
         balancers::changes(),
         keys::rotates_and_goes(),
+        secrets::goes(),
         sessions::ends(),
         alarms::set_in_motion(),
         alarms::refused(),
