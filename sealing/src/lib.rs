@@ -15,8 +15,10 @@
 //! ```
 //! docs/decisions/0025-keys.md says what was turned down.
 
+mod opened;
 mod root;
 
+pub use opened::Opened;
 pub use root::RootKey;
 pub use zeroize::Zeroizing;
 

@@ -24,23 +24,27 @@ impl RootKey {
         Self(Arc::new(Key::new(ids)))
     }
 
-    /// Reads the key of a state directory, or makes it at the first start. `Err` is a line for the terminal.
-    pub fn open(state_dir: &Path, ids: &IdSource) -> Result<Self, String> {
+    /// Reads the key of a state directory; none where there is none. `Err` is a line for the terminal.
+    pub fn read(state_dir: &Path) -> Result<Option<Self>, String> {
         let path = state_dir.join(Self::FILE);
         match std::fs::read(&path).map(Zeroizing::new) {
-            Ok(bytes) => Key::from_bytes(&bytes).map(|key| Self(Arc::new(key))).ok_or_else(|| {
+            Ok(bytes) => Key::from_bytes(&bytes).map(|key| Some(Self(Arc::new(key)))).ok_or_else(|| {
                 format!(
                     "{} is damaged: restore it. Without it neither the keys of KMS nor the users' access keys open",
                     path.display()
                 )
             }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let made = Self::new(ids);
-                made.write(&path).map_err(|e| format!("failed to write {}: {e}", path.display()))?;
-                Ok(made)
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(format!("failed to read {}: {error}", path.display())),
         }
+    }
+
+    /// Makes the key of a state directory in which nothing is sealed yet.
+    pub fn make(state_dir: &Path, ids: &IdSource) -> Result<Self, String> {
+        let path = state_dir.join(Self::FILE);
+        let made = Self::new(ids);
+        made.write(&path).map_err(|e| format!("failed to write {}: {e}", path.display()))?;
+        Ok(made)
     }
 
     /// On the disk, name and all, before anything is sealed under it.
@@ -82,14 +86,15 @@ mod tests {
     fn the_key_stays_and_is_private() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let ids = IdSource::seeded(1);
-        let sealed = RootKey::open(dir.path(), &ids).expect("made").seal_text(&ids, "test", "ada", "hunter2");
-        let again = RootKey::open(dir.path(), &ids).expect("read again");
+        assert!(RootKey::read(dir.path()).expect("looked").is_none(), "reading makes none");
+        let sealed = RootKey::make(dir.path(), &ids).expect("made").seal_text(&ids, "test", "ada", "hunter2");
+        let again = RootKey::read(dir.path()).expect("read again").expect("there");
         assert_eq!(again.open_text("test", "ada", &sealed).as_deref(), Some("hunter2"));
         assert_eq!(again.open_text("test", "eve", &sealed), None);
         assert_eq!(again.open_text("other", "ada", &sealed), None);
         let file = dir.path().join(RootKey::FILE);
         assert_eq!(std::fs::metadata(&file).expect("there").permissions().mode() & 0o777, 0o600);
         std::fs::write(&file, "short").expect("written");
-        assert!(RootKey::open(dir.path(), &ids).expect_err("damaged").contains("root.key is damaged"));
+        assert!(RootKey::read(dir.path()).expect_err("damaged").contains("root.key is damaged"));
     }
 }

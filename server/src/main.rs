@@ -23,6 +23,7 @@ mod machines;
 mod mail;
 mod metrics;
 mod resting;
+mod root_key;
 mod services;
 mod ssh;
 mod status;

@@ -4,7 +4,7 @@ use crate::backed_up::{POINTS, TRAIL};
 use crate::base_image::BaseImage;
 use crate::control::{Control, Stop};
 use crate::metrics::{Metrics, MetricsDoor};
-use crate::{admin, backup, credentials, hosts, inside, logging, machines, resting};
+use crate::{admin, backup, credentials, hosts, inside, logging, machines, resting, root_key};
 use kiln_cli::{Auth, SOCKET, UpArguments};
 use kiln_clock::Clock;
 use kiln_gateway::{Directory, Gateway, Limits};
@@ -68,13 +68,14 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
 
     let base_image = Arc::new(BaseImage::new());
     let secrets = ids.clone();
-    let messages = kiln_sqs::Messages::open(state_dir, &clock).map_err(|e| chain(&e))?;
+    let root = root_key::open(state_dir, &store, &ids).await?;
+    let messages = kiln_sqs::Messages::open(state_dir, &clock, &root).map_err(|e| chain(&e))?;
     let mut builder = PlatformBuilder::new(store, clock.clone(), ids)
         .journal(journal.clone())
         .home(Scope::new(state.account.as_str(), arguments.region.as_str()))
         .open(arguments.auth == Auth::Open)
         .part::<Arc<dyn MachineDriver>>(driver.clone())
-        .part(kiln_sealing::RootKey::open(state_dir, &secrets)?)
+        .part(root)
         .part(kiln_ssm::SealingKey::open(state_dir, &secrets)?)
         .part(kiln_s3::ObjectFiles::open(state_dir, &secrets)?)
         .part(Points::open(&state_dir.join(POINTS), clock.clone()).map_err(|e| chain(&e))?)

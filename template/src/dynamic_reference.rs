@@ -1,13 +1,14 @@
 //! `{{resolve:ssm:name}}` inside property texts.
 //!
-//! Looked at after the functions, because a reference may be put together by `Fn::Sub`. Secrets
-//! (`secretsmanager`, `ssm-secure`) are not built, and say so.
+//! Looked at after the functions, because a reference may be put together by `Fn::Sub`. Those to secrets
+//! (`secretsmanager`, `ssm-secure`) are checked and stay as they are (`secret_reference.rs`).
 
 use serde_json::Value;
 
 use crate::error::{At, Result};
 use crate::functions::scalar_text;
 use crate::lookup::{Answer, Lookup, UNKNOWN};
+use crate::secret_reference::SecretReference;
 
 const START: &str = "{{resolve:";
 
@@ -54,9 +55,10 @@ fn one(reference: &str, at: &At<'_>, lookup: &dyn Lookup) -> Result<String> {
     match service {
         "ssm" => {}
         "ssm-secure" | "secretsmanager" => {
-            return Err(at.not_built(format!(
-                "Dynamic references to {service} are not built in Kiln: {{{{resolve:{reference}}}}}"
-            )));
+            return match SecretReference::parse(reference) {
+                Some(Err(wrong)) => Err(at.error(wrong)),
+                _ => Ok(format!("{START}{reference}}}}}")),
+            };
         }
         other => {
             return Err(

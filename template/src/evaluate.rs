@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::conditions;
 use crate::dynamic_reference;
+use crate::secret_reference;
 use crate::error::{At, Mark, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::functions::scalar_text;
@@ -179,6 +180,12 @@ impl<'t> Evaluator<'t> {
             None => Value::Object(Map::new()),
         };
         dynamic_reference::resolve(&mut properties, &at.key("Properties", resource.properties.mark), self.lookup)?;
+        let refused = secret_reference::not_secure_here(&resource.resource_type, &properties);
+        if !refused.is_empty() {
+            let places: Vec<String> =
+                refused.iter().map(|path| format!("{}/Properties/{path}", resource.resource_type)).collect();
+            return Err(at.error(format!("SSM Secure reference is not supported in: [{}]", places.join(","))));
+        }
         let part = |name: &str, expr: &Option<Expr>| match expr {
             Some(expr) => self.value(expr, &at.key(name, expr.mark)),
             None => Ok(None),

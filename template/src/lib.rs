@@ -32,6 +32,7 @@ mod pattern;
 mod read;
 pub mod schema;
 mod sections;
+mod secret_reference;
 mod template;
 mod understand;
 
@@ -45,4 +46,5 @@ pub use parameter::{Parameter, ParameterType, ParameterValues, resolve as resolv
 pub use pattern::{Pattern, TooManySteps};
 pub use read::{Aliases, MAX_DEPTH, MAX_DIRECT_BODY, MAX_S3_BODY, Origin, read};
 pub use schema::{Recreation, ResourceSchema, Schemas, Violation, check_properties};
+pub use secret_reference::{SecretReference, fill as fill_secrets, secret_references};
 pub use template::{DeletionPolicy, Mappings, Output, Resource, Rule, Template};

@@ -34,9 +34,19 @@ class Runs(unittest.TestCase):
     """Has `kiln`, and `work`, the temporary directory where terraform runs."""
 
     def terraform(self, *arguments, expect=0):
+        """Runs a command, which must end so, and gives what it printed."""
+        done = self.run_terraform(arguments)
+        self.assertEqual(done.returncode, expect, f"terraform {arguments}:\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
+        return done.stdout
+
+    def refused(self, *arguments):
+        """Runs a command that must fail, and gives what it says of it."""
+        done = self.run_terraform(arguments)
+        self.assertEqual(done.returncode, 1, f"terraform {arguments}:\n{done.stdout[-6000:]}")
+        return done.stderr
+
+    def run_terraform(self, arguments):
         config = pathlib.Path(self.work.name) / "none.tfrc"
         config.touch()
         environment = self.kiln.environ(TF_CLI_CONFIG_FILE=str(config), TF_IN_AUTOMATION="1", CHECKPOINT_DISABLE="1")
-        done = subprocess.run(["terraform", *arguments, "-no-color"], cwd=self.work.name, env=environment, capture_output=True, text=True, timeout=400)
-        self.assertEqual(done.returncode, expect, f"terraform {arguments}:\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
-        return done.stdout
+        return subprocess.run(["terraform", *arguments, "-no-color"], cwd=self.work.name, env=environment, capture_output=True, text=True, timeout=400)

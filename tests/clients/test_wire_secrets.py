@@ -1,5 +1,6 @@
 """No secret in the log, in what `kiln` tells, or in the database where it need not be."""
 import json
+import time
 import unittest
 
 import botocore.exceptions
@@ -19,22 +20,29 @@ class Secrets(unittest.TestCase):
             secrets = {"root": kiln.info["secret"], "value": SECRET}
             self.keys(kiln, secrets)
             self.parameters(kiln.client("ssm"))
+            self.stored(kiln.client("secretsmanager"), kiln.client("cloudformation"))
+            self.message(kiln.client("sqs"))
             self.stack(kiln.client("cloudformation"))
             self.machine(kiln, secrets)
             told = {
                 "the log": kiln.log(),
                 "kiln logs": kiln.cli("logs").stdout,
                 "kiln status": kiln.cli("status").stdout,
+                "the trail": self.trail(kiln.client("cloudtrail")),
             }
             self.assertIn("PutParameter", told["the log"])
             self.assertIn("PutParameter", told["kiln logs"])
+            for name in ("PutParameter", "CreateSecret", "PutSecretValue", "CreateAccessKey", "CreateStack", "RunInstances", "CreateKeyPair"):
+                self.assertIn(f'"{name}"', told["the trail"])
             for name, secret in secrets.items():
                 for where, text in told.items():
                     lines = [line[:300] for line in text.splitlines() if secret in line]
                     self.assertEqual(lines, [], f"{name} in {where}")
-            database = b"".join(file.read_bytes() for file in kiln.state.glob("kiln.db*"))
-            for name in ("root", "value", "key pair"):
-                self.assertNotIn(secrets[name].encode(), database, name)
+            disk = {name: b"".join(file.read_bytes() for file in kiln.state.glob(name)) for name in ("kiln.db*", "journal/*", "sqs/*", "trail/*")}
+            for name in ("root", "value", "user", "session", "token", "key pair"):
+                for where, found in disk.items():
+                    self.assertNotIn(secrets[name].encode(), found, f"{name} in {where}")
+            self.assertIn(b"seen-by-all", disk["sqs/*"], "a queue that asks for no encryption has none")
             for file in kiln.state.iterdir():
                 if file.is_file() and file.name != "kiln.log":
                     self.assertEqual(file.stat().st_mode & 0o077, 0, file)
@@ -65,6 +73,45 @@ class Secrets(unittest.TestCase):
         ):
             self.tried(ssm.put_parameter, **{**secret, **more})
 
+    def stored(self, secrets, cloudformation):
+        secrets.create_secret(Name="s", SecretString=SECRET)
+        secrets.put_secret_value(SecretId="s", SecretBinary=SECRET.encode())
+        secrets.update_secret(SecretId="s", SecretString=SECRET + "!")
+        self.tried(secrets.put_secret_value, SecretId="s", SecretString=SECRET * 10_000)
+        self.tried(secrets.create_secret, Name="s", SecretString=SECRET)
+        self.tried(secrets.create_secret, Name="s s", SecretString=SECRET)
+        secrets.batch_get_secret_value(SecretIdList=["s", "none"])
+        refused = {"Type": "String", "Value": "{{resolve:secretsmanager:s}}", "AllowedPattern": "^[0-9]+$"}
+        body = {"Resources": {"A": {"Type": "AWS::SSM::Parameter", "Properties": refused}}}
+        cloudformation.create_stack(StackName="referring", TemplateBody=json.dumps(body))
+        state = lambda: cloudformation.describe_stacks(StackName="referring")["Stacks"][0]["StackStatus"]  # noqa: E731
+        ended = wait_for("the stack's end", lambda: state() in ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED") and state())
+        events = json.dumps(cloudformation.describe_stack_events(StackName="referring"), default=str)
+        self.assertNotIn(SECRET, events)
+        self.assertEqual(ended, "ROLLBACK_COMPLETE", events)
+
+    def message(self, sqs):
+        closed = sqs.create_queue(QueueName="closed")["QueueUrl"]
+        sqs.send_message(QueueUrl=closed, MessageBody=SECRET)
+        sqs.send_message(QueueUrl=closed, MessageBody="x", MessageAttributes={"a": {"DataType": "String", "StringValue": SECRET}})
+        got = sqs.receive_message(QueueUrl=closed)["Messages"][0]
+        self.assertEqual(got["Body"], SECRET)
+        seen = sqs.create_queue(QueueName="seen", Attributes={"SqsManagedSseEnabled": "false"})["QueueUrl"]
+        sqs.send_message(QueueUrl=seen, MessageBody="seen-by-all")
+
+    def trail(self, trail):
+        """All that CloudTrail tells. Two lookups a second are let in."""
+        found, token = [], {}
+        while token is not None:
+            try:
+                page = trail.lookup_events(**token)
+            except botocore.exceptions.ClientError:
+                time.sleep(0.3)
+                continue
+            found += [event["CloudTrailEvent"] for event in page["Events"]]
+            token = {"NextToken": page["NextToken"]} if "NextToken" in page else None
+        return "\n".join(found)
+
     def stack(self, cloudformation):
         template = {
             "Parameters": {"P": {"Type": "String", "NoEcho": True}},
@@ -89,6 +136,27 @@ class Secrets(unittest.TestCase):
         ec2.run_instances(**run, UserData=f"#!/bin/sh\necho {SECRET}")
         self.tried(ec2.run_instances, **run, UserData=SECRET * 2000)
         secrets["key pair"] = ec2.create_key_pair(KeyName="k")["KeyMaterial"].splitlines()[3]
+
+
+class RootKey(unittest.TestCase):
+    def test_a_lost_root_key_is_not_made_anew(self):
+        with Kiln(machines="sim") as kiln:
+            kiln.client("secretsmanager").create_secret(Name="s", SecretString=SECRET)
+            kiln.kill()
+            file = kiln.state / "root.key"
+            for begin, become in ((f"{file} is missing", None), (f"{file} is not the root key", bytes(32))):
+                kept = file.read_bytes()
+                file.unlink()
+                if become:
+                    file.write_bytes(become)
+                with self.assertRaises(AssertionError) as caught:
+                    kiln.start()
+                self.assertIn(begin, str(caught.exception))
+                self.assertIn("put", str(caught.exception))
+                self.assertEqual(file.read_bytes() if file.exists() else None, become)
+                file.write_bytes(kept)
+            kiln.start()
+            self.assertEqual(kiln.client("secretsmanager").get_secret_value(SecretId="s")["SecretString"], SECRET)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ async fn given() -> Given {
     let store = Store::open(&state_dir.join("kiln.db"), clock.clone()).expect("a store");
     let journal = Journal::open(&state_dir.join(JOURNAL)).expect("a journal");
     crate::credentials::prepare(&state_dir, &ids, "http://127.0.0.1:1", "us-east-1", "000000000000").expect("made");
-    kiln_sealing::RootKey::open(&state_dir, &ids).expect("made");
+    kiln_sealing::RootKey::make(&state_dir, &ids).expect("made");
     kiln_ssm::SealingKey::open(&state_dir, &ids).expect("made");
     let objects = ObjectFiles::open(&state_dir, &ids).expect("made");
     fs::create_dir_all(state_dir.join(MACHINES)).expect("made");

@@ -12,7 +12,7 @@ use crate::last_used::Uses;
 use crate::parsed::Parsed;
 use crate::records::{AccessKey, Role, User, everywhere, key};
 use crate::rights::Rights;
-use crate::secrets::{self, Opened};
+use crate::secrets::{self, Secrets};
 use kiln_policy::{Policies, Policy, Principal, Request, ResourcePolicies, evaluate};
 use kiln_protocol::Protocol;
 use kiln_service_kit::{
@@ -28,7 +28,7 @@ use time::OffsetDateTime;
 pub fn start(platform: Arc<Platform>) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> {
     Box::pin(async move {
         let root = platform.part::<RootCredential>()?;
-        let secrets = Opened::new(platform.part()?);
+        let secrets = Secrets::new(platform.part()?);
         secrets::seal_all(&platform).await?;
         let account = platform.home().account.to_string();
         let store = platform.store().clone();
@@ -53,7 +53,7 @@ struct IamAccess {
     /// Kept, since it is asked for at every request.
     everywhere: Scope,
     parsed: Parsed,
-    secrets: Opened,
+    secrets: Secrets,
     uses: Uses,
 }
 

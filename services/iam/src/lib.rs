@@ -19,6 +19,8 @@ mod secrets;
 mod tags;
 mod targets;
 
+pub use secrets::any_sealed;
+
 use kiln_service_kit::{Service, records};
 
 /// The service.

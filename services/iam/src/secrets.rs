@@ -5,17 +5,12 @@
 //! memory: with the sealed text that it was, so that none is ever stale.
 
 use crate::records::{AccessKey, Secret, everywhere};
-use kiln_sealing::RootKey;
-use kiln_service_kit::{Error, IdSource, Platform};
-use parking_lot::RwLock;
-use std::collections::HashMap;
+use kiln_sealing::{Opened, RootKey};
+use kiln_service_kit::{Error, IdSource, Platform, Store};
 use std::sync::Arc;
 
 /// What the root key's key for them is for.
 const PURPOSE: &str = "iam/access-key";
-
-/// More are forgotten together: a bound for memory, out of reach for keys in use.
-const KEPT: usize = 20_000;
 
 /// Seals the secret of the access key of that id.
 pub fn seal(root: &RootKey, ids: &IdSource, id: &str, secret: &str) -> Secret {
@@ -26,39 +21,35 @@ pub fn seal(root: &RootKey, ids: &IdSource, id: &str, secret: &str) -> Secret {
 pub fn open(root: &RootKey, key: &AccessKey) -> Result<String, Error> {
     match &key.secret {
         Secret::Open(secret) => Ok(secret.clone()),
-        Secret::Sealed { sealed } => root
-            .open_text(PURPOSE, &key.id, sealed)
-            .ok_or_else(|| Error::internal(format!("the secret of access key {} does not open with root.key", key.id))),
+        Secret::Sealed { sealed } => root.open_text(PURPOSE, &key.id, sealed).ok_or_else(|| closed(key)),
     }
 }
 
-/// Secrets that were opened, by their access keys, with the sealed texts that they were.
-pub struct Opened {
-    root: RootKey,
-    kept: RwLock<HashMap<String, (String, Arc<str>)>>,
-}
+/// Secrets that were opened, by their access keys.
+pub struct Secrets(Opened);
 
-impl Opened {
+impl Secrets {
     pub fn new(root: RootKey) -> Self {
-        Self { root, kept: RwLock::default() }
+        Self(Opened::new(root, PURPOSE))
     }
 
     /// The secret of an access key.
     pub fn secret(&self, key: &AccessKey) -> Result<Arc<str>, Error> {
-        let Secret::Sealed { sealed } = &key.secret else { return Ok(open(&self.root, key)?.into()) };
-        if let Some((of, secret)) = self.kept.read().get(&key.id)
-            && of == sealed
-        {
-            return Ok(secret.clone());
+        match &key.secret {
+            Secret::Open(secret) => Ok(secret.as_str().into()),
+            Secret::Sealed { sealed } => self.0.text(&key.id, sealed).ok_or_else(|| closed(key)),
         }
-        let secret: Arc<str> = open(&self.root, key)?.into();
-        let mut kept = self.kept.write();
-        if kept.len() >= KEPT {
-            kept.clear();
-        }
-        kept.insert(key.id.clone(), (sealed.clone(), secret.clone()));
-        Ok(secret)
     }
+}
+
+fn closed(key: &AccessKey) -> Error {
+    Error::internal(format!("the secret of access key {} does not open with root.key", key.id))
+}
+
+/// Whether any secret lies sealed in a store.
+pub fn any_sealed(store: &Store) -> Result<bool, Error> {
+    let all = store.list_everywhere::<AccessKey>()?;
+    Ok(all.iter().any(|(_, _, key)| matches!(key.secret, Secret::Sealed { .. })))
 }
 
 /// Seals what an earlier version wrote open. Cut off, it goes on at the next start.

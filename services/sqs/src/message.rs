@@ -105,6 +105,7 @@ impl Draft<'_> {
             trace,
             group: self.group.map(str::to_owned),
             deduplication,
+            sealed: settings.managed_sse,
         };
         Ok((NewMessage { kept, delay, same }, digests))
     }

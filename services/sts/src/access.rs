@@ -1,7 +1,8 @@
 //! Temporary credentials, put in front of the credentials that iam keeps: two services, each with
 //! its own records, and one answer to the gateway.
 
-use crate::records::{Session, everywhere};
+use crate::records::{PURPOSE, Secrets, Session, everywhere};
+use kiln_sealing::{Opened, RootKey};
 use kiln_service_kit::{Access, Caller, Credential, Cx, Error, Grant, Platform, Scope, Store};
 use std::future::Future;
 use std::pin::Pin;
@@ -11,15 +12,39 @@ use std::sync::Arc;
 pub fn start(platform: Arc<Platform>) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> {
     Box::pin(async move {
         let iam = platform.access().ok_or_else(|| Error::internal("sts was started before iam"))?;
+        seal_all(&platform).await?;
         let store = platform.store().clone();
-        platform.set_access(Arc::new(WithSessions { iam, store, everywhere: everywhere() }));
+        let opened = Opened::new(platform.part()?, PURPOSE);
+        platform.set_access(Arc::new(WithSessions { iam, store, opened, everywhere: everywhere() }));
         Ok(())
     })
+}
+
+/// Seals what an earlier version wrote open. Cut off, it goes on at the next start.
+async fn seal_all(platform: &Platform) -> Result<(), Error> {
+    let root = platform.part::<RootKey>()?;
+    let all = platform.store().list::<Session>(&everywhere())?;
+    if !all.iter().any(|(_, session)| matches!(session.secrets, Secrets::Open { .. })) {
+        return Ok(());
+    }
+    platform
+        .store()
+        .write::<_, Error>(|tx| {
+            for (id, session) in tx.list::<Session>(&everywhere())? {
+                let Secrets::Open { secret, token } = &session.secrets else { continue };
+                let secrets = Secrets::seal(&root, platform.ids(), &id, secret, token);
+                tx.put(&everywhere(), &id, Session { secrets, ..(*session).clone() })?;
+            }
+            Ok(())
+        })
+        .await
 }
 
 struct WithSessions {
     iam: Arc<dyn Access>,
     store: Store,
+    /// Both texts, with a space between them.
+    opened: Opened,
     everywhere: Scope,
 }
 
@@ -34,9 +59,18 @@ impl Access for WithSessions {
         if !self.iam.exists(&session.caller)? {
             return Ok(None);
         }
+        let closed = || Error::internal(format!("the secret of session {access_key} does not open with root.key"));
+        let (secret, token) = match &session.secrets {
+            Secrets::Open { secret, token } => (secret.clone(), token.clone()),
+            Secrets::Sealed { sealed } => {
+                let both = self.opened.text(access_key, sealed).ok_or_else(closed)?;
+                let (secret, token) = both.split_once(' ').ok_or_else(closed)?;
+                (secret.to_owned(), token.to_owned())
+            }
+        };
         Ok(Some(Credential {
-            secret: session.secret.clone(),
-            session_token: Some(session.token.clone()),
+            secret,
+            session_token: Some(token),
             expires: Some(session.expires),
             active: true,
             caller: session.caller.clone(),

@@ -14,6 +14,7 @@ mod lifecycles;
 mod machines;
 mod networks;
 mod queues;
+mod secrets;
 mod sessions;
 mod stacks;
 
@@ -143,6 +144,11 @@ fn a_lifecycle_is_carried_out_whatever_step_breaks() {
 }
 
 #[test]
+fn a_deleted_secret_goes_whatever_step_breaks() {
+    assert_eq!(secrets::goes().steps.len(), 1, "{:#?}", secrets::goes().steps);
+}
+
+#[test]
 fn a_session_is_forgotten_whatever_step_breaks() {
     assert_eq!(sessions::ends().steps.len(), 1, "{:#?}", sessions::ends().steps);
 }
@@ -178,6 +184,7 @@ fn every_kind_of_step_is_in_a_scenario() {
         balancers::changes(),
         keys::rotates_and_goes(),
         lifecycles::expires(),
+        secrets::goes(),
         sessions::ends(),
         alarms::set_in_motion(),
         alarms::refused(),

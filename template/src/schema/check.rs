@@ -1,13 +1,15 @@
 //! Are these properties right for their type? All violations at once, and the properties with their scalars made
 //! what the type wants (`"80"` becomes 80, 80 becomes `"80"`).
 //!
-//! Values that are not known yet ([`crate::UNKNOWN`]) pass: they are checked again when the change is made.
+//! Values that are not known yet ([`crate::UNKNOWN`]) pass: they are checked again when the change is made. So do texts with
+//! a reference to a secret, whose value nobody sees but the type that is given it.
 
 use serde_json::{Map, Number, Value};
 
 use super::{Kind, Object, Property, ResourceSchema};
 use crate::functions::scalar_text;
 use crate::lookup::UNKNOWN;
+use crate::secret_reference::has_one;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +58,7 @@ impl Checker<'_> {
     }
 
     fn value(&mut self, property: &Property, value: &Value, name: &str) -> Value {
-        if matches!(value, Value::String(text) if text.contains(UNKNOWN)) {
+        if matches!(value, Value::String(text) if text.contains(UNKNOWN) || has_one(text)) {
             return value.clone();
         }
         let Some(property) = self.schema.follow(property) else {

@@ -9,6 +9,7 @@ pub mod changes;
 pub mod exports;
 pub mod parameters;
 pub mod policy;
+pub mod references;
 pub mod request;
 pub mod reserved_tags;
 pub mod role;

@@ -30,6 +30,7 @@ pub use table::{Attribute, Kept, Table};
 pub use visibility::{Deleted, Handle, Visibility};
 pub use waiters::Waiting;
 
+use kiln_sealing::RootKey;
 use kiln_service_kit::{Clock, Error};
 use parking_lot::Mutex;
 use std::path::Path;
@@ -37,6 +38,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use waiters::Waiters;
 use writer::{Job, Writer};
+
+/// What the root key's key for messages is for.
+const PURPOSE: &str = "sqs/message";
 
 /// A queue's number among messages: given once, so that what comes after a queue of the same name is apart from it.
 pub type QueueNumber = i64;
@@ -66,8 +70,8 @@ impl Messages {
     ///
     /// # Errors
     /// The file cannot be made, opened or read, or is from a newer kiln.
-    pub fn open(state_dir: &Path, clock: &Clock) -> Result<Self, MessagesError> {
-        let table = Table::open(&state_dir.join(Self::FOLDER), clock.now())?;
+    pub fn open(state_dir: &Path, clock: &Clock, root: &RootKey) -> Result<Self, MessagesError> {
+        let table = Table::open(&state_dir.join(Self::FOLDER), clock.now(), root.of(PURPOSE))?;
         let waiters = Arc::<Waiters>::default();
         let writer = Writer::start(table, waiters.clone(), clock.clone());
         Ok(Self { how: Arc::new(How::Disk(writer)), waiters })

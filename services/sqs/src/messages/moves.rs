@@ -72,7 +72,7 @@ impl Table {
             };
             let seq = self.rehouse(place, number, now, now)?;
             let kept = super::Kept { id: id(), ..self.kept(seq)? };
-            let data = serde_json::to_vec(&kept).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+            let data = self.data(&kept)?;
             self.db.prepare_cached("UPDATE body SET data = ?2 WHERE seq = ?1")?.execute(params![seq, data])?;
             done.moved += 1;
         }

@@ -79,7 +79,7 @@ impl Table {
         delay: i64,
         kept: &Kept,
     ) -> rusqlite::Result<()> {
-        let data = serde_json::to_vec(kept).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+        let data = self.data(kept)?;
         self.db.prepare_cached("INSERT INTO body (seq, data) VALUES (?1, ?2)")?.execute(params![seq, data])?;
         let grp = kept.group.as_ref().map(|group| self.group(queue, group, seq)).transpose()?;
         let (state, at) = if delay > 0 { (DELAYED, now + delay) } else { (WAITS, now) };

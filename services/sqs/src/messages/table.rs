@@ -6,7 +6,8 @@
 
 use super::waiters::Brought;
 use super::{MessagesError, QueueNumber, Seq};
-use kiln_service_kit::Timestamp;
+use kiln_sealing::Key;
+use kiln_service_kit::{IdSource, Timestamp};
 use kiln_store::create_private;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What the tables are like; a file with a greater number is from a newer kiln.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// KiB of pages that are kept.
 const CACHE: i64 = 4096;
@@ -49,7 +50,16 @@ pub struct Kept {
     pub group: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deduplication: Option<String>,
+    /// Lies sealed on the disk.
+    #[serde(skip)]
+    pub sealed: bool,
 }
+
+/// What sealed data begin with; others are JSON.
+const SEALED: u8 = 1;
+
+/// What they are bound to.
+const BOUND: &[u8] = b"sqs/message";
 
 /// A message attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +119,9 @@ impl Place {
 /// The tables.
 pub struct Table {
     pub(super) db: Connection,
+    /// Under which the messages of queues with `SqsManagedSseEnabled` are sealed.
+    key: Key,
+    ids: IdSource,
     path: PathBuf,
     known: HashMap<QueueNumber, Known>,
     last: Seq,
@@ -117,21 +130,27 @@ pub struct Table {
 
 impl Table {
     /// Opens the file in a folder, and makes what is missing.
-    pub(super) fn open(folder: &Path, now: Timestamp) -> Result<Self, MessagesError> {
+    pub(super) fn open(folder: &Path, now: Timestamp, key: Key) -> Result<Self, MessagesError> {
         create(folder)?;
         let path = file(folder);
         let failed = |e| MessagesError::of(&path, "open", e);
         let db = connect(&path).map_err(failed)?;
-        Self::with(db, path.clone(), now)
+        Self::with(db, path.clone(), now, (key, IdSource::from_os()))
     }
 
     pub(super) fn in_memory() -> Result<Self, MessagesError> {
         let path = PathBuf::from("memory");
         let db = Connection::open_in_memory().map_err(|e| MessagesError::of(&path, "open", e))?;
-        Self::with(db, path, Timestamp::from_millis(0))
+        let ids = IdSource::seeded(0);
+        Self::with(db, path, Timestamp::from_millis(0), (Key::new(&ids), ids))
     }
 
-    fn with(mut db: Connection, path: PathBuf, now: Timestamp) -> Result<Self, MessagesError> {
+    fn with(
+        mut db: Connection,
+        path: PathBuf,
+        now: Timestamp,
+        (key, ids): (Key, IdSource),
+    ) -> Result<Self, MessagesError> {
         let failed = |e| MessagesError::of(&path, "open", e);
         db.set_prepared_statement_cache_capacity(64);
         let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
@@ -143,9 +162,13 @@ impl Table {
             transaction.execute_batch(include_str!("schema.sql")).map_err(failed)?;
             transaction.commit().map_err(failed)?;
         }
+        // An earlier kiln does not read what is sealed.
+        if found < FORMAT {
+            db.pragma_update(None, "user_version", FORMAT).map_err(failed)?;
+        }
         let greatest = "SELECT max(coalesce((SELECT max(seq) FROM body), 0), coalesce((SELECT max(seq) FROM sent), 0))";
         let last: Seq = db.query_row(greatest, [], |row| row.get(0)).map_err(failed)?;
-        let mut table = Self { db, path, known: HashMap::new(), last, woken: HashMap::new() };
+        let mut table = Self { db, key, ids, path, known: HashMap::new(), last, woken: HashMap::new() };
         table.advance(now.millis());
         Ok(table)
     }
@@ -387,9 +410,21 @@ impl Table {
         let find = "SELECT data FROM body WHERE seq = ?1";
         self.db.prepare_cached(find)?.query_row([seq], |row| {
             let data = row.get_ref(0)?.as_blob()?;
-            serde_json::from_slice(data)
-                .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(e)))
+            let [SEALED, sealed @ ..] = data else { return serde_json::from_slice(data).map_err(unread) };
+            let opened = self.key.open(BOUND, sealed).ok_or_else(|| unread("it does not open with root.key"))?;
+            Ok(Kept { sealed: true, ..serde_json::from_slice(&opened).map_err(unread)? })
         })
+    }
+
+    /// What is kept, as it lies on the disk.
+    pub(super) fn data(&self, kept: &Kept) -> rusqlite::Result<Vec<u8>> {
+        let json = serde_json::to_vec(kept).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+        if !kept.sealed {
+            return Ok(json);
+        }
+        let mut data = vec![SEALED];
+        data.extend(self.key.seal(&self.ids, BOUND, &json));
+        Ok(data)
     }
 
     pub(super) fn copy_to(&self, folder: &Path) -> Result<(), MessagesError> {
@@ -398,6 +433,11 @@ impl Table {
         let copied = self.db.execute("VACUUM INTO ?1", [to.to_string_lossy()]);
         copied.map(drop).map_err(|e| MessagesError::of(&to, "copy messages to", e))
     }
+}
+
+/// A message's data that are none.
+fn unread(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, why.into())
 }
 
 /// Copies a file that is in use, as it is at one moment. A connection of its own: nobody waits for it.

@@ -5,7 +5,8 @@ use crate::messages::{Handle, Kept, NewMessage, Receive, Sending};
 use std::path::Path;
 
 fn open(dir: &Path) -> Messages {
-    Messages::open(dir, &Clock::system()).expect("opened")
+    let root = kiln_sealing::RootKey::new(&IdSource::seeded(1));
+    Messages::open(dir, &Clock::system(), &root).expect("opened")
 }
 
 fn now() -> i64 {
@@ -22,6 +23,7 @@ fn new(body: &str, group: Option<&str>, same: Option<&str>) -> NewMessage {
         trace: None,
         group: group.map(str::to_owned),
         deduplication: None,
+        sealed: true,
     };
     NewMessage { kept, delay: 0, same: same.map(|same| same.as_bytes().to_vec()) }
 }

@@ -11,10 +11,11 @@ use super::{Act, request, verb};
 use crate::errors::validation;
 use crate::records::family::NESTED;
 use crate::records::{Action, KeptJson, Live, Progress, Resource, Stack, Work};
+use crate::stack::references::Filled;
 use crate::stack::request::is_refusal;
 use crate::stack::reserved_tags;
 use crate::stack::schemas::keeps_its_name;
-use kiln_service_kit::{CANNOT_ROLL, Error, ResourceRequest, ResourceType, Stability};
+use kiln_service_kit::{CANNOT_ROLL, Cx, Error, ResourceRequest, ResourceType, Stability};
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -60,7 +61,10 @@ impl Act<'_> {
 
     async fn create(&self, kind: &dyn ResourceType, stack: &Stack, id: &str, work: &Work) -> Result<String, Error> {
         no_reserved_tags(&work.target)?;
-        kind.create(&self.as_owner(stack), &request(kind, stack, id, &work.target, None)).await
+        let owner = self.as_owner(stack);
+        let mut request = request(kind, stack, id, &work.target, None);
+        let filled = fill(&owner, work, &mut request).await?;
+        kind.create(&owner, &request).await.map_err(|error| filled.told(error))
     }
 
     /// Sets what a thing that was made has beyond its creation.
@@ -70,8 +74,13 @@ impl Act<'_> {
         let Some(work) = resource.work.as_ref().filter(made) else { return Ok(()) };
         let Some(physical_id) = &work.target.physical_id else { return Ok(()) };
         let kind = self.kind(&work.target.resource_type)?;
-        let request = request(&*kind, &stack, id, &work.target, None);
-        if let Err(error) = kind.complete(&self.as_owner(&stack), physical_id, &request).await {
+        let owner = self.as_owner(&stack);
+        let mut request = request(&*kind, &stack, id, &work.target, None);
+        let completed = match fill(&owner, work, &mut request).await {
+            Ok(filled) => kind.complete(&owner, physical_id, &request).await.map_err(|error| filled.told(error)),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = completed {
             return self.call_failed(id, work, error).await;
         }
         self.controller.memory.came_on(&self.name.id, id);
@@ -109,7 +118,9 @@ impl Act<'_> {
             return Err(Error::sender(NOT_UPDATABLE, "its update policy replaces it"));
         }
         no_reserved_tags(&work.target)?;
-        kind.update(&self.as_owner(stack), &physical_id, &request).await?;
+        let owner = self.as_owner(stack);
+        let filled = fill(&owner, work, &mut request).await?;
+        kind.update(&owner, &physical_id, &request).await.map_err(|error| filled.told(error))?;
         Ok(physical_id)
     }
 
@@ -255,6 +266,14 @@ impl Act<'_> {
     /// For types whose answers need the request again.
     pub(super) fn request_of(&self, kind: &dyn ResourceType, stack: &Stack, id: &str, live: &Live) -> ResourceRequest {
         request(kind, stack, id, live, None)
+    }
+}
+
+/// Values in the place of references to secrets. A nested stack gets the references: its parameters are shown.
+async fn fill(owner: &Cx, work: &Work, request: &mut ResourceRequest) -> Result<Filled, Error> {
+    match work.target.resource_type == NESTED {
+        true => Ok(Filled::default()),
+        false => Filled::of(owner, request).await,
     }
 }
 
