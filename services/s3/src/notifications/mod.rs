@@ -13,8 +13,8 @@ mod message;
 mod tell;
 
 pub use check::{check, try_targets};
-pub use event::{Event, Rule, To};
-pub use tell::{Thing, tell};
+pub use event::{Event, Rule, Thing, To};
+pub use tell::tell;
 
 /// S3 as the services that it tells know it.
 pub const PRINCIPAL: &str = "s3.amazonaws.com";

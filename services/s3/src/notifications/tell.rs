@@ -1,6 +1,7 @@
 //! Noting what happened, in the transaction that made it happen.
 
-use super::{Event, PRINCIPAL, Rule, To, message};
+use super::event::{Event, Rule, Thing, To};
+use super::{PRINCIPAL, message};
 use crate::arn::bucket_arn;
 use crate::errors;
 use crate::records::Bucket;
@@ -9,16 +10,6 @@ use kiln_service_kit::{Cx, Error, Scope, Tx};
 
 /// The subject of messages to topics.
 const SUBJECT: &str = "Amazon S3 Notification";
-
-/// What it happened to.
-#[derive(Debug, Default)]
-pub struct Thing<'t> {
-    pub key: &'t str,
-    /// Of what is there now.
-    pub size: Option<u64>,
-    pub etag: Option<&'t str>,
-    pub version: Option<&'t str>,
-}
 
 /// Tells an event to whom the bucket's rules name for it.
 ///
