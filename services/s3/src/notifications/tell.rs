@@ -1,7 +1,7 @@
 //! Noting what happened, in the transaction that made it happen.
 
 use super::event::{Event, Rule, Thing, To};
-use super::{PRINCIPAL, message};
+use super::{PRINCIPAL, bus, message};
 use crate::arn::bucket_arn;
 use crate::errors;
 use crate::records::Bucket;
@@ -16,6 +16,10 @@ const SUBJECT: &str = "Amazon S3 Notification";
 /// # Errors
 /// Too much waits to be told already (`SlowDown`): nothing of the transaction may be kept.
 pub fn tell(tx: &mut Tx<'_>, cx: &Cx, bucket: &Bucket, event: Event, thing: &Thing<'_>) -> Result<(), Error> {
+    if bucket.event_bridge {
+        let (sequence, number) = tx.place();
+        bus::emit(tx, cx, bucket, event, thing, &format!("{sequence:014X}{number:04X}"))?;
+    }
     let scope = Scope::new(bucket.owner.as_str(), bucket.region.as_str());
     for rule in bucket.notifications.iter().filter(|rule| rule.wants(event, thing.key)) {
         let (sequence, number) = tx.place();

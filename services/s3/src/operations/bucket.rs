@@ -58,6 +58,7 @@ async fn create_bucket(cx: &Cx, input: CreateBucketRequest) -> Result<CreateBuck
         cors: vec![],
         lifecycle: None,
         notifications: vec![],
+        event_bridge: false,
         said: Default::default(),
     };
     cx.store()

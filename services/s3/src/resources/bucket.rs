@@ -315,10 +315,6 @@ mod tests {
             (json!({"AccessControl": "PublicRead"}), "AccessControl"),
             (json!({"ObjectLockEnabled": true}), "ObjectLockEnabled"),
             (json!({"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}}), "ObjectLockConfiguration"),
-            (
-                json!({"NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": true}}}),
-                "NotificationConfiguration",
-            ),
             (json!({"LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "Transitions": [{}]}]}}), "Transitions"),
             (json!({"NotificationConfiguration": {"LambdaConfigurations": [{}]}}), "LambdaConfigurations"),
             (json!({"AccelerateConfiguration": {"AccelerationStatus": "Enabled"}}), "AccelerateConfiguration"),

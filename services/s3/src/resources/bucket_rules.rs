@@ -28,11 +28,7 @@ pub fn check(properties: &Json) -> Result<(), Error> {
             return Err(Error::not_built(format!("AWS::S3::Bucket {}", path[1..].replace('/', " ").replace(" *", ""))));
         }
     }
-    let by_events = properties.pointer("/NotificationConfiguration/EventBridgeConfiguration");
-    match by_events.is_some_and(|by_events| boolean(by_events, "EventBridgeEnabled") != Some(false)) {
-        true => Err(Error::not_built("AWS::S3::Bucket NotificationConfiguration EventBridgeConfiguration")),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 /// What is there; none where there is nothing of the kind, or no bucket.
@@ -223,7 +219,11 @@ async fn notifications(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Resu
     };
     let queues = rules("/NotificationConfiguration/QueueConfigurations", "Queue");
     let topics = rules("/NotificationConfiguration/TopicConfigurations", "Topic");
+    let by_events = request.properties.pointer("/NotificationConfiguration/EventBridgeConfiguration");
+    // On where it is there, unless it says otherwise.
+    let by_events = by_events.filter(|by_events| boolean(by_events, "EventBridgeEnabled") != Some(false));
     let notification_configuration = NotificationConfiguration {
+        event_bridge_configuration: by_events.map(|_| EventBridgeConfiguration {}),
         queue_configurations: queues
             .into_iter()
             .map(|(queue_arn, events, filter)| QueueConfiguration { queue_arn, events, filter, ..Default::default() })
@@ -232,7 +232,7 @@ async fn notifications(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Resu
             .into_iter()
             .map(|(topic_arn, events, filter)| TopicConfiguration { topic_arn, events, filter, ..Default::default() })
             .collect(),
-        ..Default::default()
+        lambda_function_configurations: vec![],
     };
     let bucket = bucket.to_owned();
     cx.call(PutBucketNotificationConfigurationRequest { bucket, notification_configuration, ..Default::default() })
@@ -261,7 +261,12 @@ pub async fn read(cx: &Cx, bucket: &str, read: Properties) -> Result<Properties,
         .into_iter()
         .flat_map(|one| shown_told("Topic", one.topic_arn, one.events, one.filter));
     let (queues, topics): (Vec<Json>, Vec<Json>) = (queues.collect(), topics.collect());
-    let notifications = given(json!({"QueueConfigurations": queues, "TopicConfigurations": topics}));
+    let by_events = told.event_bridge_configuration.map(|_| json!({"EventBridgeEnabled": true}));
+    let notifications = given(json!({
+        "QueueConfigurations": queues,
+        "TopicConfigurations": topics,
+        "EventBridgeConfiguration": by_events,
+    }));
     Ok(read
         .with("CorsConfiguration", (!cors.is_empty()).then(|| json!({"CorsRules": cors})))
         .with("LifecycleConfiguration", lifecycle)
