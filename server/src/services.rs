@@ -18,5 +18,7 @@ pub fn services() -> Vec<Service> {
         kiln_sqs::service(),
         kiln_sns::service(),
         kiln_cloudwatch::service(),
+        kiln_events::service(),
+        kiln_scheduler::service(),
     ]
 }
