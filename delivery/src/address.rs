@@ -15,6 +15,8 @@ pub enum Address {
     Queue(String),
     /// An SNS topic, by its ARN.
     Topic(String),
+    /// An event bus, by its ARN. [`can_carry`] does not give one: who tells a bus something must say what the event is.
+    Bus(String),
     /// An HTTP endpoint, and who named it: that says where kiln may connect to.
     Http { url: String, reach: Reach },
     /// A mailbox of this host: nothing leaves it.
@@ -25,7 +27,7 @@ impl Address {
     /// What notes to the same place have in common, within an account.
     pub fn lane(&self) -> &str {
         match self {
-            Self::Queue(to) | Self::Topic(to) | Self::Mailbox(to) | Self::Http { url: to, .. } => to,
+            Self::Queue(to) | Self::Topic(to) | Self::Bus(to) | Self::Mailbox(to) | Self::Http { url: to, .. } => to,
         }
     }
 

@@ -31,12 +31,13 @@ const LARGEST: u64 = 2 << 20;
 /// Notes something to be delivered, in the transaction that makes it true. `scope` is that of the thing that tells it.
 ///
 /// # Errors
-/// Too much waits already: `Throttled`, 429, and nothing of the transaction may be kept.
+/// Too much waits already: `Throttled`, 429. Nothing was noted then: who need not tell it may go on with the transaction.
 pub fn deliver(tx: &mut Tx<'_>, scope: &Scope, note: Note) -> Result<(), Error> {
     let size = EACH + note.parcel.size();
     if size > LARGEST {
         return Err(Error::sender("InvalidParameter", "Invalid parameter: Message too long"));
     }
+    let mut loads = vec![];
     for (at, id, most) in places(scope, &note.to) {
         let before = tx.get::<Load>(&at, &id)?.map_or_else(Load::default, |load| (*load).clone());
         let load = Load { notes: before.notes + 1, bytes: before.bytes + size };
@@ -44,6 +45,9 @@ pub fn deliver(tx: &mut Tx<'_>, scope: &Scope, note: Note) -> Result<(), Error> 
             let text = "Rate exceeded: too much waits to be delivered already.";
             return Err(Error::sender("Throttled", text).with_status(429));
         }
+        loads.push((at, id, load));
+    }
+    for (at, id, load) in loads {
         tx.put(&at, &id, load)?;
     }
     let (sequence, number) = tx.place();

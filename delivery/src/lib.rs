@@ -27,8 +27,8 @@ mod tests;
 
 pub use address::{Address, can_carry};
 pub use bounds::{Load, deliver};
-pub use carrier::{Carried, Carrier, Road, start, tell_now};
+pub use carrier::{Carried, Carrier, Road, may_assume, start, tell_now};
 pub use mail::{MAIL_KEPT, Mail, Mailbox, mailbox};
-pub use note::{Attribute, Note, Parcel, Undelivered};
+pub use note::{Attribute, Letter, Note, Parcel, Undelivered};
 pub use policy::{Growth, Policy};
 pub use reach::Reach;

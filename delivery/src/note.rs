@@ -34,6 +34,21 @@ pub struct Parcel {
     /// The mail's sender as it is shown.
     #[serde(default)]
     pub sender: Option<String>,
+    /// The ARN of a role that the call to a queue or topic is made as, instead of as the service: the service assumes it
+    /// anew for each attempt.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// What the dead letter says of itself, where the service documents that.
+    #[serde(default)]
+    pub letter: Option<Letter>,
+}
+
+/// The attributes of a dead letter: these, and what it was given up for (`ERROR_CODE`, `ERROR_MESSAGE`, `RETRY_ATTEMPTS`,
+/// `EXHAUSTED_RETRY_CONDITION`). Source: Amazon EventBridge User Guide, "Using dead-letter queues to process undelivered
+/// events".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    pub attributes: Vec<Attribute>,
 }
 
 /// A message attribute as SQS and SNS have them.
@@ -44,6 +59,13 @@ pub struct Attribute {
     pub kind: String,
     /// The value; of a binary one Base64.
     pub value: String,
+}
+
+impl Attribute {
+    /// A text.
+    pub fn text(name: &str, value: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), kind: "String".to_owned(), value: value.into() }
+    }
 }
 
 impl Parcel {
@@ -57,6 +79,8 @@ impl Parcel {
         let attributes = self.attributes.iter().map(|a| a.name.len() + a.kind.len() + a.value.len());
         let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
         let subject = self.subject.as_deref().map_or(0, str::len);
+        let letter = self.letter.iter().flat_map(|letter| &letter.attributes);
+        let attributes = attributes.chain(letter.map(|a| a.name.len() + a.kind.len() + a.value.len()));
         (self.body.len() + subject + attributes.chain(headers).sum::<usize>()) as u64
     }
 }

@@ -18,6 +18,8 @@ pub fn services() -> Vec<Service> {
         kiln_sqs::service(),
         kiln_sns::service(),
         kiln_cloudwatch::service(),
+        kiln_events::service(),
+        kiln_scheduler::service(),
         kiln_secretsmanager::service(),
         kiln_cloudtrail::service(),
     ]

@@ -16,6 +16,7 @@ mod caller;
 mod calls;
 mod controller;
 mod cx;
+mod events;
 mod idempotency;
 mod in_hand;
 mod invoke;
@@ -41,6 +42,7 @@ pub use caller::{Caller, CallerKind, Credential, RootCredential};
 pub use calls::{CallKeeper, CallLog, CallRecord, Told};
 pub use controller::{AnyController, AskChaos, Chaos, Controller, Pass, RecordKind};
 pub use cx::Cx;
+pub use events::{Events, Happening, ToldEvent};
 #[doc(no_inline)]
 pub use futures_util::future::BoxFuture;
 pub use idempotency::{RECORDS, Remembered, request_hash};

@@ -3,7 +3,7 @@
 use crate::calls::CallLog;
 use crate::trail::Trail;
 use crate::{
-    Access, AnyController, Caller, Cx, Error, Grant, IdSource, Name, Names, Operation, Report, ResourceType, Scope,
+    Access, AnyController, Caller, Cx, Error, Events, Grant, IdSource, Name, Names, Operation, Report, ResourceType, Scope,
     Service, Store,
 };
 use kiln_clock::{Clock, Timestamp};
@@ -30,6 +30,7 @@ pub struct Platform {
     resources: BTreeMap<&'static str, Arc<dyn ResourceType>>,
     parts: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
     access: RwLock<Option<Arc<dyn Access>>>,
+    events: RwLock<Option<Arc<dyn Events>>>,
     reports: Mutex<Reports>,
     wakes: mpsc::UnboundedSender<(&'static str, Name)>,
     wakes_out: Mutex<Option<mpsc::UnboundedReceiver<(&'static str, Name)>>>,
@@ -124,6 +125,7 @@ impl PlatformBuilder {
             resources,
             parts: self.parts,
             access: RwLock::new(None),
+            events: RwLock::new(None),
             reports: Mutex::new(BTreeMap::new()),
             wakes,
             wakes_out: Mutex::new(Some(wakes_out)),
@@ -217,6 +219,16 @@ impl Platform {
     /// Who answers about credentials and rights.
     pub fn access(&self) -> Option<Arc<dyn Access>> {
         self.access.read().clone()
+    }
+
+    /// Installs who listens to what happens (the events service's starter does).
+    pub fn set_events(&self, events: Arc<dyn Events>) {
+        *self.events.write() = Some(events);
+    }
+
+    /// Who listens to what happens.
+    pub fn events(&self) -> Option<Arc<dyn Events>> {
+        self.events.read().clone()
     }
 
     /// Whether the caller's policies decide: not for the root user, for Kiln's own services and in

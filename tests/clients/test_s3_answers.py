@@ -291,7 +291,6 @@ class Answers(unittest.TestCase):
         for call, arguments in [
             (s3.put_bucket_accelerate_configuration, {"AccelerateConfiguration": {"Status": "Enabled"}}),
             (s3.put_bucket_request_payment, {"RequestPaymentConfiguration": {"Payer": "Requester"}}),
-            (s3.put_bucket_notification_configuration, {"NotificationConfiguration": {"EventBridgeConfiguration": {}}}),
             (s3.put_bucket_logging, {"BucketLoggingStatus": {"LoggingEnabled": {"TargetBucket": "said", "TargetPrefix": ""}}}),
         ]:
             self.assertEqual(self.refused(call, **this, **arguments), "NotImplemented", call.__name__)

@@ -18,7 +18,7 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     Layer {
         name: "pure",
-        holds: |c| matches!(c, "clock" | "ids" | "policy" | "protocol" | "signing" | "template"),
+        holds: |c| matches!(c, "clock" | "ids" | "patterns" | "policy" | "protocol" | "schedules" | "signing" | "template"),
         may_use: &["pure"],
     },
     Layer { name: "shapes", holds: |c| c.ends_with("-shapes"), may_use: &["pure"] },
@@ -92,7 +92,7 @@ const LAYERS: &[Layer] = &[
 ];
 
 /// Crates that do no I/O, and what would let them.
-const NO_IO: &[&str] = &["ids", "policy", "signing", "template"];
+const NO_IO: &[&str] = &["ids", "patterns", "policy", "schedules", "signing", "template"];
 const IO: &[&str] = &["hyper", "hyper-util", "nix", "reqwest", "rusqlite", "tempfile", "tokio"];
 
 #[derive(Deserialize)]

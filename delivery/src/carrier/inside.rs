@@ -5,11 +5,15 @@ use crate::{Address, Attribute, Note};
 use kiln_service_kit::{Arn, Blob, Cx, Error, Platform, Scope};
 use std::sync::Arc;
 
-fn context(platform: &Arc<Platform>, scope: &Scope, note: &Note, arn: &str) -> Result<(Cx, Arn), Error> {
+async fn context(platform: &Arc<Platform>, scope: &Scope, note: &Note, arn: &str) -> Result<(Cx, Arn), Error> {
     let arn: Arn = arn.parse().map_err(|e| Error::failed("read the ARN of a target", e))?;
     // The service acts in the account of the thing that tells, where the target is.
     let at = Scope::new(scope.account.clone(), arn.region());
     let cx = Cx::for_service(platform.clone(), at, &note.by).on_behalf_of(&note.source_arn);
+    let cx = match &note.parcel.role {
+        Some(role) => super::role::may_assume(&cx, &note.by, &note.source_arn, role).await?,
+        None => cx,
+    };
     Ok((cx, arn))
 }
 
@@ -34,6 +38,7 @@ pub async fn tell_now(platform: &Arc<Platform>, scope: &Scope, note: &Note) -> R
     match &note.to {
         Address::Queue(arn) => to_queue(platform, scope, note, arn).await,
         Address::Topic(arn) => to_topic(platform, scope, note, arn).await,
+        Address::Bus(arn) => to_bus(platform, scope, note, arn).await,
         Address::Http { .. } | Address::Mailbox(_) => Err(Error::not_built("telling an endpoint or a mailbox at once")),
     }
 }
@@ -41,7 +46,7 @@ pub async fn tell_now(platform: &Arc<Platform>, scope: &Scope, note: &Note) -> R
 /// Sends a message to a queue.
 pub async fn to_queue(platform: &Arc<Platform>, scope: &Scope, note: &Note, arn: &str) -> Result<(), Error> {
     use kiln_sqs_shapes::{MessageAttributeValue, SendMessageRequest};
-    let (cx, arn) = context(platform, scope, note, arn)?;
+    let (cx, arn) = context(platform, scope, note, arn).await?;
     let parcel = &note.parcel;
     let one = |attribute: &Attribute| {
         let (string_value, binary_value) = value(attribute)?;
@@ -61,7 +66,7 @@ pub async fn to_queue(platform: &Arc<Platform>, scope: &Scope, note: &Note, arn:
 /// Publishes to a topic.
 pub async fn to_topic(platform: &Arc<Platform>, scope: &Scope, note: &Note, arn: &str) -> Result<(), Error> {
     use kiln_sns_shapes::{MessageAttributeValue, PublishRequest};
-    let (cx, arn) = context(platform, scope, note, arn)?;
+    let (cx, arn) = context(platform, scope, note, arn).await?;
     let parcel = &note.parcel;
     let one = |attribute: &Attribute| {
         let (string_value, binary_value) = value(attribute)?;
@@ -76,4 +81,24 @@ pub async fn to_topic(platform: &Arc<Platform>, scope: &Scope, note: &Note, arn:
         ..Default::default()
     });
     published.await.map(drop)
+}
+
+/// Puts an event on a bus: the body is its detail, the attributes `source` and `detail-type` say what it is.
+pub async fn to_bus(platform: &Arc<Platform>, scope: &Scope, note: &Note, arn: &str) -> Result<(), Error> {
+    use kiln_events_shapes::{PutEventsRequest, PutEventsRequestEntry};
+    let (cx, arn) = context(platform, scope, note, arn).await?;
+    let parcel = &note.parcel;
+    let said = |name: &str| parcel.attributes.iter().find(|a| a.name == name).map(|attribute| attribute.value.clone());
+    let entry = PutEventsRequestEntry {
+        event_bus_name: Some(arn.as_str().to_owned()),
+        source: said("source"),
+        detail_type: said("detail-type"),
+        detail: Some(parcel.body.clone()),
+        ..Default::default()
+    };
+    let answer = cx.call(PutEventsRequest { entries: vec![entry], endpoint_id: None }).await?;
+    match answer.entries.into_iter().find_map(|entry| entry.error_code.map(|code| (code, entry.error_message))) {
+        Some((code, message)) => Err(Error::sender(code, message.unwrap_or_default())),
+        None => Ok(()),
+    }
 }

@@ -14,13 +14,16 @@ mod carried;
 mod http;
 mod inside;
 mod lanes;
+mod letter;
 mod road;
+mod role;
 
 pub use carried::Carried;
 #[cfg(test)]
 pub(crate) use http::post;
 pub use inside::tell_now;
 pub use road::Road;
+pub use role::may_assume;
 
 use crate::{Address, Note, Parcel, Policy, Undelivered, bounds, mail};
 use futures_util::FutureExt;
@@ -216,7 +219,14 @@ impl Carrier {
             to: Address::Queue(queue.clone()),
             by: by.clone(),
             source_arn: source_arn.clone(),
-            parcel: Parcel { headers: vec![], subject: None, sender: None, ..parcel.clone() },
+            parcel: Parcel {
+                headers: vec![],
+                subject: None,
+                sender: None,
+                letter: None,
+                attributes: letter::attributes(waiting, tries, why),
+                ..parcel.clone()
+            },
             policy: Policy::INSIDE,
             dead_letter: None,
         });

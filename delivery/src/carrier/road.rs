@@ -22,6 +22,7 @@ impl Road for Roads {
         match &waiting.note.to {
             Address::Queue(arn) => told(inside::to_queue(platform, scope, &waiting.note, arn).await),
             Address::Topic(arn) => told(inside::to_topic(platform, scope, &waiting.note, arn).await),
+            Address::Bus(arn) => told(inside::to_bus(platform, scope, &waiting.note, arn).await),
             Address::Http { url, reach } => http::post(url, *reach, &waiting.note.parcel).await,
             // The carrier puts it into the mailbox itself, with the note's end.
             Address::Mailbox(_) => Carried::Later("a mail has no road".to_owned()),

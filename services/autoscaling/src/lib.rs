@@ -17,6 +17,7 @@ mod resources;
 mod roles;
 mod targets;
 mod templates;
+mod told;
 
 use kiln_service_kit::{Kept, Service, records};
 use std::sync::Arc;

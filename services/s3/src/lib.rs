@@ -8,6 +8,7 @@
 
 mod arn;
 mod bucket_keys;
+mod canonical;
 mod checksum;
 mod chunks;
 mod conditions;

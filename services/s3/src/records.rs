@@ -58,6 +58,9 @@ pub struct Bucket {
     /// Who is told what of its objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notifications: Vec<Rule>,
+    /// Whether its owner's bus is told all of it.
+    #[serde(default)]
+    pub event_bridge: bool,
     /// What was said of settings that Kiln has in one state only, for it to be told again.
     #[serde(default)]
     pub said: Said,

@@ -4,6 +4,16 @@
 use crate::checksum::Algorithm;
 use crate::errors;
 use kiln_service_kit::{Error, Location, Member};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What stays as it is where `encoding-type=url` was asked for.
+const PLAIN: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b'*');
+
+/// A key as a URL has it.
+pub fn plain_url(key: &str) -> String {
+    utf8_percent_encode(key, PLAIN).to_string()
+}
 
 /// The words for a header or a key of the query whose value is not among those that the model has. Nothing:
 /// the protocol's own.

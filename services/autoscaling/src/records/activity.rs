@@ -1,7 +1,9 @@
 //! What was done, why, and how it went. One that is under way is a record; when it ends it is history.
 
-use kiln_service_kit::{Cx, Entry, Error, Position, Record, Timestamp, Tx};
+use super::Group;
+use kiln_service_kit::{Cx, Entry, Error, Happening, Position, Record, Timestamp, Tx};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 use std::time::Duration;
 
 /// While it is under way, kept under its id. Afterwards in three streams, each for one way to ask.
@@ -64,6 +66,7 @@ impl Activity {
             return Ok(());
         }
         tx.delete::<Activity>(cx.scope(), &id);
+        ended(tx, cx, &self)?;
         for (stream, position, activity) in self.entries() {
             cx.history().note_at(tx, cx.scope(), &stream, &position, &activity)?;
         }
@@ -80,12 +83,16 @@ impl Activity {
 
     /// AWS's `Details`: a JSON text.
     pub fn details(&self) -> String {
+        self.where_it_is().to_string()
+    }
+
+    fn where_it_is(&self) -> Json {
         let mut details = serde_json::Map::new();
         if let Some(subnet) = &self.subnet {
             details.insert("Subnet ID".into(), subnet.as_str().into());
         }
         details.insert("Availability Zone".into(), self.zone.as_str().into());
-        serde_json::Value::Object(details).to_string()
+        Json::Object(details)
     }
 }
 
@@ -113,6 +120,72 @@ impl Status {
             Self::Successful => "Successful",
             Self::Failed => "Failed",
             Self::Cancelled => "Cancelled",
+        }
+    }
+}
+
+/// What events about groups come from.
+pub const EVENT_SOURCE: &str = "aws.autoscaling";
+
+/// Says how a launch or a termination ended, in the transaction that ends it. Source: Amazon EC2 Auto Scaling
+/// User Guide, "Amazon EC2 Auto Scaling event reference".
+fn ended(tx: &mut Tx, cx: &Cx, activity: &Activity) -> Result<(), Error> {
+    let launches = activity.description.starts_with("Launching ");
+    if !launches && !activity.description.starts_with("Terminating ") {
+        return Ok(());
+    }
+    let succeeded = activity.status == Status::Successful;
+    let detail_type = match (launches, succeeded) {
+        (true, true) => "EC2 Instance Launch Successful",
+        (true, false) => "EC2 Instance Launch Unsuccessful",
+        (false, true) => "EC2 Instance Terminate Successful",
+        (false, false) => "EC2 Instance Terminate Unsuccessful",
+    };
+    let group = tx.get::<Group>(cx.scope(), &activity.group)?;
+    cx.emit(tx, EVENT_SOURCE, detail_type, || {
+        let instance = instance(&activity.description);
+        let mut resources: Vec<String> = group.iter().map(|group| group.arn(cx.region(), cx.account())).collect();
+        resources.extend(instance.map(|id| cx.arn("ec2", &format!("instance/{id}"))));
+        let (origin, destination) = if launches { ("EC2", "AutoScalingGroup") } else { ("AutoScalingGroup", "EC2") };
+        Happening {
+            resources,
+            detail: json!({
+                "StatusCode": if succeeded { "InProgress" } else { "Failed" },
+                "Description": activity.description,
+                "AutoScalingGroupName": activity.group,
+                "ActivityId": activity.id,
+                "RequestId": activity.id,
+                "Details": activity.where_it_is(),
+                "StatusMessage": activity.message.as_deref().unwrap_or(""),
+                "StartTime": activity.start.iso8601_millis(),
+                "EndTime": activity.end.map(|end| end.iso8601_millis()),
+                "EC2InstanceId": instance.unwrap_or(""),
+                "Cause": activity.cause,
+                "Origin": origin,
+                "Destination": destination,
+            }),
+        }
+    })
+}
+
+/// The instance that an activity's description names.
+fn instance(description: &str) -> Option<&str> {
+    let at = description.find("i-").filter(|at| description[..*at].ends_with(": "))?;
+    let rest = &description[at..];
+    Some(&rest[..rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(rest.len())])
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_activity_names_its_instance() {
+        for (description, id) in [
+            ("Launching a new EC2 instance: i-0abc", Some("i-0abc")),
+            ("Launching a new EC2 instance: i-0abc.  Status Reason: it is gone: i-1", Some("i-0abc")),
+            ("Launching a new EC2 instance.  Status Reason: no room", None),
+            ("Terminating EC2 instance: i-1", Some("i-1")),
+        ] {
+            assert_eq!(super::instance(description), id, "{description}");
         }
     }
 }

@@ -8,7 +8,7 @@ mod launch;
 mod launch_configuration;
 mod member;
 
-pub use activity::{Activity, Status};
+pub use activity::{Activity, EVENT_SOURCE, Status};
 pub use group::{Group, GroupTag, Process, Suspension, TargetGroup, TargetGroupState};
 pub use hook::{Action, Hook, Transition, Verdict};
 pub use launch::{Interface, Launch, Template};

@@ -2,8 +2,9 @@
 //! the transaction that made it true, in the stream of its stack, and read from the journal.
 
 use super::{KeptJson, Resource, Stack};
-use kiln_service_kit::{Cx, Entry, Error, Position, Record, Timestamp, Tx};
+use kiln_service_kit::{Cx, Entry, Error, Happening, Position, Record, Timestamp, Tx};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::time::Duration;
 
 /// How long CloudFormation tells of what happened: 90 days.
@@ -113,6 +114,27 @@ pub mod log {
     }
 
     fn write(tx: &mut Tx<'_>, cx: &Cx, event: Event) -> Result<(), Error> {
+        tell(tx, cx, &event)?;
         Ok(cx.history().note(tx, cx.scope(), &event.stack_id, &event)?)
+    }
+
+    /// For EventBridge. Source: AWS CloudFormation User Guide, "CloudFormation event details for EventBridge".
+    fn tell(tx: &mut Tx<'_>, cx: &Cx, event: &Event) -> Result<(), Error> {
+        let of_stack = event.physical_id == event.stack_id;
+        let detail_type =
+            if of_stack { "CloudFormation Stack Status Change" } else { "CloudFormation Resource Status Change" };
+        cx.emit(tx, "aws.cloudformation", detail_type, || {
+            let mut detail = json!({
+                "stack-id": event.stack_id,
+                "status-details": {"status": event.status, "status-reason": event.reason.as_deref().unwrap_or("")},
+                "client-request-token": event.token.as_deref().unwrap_or(""),
+            });
+            if !of_stack {
+                detail["logical-resource-id"] = event.logical_id.as_str().into();
+                detail["physical-resource-id"] = event.physical_id.as_str().into();
+                detail["resource-type"] = event.resource_type.as_str().into();
+            }
+            Happening { resources: vec![event.stack_id.clone()], detail }
+        })
     }
 }

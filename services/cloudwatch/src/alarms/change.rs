@@ -1,7 +1,7 @@
 //! A change of an alarm's state: the state, its history and what it sets in motion, in one transaction.
 
 use super::told::{cut, shown};
-use super::{actions, reason};
+use super::{actions, event, reason};
 use crate::records::{Alarm, Happened, State, StateValue, Suppressed, What};
 use kiln_service_kit::{Cx, Error, Tx};
 use serde_json::json;
@@ -56,6 +56,7 @@ pub fn change(tx: &mut Tx<'_>, cx: &Cx, alarm: &Alarm, new: New, take: Take) -> 
         data: cut(json!({"version": "1.0", "oldState": shown(&before), "newState": shown(&changed.state)})),
     };
     history.note(tx, cx)?;
+    event::changed(tx, cx, &changed, &before)?;
     match take {
         Take::Now => actions::note(tx, cx, &changed, before.value),
         Take::Suppressed(_) => Ok(()),

@@ -8,6 +8,7 @@
 
 pub mod actions;
 pub mod change;
+mod event;
 pub mod judge;
 pub mod message;
 pub mod read;

@@ -31,7 +31,7 @@ fn enabled(lifecycle: &Lifecycle) -> impl Iterator<Item = &Rule> {
 /// When an object that is its key's latest expires, and by which rule: the first of all.
 pub fn expiration<'l>(lifecycle: &'l Lifecycle, key: &str, object: &Object) -> Option<(Timestamp, &'l Rule)> {
     let due = enabled(lifecycle)
-        .filter(|rule| rule.filter.takes(key, object))
+        .filter(|rule| rule.filter.takes(key, object.size, &object.tags))
         .filter_map(|rule| Some((at(rule.expiration?, object.modified)?, rule)));
     due.min_by_key(|(at, _)| *at)
 }
@@ -92,7 +92,7 @@ pub fn decide(lifecycle: &Lifecycle, key: &str, versions: &[&Kept], midnight: Ti
     }
     for (number, (version, next)) in older.iter().zip(versions).enumerate() {
         let takes = |rule: &&Rule| match version {
-            Kept::Object(object) => rule.filter.takes(key, object),
+            Kept::Object(object) => rule.filter.takes(key, object.size, &object.tags),
             Kept::Marker(_) => rule.filter.takes_without_object(key),
         };
         let goes = enabled(lifecycle).filter(takes).filter_map(|rule| rule.noncurrent).any(|noncurrent| {

@@ -13,6 +13,6 @@ mod rule;
 mod show;
 
 pub use check::check;
-pub use due::{Do, abort, aborted, decide, expiration, midnight_after, midnight_before};
+pub use due::{Do, abort, aborted, decide, midnight_after, midnight_before};
 pub use rule::{Expiration, Filter, Form, Lifecycle, Mark, Noncurrent, Rule};
-pub use show::{shown, told};
+pub use show::{expires, shown};

@@ -1,6 +1,5 @@
 //! Rules as they are kept, and what they are about.
 
-use crate::records::Object;
 use kiln_service_kit::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -89,10 +88,11 @@ pub enum Form {
 }
 
 impl Filter {
-    pub fn takes(&self, key: &str, object: &Object) -> bool {
-        let size = i64::try_from(object.size).unwrap_or(i64::MAX);
+    /// Of an object of so many bytes, with these tags.
+    pub fn takes(&self, key: &str, size: u64, tags: &BTreeMap<String, String>) -> bool {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
         self.takes_key(key)
-            && self.tags.iter().all(|(name, value)| object.tags.get(name) == Some(value))
+            && self.tags.iter().all(|(name, value)| tags.get(name) == Some(value))
             && self.greater.is_none_or(|least| size > least)
             && self.less.is_none_or(|most| size < most)
     }

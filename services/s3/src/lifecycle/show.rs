@@ -1,13 +1,15 @@
 //! Rules as they are told: in a configuration, and in the headers of what they are about.
 
-use super::{Expiration, Filter, Form, Rule};
-use crate::operations::list::plain_url;
+use super::due::expiration;
+use super::rule::{Expiration, Filter, Form, Rule};
+use crate::records::{Bucket, Object};
+use crate::words::plain_url;
 use kiln_s3_shapes::*;
-use kiln_service_kit::Timestamp;
 
-/// `x-amz-expiration`: when, and by which rule.
-pub fn told((at, rule): (Timestamp, &Rule)) -> String {
-    format!("expiry-date=\"{}\", rule-id=\"{}\"", at.http_date(), plain_url(&rule.id))
+/// `x-amz-expiration`: when a key's latest object expires, and by which rule of its bucket.
+pub fn expires(bucket: &Bucket, key: &str, object: &Object) -> Option<String> {
+    let (at, rule) = expiration(bucket.lifecycle.as_ref()?, key, object)?;
+    Some(format!("expiry-date=\"{}\", rule-id=\"{}\"", at.http_date(), plain_url(&rule.id)))
 }
 
 /// A rule as it was put.

@@ -30,10 +30,7 @@ const NOT_BUILT: [&str; 5] = [
 
 /// The rules that a configuration is, for a bucket.
 pub fn check(cx: &Cx, bucket: &Bucket, wanted: &NotificationConfiguration) -> Result<Vec<Rule>, Error> {
-    refuse(&[
-        ("CloudFunctionConfiguration", !wanted.lambda_function_configurations.is_empty()),
-        ("EventBridgeConfiguration", wanted.event_bridge_configuration.is_some()),
-    ])?;
+    refuse(&[("CloudFunctionConfiguration", !wanted.lambda_function_configurations.is_empty())])?;
     let queues = wanted.queue_configurations.iter();
     let queues = queues.map(|one| (&one.id, To::Queue(one.queue_arn.clone()), &one.events, &one.filter));
     let topics = wanted.topic_configurations.iter();

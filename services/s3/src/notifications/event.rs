@@ -48,6 +48,16 @@ impl Event {
     }
 }
 
+/// What it happened to.
+#[derive(Debug, Default)]
+pub struct Thing<'t> {
+    pub key: &'t str,
+    /// Of what is there now.
+    pub size: Option<u64>,
+    pub etag: Option<&'t str>,
+    pub version: Option<&'t str>,
+}
+
 /// Where a rule's messages go, by ARN.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum To {

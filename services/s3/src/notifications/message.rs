@@ -3,7 +3,7 @@
 
 use super::{Event, Rule, Thing};
 use crate::arn::bucket_arn;
-use crate::operations::owner;
+use crate::canonical::owner;
 use crate::records::Bucket;
 use kiln_service_kit::{CallerKind, Cx};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

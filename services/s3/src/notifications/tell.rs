@@ -1,6 +1,7 @@
 //! Noting what happened, in the transaction that made it happen.
 
-use super::{Event, PRINCIPAL, Rule, To, message};
+use super::event::{Event, Rule, Thing, To};
+use super::{PRINCIPAL, bus, message};
 use crate::arn::bucket_arn;
 use crate::errors;
 use crate::records::Bucket;
@@ -10,21 +11,15 @@ use kiln_service_kit::{Cx, Error, Scope, Tx};
 /// The subject of messages to topics.
 const SUBJECT: &str = "Amazon S3 Notification";
 
-/// What it happened to.
-#[derive(Debug, Default)]
-pub struct Thing<'t> {
-    pub key: &'t str,
-    /// Of what is there now.
-    pub size: Option<u64>,
-    pub etag: Option<&'t str>,
-    pub version: Option<&'t str>,
-}
-
 /// Tells an event to whom the bucket's rules name for it.
 ///
 /// # Errors
 /// Too much waits to be told already (`SlowDown`): nothing of the transaction may be kept.
 pub fn tell(tx: &mut Tx<'_>, cx: &Cx, bucket: &Bucket, event: Event, thing: &Thing<'_>) -> Result<(), Error> {
+    if bucket.event_bridge {
+        let (sequence, number) = tx.place();
+        bus::emit(tx, cx, bucket, event, thing, &format!("{sequence:014X}{number:04X}"))?;
+    }
     let scope = Scope::new(bucket.owner.as_str(), bucket.region.as_str());
     for rule in bucket.notifications.iter().filter(|rule| rule.wants(event, thing.key)) {
         let (sequence, number) = tx.place();

@@ -1,8 +1,9 @@
 //! Settings of a bucket that have one state here: whoever sets them to that is right and told so, and whoever
 //! asks for more is refused by name. What AWS then shows to have been said is kept ([`crate::records::Said`]).
 
+use super::bucket;
 use super::settings::change;
-use super::{bucket, owner};
+use crate::canonical::owner;
 use crate::described::refuse;
 use crate::errors;
 use crate::records::{Ownership, Said};

@@ -1,6 +1,7 @@
 //! Access control lists as they are: off, so that the owner has everything and nobody else anything.
 
-use super::{bucket, owner};
+use super::bucket;
+use crate::canonical::owner;
 use crate::targets::{of_bucket, of_kept};
 use crate::versions;
 use kiln_s3_shapes::*;

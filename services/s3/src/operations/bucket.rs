@@ -1,7 +1,8 @@
 //! Buckets: making, finding, listing and removing them.
 
-use super::{bucket, check_region, owner};
+use super::{bucket, check_region};
 use crate::arn::bucket_arn;
+use crate::canonical::owner;
 use crate::described::refuse;
 use crate::errors;
 use crate::files::ObjectFiles;
@@ -57,6 +58,7 @@ async fn create_bucket(cx: &Cx, input: CreateBucketRequest) -> Result<CreateBuck
         cors: vec![],
         lifecycle: None,
         notifications: vec![],
+        event_bridge: false,
         said: Default::default(),
     };
     cx.store()

@@ -1,7 +1,7 @@
 //! CompleteMultipartUpload: parts become an object. No byte is moved, the object's record names the
 //! files of its parts.
 
-use super::{address, bucket, expires, quoted, still_there, told_version};
+use super::{address, bucket, quoted, still_there, told_version};
 use crate::checksum::{Algorithm, Checksum};
 use crate::conditions::{check_conditions, check_write};
 use crate::described::show_checksum;
@@ -9,6 +9,7 @@ use crate::encryption::{customer_key, not_said_again};
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::kms::show_encryption;
+use crate::lifecycle::expires;
 use crate::notifications::{Event, Thing, tell};
 use crate::receive::given_checksum;
 use crate::records::{Bucket, Kept, MadeOf, Object, Part, Upload, Version, part_id, within};

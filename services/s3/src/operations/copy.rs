@@ -1,6 +1,6 @@
 //! CopyObject: the bytes of an object to another file, with its own description or a new one.
 
-use super::{bucket, check_key, expires, quoted, still_there, told_version};
+use super::{bucket, check_key, quoted, still_there, told_version};
 use crate::checksum::Algorithm;
 use crate::conditions::{check_conditions, check_write, source_conditions};
 use crate::described::{check_settings, described, show_checksum};
@@ -9,6 +9,7 @@ use crate::errors;
 use crate::files::ObjectFiles;
 use crate::integrity::Promised;
 use crate::kms::{self, encryption_asked, show_encryption};
+use crate::lifecycle::expires;
 use crate::notifications::{Event, Thing, tell};
 use crate::receive::{self, LARGEST};
 use crate::records::{NULL, Object, within};

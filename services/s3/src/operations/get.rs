@@ -1,6 +1,6 @@
 //! GetObject and HeadObject: conditions, ranges, and the bytes.
 
-use super::{bucket, expires, quoted};
+use super::{bucket, quoted};
 use crate::checksum::Checksum;
 use crate::conditions::read_conditions;
 use crate::described::show_checksum;
@@ -8,6 +8,7 @@ use crate::encryption::{customer_key, not_said_again};
 use crate::errors;
 use crate::files::ObjectFiles;
 use crate::kms::{self, show_encryption};
+use crate::lifecycle::expires;
 use crate::records::Object;
 use crate::span::Span;
 use crate::targets::of_read;

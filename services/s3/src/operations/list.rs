@@ -1,14 +1,15 @@
 //! Listings of a bucket's objects: by prefix, rolled up at a delimiter, in pages.
 
-use super::{bucket, owner, quoted};
+use super::{bucket, quoted};
+use crate::canonical::owner;
 use crate::errors;
 use crate::records::{Object as Record, within};
 use crate::targets::{listed, of_bucket_by};
 use crate::walk::{self, Asked, Walk};
+use crate::words::plain_url;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use kiln_s3_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, Scope, Store, operation};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -18,15 +19,6 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(ListObjectsV2: list_objects_v2(ListObjectsV2Request),
         on |cx, r| Ok::<_, Error>(listed(of_bucket_by(cx, &r.bucket, "s3:ListBucket")?, &r.prefix, &r.delimiter, r.max_keys))),
 ];
-
-/// What stays as it is where `encoding-type=url` was asked for.
-const PLAIN: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b'*');
-
-/// A key as a URL has it.
-pub fn plain_url(key: &str) -> String {
-    utf8_percent_encode(key, PLAIN).to_string()
-}
 
 /// A delimiter that is one: an empty one is none, and not told.
 pub fn delimiter(asked: &Option<String>) -> Option<&str> {
@@ -91,7 +83,7 @@ impl Encoding {
     }
 
     pub fn of(&self, text: &str) -> String {
-        if self.0 { utf8_percent_encode(text, PLAIN).to_string() } else { text.to_owned() }
+        if self.0 { plain_url(text) } else { text.to_owned() }
     }
 
     pub fn prefixes(&self, prefixes: &[String]) -> Vec<CommonPrefix> {

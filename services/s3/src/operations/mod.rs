@@ -23,11 +23,9 @@ pub mod versions;
 
 use crate::arn::bucket_arn;
 use crate::errors;
-use crate::lifecycle as lifecycle_rules;
-use crate::records::{Bucket, NULL, Object, all_buckets};
-use kiln_s3_shapes::Owner;
+use crate::records::{Bucket, NULL, all_buckets};
+use crate::words;
 use kiln_service_kit::{Cx, Error, Tx, regions};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// The longest key, in bytes.
@@ -114,25 +112,13 @@ pub fn told_version(version: Option<String>) -> Option<String> {
 /// Where the caller finds a thing of a bucket: the address they came by, with its port.
 pub fn address(cx: &Cx, bucket: &str, key: &str) -> String {
     let host = cx.request_host().unwrap_or("s3.localhost");
-    let key = list::plain_url(key);
+    let key = words::plain_url(key);
     match host.strip_prefix(bucket).is_some_and(|rest| rest.starts_with('.')) {
         true => format!("http://{host}/{key}"),
         false => format!("http://{host}/{bucket}/{key}"),
     }
 }
 
-/// `x-amz-expiration`: when a key's latest object expires, by the rules of its bucket's lifecycle.
-pub fn expires(bucket: &Bucket, key: &str, object: &Object) -> Option<String> {
-    let due = lifecycle_rules::expiration(bucket.lifecycle.as_ref()?, key, object)?;
-    Some(lifecycle_rules::told(due))
-}
-
 pub fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
-}
-
-/// The canonical user id of an account: 64 hex digits, always the same.
-pub fn owner(account: &str) -> Owner {
-    let id = hex::encode(Sha256::digest(format!("canonical user of account {account}")));
-    Owner { display_name: None, id: Some(id) }
 }

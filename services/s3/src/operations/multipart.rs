@@ -2,7 +2,8 @@
 //! [`super::complete`] ends one well.
 
 use super::list::{Encoding, list, most};
-use super::{bucket, check_key, owner, still_there};
+use super::{bucket, check_key, still_there};
+use crate::canonical::owner;
 use crate::checksum::Algorithm;
 use crate::described::{check_settings, described, refuse};
 use crate::errors;

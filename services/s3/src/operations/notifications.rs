@@ -21,11 +21,13 @@ async fn put_notification(
 ) -> Result<PutBucketNotificationConfigurationResponse, Error> {
     let bucket = bucket(cx, &input.bucket, input.expected_bucket_owner.as_ref())?;
     let rules = check(cx, &bucket, &input.notification_configuration)?;
+    let by_events = input.notification_configuration.event_bridge_configuration.is_some();
     if input.skip_destination_validation != Some(true) {
         try_targets(cx, &bucket, &rules).await?;
     }
     change(cx, &bucket.name, |bucket| {
         bucket.notifications = rules;
+        bucket.event_bridge = by_events;
         Ok(())
     })
     .await?;
@@ -49,6 +51,7 @@ async fn get_notification(
             }
         }
     }
+    answer.event_bridge_configuration = bucket.event_bridge.then_some(EventBridgeConfiguration {});
     Ok(answer)
 }
 

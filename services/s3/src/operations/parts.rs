@@ -1,7 +1,8 @@
 //! The parts of an upload: from a body, from an object that is there, and the list of them.
 
 use super::list::most;
-use super::{bucket, owner, quoted};
+use super::{bucket, quoted};
+use crate::canonical::owner;
 use crate::conditions::source_conditions;
 use crate::described::show_checksum;
 use crate::encryption::{customer_key, not_said_again, source_key};

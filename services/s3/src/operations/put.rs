@@ -1,12 +1,13 @@
 //! PutObject: the bytes to a file, then the record.
 
-use super::{bucket, check_key, expires, quoted, still_there, told_version};
+use super::{bucket, check_key, quoted, still_there, told_version};
 use crate::checksum::Algorithm;
 use crate::conditions::{check_conditions, check_write};
 use crate::described::{check_settings, described, refuse, show_checksum};
 use crate::files::ObjectFiles;
 use crate::integrity::Promised;
 use crate::kms::{self, encryption_asked, show_encryption};
+use crate::lifecycle::expires;
 use crate::notifications::{Event, Thing, tell};
 use crate::receive::{self, given_checksum};
 use crate::records::Object;

@@ -2,7 +2,8 @@
 
 use super::list::{Encoding, most};
 use super::settings::change;
-use super::{bucket, owner, quoted};
+use super::{bucket, quoted};
+use crate::canonical::owner;
 use crate::described::refuse;
 use crate::errors;
 use crate::records::{Kept, Versioning, within};

@@ -3,6 +3,7 @@
 //! A bucket that an earlier try made is told by its `aws:cloudformation:*` tags: one of the same name
 //! without them was there before, and creation fails.
 
+use super::bucket_rules::{self, found};
 use crate::arn::bucket_arn;
 use async_trait::async_trait;
 use kiln_s3_shapes::*;
@@ -10,12 +11,14 @@ use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Sta
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
-/// Properties that are carried out, or judged by what they say: that acceleration is suspended is written down,
-/// and ownership can only be what it is.
-const SERVED: [&str; 7] = [
+/// Properties that are carried out, or judged by what they say: that acceleration is suspended is written down.
+const SERVED: [&str; 10] = [
     "AccelerateConfiguration",
     "BucketEncryption",
     "BucketName",
+    "CorsConfiguration",
+    "LifecycleConfiguration",
+    "NotificationConfiguration",
     "OwnershipControls",
     "PublicAccessBlockConfiguration",
     "Tags",
@@ -44,8 +47,6 @@ impl ResourceType for Bucket {
             ("AccessControl", r#""Private""#),
             ("BucketNamespace", r#""global""#),
             ("LoggingConfiguration", "{}"),
-            ("NotificationConfiguration", "{}"),
-            ("NotificationConfiguration/EventBridgeConfiguration/EventBridgeEnabled", "false"),
             ("ObjectLockConfiguration", "{}"),
             ("ObjectLockEnabled", "false"),
         ]
@@ -108,7 +109,7 @@ impl ResourceType for Bucket {
         let rule = |rule: &ServerSideEncryptionRule| {
             let by_default = rule.apply_server_side_encryption_by_default.as_ref();
             given(json!({
-                "ServerSideEncryptionByDefault": by_default.map(|by| json!({"SSEAlgorithm": by.sse_algorithm})),
+                "ServerSideEncryptionByDefault": by_default.map(|by| json!({"SSEAlgorithm": by.sse_algorithm, "KMSMasterKeyID": by.kms_master_key_id})),
                 "BucketKeyEnabled": rule.bucket_key_enabled,
             }))
         };
@@ -137,7 +138,7 @@ impl ResourceType for Bucket {
         if let Some(ownership) = ownership {
             read = read.with_shape("OwnershipControls", &ownership);
         }
-        Ok(Some(read))
+        Ok(Some(bucket_rules::read(cx, name, read).await?))
     }
 
     async fn attributes(
@@ -164,14 +165,6 @@ fn names(cx: &Cx, bucket: &str) -> [(&'static str, String); 5] {
     ]
 }
 
-/// What is there; none where there is nothing of the kind, or no bucket.
-fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
-    match answer {
-        Err(error) if error.status == 404 => Ok(None),
-        other => other.map(Some),
-    }
-}
-
 /// A bucket's tags, or none when there is no such bucket of the caller's.
 async fn tags_of(cx: &Cx, name: &str) -> Result<Option<Vec<Tag>>, Error> {
     let asked = cx.call(GetBucketTaggingRequest { bucket: name.to_owned(), ..Default::default() }).await;
@@ -183,10 +176,11 @@ async fn tags_of(cx: &Cx, name: &str) -> Result<Option<Vec<Tag>>, Error> {
     }
 }
 
-/// Sets what the template says of versions, public access and encryption.
+/// Sets what the template says of versions, public access, encryption and the rest.
 async fn settings(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Result<(), Error> {
     encryption(cx, bucket, request).await?;
     acceleration(cx, bucket, request).await?;
+    bucket_rules::set(cx, bucket, request).await?;
     let wanted = request.properties.pointer("/VersioningConfiguration/Status").and_then(Json::as_str);
     let asked = GetBucketVersioningRequest { bucket: bucket.to_owned(), ..Default::default() };
     let now = cx.call(asked).await?.status;
@@ -224,13 +218,7 @@ fn tags(request: &ResourceRequest) -> Vec<Tag> {
 
 /// Refuses what is not built.
 fn check(properties: &Json) -> Result<(), Error> {
-    if let Some(ownership) = properties.get("OwnershipControls") {
-        let enforced = |rule: &Json| rule.get("ObjectOwnership").and_then(Json::as_str) == Some("BucketOwnerEnforced");
-        let rules = ownership.get("Rules").and_then(Json::as_array);
-        if !rules.is_some_and(|rules| !rules.is_empty() && rules.iter().all(enforced)) {
-            return Err(Error::not_built("AWS::S3::Bucket OwnershipControls other than BucketOwnerEnforced"));
-        }
-    }
+    bucket_rules::check(properties)?;
     let acceleration = properties.pointer("/AccelerateConfiguration/AccelerationStatus").and_then(Json::as_str);
     if acceleration.is_some_and(|status| status != "Suspended") {
         return Err(Error::not_built("AWS::S3::Bucket AccelerateConfiguration other than Suspended"));
@@ -239,14 +227,14 @@ fn check(properties: &Json) -> Result<(), Error> {
     let methods = rules.and_then(Json::as_array).into_iter().flatten();
     let other = methods
         .filter_map(|rule| rule.pointer("/ServerSideEncryptionByDefault/SSEAlgorithm").and_then(Json::as_str))
-        .find(|method| *method != "AES256");
+        .find(|method| *method != "AES256" && *method != "aws:kms");
     match other {
-        Some(_) => Err(Error::not_built("AWS::S3::Bucket BucketEncryption other than AES256")),
+        Some(_) => Err(Error::not_built("AWS::S3::Bucket BucketEncryption other than AES256 and aws:kms")),
         None => Ok(()),
     }
 }
 
-/// Sets the encryption that the template names, which is what every object has, and whether with a bucket key.
+/// Sets the encryption that the template names, and whether with a bucket key.
 async fn encryption(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Result<(), Error> {
     let rule = "/BucketEncryption/ServerSideEncryptionConfiguration/0";
     let Some(rule) = request.properties.pointer(rule) else {
@@ -255,7 +243,12 @@ async fn encryption(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Result<
         }
         return Ok(());
     };
-    let by_default = ServerSideEncryptionByDefault { sse_algorithm: "AES256".to_owned(), kms_master_key_id: None };
+    let said = rule.get("ServerSideEncryptionByDefault");
+    let text = |name: &str| said.and_then(|said| said.get(name)).and_then(Json::as_str).map(str::to_owned);
+    let by_default = ServerSideEncryptionByDefault {
+        sse_algorithm: text("SSEAlgorithm").unwrap_or_else(|| "AES256".to_owned()),
+        kms_master_key_id: text("KMSMasterKeyID"),
+    };
     let key = rule.get("BucketKeyEnabled");
     let rule = ServerSideEncryptionRule {
         apply_server_side_encryption_by_default: Some(by_default),
@@ -313,7 +306,8 @@ mod tests {
             json!({"LifecycleConfiguration": {"Rules": []}}),
             json!({"CorsConfiguration": {"CorsRules": []}}),
             json!({"LoggingConfiguration": {}, "MetricsConfigurations": [], "InventoryConfigurations": []}),
-            json!({"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}),
+            json!({"OwnershipControls": {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}}),
+            json!({"LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "ExpirationInDays": 1}]}}),
         ] {
             assert_eq!(refused(good.clone()), None, "{good}");
         }
@@ -321,13 +315,8 @@ mod tests {
             (json!({"AccessControl": "PublicRead"}), "AccessControl"),
             (json!({"ObjectLockEnabled": true}), "ObjectLockEnabled"),
             (json!({"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}}), "ObjectLockConfiguration"),
-            (
-                json!({"NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": true}}}),
-                "NotificationConfiguration",
-            ),
-            (json!({"LifecycleConfiguration": {"Rules": [{"Status": "Disabled"}]}}), "LifecycleConfiguration"),
-            (json!({"OwnershipControls": {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}}), "OwnershipControls"),
-            (json!({"OwnershipControls": {"Rules": []}}), "OwnershipControls"),
+            (json!({"LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "Transitions": [{}]}]}}), "Transitions"),
+            (json!({"NotificationConfiguration": {"LambdaConfigurations": [{}]}}), "LambdaConfigurations"),
             (json!({"AccelerateConfiguration": {"AccelerationStatus": "Enabled"}}), "AccelerateConfiguration"),
             (json!({"WebsiteConfiguration": {"IndexDocument": "i"}}), "WebsiteConfiguration"),
         ] {

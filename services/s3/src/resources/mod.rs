@@ -2,3 +2,4 @@
 
 pub mod bucket;
 pub mod bucket_policy;
+mod bucket_rules;

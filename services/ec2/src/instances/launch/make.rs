@@ -5,6 +5,7 @@ use crate::defaults;
 use crate::errors::invalid_combination;
 use crate::firewall::records::SecurityGroup;
 use crate::instances::records::{Instance, InstanceState, Volume, Wanted};
+use crate::instances::told;
 use crate::interfaces::allocation::{InterfaceAllocator, NewInterface, groups_for};
 use crate::interfaces::attaching::{check_address_limit, check_interface_limit};
 use crate::interfaces::records::{Attachment, NetworkInterface};
@@ -51,6 +52,7 @@ pub fn make(tx: &mut Tx, cx: &Cx, launch: &Resolved) -> Result<Vec<Instance>, Er
         let instance = instance(tx, cx, launch, id, index, &reservation, subnet, &interfaces, &volume);
         instance.check_tags()?;
         tx.put(cx.scope(), &instance.id.clone(), instance.clone())?;
+        told::state(tx, cx, None, &instance)?;
         made.push(instance);
     }
     Ok(made)

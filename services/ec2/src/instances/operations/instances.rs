@@ -10,6 +10,7 @@ use crate::instances::records::{Instance, InstanceState, Reason, Wanted};
 use crate::instances::shown::{self as shown, Around};
 use crate::instances::targets::INSTANCE;
 use crate::instances::targets::launching;
+use crate::instances::told;
 use crate::interfaces::allocation::renew_public;
 use crate::kinds;
 use crate::lookup;
@@ -294,6 +295,7 @@ async fn reboot_instances(cx: &Cx, request: RebootInstancesRequest) -> Result<Re
 fn keep(tx: &mut Tx, cx: &Cx, before: InstanceState, instance: Instance) -> Result<InstanceStateChange, Error> {
     let change = shown::change(&instance.id, before, instance.state);
     let id = instance.id.clone();
+    told::state(tx, cx, Some(before), &instance)?;
     tx.put_if_changed(cx.scope(), &id, instance)?;
     Ok(change)
 }

@@ -1,5 +1,6 @@
 //! Writes down what became of an instance.
 
+use crate::instances::told;
 use crate::instances::records::{Impaired, Instance, InstanceState, Reason, Volume, Wanted};
 use crate::interfaces::allocation::{leave_instance, release_public};
 use kiln_machines_spec::{DriverError, ExitCause, ExitInfo};
@@ -106,6 +107,7 @@ pub async fn terminated(cx: &Cx, name: &Name) -> Result<(), Error> {
         }
         tx.delete::<Volume>(cx.scope(), &i.volume);
         enter(&mut i, InstanceState::Terminated, tx.now());
+        told::state(tx, cx, Some(found.state), &i)?;
         Ok(tx.put(cx.scope(), &name.id, i)?)
     };
     cx.store().write(record).await
@@ -121,6 +123,7 @@ pub async fn change(cx: &Cx, name: &Name, with: impl Fn(&mut Tx, &mut Instance, 
         if instance.state == InstanceState::Stopped {
             release_public(tx, cx.scope(), &instance.interface)?;
         }
+        told::state(tx, cx, Some(found.state), &instance)?;
         tx.put_if_changed(cx.scope(), &name.id, instance)?;
         Ok(())
     };

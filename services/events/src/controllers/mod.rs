@@ -1,0 +1,3 @@
+//! One file per controller.
+
+pub mod schedule;

@@ -1,0 +1,103 @@
+//! Tags of buses and rules. Source: the API Reference, TagResource: at most 50.
+
+use super::buses::plain;
+use crate::errors::{not_found, validation};
+use crate::names::{BusName, thing};
+use crate::records::{Bus, Rule};
+use crate::targets;
+use kiln_events_shapes::*;
+use kiln_service_kit::{Cx, Error, Operation, Target as Touches, operation};
+use std::collections::BTreeMap;
+
+pub const OPERATIONS: &[Operation] = &[
+    operation!(ListTagsForResource: list_tags_for_resource(ListTagsForResourceRequest), on |cx, r| targets::thing(cx, &r.resource_arn)),
+    operation!(TagResource: tag_resource(TagResourceRequest),
+        on |cx, r| Ok(targets::given(targets::thing(cx, &r.resource_arn)?, &r.tags))),
+    operation!(UntagResource: untag_resource(UntagResourceRequest), on taken),
+];
+
+/// Tags of one thing.
+const MOST: usize = 50;
+
+fn taken(cx: &Cx, request: &UntagResourceRequest) -> Result<Touches, Error> {
+    let target = targets::thing(cx, &request.resource_arn)?;
+    Ok(request.tag_keys.iter().fold(target, |target, key| target.with("aws:TagKeys", key)))
+}
+
+/// The tags of a request. Keys that begin with `aws:` are set by services only.
+pub fn read(cx: &Cx, given: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
+    let mut tags = BTreeMap::new();
+    for Tag { key, value } in given {
+        if key.to_ascii_lowercase().starts_with("aws:") && cx.source_ip().is_some() {
+            return Err(validation("Tag keys that begin with aws: are reserved."));
+        }
+        if tags.insert(key.clone(), value.clone()).is_some() {
+            return Err(validation(format!("Duplicate tag key: {key}")));
+        }
+    }
+    check(&tags)?;
+    Ok(tags)
+}
+
+fn check(tags: &BTreeMap<String, String>) -> Result<(), Error> {
+    match tags.keys().filter(|key| !key.starts_with("aws:")).count() > MOST {
+        true => Err(validation(format!("A resource can have at most {MOST} tags."))),
+        false => Ok(()),
+    }
+}
+
+fn not_there(arn: &str) -> Error {
+    not_found(format!("{arn} does not exist."))
+}
+
+async fn list_tags_for_resource(
+    cx: &Cx,
+    request: ListTagsForResourceRequest,
+) -> Result<ListTagsForResourceResponse, Error> {
+    let arn = &request.resource_arn;
+    let tags = match thing(cx, arn).ok_or_else(|| not_there(arn))? {
+        (bus, Some(rule)) => {
+            let id = BusName::own(cx, &bus).rule_id(&rule);
+            cx.store().get::<Rule>(cx.scope(), &id)?.ok_or_else(|| not_there(arn))?.tags.clone()
+        }
+        (bus, None) => {
+            BusName::own(cx, &bus).check(cx.store())?.map_or_else(BTreeMap::new, |bus| bus.tags.clone())
+        }
+    };
+    Ok(ListTagsForResourceResponse { tags: tags.into_iter().map(|(key, value)| Tag { key, value }).collect() })
+}
+
+async fn change(cx: &Cx, arn: &str, change: impl Fn(&mut BTreeMap<String, String>)) -> Result<(), Error> {
+    cx.store()
+        .write(|tx| {
+            match thing(cx, arn).ok_or_else(|| not_there(arn))? {
+                (bus, Some(rule)) => {
+                    let id = BusName::own(cx, &bus).rule_id(&rule);
+                    let mut rule = (*tx.get::<Rule>(cx.scope(), &id)?.ok_or_else(|| not_there(arn))?).clone();
+                    change(&mut rule.tags);
+                    check(&rule.tags)?;
+                    tx.put_if_changed(cx.scope(), &id, rule)?;
+                }
+                (name, None) => {
+                    let found = BusName::own(cx, &name).check(tx)?;
+                    let mut bus = found.map_or_else(|| plain(&name, tx.now()), |bus| (*bus).clone());
+                    change(&mut bus.tags);
+                    check(&bus.tags)?;
+                    tx.put_if_changed::<Bus>(cx.scope(), &name, bus)?;
+                }
+            }
+            Ok(())
+        })
+        .await
+}
+
+async fn tag_resource(cx: &Cx, request: TagResourceRequest) -> Result<TagResourceResponse, Error> {
+    let new = read(cx, &request.tags)?;
+    change(cx, &request.resource_arn, |tags| tags.extend(new.clone())).await?;
+    Ok(TagResourceResponse {})
+}
+
+async fn untag_resource(cx: &Cx, request: UntagResourceRequest) -> Result<UntagResourceResponse, Error> {
+    change(cx, &request.resource_arn, |tags| tags.retain(|key, _| !request.tag_keys.contains(key))).await?;
+    Ok(UntagResourceResponse {})
+}
