@@ -1,6 +1,7 @@
 //! The steps of an instance's life after its launch.
 
 use crate::changes;
+use crate::notify;
 use crate::records::{Action, Activity, Group, Health, Lifecycle, Member, Status, Transition, Unhealthy, Verdict};
 use kiln_ec2_shapes::{CreateTagsRequest, DeleteTagsRequest, Tag, TerminateInstancesRequest};
 use kiln_elbv2_shapes::{DeregisterTargetsRequest, RegisterTargetsRequest, TargetDescription};
@@ -44,7 +45,7 @@ fn finish_activity(
             activity.description = format!("{}.  Status Reason: {message}", activity.description);
         }
         activity.finish(status, message, tx.now());
-        activity.keep(tx, cx)?;
+        notify::keep(activity, tx, cx)?;
     }
     changes::note_scaling(tx, cx.scope(), &member.group)
 }
@@ -105,7 +106,7 @@ pub async fn start_hook(cx: &Cx, id: &str, hook: &str) -> Result<(), Error> {
             return Ok(false);
         }
         let seconds = |n: i32| Duration::from_secs(u64::try_from(n).unwrap_or(0));
-        member.action = Some(Action {
+        let action = Action {
             hook: hook.name.clone(),
             token,
             deadline: tx.now() + seconds(hook.heartbeat_timeout),
@@ -113,7 +114,9 @@ pub async fn start_hook(cx: &Cx, id: &str, hook: &str) -> Result<(), Error> {
             heartbeat_timeout: hook.heartbeat_timeout,
             default_result: hook.default_result,
             verdict: None,
-        });
+        };
+        notify::waits(tx, cx, &group, hook, member, &action)?;
+        member.action = Some(action);
         member.lifecycle = wait;
         progress(tx, cx, member, Status::MidLifecycleAction, 60)?;
         Ok(true)
