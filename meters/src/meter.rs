@@ -54,7 +54,8 @@ impl Tick {
 
 /// Looks at a meter from now on, as long as there is the platform.
 pub fn start(platform: &Arc<Platform>, meter: impl Meter) -> Result<(), Error> {
-    let points = platform.part::<Points>()?;
+    // A platform without this part keeps no metrics: one of a few services, in their tests.
+    let Ok(points) = platform.part::<Points>() else { return Ok(()) };
     let clock = platform.clock().clone();
     let platform = Arc::downgrade(platform);
     tokio::spawn(async move {

@@ -6,7 +6,7 @@ use kiln_ids::IdSource;
 use kiln_journal::Keeper;
 use kiln_machines_sim::{Durations, SimDriver};
 use kiln_machines_spec::{BaseRecipe, DriverResult, MachineDriver, MachineId, NoProgress};
-use kiln_points::Points;
+use kiln_points::{Metric, Points, Query};
 use kiln_reconcile::{Hooks, Runner};
 use kiln_sealing::RootKey;
 use kiln_service_kit::{
@@ -256,6 +256,24 @@ impl Testkit {
             Ok(took) => took,
             Err(_) => panic!("not so after {limit:?}: {what}\n{}", self.tail()),
         }
+    }
+
+    /// The sums of a metric of the home account by minute, where there is one.
+    pub async fn measured(&self, namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Vec<f64> {
+        let scope = self.platform.home();
+        let dimensions = dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let metric = Metric {
+            account: scope.account.to_string(),
+            region: scope.region.to_string(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            dimensions,
+        };
+        let to = self.now().millis() / 1000 + 60;
+        let query = Query { metric, unit: None, from: to - 6 * 3600, to, period: 60, distribution: false };
+        let points = self.platform.part::<Points>().expect("the kit has points");
+        let buckets = points.read(vec![query]).await.expect("memory can be read").remove(0);
+        buckets.into_iter().map(|bucket| bucket.point.sum).collect()
     }
 
     /// Ends the machine's first process with SIGKILL.

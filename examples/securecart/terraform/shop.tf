@@ -103,3 +103,75 @@ resource "aws_autoscaling_group" "shop" {
 
   depends_on = [aws_lb_listener.http, aws_route_table_association.public]
 }
+
+resource "aws_sns_topic" "ops" {
+  name         = "${var.name}-ops"
+  display_name = "SecureCart"
+}
+
+resource "aws_sqs_queue" "ops" {
+  name                      = "${var.name}-ops"
+  message_retention_seconds = 86400
+}
+
+data "aws_iam_policy_document" "ops" {
+  statement {
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.ops.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["sns.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_sns_topic.ops.arn]
+    }
+  }
+}
+
+resource "aws_sqs_queue_policy" "ops" {
+  queue_url = aws_sqs_queue.ops.id
+  policy    = data.aws_iam_policy_document.ops.json
+}
+
+resource "aws_sns_topic_subscription" "ops" {
+  topic_arn = aws_sns_topic.ops.arn
+  protocol  = "sqs"
+  endpoint  = aws_sqs_queue.ops.arn
+}
+
+resource "aws_cloudwatch_metric_alarm" "errors" {
+  alarm_name          = "${var.name}-errors"
+  alarm_description   = "The shop answers 5xx"
+  namespace           = "AWS/ApplicationELB"
+  metric_name         = "HTTPCode_Target_5XX_Count"
+  dimensions          = { LoadBalancer = aws_lb.shop.arn_suffix }
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = 5
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.ops.arn]
+  ok_actions          = [aws_sns_topic.ops.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "slow" {
+  alarm_name                            = "${var.name}-slow"
+  alarm_description                     = "One of a hundred answers takes longer than half a second"
+  namespace                             = "AWS/ApplicationELB"
+  metric_name                           = "TargetResponseTime"
+  dimensions                            = { LoadBalancer = aws_lb.shop.arn_suffix }
+  extended_statistic                    = "p99"
+  evaluate_low_sample_count_percentiles = "ignore"
+  period                                = 60
+  evaluation_periods                    = 2
+  threshold                             = 0.5
+  comparison_operator                   = "GreaterThanThreshold"
+  treat_missing_data                    = "notBreaching"
+  alarm_actions                         = [aws_sns_topic.ops.arn]
+  ok_actions                            = [aws_sns_topic.ops.arn]
+}

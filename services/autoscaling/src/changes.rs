@@ -2,12 +2,20 @@
 
 use crate::errors;
 use crate::records::{Activity, Group, Health, Lifecycle, Member, Status, Unhealthy};
-use kiln_service_kit::{Error, Scope, Tx};
+use kiln_service_kit::{Cx, Error, Scope, Tx};
 use std::sync::Arc;
 
 /// The group of that name, or AWS's error.
 pub fn group(tx: &Tx, scope: &Scope, name: &str) -> Result<Arc<Group>, Error> {
     tx.get::<Group>(scope, name)?.ok_or_else(|| errors::group_not_found(name))
+}
+
+/// Refuses a name that no group has.
+pub fn check_group(cx: &Cx, name: &str) -> Result<(), Error> {
+    match cx.store().get::<Group>(cx.scope(), name)? {
+        Some(_) => Ok(()),
+        None => Err(errors::group_not_found(name)),
+    }
 }
 
 /// The group for a change: one that is being deleted takes none.

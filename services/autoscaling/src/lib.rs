@@ -10,7 +10,9 @@
 mod changes;
 mod controllers;
 mod errors;
+mod meter;
 mod moved;
+mod notify;
 mod operations;
 mod records;
 mod resources;
@@ -40,6 +42,8 @@ pub fn service() -> Service {
             operations::activities::OPERATIONS,
             operations::launch_configurations::OPERATIONS,
             operations::types::OPERATIONS,
+            operations::metrics::OPERATIONS,
+            operations::notifications::OPERATIONS,
             operations::not_yet::OPERATIONS,
         ],
     );
@@ -47,6 +51,7 @@ pub fn service() -> Service {
     service.resources = resources::all();
     service.keeps.push(Kept::of::<records::Activity>());
     service.start.push(moved::start);
+    service.start.push(meter::start);
     service.records = records![records::Activity, records::Group, records::LaunchConfiguration, records::Member];
     service
 }

@@ -54,3 +54,16 @@ pub async fn pass_service_linked(cx: &Cx, arn: &str) -> Result<(), Error> {
         Err(error) => Err(error),
     }
 }
+
+/// The role that a hook's target is told as: it must be there, and may be handed on.
+pub async fn pass_hook_role(cx: &Cx, arn: &str) -> Result<(), Error> {
+    let bad = || validation(format!("Invalid role ARN: {arn}"));
+    let name = arn.rsplit('/').next().unwrap_or(arn).to_owned();
+    match cx.as_service(AUTO_SCALING).call(GetRoleRequest { role_name: name }).await {
+        Ok(answer) if answer.role.as_ref().is_some_and(|role| role.arn.as_deref() == Some(arn)) => {}
+        Ok(_) => return Err(bad()),
+        Err(error) if error.is("NoSuchEntity") || error.is("ValidationError") => return Err(bad()),
+        Err(error) => return Err(error),
+    }
+    cx.authorize("iam:PassRole", &[arn.to_owned()], &[("iam:PassedToService", AUTO_SCALING.to_owned())])
+}

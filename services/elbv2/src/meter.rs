@@ -226,7 +226,7 @@ mod tests {
 
     fn target(zone: &str, state: HealthState) -> TargetHealth {
         let ip = std::net::IpAddr::from([10, 0, 0, 1]);
-        let health = kiln_balancer::Health { state, reason: None, description: None };
+        let health = kiln_balancer::Health { state, reason: None };
         TargetHealth { id: "i-1".into(), ip, port: 80, zone: zone.into(), health_check_port: 80, health, in_flight: 0 }
     }
 

@@ -7,6 +7,7 @@ mod digest;
 mod errors;
 mod message;
 mod messages;
+mod meter;
 mod operations;
 mod place;
 mod policy;
@@ -65,7 +66,7 @@ pub fn service() -> Service {
     service.controllers = vec![Arc::new(controllers::move_task::MoveTasks)];
     service.records = records![records::MoveTask, records::Queue];
     service.resources = vec![Arc::new(resources::queue::Queue), Arc::new(resources::queue_policy::QueuePolicy)];
-    service.start = vec![agree];
+    service.start = vec![agree, meter::start];
     service
 }
 

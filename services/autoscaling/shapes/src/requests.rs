@@ -97,6 +97,10 @@ shape! {
         lifecycle_hook_name: String = member("LifecycleHookName").required().min(1).max(255).pattern(r"[A-Za-z0-9\-_\/]+"),
         auto_scaling_group_name: String = member("AutoScalingGroupName").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
     }
+    pub struct DeleteNotificationConfigurationRequest {
+        auto_scaling_group_name: String = member("AutoScalingGroupName").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
+        topic_arn: String = member("TopicARN").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
+    }
     pub struct DeleteTagsRequest {
         tags: Vec<Tag> = member("Tags").required(),
     }
@@ -205,6 +209,11 @@ shape! {
         auto_scaling_group_name: String = member("AutoScalingGroupName").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
         metrics: Vec<String> = member("Metrics").item_min(1).item_max(255).item_pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
     }
+    pub struct EnableMetricsCollectionRequest {
+        auto_scaling_group_name: String = member("AutoScalingGroupName").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
+        metrics: Vec<String> = member("Metrics").item_min(1).item_max(255).item_pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
+        granularity: String = member("Granularity").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
+    }
     pub struct EnterStandbyRequest {
         instance_ids: Vec<String> = member("InstanceIds").item_min(1).item_max(19).item_pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
         auto_scaling_group_name: String = member("AutoScalingGroupName").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
@@ -223,6 +232,11 @@ shape! {
         notification_metadata: Option<String> = member("NotificationMetadata").min(1).max(4000).pattern(r"[\u0009\u000A\u000D\u0020-\u007e]+"),
         heartbeat_timeout: Option<i32> = member("HeartbeatTimeout"),
         default_result: Option<String> = member("DefaultResult"),
+    }
+    pub struct PutNotificationConfigurationRequest {
+        auto_scaling_group_name: String = member("AutoScalingGroupName").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
+        topic_arn: String = member("TopicARN").required().min(1).max(255).pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
+        notification_types: Vec<String> = member("NotificationTypes").required().item_min(1).item_max(255).item_pattern(r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*"),
     }
     pub struct RecordLifecycleActionHeartbeatRequest {
         lifecycle_hook_name: String = member("LifecycleHookName").required().min(1).max(255).pattern(r"[A-Za-z0-9\-_\/]+"),

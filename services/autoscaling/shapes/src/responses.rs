@@ -15,6 +15,7 @@ shape! {
     pub struct DeleteAutoScalingGroupResponse {}
     pub struct DeleteLaunchConfigurationResponse {}
     pub struct DeleteLifecycleHookResponse {}
+    pub struct DeleteNotificationConfigurationResponse {}
     pub struct DeleteTagsResponse {}
     pub struct DescribeAccountLimitsResponse {
         max_number_of_auto_scaling_groups: Option<i32> = member("MaxNumberOfAutoScalingGroups"),
@@ -103,6 +104,7 @@ shape! {
     pub struct DetachLoadBalancerTargetGroupsResponse {}
     pub struct DetachTrafficSourcesResponse {}
     pub struct DisableMetricsCollectionResponse {}
+    pub struct EnableMetricsCollectionResponse {}
     pub struct EnterStandbyResponse {
         activities: Vec<Activity> = member("Activities"),
     }
@@ -110,6 +112,7 @@ shape! {
         activities: Vec<Activity> = member("Activities"),
     }
     pub struct PutLifecycleHookResponse {}
+    pub struct PutNotificationConfigurationResponse {}
     pub struct RecordLifecycleActionHeartbeatResponse {}
     pub struct ResumeProcessesResponse {}
     pub struct SetDesiredCapacityResponse {}

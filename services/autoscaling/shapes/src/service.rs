@@ -98,6 +98,7 @@ operations! {
     "DeleteAutoScalingGroup": DeleteAutoScalingGroupRequest => DeleteAutoScalingGroupResponse, "POST" "/" 200, ["ResourceContention" 500, "ResourceInUse" 400, "ScalingActivityInProgress" 400];
     "DeleteLaunchConfiguration": DeleteLaunchConfigurationRequest => DeleteLaunchConfigurationResponse, "POST" "/" 200, ["ResourceContention" 500, "ResourceInUse" 400];
     "DeleteLifecycleHook": DeleteLifecycleHookRequest => DeleteLifecycleHookResponse, "POST" "/" 200, ["ResourceContention" 500];
+    "DeleteNotificationConfiguration": DeleteNotificationConfigurationRequest => DeleteNotificationConfigurationResponse, "POST" "/" 200, ["ResourceContention" 500];
     "DeleteTags": DeleteTagsRequest => DeleteTagsResponse, "POST" "/" 200, ["ResourceContention" 500, "ResourceInUse" 400];
     "DescribeAccountLimits": DescribeAccountLimitsRequest => DescribeAccountLimitsResponse, "POST" "/" 200, ["ResourceContention" 500];
     "DescribeAdjustmentTypes": DescribeAdjustmentTypesRequest => DescribeAdjustmentTypesResponse, "POST" "/" 200, ["ResourceContention" 500];
@@ -124,9 +125,11 @@ operations! {
     "DetachLoadBalancerTargetGroups": DetachLoadBalancerTargetGroupsRequest => DetachLoadBalancerTargetGroupsResponse, "POST" "/" 200, ["ResourceContention" 500];
     "DetachTrafficSources": DetachTrafficSourcesRequest => DetachTrafficSourcesResponse, "POST" "/" 200, ["ResourceContention" 500];
     "DisableMetricsCollection": DisableMetricsCollectionRequest => DisableMetricsCollectionResponse, "POST" "/" 200, ["ResourceContention" 500];
+    "EnableMetricsCollection": EnableMetricsCollectionRequest => EnableMetricsCollectionResponse, "POST" "/" 200, ["ResourceContention" 500];
     "EnterStandby": EnterStandbyRequest => EnterStandbyResponse, "POST" "/" 200, ["ResourceContention" 500];
     "ExitStandby": ExitStandbyRequest => ExitStandbyResponse, "POST" "/" 200, ["ResourceContention" 500];
     "PutLifecycleHook": PutLifecycleHookRequest => PutLifecycleHookResponse, "POST" "/" 200, ["LimitExceeded" 400, "ResourceContention" 500];
+    "PutNotificationConfiguration": PutNotificationConfigurationRequest => PutNotificationConfigurationResponse, "POST" "/" 200, ["LimitExceeded" 400, "ResourceContention" 500, "ServiceLinkedRoleFailure" 500];
     "RecordLifecycleActionHeartbeat": RecordLifecycleActionHeartbeatRequest => RecordLifecycleActionHeartbeatResponse, "POST" "/" 200, ["ResourceContention" 500];
     "ResumeProcesses": ResumeProcessesRequest => ResumeProcessesResponse, "POST" "/" 200, ["ResourceContention" 500, "ResourceInUse" 400];
     "SetDesiredCapacity": SetDesiredCapacityRequest => SetDesiredCapacityResponse, "POST" "/" 200, ["ResourceContention" 500, "ScalingActivityInProgress" 400];

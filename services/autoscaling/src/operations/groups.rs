@@ -1,6 +1,6 @@
 //! Making, changing and deleting groups.
 
-use super::hooks::{self, NewHook};
+use super::hooks;
 use super::placement::{check_target_groups, placement, target_groups};
 use super::tags;
 use crate::controllers::cause;
@@ -8,7 +8,7 @@ use crate::controllers::select::POLICIES;
 use crate::errors::{self, refuse, validation};
 use crate::records::{Activity, Group, LaunchConfiguration, TargetGroup, TargetGroupState};
 use crate::targets::{created, group};
-use crate::{changes, roles, templates};
+use crate::{changes, notify, roles, templates};
 use kiln_autoscaling_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 use std::collections::BTreeMap;
@@ -74,8 +74,7 @@ async fn create_auto_scaling_group(
     let placement = placement(cx, request.vpc_zone_identifier.as_deref(), &request.availability_zones).await?;
     let target_groups = target_groups(&request.target_group_arns, &request.traffic_sources)?;
     check_target_groups(cx, &target_groups).await?;
-    let specifications = request.lifecycle_hook_specification_list.into_iter();
-    let hooks = specifications.map(|hook| hooks::hook(NewHook::from(hook))).collect::<Result<Vec<_>, _>>()?;
+    let hooks = hooks::given(cx, request.lifecycle_hook_specification_list).await?;
     let tags = tags::for_group(cx, &name, request.tags)?;
     let group = Group {
         name: name.clone(),
@@ -100,6 +99,7 @@ async fn create_auto_scaling_group(
         default_instance_warmup: request.default_instance_warmup.filter(|n| *n >= 0),
         context: None,
         capacity_rebalance: false,
+        notifications: vec![],
         enabled_metrics: vec![],
         service_linked_role: request.service_linked_role_arn,
         reason: (desired > 0).then(|| cause::created(desired, cx.now())),
@@ -129,6 +129,9 @@ async fn create_auto_scaling_group(
                 && tx.get::<LaunchConfiguration>(cx.scope(), configuration)?.is_none()
             {
                 return Err(errors::configuration_not_found(configuration));
+            }
+            for target in group.hooks.iter().filter_map(|hook| hook.notification_target.as_ref()) {
+                notify::test(tx, cx, &group, hooks::target_address(target)?)?;
             }
             tx.put(cx.scope(), &name, group)?;
             Ok(())

@@ -1,10 +1,12 @@
 //! Lifecycle hooks.
 
-use crate::changes;
+use super::notifications;
 use crate::errors::validation;
 use crate::records::{Action, Group, Hook, Member, Transition, Verdict};
 use crate::targets::group;
+use crate::{changes, notify, roles};
 use kiln_autoscaling_shapes::*;
+use kiln_delivery::{Address, can_carry};
 use kiln_service_kit::{Cx, Error, Operation, Tx, operation};
 use std::time::Duration;
 
@@ -24,7 +26,7 @@ pub const OPERATIONS: &[Operation] = &[
 const MAX_HOOKS: usize = 50;
 
 /// A hook as callers give it, in any of the three places.
-pub struct NewHook {
+struct NewHook {
     name: String,
     transition: String,
     heartbeat_timeout: Option<i32>,
@@ -49,14 +51,15 @@ impl From<LifecycleHookSpecification> for NewHook {
 }
 
 /// Checks a hook.
-pub fn hook(new: NewHook) -> Result<Hook, Error> {
+fn hook(new: NewHook) -> Result<Hook, Error> {
     let transition = Transition::ALL.into_iter().find(|t| t.name() == new.transition).ok_or_else(|| {
         validation(
             "Lifecycle Transition must be one of autoscaling:EC2_INSTANCE_LAUNCHING or autoscaling:EC2_INSTANCE_TERMINATING",
         )
     })?;
-    if new.notification_target.as_ref().is_some_and(|arn| !arn.is_empty()) {
-        return Err(Error::not_built("autoscaling lifecycle hooks with NotificationTargetARN"));
+    let notification_target = new.notification_target.filter(|arn| !arn.is_empty());
+    if let Some(arn) = &notification_target {
+        target_address(arn)?;
     }
     let timeout = new.heartbeat_timeout.unwrap_or(3600);
     if !(30..=7200).contains(&timeout) {
@@ -66,7 +69,7 @@ pub fn hook(new: NewHook) -> Result<Hook, Error> {
     Ok(Hook {
         name: new.name,
         transition,
-        notification_target: None,
+        notification_target,
         role: new.role,
         notification_metadata: new.notification_metadata,
         heartbeat_timeout: timeout,
@@ -78,8 +81,38 @@ fn verdict(text: &str) -> Result<Verdict, Error> {
     Verdict::parse(text).ok_or_else(|| validation("Lifecycle Action Result must be one of CONTINUE or ABANDON"))
 }
 
+/// Who is told that an instance waits: a queue or a topic.
+pub fn target_address(arn: &str) -> Result<Address, Error> {
+    can_carry(arn).map_err(|error| match error.is("InvalidParameter") {
+        true => validation(format!("Invalid notification target ARN: {arn}")),
+        false => error,
+    })
+}
+
+/// Hooks of a group that is made.
+pub async fn given(cx: &Cx, hooks: Vec<LifecycleHookSpecification>) -> Result<Vec<Hook>, Error> {
+    let mut checked = Vec::with_capacity(hooks.len());
+    for given in hooks {
+        check_target(cx, given.notification_target_arn.as_deref(), given.role_arn.as_deref()).await?;
+        checked.push(hook(NewHook::from(given))?);
+    }
+    Ok(checked)
+}
+
+/// A hook's target and role: the target must be there, and whoever names a role must be allowed to hand it on.
+async fn check_target(cx: &Cx, target: Option<&str>, role: Option<&str>) -> Result<(), Error> {
+    if let Some(arn) = target.filter(|arn| !arn.is_empty()) {
+        notifications::is_there(cx, &target_address(arn)?).await?;
+    }
+    match role {
+        Some(role) => roles::pass_hook_role(cx, role).await,
+        None => Ok(()),
+    }
+}
+
 async fn put_lifecycle_hook(cx: &Cx, request: PutLifecycleHookRequest) -> Result<PutLifecycleHookResponse, Error> {
     let name = &request.auto_scaling_group_name;
+    check_target(cx, request.notification_target_arn.as_deref(), request.role_arn.as_deref()).await?;
     cx.store()
         .write(|tx| {
             let mut group = changes::group_to_change(tx, cx.scope(), name)?;
@@ -96,12 +129,17 @@ async fn put_lifecycle_hook(cx: &Cx, request: PutLifecycleHookRequest) -> Result
                 transition,
                 heartbeat_timeout: request.heartbeat_timeout.or(known.map(|h| h.heartbeat_timeout)),
                 default_result: request.default_result.or(known.map(|h| h.default_result.name().to_owned())),
-                notification_target: request.notification_target_arn,
+                notification_target: request
+                    .notification_target_arn
+                    .clone()
+                    .or(known.and_then(|h| h.notification_target.clone())),
                 notification_metadata: request
                     .notification_metadata
                     .or(known.and_then(|h| h.notification_metadata.clone())),
                 role: request.role_arn.or(known.and_then(|h| h.role.clone())),
             })?;
+            let told = new.notification_target.clone();
+            let told = told.filter(|_| request.notification_target_arn.as_deref().is_some_and(|arn| !arn.is_empty()));
             match at {
                 Some(at) => group.hooks[at] = new,
                 None if group.hooks.len() >= MAX_HOOKS => {
@@ -113,6 +151,9 @@ async fn put_lifecycle_hook(cx: &Cx, request: PutLifecycleHookRequest) -> Result
                     ));
                 }
                 None => group.hooks.push(new),
+            }
+            if let Some(arn) = told {
+                notify::test(tx, cx, &group, target_address(&arn)?)?;
             }
             tx.put_if_changed(cx.scope(), name, group)?;
             Ok(())

@@ -7,8 +7,6 @@ use kiln_service_kit::{Cx, Error, Operation, operation};
 
 pub const OPERATIONS: &[Operation] = &[
     operation!(DescribeInstanceRefreshes: describe_instance_refreshes(DescribeInstanceRefreshesRequest), on everything),
-    operation!(DescribeNotificationConfigurations: describe_notification_configurations(DescribeNotificationConfigurationsRequest),
-        on everything),
     operation!(DescribePolicies: describe_policies(DescribePoliciesRequest), on everything),
     operation!(DescribeScheduledActions: describe_scheduled_actions(DescribeScheduledActionsRequest), on everything),
     operation!(DescribeWarmPool: describe_warm_pool(DescribeWarmPoolRequest), on everything),
@@ -27,16 +25,6 @@ async fn describe_instance_refreshes(
 ) -> Result<DescribeInstanceRefreshesResponse, Error> {
     check_group(cx, Some(&request.auto_scaling_group_name))?;
     Ok(DescribeInstanceRefreshesResponse::default())
-}
-
-async fn describe_notification_configurations(
-    cx: &Cx,
-    request: DescribeNotificationConfigurationsRequest,
-) -> Result<DescribeNotificationConfigurationsResponse, Error> {
-    for name in &request.auto_scaling_group_names {
-        check_group(cx, Some(name))?;
-    }
-    Ok(DescribeNotificationConfigurationsResponse::default())
 }
 
 async fn describe_policies(cx: &Cx, request: DescribePoliciesRequest) -> Result<DescribePoliciesResponse, Error> {

@@ -2,19 +2,16 @@
 
 use super::groups::MAX_GROUPS;
 use super::launch_configurations::MAX_CONFIGURATIONS;
-use crate::changes;
+use super::metrics::METRICS;
 use crate::controllers::select::POLICIES;
-use crate::errors::validation;
 use crate::records::{Group, LaunchConfiguration, Process, Transition};
-use crate::targets::group;
 use kiln_autoscaling_shapes::{
     AdjustmentType, DescribeAccountLimitsRequest, DescribeAccountLimitsResponse, DescribeAdjustmentTypesRequest,
     DescribeAdjustmentTypesResponse, DescribeAutoScalingNotificationTypesRequest,
     DescribeAutoScalingNotificationTypesResponse, DescribeLifecycleHookTypesRequest,
     DescribeLifecycleHookTypesResponse, DescribeMetricCollectionTypesRequest, DescribeMetricCollectionTypesResponse,
     DescribeScalingProcessTypesRequest, DescribeScalingProcessTypesResponse, DescribeTerminationPolicyTypesRequest,
-    DescribeTerminationPolicyTypesResponse, DisableMetricsCollectionRequest, DisableMetricsCollectionResponse,
-    MetricCollectionType, MetricGranularityType, ProcessType,
+    DescribeTerminationPolicyTypesResponse, MetricCollectionType, MetricGranularityType, ProcessType,
 };
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
@@ -31,32 +28,6 @@ pub const OPERATIONS: &[Operation] = &[
         on everything),
     operation!(DescribeTerminationPolicyTypes: describe_termination_policy_types(DescribeTerminationPolicyTypesRequest),
         on everything),
-    operation!(DisableMetricsCollection: disable_metrics_collection(DisableMetricsCollectionRequest),
-        on |cx, r| group(cx, &r.auto_scaling_group_name)),
-];
-
-/// Source: API Reference, EnableMetricsCollection.
-const METRICS: [&str; 20] = [
-    "GroupMinSize",
-    "GroupMaxSize",
-    "GroupDesiredCapacity",
-    "GroupInServiceInstances",
-    "GroupPendingInstances",
-    "GroupStandbyInstances",
-    "GroupTerminatingInstances",
-    "GroupTotalInstances",
-    "GroupInServiceCapacity",
-    "GroupPendingCapacity",
-    "GroupStandbyCapacity",
-    "GroupTerminatingCapacity",
-    "GroupTotalCapacity",
-    "WarmPoolDesiredCapacity",
-    "WarmPoolWarmedCapacity",
-    "WarmPoolPendingCapacity",
-    "WarmPoolTerminatingCapacity",
-    "WarmPoolTotalCapacity",
-    "GroupAndWarmPoolDesiredCapacity",
-    "GroupAndWarmPoolTotalCapacity",
 ];
 
 fn texts(names: &[&str]) -> Vec<String> {
@@ -130,32 +101,4 @@ async fn describe_termination_policy_types(
     _: DescribeTerminationPolicyTypesRequest,
 ) -> Result<DescribeTerminationPolicyTypesResponse, Error> {
     Ok(DescribeTerminationPolicyTypesResponse { termination_policy_types: texts(&POLICIES) })
-}
-
-/// The metrics named; all when none is.
-fn metrics(given: &[String]) -> Result<Vec<String>, Error> {
-    match given.iter().find(|name| !METRICS.contains(&name.as_str())) {
-        Some(name) => Err(validation(format!("Invalid metric: {name}"))),
-        None if given.is_empty() => Ok(texts(&METRICS)),
-        None => Ok(given.to_vec()),
-    }
-}
-
-/// Nothing turns them on (EnableMetricsCollection waits for CloudWatch), and Terraform turns off what it has not
-/// turned on.
-async fn disable_metrics_collection(
-    cx: &Cx,
-    request: DisableMetricsCollectionRequest,
-) -> Result<DisableMetricsCollectionResponse, Error> {
-    let gone = metrics(&request.metrics)?;
-    let name = &request.auto_scaling_group_name;
-    cx.store()
-        .write(|tx| {
-            let mut group = changes::group_to_change(tx, cx.scope(), name)?;
-            group.enabled_metrics.retain(|metric| !gone.contains(metric));
-            tx.put_if_changed(cx.scope(), name, group)?;
-            Ok::<_, Error>(())
-        })
-        .await?;
-    Ok(DisableMetricsCollectionResponse {})
 }

@@ -33,6 +33,9 @@ pub struct Group {
     pub suspended: Vec<Suspension>,
     pub tags: Vec<GroupTag>,
     pub hooks: Vec<Hook>,
+    /// Who is told of launches and terminations.
+    #[serde(default)]
+    pub notifications: Vec<Notification>,
     pub default_instance_warmup: Option<i32>,
     pub context: Option<String>,
     pub capacity_rebalance: bool,
@@ -60,6 +63,13 @@ pub struct Group {
     #[serde(default)]
     pub troubles: BTreeMap<String, Trouble>,
     pub deleting: bool,
+}
+
+/// A topic that is told, and of what (`autoscaling:EC2_INSTANCE_LAUNCH` …).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    pub topic: String,
+    pub events: Vec<String>,
 }
 
 impl Record for Group {

@@ -9,7 +9,7 @@ mod launch_configuration;
 mod member;
 
 pub use activity::{Activity, EVENT_SOURCE, Status};
-pub use group::{Group, GroupTag, Process, Suspension, TargetGroup, TargetGroupState};
+pub use group::{Group, GroupTag, Notification, Process, Suspension, TargetGroup, TargetGroupState};
 pub use hook::{Action, Hook, Transition, Verdict};
 pub use launch::{Interface, Launch, Template};
 pub use launch_configuration::{Device, LaunchConfiguration};

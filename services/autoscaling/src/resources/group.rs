@@ -25,10 +25,7 @@ const NOT_SERVED: &[&str] = &[
     "InstanceMaintenancePolicy",
     "LoadBalancerNames",
     "MaxInstanceLifetime",
-    "MetricsCollection",
     "MixedInstancesPolicy",
-    "NotificationConfiguration",
-    "NotificationConfigurations",
     "PlacementGroup",
     "SkipZonalShiftValidation",
 ];
@@ -173,13 +170,16 @@ impl ResourceType for GroupType {
             })
             .await;
         match made {
-            Ok(_) => Ok(name),
+            Ok(_) => {}
             Err(error) if error.is("AlreadyExists") => match find(cx, &name).await? {
-                Some(group) if is_ours(&group, request) => Ok(name),
-                _ => Err(error),
+                Some(group) if is_ours(&group, request) => {}
+                _ => return Err(error),
             },
-            Err(error) => Err(error),
+            Err(error) => return Err(error),
         }
+        set_notifications(cx, &name, request).await?;
+        set_metrics(cx, &name, request).await?;
+        Ok(name)
     }
 
     async fn stability(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<Stability, Error> {
@@ -212,6 +212,8 @@ impl ResourceType for GroupType {
             policies => policies,
         };
         set_hooks(cx, name, request).await?;
+        set_notifications(cx, name, request).await?;
+        set_metrics(cx, name, request).await?;
         cx.call(UpdateAutoScalingGroupRequest {
             auto_scaling_group_name: group(),
             launch_configuration_name: request.text("LaunchConfigurationName"),
@@ -283,6 +285,18 @@ impl ResourceType for GroupType {
         let Some(group) = find(cx, name).await? else { return Ok(None) };
         let asked = DescribeLifecycleHooksRequest { auto_scaling_group_name: name.to_owned(), ..Default::default() };
         let hooks = cx.call(asked).await?.lifecycle_hooks;
+        let told = DescribeNotificationConfigurationsRequest {
+            auto_scaling_group_names: vec![name.to_owned()],
+            max_records: Some(100),
+            ..Default::default()
+        };
+        let mut topics: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for one in cx.call(told).await?.notification_configurations {
+            topics.entry(one.topic_arn.unwrap_or_default()).or_default().extend(one.notification_type);
+        }
+        let topics = topics.into_iter().map(|(topic, events)| json!({"TopicARN": topic, "NotificationTypes": events}));
+        let metrics: Vec<String> = group.enabled_metrics.iter().filter_map(|enabled| enabled.metric.clone()).collect();
+        let metrics = (!metrics.is_empty()).then(|| json!({"Granularity": "1Minute", "Metrics": metrics}));
         let subnets = group.vpc_zone_identifier.iter().flat_map(|list| list.split(',')).map(str::trim);
         let subnets = subnets.filter(|subnet| !subnet.is_empty()).map(str::to_owned);
         let tag = |tag: TagDescription| json!({"Key": tag.key, "Value": tag.value, "PropagateAtLaunch": tag.propagate_at_launch});
@@ -320,6 +334,8 @@ impl ResourceType for GroupType {
                 &group.availability_zone_impairment_policy.unwrap_or_default(),
             )
             .with_shape("LifecycleHookSpecificationList", &hooks)
+            .with_list("NotificationConfigurations", topics)
+            .with_list("MetricsCollection", metrics)
             .with_list("Tags", group.tags.into_iter().filter(own).map(tag));
         Ok(Some(read))
     }
@@ -371,6 +387,56 @@ async fn set_hooks(cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(),
             notification_metadata: hook.notification_metadata,
             heartbeat_timeout: hook.heartbeat_timeout.or(Some(3600)),
             default_result: hook.default_result.or_else(|| Some("ABANDON".to_owned())),
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Topics and what they are told of; the property of one topic is that of several with one in it.
+fn notifications(properties: &Json) -> Vec<(String, Vec<String>)> {
+    let one = properties.get("NotificationConfiguration").into_iter();
+    one.chain(items(properties, "NotificationConfigurations"))
+        .map(|given| {
+            let events = items(given, "NotificationTypes").filter_map(|event| event.as_str().map(str::to_owned));
+            (text(given, "TopicARN").unwrap_or_default(), events.collect())
+        })
+        .collect()
+}
+
+async fn set_notifications(cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
+    let (before, wanted) = (notifications(&request.previous), notifications(&request.properties));
+    let group = || name.to_owned();
+    for (topic, _) in before.iter().filter(|(topic, _)| !wanted.iter().any(|(kept, _)| kept == topic)) {
+        let gone = DeleteNotificationConfigurationRequest { auto_scaling_group_name: group(), topic_arn: topic.clone() };
+        cx.call(gone).await?;
+    }
+    for (topic, events) in wanted.into_iter().filter(|one| !before.contains(one)) {
+        cx.call(PutNotificationConfigurationRequest {
+            auto_scaling_group_name: group(),
+            topic_arn: topic,
+            notification_types: events,
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+async fn set_metrics(cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
+    let of = |properties: &Json| items(properties, "MetricsCollection").cloned().collect::<Vec<_>>();
+    let (before, wanted) = (of(&request.previous), of(&request.properties));
+    if before == wanted {
+        return Ok(());
+    }
+    if !before.is_empty() {
+        let metrics = vec![];
+        cx.call(DisableMetricsCollectionRequest { auto_scaling_group_name: name.to_owned(), metrics }).await?;
+    }
+    for given in wanted {
+        cx.call(EnableMetricsCollectionRequest {
+            auto_scaling_group_name: name.to_owned(),
+            granularity: text(&given, "Granularity").unwrap_or_default(),
+            metrics: items(&given, "Metrics").filter_map(|metric| metric.as_str().map(str::to_owned)).collect(),
         })
         .await?;
     }

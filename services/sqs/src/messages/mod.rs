@@ -31,6 +31,7 @@ pub use visibility::{Deleted, Handle, Visibility};
 pub use waiters::Waiting;
 
 use kiln_sealing::RootKey;
+use kiln_meters::Tally;
 use kiln_service_kit::{Clock, Error};
 use parking_lot::Mutex;
 use std::path::Path;
@@ -53,6 +54,7 @@ pub type Seq = i64;
 pub struct Messages {
     how: Arc<How>,
     waiters: Arc<Waiters>,
+    done: Arc<Tally<QueueNumber>>,
 }
 
 enum How {
@@ -74,7 +76,7 @@ impl Messages {
         let table = Table::open(&state_dir.join(Self::FOLDER), clock.now(), root.of(PURPOSE))?;
         let waiters = Arc::<Waiters>::default();
         let writer = Writer::start(table, waiters.clone(), clock.clone());
-        Ok(Self { how: Arc::new(How::Disk(writer)), waiters })
+        Ok(Self { how: Arc::new(How::Disk(writer)), waiters, done: Arc::default() })
     }
 
     /// The same meaning without a disk and without a thread, always in the same order.
@@ -83,7 +85,7 @@ impl Messages {
     /// SQLite cannot be had.
     pub fn in_memory() -> Result<Self, MessagesError> {
         let table = Table::in_memory()?;
-        Ok(Self { how: Arc::new(How::Memory(Mutex::new(table))), waiters: Arc::default() })
+        Ok(Self { how: Arc::new(How::Memory(Mutex::new(table))), waiters: Arc::default(), done: Arc::default() })
     }
 
     /// Does something to the messages; it is durable when this returns. Other work waits meanwhile, so it must be short.
@@ -119,6 +121,11 @@ impl Messages {
             }
         };
         done.map_err(Error::from)
+    }
+
+    /// What is done with messages, counted for the meter.
+    pub fn done(&self) -> &Tally<QueueNumber> {
+        &self.done
     }
 
     /// A place in the row of those who wait for messages of a queue; none where too many wait already.

@@ -60,6 +60,17 @@ const SEALED: u8 = 1;
 
 /// What they are bound to.
 const BOUND: &[u8] = b"sqs/message";
+impl Kept {
+    /// Bytes that count: of the body, and of names, types and values of attributes.
+    pub fn size(&self) -> usize {
+        let of = |attribute: &Attribute| {
+            let text = attribute.text.as_ref().map_or(0, String::len);
+            let binary = attribute.binary.as_ref().map_or(0, |text| text.trim_end_matches('=').len() * 3 / 4);
+            attribute.kind.len() + text + binary
+        };
+        self.body.len() + self.attributes.iter().map(|(name, value)| name.len() + of(value)).sum::<usize>()
+    }
+}
 
 /// A message attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -295,6 +306,12 @@ impl Table {
             counts.delayed += young;
         }
         Ok(Some(counts))
+    }
+
+    /// When the oldest message of a queue was sent, whether it can be received now or not.
+    pub fn oldest(&self, queue: QueueNumber) -> rusqlite::Result<Option<i64>> {
+        let first = "SELECT sent FROM message WHERE queue = ?1 ORDER BY seq LIMIT 1";
+        self.db.prepare_cached(first)?.query_row([queue], |row| row.get(0)).optional()
     }
 
     /// Lets what is due become visible, at most so much of it; whether there is more.

@@ -4,7 +4,8 @@
 use super::batch::{Entry, check_entries, failed};
 use super::messages;
 use crate::errors::{no_queue, value};
-use crate::messages::{Deleted, Handle};
+use crate::messages::{Deleted, Handle, Table};
+use crate::meter;
 use crate::place::{Found, find};
 use crate::receipt;
 use crate::targets::queue;
@@ -27,8 +28,15 @@ async fn delete_message(cx: &Cx, request: DeleteMessageRequest) -> Result<Delete
 
 /// Deletes some at once: each becomes what it becomes by itself.
 async fn delete(cx: &Cx, found: &Found, handles: Vec<Handle>) -> Result<Vec<Deleted>, Error> {
-    let (fifo, now) = (found.queue.settings.fifo.is_some(), cx.now().millis());
-    messages(cx)?.run(move |table| handles.into_iter().map(|handle| table.delete(handle, fifo, now)).collect()).await
+    let (number, fifo, now) = (found.queue.number, found.queue.settings.fifo.is_some(), cx.now().millis());
+    let messages = messages(cx)?;
+    let work = move |table: &mut Table| handles.into_iter().map(|handle| table.delete(handle, fifo, now)).collect();
+    let done: Vec<Deleted> = messages.run(work).await?;
+    let deleted = done.iter().filter(|done| matches!(done, Deleted::Done)).count();
+    if deleted > 0 {
+        messages.done().count(&number, meter::DELETED, deleted as f64, 1);
+    }
+    Ok(done)
 }
 
 fn told(cx: &Cx, done: Deleted, handle: &str) -> Result<(), Error> {

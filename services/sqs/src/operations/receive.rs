@@ -8,6 +8,7 @@ use crate::digest;
 use crate::errors::{attribute_name, no_queue, over_limit, value};
 use crate::message::{TRACE, check_id};
 use crate::messages::{Attribute, Dead, Got, Handle, Receive};
+use crate::meter;
 use crate::place::{Found, arn, find, of_arn};
 use crate::receipt;
 use crate::records::Queue;
@@ -56,10 +57,15 @@ async fn receive_message(cx: &Cx, request: ReceiveMessageRequest) -> Result<Rece
         attempt: attempt.map(str::to_owned),
         dead: dead_letters(cx, &found)?,
     };
-    let messages = received(cx, &found, receive, wait).await?;
+    let got = received(cx, &found, receive, wait).await?;
+    let done = messages(cx)?;
+    match got.len() {
+        0 => done.done().count(&found.queue.number, meter::EMPTY, 1.0, 1),
+        many => done.done().count(&found.queue.number, meter::RECEIVED, many as f64, 1),
+    }
     let fifo = settings.fifo.is_some();
     Ok(ReceiveMessageResponse {
-        messages: messages.into_iter().map(|got| wanted.message(found.queue.number, fifo, got)).collect(),
+        messages: got.into_iter().map(|got| wanted.message(found.queue.number, fifo, got)).collect(),
     })
 }
 

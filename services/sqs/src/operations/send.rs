@@ -4,6 +4,7 @@ use super::batch::{Entry, check_entries, failed};
 use super::messages;
 use crate::errors::no_queue;
 use crate::message::{Digests, Draft};
+use crate::meter;
 use crate::messages::{NewMessage, Sending, Sent, Seq};
 use crate::place::{Found, find};
 use crate::settings::MAXIMUM_SIZE;
@@ -40,9 +41,14 @@ async fn send_message(cx: &Cx, request: SendMessageRequest) -> Result<SendMessag
 }
 
 async fn send(cx: &Cx, found: &Found, taken: Vec<NewMessage>) -> Result<Vec<Sent>, Error> {
-    let sending = Sending { queue: found.queue.number, now: cx.now().millis(), messages: taken };
-    let sent = messages(cx)?.run(move |table| table.send(sending)).await?;
-    sent.ok_or_else(|| no_queue(cx))
+    let number = found.queue.number;
+    let sizes: Vec<usize> = taken.iter().map(|message| message.kept.size()).collect();
+    let sending = Sending { queue: number, now: cx.now().millis(), messages: taken };
+    let messages = messages(cx)?;
+    let sent = messages.run(move |table| table.send(sending)).await?.ok_or_else(|| no_queue(cx))?;
+    messages.done().count(&number, meter::SENT, sizes.len() as f64, 1);
+    sizes.into_iter().for_each(|size| messages.done().count(&number, meter::SIZE, size as f64, 1));
+    Ok(sent)
 }
 
 /// A sequence number as callers see it: twenty digits, so that their order as text is their order.

@@ -1,6 +1,7 @@
 //! Launching: first it is written down with all that the call needs, then EC2 is called with the
 //! activity's id as client token. A crash in between repeats the same call.
 
+use crate::notify;
 use crate::controllers::place::Place;
 use crate::records::{
     Activity, Group, Health, Interface, Launch, LaunchConfiguration, Lifecycle, Member, Status, Template,
@@ -76,7 +77,7 @@ pub async fn decide(cx: &Cx, name: &str, decision: &Decision<'_>) -> Result<(), 
                         group.put_off(tx.now(), tx.now());
                     }
                 }
-                activity.keep(tx, cx)?;
+                notify::keep(activity, tx, cx)?;
             }
             tx.put(cx.scope(), name, group)?;
             Ok(())
@@ -148,7 +149,7 @@ pub async fn launch(cx: &Cx, name: &str, number: u64) -> Result<(), Error> {
                     }
                 }
             }
-            activity.keep(tx, cx)?;
+            notify::keep(activity, tx, cx)?;
             tx.put(cx.scope(), name, group)?;
             Ok(())
         })

@@ -2,6 +2,7 @@
 
 use crate::changes;
 use crate::told;
+use crate::notify;
 use crate::records::{Action, Activity, Group, Health, Lifecycle, Member, Status, Transition, Unhealthy, Verdict};
 use kiln_ec2_shapes::{CreateTagsRequest, DeleteTagsRequest, Tag, TerminateInstancesRequest};
 use kiln_elbv2_shapes::{DeregisterTargetsRequest, RegisterTargetsRequest, TargetDescription};
@@ -45,7 +46,7 @@ fn finish_activity(
             activity.description = format!("{}.  Status Reason: {message}", activity.description);
         }
         activity.finish(status, message, tx.now());
-        activity.keep(tx, cx)?;
+        notify::keep(activity, tx, cx)?;
     }
     changes::note_scaling(tx, cx.scope(), &member.group)
 }
@@ -116,6 +117,7 @@ pub async fn start_hook(cx: &Cx, id: &str, hook: &str) -> Result<(), Error> {
             verdict: None,
         };
         told::waits(tx, cx, &group, member, hook, &action)?;
+        notify::waits(tx, cx, &group, hook, member, &action)?;
         member.action = Some(action);
         member.lifecycle = wait;
         progress(tx, cx, member, Status::MidLifecycleAction, 60)?;

@@ -33,6 +33,7 @@ fn group(desired: i32) -> Group {
         default_instance_warmup: None,
         context: None,
         capacity_rebalance: false,
+        notifications: vec![],
         enabled_metrics: vec![],
         service_linked_role: None,
         reason: None,
