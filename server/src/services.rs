@@ -18,5 +18,6 @@ pub fn services() -> Vec<Service> {
         kiln_sqs::service(),
         kiln_sns::service(),
         kiln_cloudwatch::service(),
+        kiln_logs::service(),
     ]
 }

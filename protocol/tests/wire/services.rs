@@ -14,6 +14,7 @@ pub const ALL: &[Tables] = &[
     (&kiln_elbv2_shapes::SERVICE, kiln_elbv2_shapes::OPERATIONS, &[]),
     (&kiln_iam_shapes::SERVICE, kiln_iam_shapes::OPERATIONS, &[]),
     (&kiln_kms_shapes::SERVICE, kiln_kms_shapes::OPERATIONS, &[]),
+    (&kiln_logs_shapes::SERVICE, kiln_logs_shapes::OPERATIONS, &[]),
     (&kiln_s3_shapes::SERVICE, kiln_s3_shapes::OPERATIONS, kiln_s3_shapes::ROUTES),
     (&kiln_sns_shapes::SERVICE, kiln_sns_shapes::OPERATIONS, &[]),
     (&kiln_sqs_shapes::SERVICE, kiln_sqs_shapes::OPERATIONS, &[]),

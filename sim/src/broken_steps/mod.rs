@@ -10,6 +10,7 @@ mod groups;
 mod images;
 mod keys;
 mod kinds;
+mod logs;
 mod machines;
 mod networks;
 mod queues;
@@ -157,6 +158,11 @@ fn dead_letters_go_back_whatever_step_breaks() {
 }
 
 #[test]
+fn log_events_and_queries_come_and_go_whatever_step_breaks() {
+    logs::come_and_go();
+}
+
+#[test]
 fn every_kind_of_step_is_in_a_scenario() {
     let scenarios: &[&Broken] = &[
         groups::heals(),
@@ -166,6 +172,7 @@ fn every_kind_of_step_is_in_a_scenario() {
         stacks::fails(),
         images::comes_and_goes(),
         images::fails(),
+        logs::come_and_go(),
         machines::lives(),
         networks::changes(),
         queues::moves(),

@@ -1,0 +1,1 @@
+//! The service through its public operations, on a store in memory.
