@@ -13,6 +13,7 @@ mod operations;
 mod pattern;
 mod policies;
 mod records;
+mod resources;
 mod targets;
 
 #[cfg(test)]
@@ -47,6 +48,13 @@ pub fn service() -> Service {
         Arc::new(controllers::discarded::DiscardedEvents),
         Arc::new(controllers::query::Queries),
         Arc::new(controllers::retention::Retention),
+    ];
+    service.resources = vec![
+        Arc::new(resources::group::Group),
+        Arc::new(resources::metric_filter::Filter),
+        Arc::new(resources::query_definition::QueryDefinition),
+        Arc::new(resources::resource_policy::ResourcePolicy),
+        Arc::new(resources::stream::Stream),
     ];
     service.records = records![
         records::Discarded,
