@@ -81,6 +81,8 @@ pub struct MetricFilter {
     pub created: Timestamp,
     pub pattern: String,
     pub transformation: Transformation,
+    /// The metric that it makes, as filters are looked up by it ([`MetricFilter::metric_key`]).
+    pub makes: String,
 }
 
 impl MetricFilter {
@@ -97,8 +99,7 @@ impl Record for MetricFilter {
     const KEYS: &'static [&'static str] = &[Self::BY_METRIC];
 
     fn keys(&self) -> Keys {
-        let Transformation { namespace, metric, .. } = &self.transformation;
-        vec![(Self::BY_METRIC, Self::metric_key(namespace, metric))]
+        vec![(Self::BY_METRIC, self.makes.clone())]
     }
 }
 

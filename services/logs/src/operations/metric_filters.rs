@@ -59,6 +59,7 @@ async fn put_metric_filter(cx: &Cx, request: PutMetricFilterRequest) -> Result<P
                 group: request.log_group_name.clone(),
                 created: known.map_or(tx.now(), |known| known.created),
                 pattern: request.filter_pattern.clone(),
+                makes: Kept::metric_key(&transformation.namespace, &transformation.metric),
                 transformation,
             };
             tx.put_if_changed(cx.scope(), &id, filter)?;
