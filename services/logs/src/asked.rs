@@ -1,6 +1,6 @@
 //! A query on its way through the events of its groups, and what it came to in the journal.
 
-use crate::events::{Disk, Running, Source, scan};
+use crate::events::{Disk, Events, Running, Source, scan};
 use crate::insights::{self, Rows, Run, Seen};
 use crate::records::{LogGroup, Query, QueryStatus};
 use crate::{keys, names};
@@ -69,8 +69,8 @@ pub async fn run(cx: &Cx, query: &Query, running: Arc<Running>) -> Result<Outcom
     }
     let (asked, now) = (query.clone(), cx.now());
     let work = Disk::without_keys(cx, cx.scope());
-    let counts = running.clone();
-    let (status, rows) = work.off(move |_| through(&asked, &parts, now, &counts)).await?;
+    let (counts, events) = (running.clone(), cx.part::<Events>()?);
+    let (status, rows) = work.off(move |_| through(&events, &asked, &parts, now, &counts)).await?;
     let count = rows.len();
     keep(cx, &query.id, rows).await?;
     Ok(Outcome {
@@ -83,7 +83,13 @@ pub async fn run(cx: &Cx, query: &Query, running: Arc<Running>) -> Result<Outcom
 }
 
 /// Blocks for as long as the query takes.
-fn through(asked: &Query, parts: &[Part], now: Timestamp, running: &Running) -> Result<(QueryStatus, Rows), Error> {
+fn through(
+    events: &Events,
+    asked: &Query,
+    parts: &[Part],
+    now: Timestamp,
+    running: &Running,
+) -> Result<(QueryStatus, Rows), Error> {
     let unread = |e: insights::BadQuery| Error::internal(format!("query {} does not read: {e}", asked.id));
     let query = insights::Query::parse(&asked.text).map_err(unread)?;
     let mut run = Run::new(&query, now.millis(), asked.limit);
@@ -94,6 +100,7 @@ fn through(asked: &Query, parts: &[Part], now: Timestamp, running: &Running) -> 
     [&running.scanned, &running.matched, &running.bytes].iter().for_each(|count| count.store(0, Relaxed));
     for part in parts {
         for (stream, blocks) in &part.streams {
+            let _reading = events.reading(std::slice::from_ref(blocks));
             let source = Source { disk: &part.disk, stream: blocks };
             let on = |bytes: usize| {
                 running.bytes.fetch_add(bytes as u64, Relaxed);

@@ -10,6 +10,7 @@
 //! of streams that were used lately, and a page; never what is kept. docs/decisions/0027-logs.md.
 
 mod block;
+mod busy;
 mod known;
 mod page;
 mod put;
@@ -17,17 +18,20 @@ mod scan;
 
 pub use block::{Block, Event};
 pub use known::StreamStats;
-pub use page::{Ask, Found, Place};
+pub use page::{Found, Place};
 pub use put::{New, put};
 pub use scan::{Source, scan};
 
+pub use busy::Reading;
+
 use block::Head;
+use busy::Busy;
 use kiln_journal::Blocks;
 use kiln_sealing::{Key, Zeroizing};
 use kiln_service_kit::{Cx, Error, Journal, Position, Scope, Timestamp};
 use known::Known;
 use parking_lot::Mutex;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -42,8 +46,7 @@ pub struct Events(Arc<Inner>);
 struct Inner {
     last: AtomicU64,
     known: Mutex<Known>,
-    /// Streams whose small blocks are being made one.
-    merging: Mutex<HashSet<String>>,
+    busy: Busy,
     /// Data keys that were opened, and when.
     keys: Mutex<HashMap<String, (Timestamp, Key)>>,
     /// The last minute of which a metric filter said something.
@@ -123,6 +126,11 @@ impl Events {
         }
         keys.insert(blob.to_owned(), (now, key.clone()));
         Some(key)
+    }
+
+    /// Somebody reads these streams. Blocks where small ones are being made one.
+    pub fn reading<'b>(&'b self, streams: &'b [String]) -> Reading<'b> {
+        self.0.busy.read(streams)
     }
 
     /// Forgets what is known of a stream: it is gone, or was changed without this.

@@ -143,8 +143,8 @@ impl Ask<'_> {
             }
             looked += head.bytes;
             let Some(block) = disk.block(&self.streams[n], &head)? else {
-                // It became a part of another one meanwhile, which may have been passed: begin again.
-                return self.select(disk, keep);
+                // It was removed meanwhile.
+                continue;
             };
             for event in block.iter() {
                 if self.wants(&event) && keep(event.message) {
@@ -226,6 +226,11 @@ impl Events {
         keep: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<Selected, Error> {
         let (from, to, after, backwards, limit) = ask;
-        disk.off(move |disk| Ask { streams: &streams, from, to, after, backwards, limit }.select(disk, &keep)).await
+        let events = self.clone();
+        disk.off(move |disk| {
+            let _reading = events.reading(&streams);
+            Ask { streams: &streams, from, to, after, backwards, limit }.select(disk, &keep)
+        })
+        .await
     }
 }

@@ -67,16 +67,12 @@ impl Events {
     /// Makes one of a stream's small blocks, where there are many.
     fn merge(&self, disk: &Disk, ids: &IdSource, stream: &str, under: Option<usize>) -> Result<(), Error> {
         self.stats(disk, stream)?;
+        let Some(_merging) = self.0.busy.merge(stream) else { return Ok(()) };
         let small = match self.0.known.lock().get(&disk.scope, stream) {
             Some(state) if state.small.len() >= MERGED => state.small.clone(),
             _ => return Ok(()),
         };
-        if !self.0.merging.lock().insert(stream.to_owned()) {
-            return Ok(());
-        }
-        let done = self.merge_these(disk, ids, stream, under, &small);
-        self.0.merging.lock().remove(stream);
-        done
+        self.merge_these(disk, ids, stream, under, &small)
     }
 
     fn merge_these(

@@ -2,7 +2,7 @@
 
 use crate::asked;
 use crate::errors::{bad_token, invalid, not_there};
-use crate::events::{Ask, Events};
+use crate::events::Events;
 use crate::insights::{BadQuery, Query as Text};
 use crate::names::{self, of_identifier};
 use crate::records::{Query, QueryStatus};
@@ -242,14 +242,9 @@ async fn get_log_record(cx: &Cx, request: GetLogRecordRequest) -> Result<GetLogR
         return Err(missing());
     }
     let disk = keys::disk(cx, &group).await?;
-    let (blocks, after) = (stream.stream.clone(), number.checked_sub(1).map(|number| (at, number)));
-    let page = disk
-        .off(move |disk| {
-            let streams = [blocks];
-            let ask = Ask { streams: &streams, from: at, to: at.saturating_add(1), after, backwards: false, limit: 1 };
-            ask.select(disk, &|_| true)
-        })
-        .await?;
+    let after = number.checked_sub(1).map(|number| (at, number));
+    let asked = (at, at.saturating_add(1), after, false, 1);
+    let page = cx.part::<Events>()?.page(&disk, vec![stream.stream.clone()], asked, |_| true).await?;
     let event = page.events.into_iter().find(|event| event.number == number).ok_or_else(missing)?;
     let mut log_record: Map<String> = Map::new();
     let mut put = |name: &str, value: String| {
