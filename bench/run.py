@@ -17,6 +17,7 @@ import api  # noqa: E402
 import healing  # noqa: E402
 import history  # noqa: E402
 import load_balancer  # noqa: E402
+import logs  # noqa: E402
 import machines  # noqa: E402
 import scale  # noqa: E402
 
@@ -29,6 +30,7 @@ PARTS = {
     "healing": healing.run,
     "load balancer": load_balancer.run,
     "history": history.run,
+    "logs": logs.run,
     "scale": scale.run,
 }
 

@@ -141,6 +141,44 @@ impl Engine for Sqlite {
         read().map_err(|e| self.noted("read the journal", e))
     }
 
+    fn positions(
+        &self,
+        stream: &str,
+        range: &Range,
+        backwards: bool,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError> {
+        let order = if backwards { "DESC" } else { "ASC" };
+        let sql = format!(
+            "SELECT position FROM entry WHERE stream = (SELECT id FROM stream WHERE name = ?1)
+             AND position >= ?2 AND position < ?3 ORDER BY position {order} LIMIT ?4"
+        );
+        let reader = self.reader.lock();
+        let read = || {
+            let mut statement = reader.prepare_cached(&sql)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(params![stream, range.first(), range.behind(), limit], |row| row.get(0))?;
+            rows.collect::<rusqlite::Result<Vec<String>>>()
+        };
+        read().map_err(|e| self.noted("read the journal", e))
+    }
+
+    fn replace(&self, stream: &str, gone: &[String], items: &[Item]) -> Result<(), JournalError> {
+        self.write("write the journal", |writer| {
+            let transaction = writer.transaction()?;
+            {
+                let mut take = transaction.prepare_cached(
+                    "DELETE FROM entry WHERE stream = (SELECT id FROM stream WHERE name = ?1) AND position = ?2",
+                )?;
+                for position in gone {
+                    take.execute(params![stream, position])?;
+                }
+            }
+            put(&transaction, items)?;
+            transaction.commit()
+        })
+    }
+
     fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, JournalError> {
         let reader = self.reader.lock();
         let read = || {
@@ -203,27 +241,30 @@ impl Range {
 fn write(writer: &mut Connection, items: &[Item]) -> rusqlite::Result<()> {
     // Dropped without commit, it rolls back.
     let transaction = writer.transaction()?;
-    {
-        let mut find = transaction.prepare_cached("SELECT id FROM stream WHERE name = ?1")?;
-        let mut make = transaction.prepare_cached("INSERT INTO stream (name) VALUES (?1)")?;
-        let mut put = transaction.prepare_cached(
-            "INSERT INTO entry (stream, position, value) VALUES (?1, ?2, ?3)
-             ON CONFLICT (stream, position) DO UPDATE SET value = excluded.value",
-        )?;
-        let mut last: Option<(&str, i64)> = None;
-        for Item { stream, position, value } in items {
-            let id = match last {
-                Some((name, id)) if name == stream => id,
-                _ => match find.query_row([stream], |row| row.get(0)).optional()? {
-                    Some(id) => id,
-                    None => make.insert([stream])?,
-                },
-            };
-            last = Some((stream, id));
-            put.execute(params![id, position, value])?;
-        }
-    }
+    put(&transaction, items)?;
     transaction.commit()
+}
+
+fn put(transaction: &Connection, items: &[Item]) -> rusqlite::Result<()> {
+    let mut find = transaction.prepare_cached("SELECT id FROM stream WHERE name = ?1")?;
+    let mut make = transaction.prepare_cached("INSERT INTO stream (name) VALUES (?1)")?;
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO entry (stream, position, value) VALUES (?1, ?2, ?3)
+         ON CONFLICT (stream, position) DO UPDATE SET value = excluded.value",
+    )?;
+    let mut last: Option<(&str, i64)> = None;
+    for Item { stream, position, value } in items {
+        let id = match last {
+            Some((name, id)) if name == stream => id,
+            _ => match find.query_row([stream], |row| row.get(0)).optional()? {
+                Some(id) => id,
+                None => make.insert([stream])?,
+            },
+        };
+        last = Some((stream, id));
+        put.execute(params![id, position, value])?;
+    }
+    Ok(())
 }
 
 /// Takes some rows out, and the stream when nothing is left in it; how many.

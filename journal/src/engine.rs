@@ -38,6 +38,18 @@ pub trait Engine: Send + Sync + 'static {
     /// before it.
     fn read(&self, stream: &str, range: &Range, backwards: bool, limit: usize) -> Result<Found, JournalError>;
 
+    /// The positions of such a part alone, without reading what is at them.
+    fn positions(
+        &self,
+        stream: &str,
+        range: &Range,
+        backwards: bool,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError>;
+
+    /// Takes what is at some positions of a stream out and writes `items`: all of it or nothing, durable on return.
+    fn replace(&self, stream: &str, gone: &[String], items: &[Item]) -> Result<(), JournalError>;
+
     /// At most `limit` names of streams, in their order, that begin with `prefix` and come behind `after`. One that
     /// has nothing in it may be among them.
     fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, JournalError>;

@@ -158,7 +158,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let (prefix, mut after) = (format!("{kind}{UNIT}"), String::new());
         loop {
-            let streams = self.shared().told(self.shared().engine.streams(&prefix, &after, LOOK))?;
+            let streams = self.streams(&prefix, &after, LOOK)?;
             for stream in &streams {
                 work(stream)?;
             }
@@ -197,6 +197,27 @@ impl Journal {
         self.shared().told(self.shared().engine.read(stream, range, backwards, limit))
     }
 
+    pub(crate) fn positions(
+        &self,
+        stream: &str,
+        range: &Range,
+        backwards: bool,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError> {
+        self.shared().told(self.shared().engine.positions(stream, range, backwards, limit))
+    }
+
+    pub(crate) fn replace(&self, stream: &str, gone: &[String], items: &[Item]) -> Result<(), JournalError> {
+        if let Some(stopped) = self.shared().queue.lock().stopped.clone() {
+            return Err(stopped);
+        }
+        self.shared().told(self.shared().engine.replace(stream, gone, items))
+    }
+
+    pub(crate) fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, JournalError> {
+        self.shared().told(self.shared().engine.streams(prefix, after, limit))
+    }
+
     pub(crate) fn remove(&self, stream: &str) -> Result<(), JournalError> {
         self.remove_range(stream, &Range::default())
     }
@@ -210,7 +231,7 @@ impl Journal {
     }
 
     /// Whether calls block for a disk.
-    pub(crate) fn is_on_disk(&self) -> bool {
+    pub fn is_on_disk(&self) -> bool {
         self.handle.thread.is_some()
     }
 

@@ -13,6 +13,7 @@
 //!
 //! The engine is chosen by measurement and stands behind one trait: `docs/decisions/0016-journal.md`.
 
+mod blocks;
 mod disk;
 mod engine;
 mod entry;
@@ -27,6 +28,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use blocks::{Between, Blocks, Placed};
 pub use engine::{Engine, Found, Item, Range};
 pub use entry::{Entry, Kept};
 pub use error::JournalError;

@@ -28,6 +28,24 @@ impl Engine for Memory {
         Ok(if backwards { found.rev().take(limit).collect() } else { found.take(limit).collect() })
     }
 
+    fn positions(
+        &self,
+        stream: &str,
+        range: &Range,
+        backwards: bool,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError> {
+        let found = self.read(stream, range, backwards, limit)?;
+        Ok(found.into_iter().map(|(position, _)| position).collect())
+    }
+
+    fn replace(&self, stream: &str, gone: &[String], items: &[Item]) -> Result<(), JournalError> {
+        if let Some(held) = self.0.lock().get_mut(stream) {
+            held.retain(|position, _| !gone.contains(position));
+        }
+        self.append(items)
+    }
+
     fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, JournalError> {
         let streams = self.0.lock();
         let behind = (Bound::Excluded(after.max(prefix)), Bound::Unbounded);

@@ -22,5 +22,6 @@ pub fn services() -> Vec<Service> {
         kiln_scheduler::service(),
         kiln_secretsmanager::service(),
         kiln_cloudtrail::service(),
+        kiln_logs::service(),
     ]
 }

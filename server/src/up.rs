@@ -81,6 +81,7 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
         .part(Points::open(&state_dir.join(POINTS), clock.clone()).map_err(|e| chain(&e))?)
         .part(kiln_sns::Signer::new(Some(state_dir), &secrets, &endpoint))
         .part(messages)
+        .part(kiln_logs::Events::default())
         .part(RootCredential { access_key: state.access_key.clone(), secret: state.secret.clone() });
     builder = hosts::install(builder, &driver)?;
     for service in services {

@@ -36,7 +36,10 @@ pub fn platform() -> Builder {
         let options = Options { ports: Ports::OfNoHost, workers: 0, ..Options::default() };
         let plane = DataPlane::with_dialer(Arc::new(machines.clone()), Arc::new(InMemory(machines.clone())), options);
         let messages = Messages::in_memory().expect("SQLite in memory");
-        builder.part(plane.expect("without threads of its own there is nothing to start")).part(messages)
+        builder
+            .part(plane.expect("without threads of its own there is nothing to start"))
+            .part(messages)
+            .part(kiln_logs::Events::default())
     })
 }
 

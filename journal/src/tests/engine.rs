@@ -40,6 +40,23 @@ fn streams_are_read_from_either_end_removed_in_part_and_told_apart() {
 }
 
 #[test]
+fn positions_are_read_alone_and_some_are_replaced_by_others_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let on_disk = disk::open(&dir.path().join("journal")).unwrap();
+    for engine in [&Memory::default() as &dyn Engine, &on_disk] {
+        engine.append(&[item("k/a", "1", "one"), item("k/a", "2", "two"), item("k/a", "3", "three")]).unwrap();
+        engine.append(&[item("k/b", "1", "other")]).unwrap();
+        let all = Range::default();
+        assert_eq!(engine.positions("k/a", &all, true, 2).unwrap(), ["3", "2"]);
+        let gone = ["1".to_owned(), "2".to_owned()];
+        engine.replace("k/a", &gone, &[item("k/a", "1", "one and two")]).unwrap();
+        assert_eq!(texts(engine, "k/a", ("", ""), false, 9), ["1=one and two", "3=three"]);
+        assert_eq!(engine.positions("k/a", &all, false, 9).unwrap(), ["1", "3"]);
+        assert_eq!(texts(engine, "k/b", ("", ""), false, 9), ["1=other"]);
+    }
+}
+
+#[test]
 fn a_journal_from_a_newer_kiln_is_refused_and_only_its_owner_reads_it() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();

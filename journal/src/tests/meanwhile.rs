@@ -28,6 +28,18 @@ impl Engine for Meddled {
     fn read(&self, stream: &str, range: &Range, backwards: bool, limit: usize) -> Result<Found, JournalError> {
         self.engine.read(stream, range, backwards, limit)
     }
+    fn positions(
+        &self,
+        stream: &str,
+        range: &Range,
+        backwards: bool,
+        limit: usize,
+    ) -> Result<Vec<String>, JournalError> {
+        self.engine.positions(stream, range, backwards, limit)
+    }
+    fn replace(&self, stream: &str, gone: &[String], items: &[Item]) -> Result<(), JournalError> {
+        self.engine.replace(stream, gone, items)
+    }
     fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, JournalError> {
         self.engine.streams(prefix, after, limit)
     }

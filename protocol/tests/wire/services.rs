@@ -16,6 +16,7 @@ pub const ALL: &[Tables] = &[
     (&kiln_events_shapes::SERVICE, kiln_events_shapes::OPERATIONS, &[]),
     (&kiln_iam_shapes::SERVICE, kiln_iam_shapes::OPERATIONS, &[]),
     (&kiln_kms_shapes::SERVICE, kiln_kms_shapes::OPERATIONS, &[]),
+    (&kiln_logs_shapes::SERVICE, kiln_logs_shapes::OPERATIONS, &[]),
     (&kiln_s3_shapes::SERVICE, kiln_s3_shapes::OPERATIONS, kiln_s3_shapes::ROUTES),
     (&kiln_scheduler_shapes::SERVICE, kiln_scheduler_shapes::OPERATIONS, kiln_scheduler_shapes::ROUTES),
     (&kiln_secretsmanager_shapes::SERVICE, kiln_secretsmanager_shapes::OPERATIONS, &[]),

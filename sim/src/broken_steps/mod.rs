@@ -11,6 +11,7 @@ mod images;
 mod keys;
 mod kinds;
 mod lifecycles;
+mod logs;
 mod machines;
 mod networks;
 mod queues;
@@ -169,6 +170,11 @@ fn dead_letters_go_back_whatever_step_breaks() {
 }
 
 #[test]
+fn log_events_and_queries_come_and_go_whatever_step_breaks() {
+    logs::come_and_go();
+}
+
+#[test]
 fn every_kind_of_step_is_in_a_scenario() {
     let scenarios: &[&Broken] = &[
         groups::heals(),
@@ -178,6 +184,7 @@ fn every_kind_of_step_is_in_a_scenario() {
         stacks::fails(),
         images::comes_and_goes(),
         images::fails(),
+        logs::come_and_go(),
         machines::lives(),
         networks::changes(),
         queues::moves(),

@@ -11,6 +11,7 @@ pub const FILES: [(&str, &str); 13] = [
     ("elasticloadbalancingv2", include_str!("../../facts/elasticloadbalancingv2.json")),
     ("iam", include_str!("../../facts/iam.json")),
     ("kms", include_str!("../../facts/kms.json")),
+    ("logs", include_str!("../../facts/logs.json")),
     ("s3", include_str!("../../facts/s3.json")),
     ("secretsmanager", include_str!("../../facts/secretsmanager.json")),
     ("sns", include_str!("../../facts/sns.json")),

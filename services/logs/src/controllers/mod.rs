@@ -1,0 +1,5 @@
+//! What goes on by itself.
+
+pub mod discarded;
+pub mod query;
+pub mod retention;
