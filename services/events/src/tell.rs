@@ -113,7 +113,7 @@ fn may_put(cx: &Cx, reads: &impl Reads, from: &Scope, bus: &BusName, rule: &str,
     let keys = [("events:source", event.source.clone()), ("events:detail-type", event.detail_type.clone())];
     match sender.authorize_by("events:PutEvents", &bus.arn, &keys, policy) {
         Ok(()) => Ok(true),
-        Err(error) if error.status == 403 => {
+        Err(error) if error.code.starts_with("AccessDenied") => {
             tracing::warn!(rule, bus = bus.arn, error = error.chain(), "a bus does not take events of a rule");
             Ok(false)
         }

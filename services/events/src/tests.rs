@@ -2,7 +2,9 @@
 //! it when time passes.
 
 use kiln_events_shapes::*;
-use kiln_service_kit::*;
+use kiln_service_kit::{
+    Caller, Clock, Cx, Error, Happening, IdSource, Platform, PlatformBuilder, RootCredential, Scope, Store, Timestamp,
+};
 use kiln_sqs_shapes as sqs;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;

@@ -13,6 +13,7 @@ mod kinds;
 mod machines;
 mod networks;
 mod queues;
+mod schedules;
 mod sessions;
 mod stacks;
 
@@ -157,6 +158,11 @@ fn dead_letters_go_back_whatever_step_breaks() {
 }
 
 #[test]
+fn schedules_come_whatever_step_breaks() {
+    assert!(schedules::come().steps.len() > 2, "{:#?}", schedules::come().steps);
+}
+
+#[test]
 fn every_kind_of_step_is_in_a_scenario() {
     let scenarios: &[&Broken] = &[
         groups::heals(),
@@ -169,6 +175,7 @@ fn every_kind_of_step_is_in_a_scenario() {
         machines::lives(),
         networks::changes(),
         queues::moves(),
+        schedules::come(),
         balancers::changes(),
         keys::rotates_and_goes(),
         sessions::ends(),
