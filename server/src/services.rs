@@ -19,9 +19,9 @@ pub fn services() -> Vec<Service> {
         kiln_sns::service(),
         kiln_cloudwatch::service(),
         kiln_events::service(),
+        kiln_logs::service(),
         kiln_scheduler::service(),
         kiln_secretsmanager::service(),
         kiln_cloudtrail::service(),
-        kiln_logs::service(),
     ]
 }

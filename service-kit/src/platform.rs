@@ -3,8 +3,8 @@
 use crate::calls::CallLog;
 use crate::trail::Trail;
 use crate::{
-    Access, AnyController, Caller, Cx, Error, Events, Grant, IdSource, Name, Names, Operation, Report, ResourceType, Scope,
-    Service, Store,
+    Access, AnyController, Caller, Cx, Error, Events, Grant, IdSource, Name, Names, Operation, Report, ResourceType,
+    Scope, Service, Store,
 };
 use kiln_clock::{Clock, Timestamp};
 use kiln_ids::regions::{self, Partition};

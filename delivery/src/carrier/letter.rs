@@ -24,7 +24,7 @@ pub fn attributes(waiting: &Undelivered, tries: u32, why: &str) -> Vec<Attribute
 fn code(why: &str) -> &'static str {
     match why.split(':').next().unwrap_or_default() {
         code if code.contains("AccessDenied") || code.contains("Authorization") => "NO_PERMISSIONS",
-        code if code.contains("NonExistent") || code.contains("NotFound") => "NO_RESOURCE",
+        code if ["NonExistent", "DoesNotExist", "NotFound"].iter().any(|word| code.contains(word)) => "NO_RESOURCE",
         code if code.contains("Throttl") => "THROTTLING",
         code if code.contains("Internal") => "INTERNAL_ERROR",
         _ => "SDK_CLIENT_ERROR",

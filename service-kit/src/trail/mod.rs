@@ -213,13 +213,8 @@ impl Trail {
             read_only: begun.class.only_reads(),
         };
         let event = event::event(cx, &told);
-        let record = TrailRecord {
-            at: cx.now(),
-            account: cx.account().to_owned(),
-            region: region.to_owned(),
-            event_id,
-            event,
-        };
+        let record =
+            TrailRecord { at: cx.now(), account: cx.account().to_owned(), region: region.to_owned(), event_id, event };
         if let Some(listener) = &*self.listener.read() {
             listener(&record);
         }

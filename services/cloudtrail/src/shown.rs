@@ -8,8 +8,10 @@ use serde_json::Value as Json;
 pub fn shown(record: &TrailRecord) -> Result<Event, Error> {
     let event = record.json()?;
     let text = |at: &Json| at.as_str().map(str::to_owned);
-    let resource =
-        |(kind, name): (&'static str, String)| Resource { resource_type: Some(kind.to_owned()), resource_name: Some(name) };
+    let resource = |(kind, name): (&'static str, String)| Resource {
+        resource_type: Some(kind.to_owned()),
+        resource_name: Some(name),
+    };
     Ok(Event {
         event_id: Some(record.event_id.clone()),
         event_name: text(&event["eventName"]),

@@ -16,6 +16,7 @@ mod machines;
 mod networks;
 mod queues;
 mod secrets;
+mod schedules;
 mod sessions;
 mod stacks;
 
@@ -175,6 +176,11 @@ fn log_events_and_queries_come_and_go_whatever_step_breaks() {
 }
 
 #[test]
+fn schedules_come_whatever_step_breaks() {
+    assert!(schedules::come().steps.len() > 2, "{:#?}", schedules::come().steps);
+}
+
+#[test]
 fn every_kind_of_step_is_in_a_scenario() {
     let scenarios: &[&Broken] = &[
         groups::heals(),
@@ -188,6 +194,7 @@ fn every_kind_of_step_is_in_a_scenario() {
         machines::lives(),
         networks::changes(),
         queues::moves(),
+        schedules::come(),
         balancers::changes(),
         keys::rotates_and_goes(),
         lifecycles::expires(),

@@ -408,7 +408,8 @@ async fn set_notifications(cx: &Cx, name: &str, request: &ResourceRequest) -> Re
     let (before, wanted) = (notifications(&request.previous), notifications(&request.properties));
     let group = || name.to_owned();
     for (topic, _) in before.iter().filter(|(topic, _)| !wanted.iter().any(|(kept, _)| kept == topic)) {
-        let gone = DeleteNotificationConfigurationRequest { auto_scaling_group_name: group(), topic_arn: topic.clone() };
+        let gone =
+            DeleteNotificationConfigurationRequest { auto_scaling_group_name: group(), topic_arn: topic.clone() };
         cx.call(gone).await?;
     }
     for (topic, events) in wanted.into_iter().filter(|one| !before.contains(one)) {

@@ -30,8 +30,8 @@ pub use table::{Attribute, Kept, Table};
 pub use visibility::{Deleted, Handle, Visibility};
 pub use waiters::Waiting;
 
-use kiln_sealing::RootKey;
 use kiln_meters::Tally;
+use kiln_sealing::RootKey;
 use kiln_service_kit::{Clock, Error};
 use parking_lot::Mutex;
 use std::path::Path;
