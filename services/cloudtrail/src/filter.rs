@@ -1,8 +1,8 @@
 //! The one attribute that a lookup may ask for. Source: AWS CloudTrail API Reference, LookupAttribute.
 
 use crate::errors::attributes;
-use crate::resources::resources;
 use crate::shown::username;
+use crate::things::resources;
 use kiln_cloudtrail_shapes::LookupAttribute;
 use kiln_service_kit::Error;
 use serde_json::Value as Json;

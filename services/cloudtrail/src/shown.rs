@@ -1,6 +1,6 @@
 //! A record as LookupEvents shows it.
 
-use crate::resources::resources;
+use crate::things::resources;
 use kiln_cloudtrail_shapes::{Event, Resource};
 use kiln_service_kit::{Error, Timestamp, TrailRecord};
 use serde_json::Value as Json;

@@ -15,8 +15,8 @@ mod logs;
 mod machines;
 mod networks;
 mod queues;
-mod secrets;
 mod schedules;
+mod secrets;
 mod sessions;
 mod stacks;
 
