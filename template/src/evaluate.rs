@@ -14,12 +14,12 @@ use serde_json::{Map, Value};
 
 use crate::conditions;
 use crate::dynamic_reference;
-use crate::secret_reference;
 use crate::error::{At, Mark, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::functions::scalar_text;
 use crate::lookup::Lookup;
 use crate::parameter::ParameterValues;
+use crate::secret_reference;
 use crate::sections;
 use crate::template::{DeletionPolicy, Resource, Template};
 

@@ -31,8 +31,8 @@ mod parameter;
 mod pattern;
 mod read;
 pub mod schema;
-mod sections;
 mod secret_reference;
+mod sections;
 mod template;
 mod understand;
 

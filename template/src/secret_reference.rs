@@ -55,7 +55,8 @@ impl SecretReference {
     /// Reads what stands between `{{resolve:` and `}}`. None: it is a reference of another kind. `Err` is AWS's sentence.
     pub fn parse(reference: &str) -> Option<Result<Self, String>> {
         let (service, rest) = reference.split_once(':').unwrap_or((reference, ""));
-        let wrong = || format!("Incorrect format is used in the following dynamic reference: [{START}{reference}{END}]");
+        let wrong =
+            || format!("Incorrect format is used in the following dynamic reference: [{START}{reference}{END}]");
         match service {
             "secretsmanager" => Some(Self::secret(rest).ok_or_else(wrong)),
             "ssm-secure" => Some(Self::secure(rest).ok_or_else(wrong)),
@@ -213,8 +214,13 @@ mod tests {
         assert_eq!(secret("secretsmanager:db:SecretString:user::v1"), (name(), some("user"), None, some("v1")));
         let arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:db-abcdef";
         assert_eq!(secret(&format!("secretsmanager:{arn}")), (arn.to_owned(), None, None, None));
-        assert_eq!(secret(&format!("secretsmanager:{arn}:SecretString:user")), (arn.to_owned(), some("user"), None, None));
-        for wrong in ["", ":SecretString", "db:SecretBinary", "db:SecretString:k:s:v", "db:SecretString:k:s:v:x", "arn:aws"] {
+        assert_eq!(
+            secret(&format!("secretsmanager:{arn}:SecretString:user")),
+            (arn.to_owned(), some("user"), None, None)
+        );
+        for wrong in
+            ["", ":SecretString", "db:SecretBinary", "db:SecretString:k:s:v", "db:SecretString:k:s:v:x", "arn:aws"]
+        {
             let parsed = SecretReference::parse(&format!("secretsmanager:{wrong}")).expect("a secret's");
             assert!(parsed.is_err(), "{wrong}: {parsed:?}");
         }
@@ -231,7 +237,10 @@ mod tests {
         let known = BTreeMap::from([("secretsmanager:pw".to_owned(), "a{{resolve:secretsmanager:pw}}".to_owned())]);
         let mut filled = value.clone();
         fill(&mut filled, &known);
-        assert_eq!(filled["A"][0], "u={{resolve:secretsmanager:db:SecretString:user}};p=a{{resolve:secretsmanager:pw}}!");
+        assert_eq!(
+            filled["A"][0],
+            "u={{resolve:secretsmanager:db:SecretString:user}};p=a{{resolve:secretsmanager:pw}}!"
+        );
         assert_eq!(filled["B"], value["B"]);
     }
 
@@ -240,7 +249,8 @@ mod tests {
         let with = |value: Value| value;
         let good = with(json!({"LoginProfile": {"Password": "{{resolve:ssm-secure:/a}}"}}));
         assert!(not_secure_here("AWS::IAM::User", &good).is_empty());
-        let bad = with(json!({"Value": "{{resolve:ssm-secure:/a:1}}", "Tags": [{"Value": "{{resolve:ssm-secure:/a}}"}]}));
+        let bad =
+            with(json!({"Value": "{{resolve:ssm-secure:/a:1}}", "Tags": [{"Value": "{{resolve:ssm-secure:/a}}"}]}));
         let found = not_secure_here("AWS::SSM::Parameter", &bad);
         assert_eq!(found.into_iter().collect::<Vec<_>>(), ["Tags/Value", "Value"]);
     }

@@ -14,8 +14,8 @@ mod kept;
 mod tests;
 
 pub use keeper::CallKeeper;
-pub use kept::Told;
 pub use kept::Logged;
+pub use kept::Told;
 pub(crate) use kept::{Block, read_blocks};
 
 use crate::CallFigures;

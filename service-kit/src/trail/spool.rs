@@ -83,7 +83,9 @@ fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     let mut found = vec![];
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
-        found.extend(name.to_str().and_then(|name| name.strip_suffix(".spool")).and_then(|number| number.parse::<u64>().ok()));
+        found.extend(
+            name.to_str().and_then(|name| name.strip_suffix(".spool")).and_then(|number| number.parse::<u64>().ok()),
+        );
     }
     found.sort_unstable();
     Ok(found)

@@ -4,8 +4,8 @@
 mod errors;
 mod filter;
 mod operations;
-mod resources;
 mod shown;
+mod things;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! A record as LookupEvents shows it.
 
-use crate::resources::resources;
+use crate::things::things;
 use kiln_cloudtrail_shapes::{Event, Resource};
 use kiln_service_kit::{Error, Timestamp, TrailRecord};
 use serde_json::Value as Json;
@@ -8,8 +8,10 @@ use serde_json::Value as Json;
 pub fn shown(record: &TrailRecord) -> Result<Event, Error> {
     let event = record.json()?;
     let text = |at: &Json| at.as_str().map(str::to_owned);
-    let resource =
-        |(kind, name): (&'static str, String)| Resource { resource_type: Some(kind.to_owned()), resource_name: Some(name) };
+    let resource = |(kind, name): (&'static str, String)| Resource {
+        resource_type: Some(kind.to_owned()),
+        resource_name: Some(name),
+    };
     Ok(Event {
         event_id: Some(record.event_id.clone()),
         event_name: text(&event["eventName"]),
@@ -19,7 +21,7 @@ pub fn shown(record: &TrailRecord) -> Result<Event, Error> {
         event_time: Some(Timestamp(record.at.0.div_euclid(1_000) * 1_000)),
         event_source: text(&event["eventSource"]),
         username: username(&event).map(str::to_owned),
-        resources: resources(&event).into_iter().map(resource).collect(),
+        resources: things(&event).into_iter().map(resource).collect(),
         cloud_trail_event: Some(record.event.clone()),
     })
 }

@@ -137,9 +137,9 @@ async fn times_bound_and_accounts_are_apart() {
     tokio::time::advance(Duration::from_secs(3_600)).await;
     user(&cx, "eve").await.expect("made");
     let count = async |start_time, end_time| {
-        looked(&cx, LookupEventsRequest { start_time, end_time, ..Default::default() }).await.map(|found| {
-            found.events.iter().filter(|event| event.event_name.as_deref() == Some("CreateUser")).count()
-        })
+        looked(&cx, LookupEventsRequest { start_time, end_time, ..Default::default() })
+            .await
+            .map(|found| found.events.iter().filter(|event| event.event_name.as_deref() == Some("CreateUser")).count())
     };
     let later = begin + Duration::from_secs(1_800);
     assert_eq!(count(Some(later), None).await.expect("looked up"), 1);

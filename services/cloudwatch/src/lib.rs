@@ -25,8 +25,7 @@ use kiln_service_kit::{Kept, Service, records};
 use std::sync::Arc;
 
 /// Source: Amazon CloudWatch User Guide, "Logging Amazon CloudWatch API and console operations with AWS CloudTrail".
-const DATA_EVENTS: &[&str] =
-    &["GetMetricData", "GetMetricStatistics", "ListMetrics", "PutMetricData"];
+const DATA_EVENTS: &[&str] = &["GetMetricData", "GetMetricStatistics", "ListMetrics", "PutMetricData"];
 
 /// The service.
 pub fn service() -> Service {

@@ -40,8 +40,31 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Source: Amazon S3 User Guide, "Amazon S3 CloudTrail events", object-level actions.
-const DATA_EVENTS: &[&str] =
-    &["AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateMultipartUpload", "DeleteObject", "DeleteObjectTagging", "DeleteObjects", "GetObject", "GetObjectAcl", "GetObjectAttributes", "GetObjectTagging", "HeadBucket", "HeadObject", "ListMultipartUploads", "ListObjectVersions", "ListObjects", "ListObjectsV2", "ListParts", "PutObject", "PutObjectAcl", "PutObjectTagging", "UploadPart", "UploadPartCopy"];
+const DATA_EVENTS: &[&str] = &[
+    "AbortMultipartUpload",
+    "CompleteMultipartUpload",
+    "CopyObject",
+    "CreateMultipartUpload",
+    "DeleteObject",
+    "DeleteObjectTagging",
+    "DeleteObjects",
+    "GetObject",
+    "GetObjectAcl",
+    "GetObjectAttributes",
+    "GetObjectTagging",
+    "HeadBucket",
+    "HeadObject",
+    "ListMultipartUploads",
+    "ListObjectVersions",
+    "ListObjects",
+    "ListObjectsV2",
+    "ListParts",
+    "PutObject",
+    "PutObjectAcl",
+    "PutObjectTagging",
+    "UploadPart",
+    "UploadPartCopy",
+];
 
 /// The service.
 pub fn service() -> Service {

@@ -41,7 +41,6 @@ pub fn service() -> Service {
     service.owns = true;
     service.controllers = vec![Arc::new(controllers::secret::Secrets)];
     service.records = records![records::Secret, records::Value];
-    service.resources =
-        vec![Arc::new(resources::resource_policy::ResourcePolicy), Arc::new(resources::secret::Secret)];
+    service.resources = vec![Arc::new(resources::resource_policy::ResourcePolicy), Arc::new(resources::secret::Secret)];
     service
 }

@@ -72,7 +72,8 @@ mod tests {
     fn each_kind_is_there_and_nothing_that_is_excluded() {
         let ids = IdSource::seeded(1);
         for _ in 0..200 {
-            let short = GetRandomPasswordRequest { password_length: Some(5), include_space: Some(true), ..Default::default() };
+            let short =
+                GetRandomPasswordRequest { password_length: Some(5), include_space: Some(true), ..Default::default() };
             let password = made(&ids, short);
             assert_eq!(password.len(), 5);
             for all in [LOWER, UPPER, DIGITS, PUNCTUATION, " "] {
@@ -86,7 +87,10 @@ mod tests {
             };
             let password = made(&ids, some);
             assert_eq!(password.len(), 32);
-            assert!(password.chars().all(|c| (LOWER.contains(c) || DIGITS.contains(c)) && !"abc0".contains(c)), "{password}");
+            assert!(
+                password.chars().all(|c| (LOWER.contains(c) || DIGITS.contains(c)) && !"abc0".contains(c)),
+                "{password}"
+            );
         }
     }
 

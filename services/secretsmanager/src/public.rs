@@ -24,7 +24,8 @@ const FIXED: [&str; 13] = [
 ];
 
 /// Operators that ask for one of some values.
-const POSITIVE: [&str; 6] = ["stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"];
+const POSITIVE: [&str; 6] =
+    ["stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"];
 
 /// Whether a policy that was accepted lets everybody in.
 pub fn is_public(policy: &Json) -> bool {

@@ -46,9 +46,8 @@ impl Of<'_> {
     /// The key, of the account that the secret is of: the caller may be another's.
     fn key_id(&self, cx: &Cx) -> String {
         let given = self.key.unwrap_or(DEFAULT_KEY);
-        let arn = |rest: &str| {
-            format!("arn:{}:kms:{}:{}:{rest}", cx.partition(), self.scope.region, self.scope.account)
-        };
+        let arn =
+            |rest: &str| format!("arn:{}:kms:{}:{}:{rest}", cx.partition(), self.scope.region, self.scope.account);
         match given {
             given if given.starts_with("arn:") => given.to_owned(),
             given if given.starts_with("alias/") => arn(given),

@@ -63,7 +63,8 @@ impl Secret {
         }
         let mut gone = vec![];
         while self.versions.len() > MOST_VERSIONS {
-            let old = |version: &Version| version.stages.is_empty() && version.id != id && version.created + KEPT <= now;
+            let old =
+                |version: &Version| version.stages.is_empty() && version.id != id && version.created + KEPT <= now;
             let Some(at) = self.versions.iter().position(old) else {
                 return Err(limit(format!("A secret can have at most {MOST_VERSIONS} versions.")));
             };
@@ -122,7 +123,10 @@ mod tests {
         assert_eq!((on(&secret, CURRENT), on(&secret, PREVIOUS)), (some("c"), some("b")));
         assert_eq!(secret.version("a").expect("there").stages, Vec::<String>::new());
         add(&mut secret, "d", &[PENDING, "mine"], Timestamp(0)).expect("room");
-        assert_eq!((on(&secret, CURRENT), on(&secret, PREVIOUS), on(&secret, PENDING)), (some("c"), some("b"), some("d")));
+        assert_eq!(
+            (on(&secret, CURRENT), on(&secret, PREVIOUS), on(&secret, PENDING)),
+            (some("c"), some("b"), some("d"))
+        );
         // Back to the one before: the two change places.
         secret.attach(CURRENT, "b").expect("room");
         assert_eq!((on(&secret, CURRENT), on(&secret, PREVIOUS)), (some("b"), some("c")));

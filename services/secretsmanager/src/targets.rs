@@ -12,7 +12,10 @@ pub fn secret(cx: &Cx, given: &str) -> Result<Target, Error> {
         Some(found) => {
             let owner = owned(cx, &found.scope, &found.secret);
             let arn = found.arn(cx);
-            Target::new(&*arn).tagged("secretsmanager", &found.secret.tags).of(owner).with("secretsmanager:SecretId", arn)
+            Target::new(&*arn)
+                .tagged("secretsmanager", &found.secret.tags)
+                .of(owner)
+                .with("secretsmanager:SecretId", arn)
         }
         None => {
             let arn = match names::parse(cx, given) {
@@ -27,7 +30,8 @@ pub fn secret(cx: &Cx, given: &str) -> Result<Target, Error> {
 
 /// A secret that is to be made: a name is known, and tags.
 pub fn made(cx: &Cx, request: &CreateSecretRequest) -> Vec<Target> {
-    let mut target = Target::new(names::arn_of(cx, cx.scope(), &request.name)).with("secretsmanager:Name", &request.name);
+    let mut target =
+        Target::new(names::arn_of(cx, cx.scope(), &request.name)).with("secretsmanager:Name", &request.name);
     if let Some(description) = &request.description {
         target = target.with("secretsmanager:Description", description);
     }
@@ -43,6 +47,7 @@ pub fn made(cx: &Cx, request: &CreateSecretRequest) -> Vec<Target> {
 
 /// With the tags that the request gives.
 pub fn given(target: Target, tags: &[Tag]) -> Target {
-    let pairs = tags.iter().map(|tag| (tag.key.as_deref().unwrap_or_default(), tag.value.as_deref().unwrap_or_default()));
+    let pairs =
+        tags.iter().map(|tag| (tag.key.as_deref().unwrap_or_default(), tag.value.as_deref().unwrap_or_default()));
     target.given_tags(pairs)
 }

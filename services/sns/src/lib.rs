@@ -38,8 +38,7 @@ use std::sync::Arc;
 pub(crate) const PRINCIPAL: &str = "sns.amazonaws.com";
 
 /// Source: Amazon SNS Developer Guide, "Logging AWS SNS API calls using AWS CloudTrail".
-const DATA_EVENTS: &[&str] =
-    &["Publish", "PublishBatch"];
+const DATA_EVENTS: &[&str] = &["Publish", "PublishBatch"];
 
 /// The service.
 pub fn service() -> Service {

@@ -10,8 +10,7 @@ use kiln_service_kit::{Service, records};
 use std::sync::Arc;
 
 /// Source: AWS IAM User Guide, "Logging IAM and AWS STS API calls with AWS CloudTrail".
-const ONLY_READS: &[&str] =
-    &["AssumeRole"];
+const ONLY_READS: &[&str] = &["AssumeRole"];
 
 /// The service. Its starter must run after iam's.
 pub fn service() -> Service {

@@ -34,9 +34,11 @@ impl Filled {
 
     /// A refusal may quote the value that it refuses.
     pub fn told(&self, error: Error) -> Error {
-        let message = self.0.values().filter(|value| !value.is_empty()).fold(error.message.clone(), |text, value| {
-            text.replace(value.as_str(), HIDDEN)
-        });
+        let message = self
+            .0
+            .values()
+            .filter(|value| !value.is_empty())
+            .fold(error.message.clone(), |text, value| text.replace(value.as_str(), HIDDEN));
         Error { message, ..error }
     }
 }
@@ -52,8 +54,8 @@ async fn value(cx: &Cx, reference: &SecretReference) -> Result<String, Error> {
             let text = cx.call(asked).await?.secret_string;
             let text = text.ok_or_else(|| validation(format!("The secret {secret} has no SecretString")))?;
             let Some(key) = json_key else { return Ok(text) };
-            let json: Json = serde_json::from_str(&text)
-                .map_err(|_| validation("Could not parse SecretString JSON"))?;
+            let json: Json =
+                serde_json::from_str(&text).map_err(|_| validation("Could not parse SecretString JSON"))?;
             match &json[key.as_str()] {
                 Json::String(text) => Ok(text.clone()),
                 value @ (Json::Number(_) | Json::Bool(_)) => Ok(value.to_string()),

@@ -44,13 +44,18 @@ async fn delete_secret(cx: &Cx, request: DeleteSecretRequest) -> Result<DeleteSe
     }
     let id = &request.secret_id;
     if !force {
-        let found = change_found(cx, id, |cx, tx, id| find(cx, tx, id), |tx, _, secret| {
-            if secret.deleted.is_some() {
-                return Err(marked());
-            }
-            secret.deleted = Some(tx.now() + Duration::from_secs(days.unsigned_abs() * 24 * 60 * 60));
-            Ok(())
-        })
+        let found = change_found(
+            cx,
+            id,
+            |cx, tx, id| find(cx, tx, id),
+            |tx, _, secret| {
+                if secret.deleted.is_some() {
+                    return Err(marked());
+                }
+                secret.deleted = Some(tx.now() + Duration::from_secs(days.unsigned_abs() * 24 * 60 * 60));
+                Ok(())
+            },
+        )
         .await?;
         return Ok(answer(Some(found.arn(cx)), found.secret.name.clone(), found.secret.deleted));
     }
@@ -88,10 +93,15 @@ fn answer(
 }
 
 async fn restore_secret(cx: &Cx, request: RestoreSecretRequest) -> Result<RestoreSecretResponse, Error> {
-    let found = change_found(cx, &request.secret_id, |cx, tx, id| find(cx, tx, id), |_, _, secret| {
-        secret.deleted = None;
-        Ok(())
-    })
+    let found = change_found(
+        cx,
+        &request.secret_id,
+        |cx, tx, id| find(cx, tx, id),
+        |_, _, secret| {
+            secret.deleted = None;
+            Ok(())
+        },
+    )
     .await?;
     Ok(RestoreSecretResponse { arn: Some(found.arn(cx)), name: Some(found.secret.name.clone()) })
 }

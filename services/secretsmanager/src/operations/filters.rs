@@ -67,7 +67,8 @@ impl Key {
             Self::Absent => false,
             Self::All => {
                 let tags = secret.tags.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
-                let texts: Vec<String> = [secret.name.as_str(), description].into_iter().chain(tags).map(lower).collect();
+                let texts: Vec<String> =
+                    [secret.name.as_str(), description].into_iter().chain(tags).map(lower).collect();
                 let has = |word: &str| texts.iter().any(|text| text.contains(&lower(word)));
                 text.split_whitespace().all(has)
             }

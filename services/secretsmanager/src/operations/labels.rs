@@ -7,11 +7,10 @@ use crate::targets::secret;
 use kiln_secretsmanager_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};
 
-pub const OPERATIONS: &[Operation] = &[
-    operation!(UpdateSecretVersionStage: update_secret_version_stage(UpdateSecretVersionStageRequest), on |cx, r| {
+pub const OPERATIONS: &[Operation] =
+    &[operation!(UpdateSecretVersionStage: update_secret_version_stage(UpdateSecretVersionStageRequest), on |cx, r| {
         secret(cx, &r.secret_id).map(|target| target.with("secretsmanager:VersionStage", &r.version_stage))
-    }),
-];
+    })];
 
 async fn update_secret_version_stage(
     cx: &Cx,

@@ -23,7 +23,8 @@ async fn list_secrets(cx: &Cx, request: ListSecretsRequest) -> Result<ListSecret
         .filter(|secret| (also_deleted || secret.deleted.is_none()) && filters.hold(secret))
         .collect();
     // Sorted by a text that pages can go on behind: the time, and then the name.
-    let at = |time: Option<Timestamp>, secret: &Secret| format!("{:020}/{}", time.map_or(0, |time| time.0), secret.name);
+    let at =
+        |time: Option<Timestamp>, secret: &Secret| format!("{:020}/{}", time.map_or(0, |time| time.0), secret.name);
     let key = |secret: &Secret| match request.sort_by.as_deref() {
         Some("name") => secret.name.clone(),
         Some("last-accessed-date") => at(secret.accessed, secret),

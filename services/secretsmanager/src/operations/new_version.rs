@@ -16,9 +16,9 @@ impl<'r> Given<'r> {
     /// The one or the other, or none.
     pub fn of(text: &'r Option<String>, bytes: &'r Option<Blob>) -> Result<Option<Self>, Error> {
         match (text, bytes) {
-            (Some(_), Some(_)) => {
-                Err(parameter("You can't specify both a binary secret value and a string secret value in the same secret."))
-            }
+            (Some(_), Some(_)) => Err(parameter(
+                "You can't specify both a binary secret value and a string secret value in the same secret.",
+            )),
             (Some(text), None) => Ok(Some(Self::Text(text))),
             (None, Some(Blob(bytes))) => Ok(Some(Self::Bytes(bytes))),
             (None, None) => Ok(None),

@@ -114,7 +114,8 @@ async fn batch_get_secret_value(
         (true, false) => {
             let filters = Filters::read(&request.filters)?;
             let kept = cx.store().list::<Secret>(cx.scope())?;
-            let wanted = kept.into_iter().filter(|(_, secret)| secret.deleted.is_none() && filters.hold(secret)).collect();
+            let wanted =
+                kept.into_iter().filter(|(_, secret)| secret.deleted.is_none() && filters.hold(secret)).collect();
             let limit = request.max_results.map_or(MOST, |most| most as usize);
             let page = paginate(wanted, |(name, _)| name, request.next_token.as_deref(), limit, bad_token)?;
             let arn = |secret: &Secret| names::arn(cx, cx.scope(), secret);

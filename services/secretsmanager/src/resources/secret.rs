@@ -26,15 +26,11 @@ async fn value(cx: &Cx, request: &ResourceRequest) -> Result<Option<String>, Err
         return Err(crate::errors::request("You can't specify both SecretString and GenerateSecretString."));
     }
     // Templates may write numbers and booleans as texts.
-    let text = |name: &str| {
-        how.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-    };
+    let text = |name: &str| how.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     let boolean = |name: &str| text(name).map(|value| value == "true");
     let length = text("PasswordLength").map(|length| length.parse::<i64>());
     let asked = GetRandomPasswordRequest {
-        password_length: length
-            .transpose()
-            .map_err(|_| crate::errors::parameter("PasswordLength is no number."))?,
+        password_length: length.transpose().map_err(|_| crate::errors::parameter("PasswordLength is no number."))?,
         exclude_characters: text("ExcludeCharacters"),
         exclude_numbers: boolean("ExcludeNumbers"),
         exclude_punctuation: boolean("ExcludePunctuation"),

@@ -32,7 +32,8 @@ fn policy(statement: Json) -> Json {
 
 async fn set(cx: &Cx, id: &str, policy: Json) -> Result<PutResourcePolicyResponse, Error> {
     let resource_policy = policy.to_string();
-    cx.call(PutResourcePolicyRequest { secret_id: id.to_owned(), resource_policy, block_public_policy: Some(true) }).await
+    cx.call(PutResourcePolicyRequest { secret_id: id.to_owned(), resource_policy, block_public_policy: Some(true) })
+        .await
 }
 
 #[tokio::test(start_paused = true)]

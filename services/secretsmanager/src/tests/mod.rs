@@ -80,7 +80,8 @@ async fn a_secret_is_found_by_name_and_by_both_kinds_of_arn() {
         assert_eq!(value(&cx, id).await, "hunter2");
     }
     let wrong = format!("{partial}-AAAAAA");
-    for id in ["db", &wrong, "arn:aws:secretsmanager:us-east-2:111122223333:secret:db-secret", "arn:aws:s3:::db-secret"] {
+    for id in ["db", &wrong, "arn:aws:secretsmanager:us-east-2:111122223333:secret:db-secret", "arn:aws:s3:::db-secret"]
+    {
         assert_eq!(code(cx.call(get(id)).await), "ResourceNotFoundException", "{id}");
     }
     // A name that looks like another secret's whole ARN ends.
@@ -123,11 +124,8 @@ async fn a_token_is_for_one_value() {
     assert_eq!(described.version_ids_to_stages.len(), 2);
     let previous = GetSecretValueRequest { version_stage: Some("AWSPREVIOUS".to_owned()), ..get("s") };
     assert_eq!(cx.call(previous).await.expect("read").secret_string.as_deref(), Some("a"));
-    let neither = GetSecretValueRequest {
-        version_stage: Some("AWSPREVIOUS".to_owned()),
-        version_id: token(2),
-        ..get("s")
-    };
+    let neither =
+        GetSecretValueRequest { version_stage: Some("AWSPREVIOUS".to_owned()), version_id: token(2), ..get("s") };
     assert_eq!(code(cx.call(neither).await), "InvalidRequestException");
 }
 
@@ -145,7 +143,9 @@ async fn a_deleted_secret_can_be_had_back_until_its_day() {
     }
     let at = cx.call(delete(7)).await.expect("deleted").deletion_date.expect("a date");
     assert_eq!(at, cx.now() + DAY * 7);
-    for refused in [code(cx.call(get("s")).await), code(cx.call(put("s", 1, "b")).await), code(cx.call(delete(7)).await)] {
+    for refused in
+        [code(cx.call(get("s")).await), code(cx.call(put("s", 1, "b")).await), code(cx.call(delete(7)).await)]
+    {
         assert_eq!(refused, "InvalidRequestException");
     }
     let again = CreateSecretRequest { name: "s".to_owned(), ..Default::default() };
@@ -219,7 +219,9 @@ async fn a_key_of_ones_own_is_used_and_needed() {
 #[tokio::test(start_paused = true)]
 async fn listings_are_filtered_sorted_and_paged() {
     let cx = given().await;
-    for (name, description, tag) in [("prod/db", "The database", "a"), ("prod/api", "Keys", "b"), ("test/db", "A DATABASE", "a")] {
+    for (name, description, tag) in
+        [("prod/db", "The database", "a"), ("prod/api", "Keys", "b"), ("test/db", "A DATABASE", "a")]
+    {
         let tags = vec![Tag { key: Some("team".to_owned()), value: Some(tag.to_owned()) }];
         let made = CreateSecretRequest {
             name: name.to_owned(),

@@ -5,42 +5,54 @@ use serde_json::Value as Json;
 
 /// Members that name things, by the service whose records have them.
 const NAMES: [(&str, &[(&str, &str)]); 12] = [
-    ("autoscaling", &[
-        ("autoScalingGroupName", "AWS::AutoScaling::AutoScalingGroup"),
-        ("launchConfigurationName", "AWS::AutoScaling::LaunchConfiguration"),
-        ("policyName", "AWS::AutoScaling::ScalingPolicy"),
-    ]),
+    (
+        "autoscaling",
+        &[
+            ("autoScalingGroupName", "AWS::AutoScaling::AutoScalingGroup"),
+            ("launchConfigurationName", "AWS::AutoScaling::LaunchConfiguration"),
+            ("policyName", "AWS::AutoScaling::ScalingPolicy"),
+        ],
+    ),
     ("cloudformation", &[("stackName", "AWS::CloudFormation::Stack"), ("stackId", "AWS::CloudFormation::Stack")]),
-    ("ec2", &[
-        ("allocationId", "AWS::EC2::EIP"),
-        ("groupId", "AWS::EC2::SecurityGroup"),
-        ("groupName", "AWS::EC2::SecurityGroup"),
-        ("imageId", "AWS::EC2::Ami"),
-        ("instanceId", "AWS::EC2::Instance"),
-        ("internetGatewayId", "AWS::EC2::InternetGateway"),
-        ("keyName", "AWS::EC2::KeyPair"),
-        ("networkAclId", "AWS::EC2::NetworkAcl"),
-        ("networkInterfaceId", "AWS::EC2::NetworkInterface"),
-        ("routeTableId", "AWS::EC2::RouteTable"),
-        ("snapshotId", "AWS::EC2::Snapshot"),
-        ("subnetId", "AWS::EC2::Subnet"),
-        ("volumeId", "AWS::EC2::Volume"),
-        ("vpcId", "AWS::EC2::VPC"),
-    ]),
-    ("elasticloadbalancing", &[
-        ("loadBalancerArn", "AWS::ElasticLoadBalancingV2::LoadBalancer"),
-        ("targetGroupArn", "AWS::ElasticLoadBalancingV2::TargetGroup"),
-        ("listenerArn", "AWS::ElasticLoadBalancingV2::Listener"),
-    ]),
-    ("iam", &[
-        ("accessKeyId", "AWS::IAM::AccessKey"),
-        ("groupName", "AWS::IAM::Group"),
-        ("instanceProfileName", "AWS::IAM::InstanceProfile"),
-        ("policyArn", "AWS::IAM::Policy"),
-        ("policyName", "AWS::IAM::Policy"),
-        ("roleName", "AWS::IAM::Role"),
-        ("userName", "AWS::IAM::User"),
-    ]),
+    (
+        "ec2",
+        &[
+            ("allocationId", "AWS::EC2::EIP"),
+            ("groupId", "AWS::EC2::SecurityGroup"),
+            ("groupName", "AWS::EC2::SecurityGroup"),
+            ("imageId", "AWS::EC2::Ami"),
+            ("instanceId", "AWS::EC2::Instance"),
+            ("internetGatewayId", "AWS::EC2::InternetGateway"),
+            ("keyName", "AWS::EC2::KeyPair"),
+            ("networkAclId", "AWS::EC2::NetworkAcl"),
+            ("networkInterfaceId", "AWS::EC2::NetworkInterface"),
+            ("routeTableId", "AWS::EC2::RouteTable"),
+            ("snapshotId", "AWS::EC2::Snapshot"),
+            ("subnetId", "AWS::EC2::Subnet"),
+            ("volumeId", "AWS::EC2::Volume"),
+            ("vpcId", "AWS::EC2::VPC"),
+        ],
+    ),
+    (
+        "elasticloadbalancing",
+        &[
+            ("loadBalancerArn", "AWS::ElasticLoadBalancingV2::LoadBalancer"),
+            ("targetGroupArn", "AWS::ElasticLoadBalancingV2::TargetGroup"),
+            ("listenerArn", "AWS::ElasticLoadBalancingV2::Listener"),
+        ],
+    ),
+    (
+        "iam",
+        &[
+            ("accessKeyId", "AWS::IAM::AccessKey"),
+            ("groupName", "AWS::IAM::Group"),
+            ("instanceProfileName", "AWS::IAM::InstanceProfile"),
+            ("policyArn", "AWS::IAM::Policy"),
+            ("policyName", "AWS::IAM::Policy"),
+            ("roleName", "AWS::IAM::Role"),
+            ("userName", "AWS::IAM::User"),
+        ],
+    ),
     ("kms", &[("keyId", "AWS::KMS::Key"), ("aliasName", "AWS::KMS::Alias")]),
     ("monitoring", &[("alarmName", "AWS::CloudWatch::Alarm"), ("dashboardName", "AWS::CloudWatch::Dashboard")]),
     ("s3", &[("bucketName", "AWS::S3::Bucket"), ("bucket", "AWS::S3::Bucket")]),
@@ -54,7 +66,7 @@ const NAMES: [(&str, &[(&str, &str)]); 12] = [
 const MOST: usize = 100;
 
 /// Kinds and names, each once.
-pub fn resources(event: &Json) -> Vec<(&'static str, String)> {
+pub fn things(event: &Json) -> Vec<(&'static str, String)> {
     let source = event["eventSource"].as_str().and_then(|source| source.split('.').next());
     let mut found = vec![];
     let Some((_, names)) = NAMES.iter().find(|(service, _)| Some(*service) == source) else { return found };
