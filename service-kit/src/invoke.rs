@@ -1,7 +1,7 @@
 //! The one path that every call takes, from outside or from another service.
 
 use crate::calls::CallRecord;
-use crate::trail::Begun;
+use crate::trail::{self, Begun};
 use crate::{Answered, CallInHand, Cx, Error, How, Operation, one_line};
 use futures_util::FutureExt;
 use kiln_protocol::{Protocol, Request, Value};
@@ -34,8 +34,7 @@ pub async fn invoke(cx: &Cx, operation: &Operation, value: Value) -> Result<Valu
 
 async fn recorded(cx: &Cx, operation: &Operation, value: Value, typed: bool) -> Result<Answered, Error> {
     let started = std::time::Instant::now();
-    let trail = cx.platform().trail();
-    let begun = trail.begin(cx, operation, &value);
+    let begun = trail::begin(cx, operation, &value);
     // What a record tells is told by the shape.
     let typed = typed && !begun.as_ref().is_some_and(Begun::wants_answer);
     let name = || format!("call {}:{}", operation.model.name, operation.name);
@@ -48,7 +47,7 @@ async fn recorded(cx: &Cx, operation: &Operation, value: Value, typed: bool) -> 
     };
     let took = started.elapsed();
     if let Some(begun) = begun {
-        trail.end(begun, cx, operation, answer.as_ref());
+        trail::end(begun, cx, operation, answer.as_ref());
     }
     let (calls, called) = (cx.platform().calls(), (operation.model.name, operation.name));
     calls.figures().count(called, cx.caller(), answer.as_ref().err(), took);

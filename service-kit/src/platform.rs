@@ -1,7 +1,7 @@
 //! The whole platform as its services see it: state, time, names, each other, installed parts.
 
 use crate::calls::CallLog;
-use crate::trail::Trail;
+use crate::trail::{Classes, Trail};
 use crate::{
     Access, AnyController, Caller, Cx, Error, Events, Grant, IdSource, Name, Names, Operation, Report, ResourceType,
     Scope, Service, Store,
@@ -101,9 +101,11 @@ impl PlatformBuilder {
     pub fn build(self) -> Arc<Platform> {
         let mut rows: HashMap<&'static str, HashMap<&'static str, &'static Operation>> = HashMap::new();
         let mut resources: BTreeMap<&'static str, Arc<dyn ResourceType>> = BTreeMap::new();
+        let mut classes = Classes::default();
         for service in &self.services {
             for row in service.operations.iter().flat_map(|rows| rows.iter()) {
                 rows.entry(service.model.name).or_default().insert(row.name, row);
+                classes.add(service.model.name, row.name, service.data_events, service.only_reads);
             }
             for resource in &service.resources {
                 resources.insert(resource.type_name(), resource.clone());
@@ -119,7 +121,7 @@ impl PlatformBuilder {
             store: self.store,
             clock: self.clock,
             ids: self.ids,
-            trail: Trail::new(&self.services),
+            trail: Trail::new(classes),
             services: self.services,
             rows,
             resources,

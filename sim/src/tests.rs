@@ -45,11 +45,13 @@ fn the_table_of_controllers_in_the_architecture_is_what_they_say() {
 fn calls_that_change_something_name_it_unless_aws_gives_it_no_name() {
     const NO_RESOURCE_TYPE: &[&str] = &[
         "cloudformation:ValidateTemplate",
+        "cloudtrail:LookupEvents",
         "ec2:CreateDefaultSubnet",
         "ec2:CreateDefaultVpc",
         "iam:CreateAccountAlias",
         "iam:DeleteAccountAlias",
         "iam:SimulateCustomPolicy",
+        "secretsmanager:BatchGetSecretValue",
         "sns:SetSubscriptionAttributes",
         "sns:Unsubscribe",
     ];

@@ -1,6 +1,5 @@
 //! What kind of event a call is, as CloudTrail tells them apart.
 
-use crate::{Operation, Service};
 use std::collections::HashMap;
 
 /// Source: AWS CloudTrail User Guide, "Understanding CloudTrail events".
@@ -36,31 +35,31 @@ const READS: [&str; 10] =
     ["BatchGet", "Decode", "Describe", "Estimate", "Get", "Head", "List", "Lookup", "Search", "Validate"];
 
 /// The classes of the operations of all services.
+#[derive(Default)]
 pub struct Classes(HashMap<&'static str, HashMap<&'static str, Class>>);
 
 impl Classes {
-    pub fn of_all(services: &[Service]) -> Self {
-        let of = |service: &Service| {
-            let rows = service.operations.iter().flat_map(|rows| rows.iter());
-            (service.model.name, rows.map(|row| (row.name, class(service, row.name))).collect())
-        };
-        Self(services.iter().map(of).collect())
+    /// Adds an operation of a service, of which these are data events and those only read although their names do not say
+    /// so.
+    pub fn add(&mut self, service: &'static str, operation: &'static str, data_events: &[&str], only_reads: &[&str]) {
+        let class = class(service, operation, data_events, only_reads);
+        self.0.entry(service).or_default().insert(operation, class);
     }
 
     /// That of an operation; what nobody knows is told.
-    pub fn of(&self, operation: &Operation) -> Class {
-        let known = self.0.get(operation.model.name).and_then(|rows| rows.get(operation.name));
+    pub fn of(&self, service: &str, operation: &str) -> Class {
+        let known = self.0.get(service).and_then(|rows| rows.get(operation));
         known.copied().unwrap_or(Class::Write)
     }
 }
 
-fn class(service: &Service, operation: &str) -> Class {
-    if service.data_events.contains(&operation) {
+fn class(service: &str, operation: &str, data_events: &[&str], only_reads: &[&str]) -> Class {
+    if data_events.contains(&operation) {
         return Class::Data;
     }
-    if service.model.name == "sts" && SESSIONS.contains(&operation) {
+    if service == "sts" && SESSIONS.contains(&operation) {
         return Class::Session;
     }
-    let reads = READS.iter().any(|begin| operation.starts_with(begin)) || service.only_reads.contains(&operation);
+    let reads = READS.iter().any(|begin| operation.starts_with(begin)) || only_reads.contains(&operation);
     if reads { Class::Read } else { Class::Write }
 }

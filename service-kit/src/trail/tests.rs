@@ -1,7 +1,10 @@
 //! Records that are written, found again, and outlive their kiln.
 
+use super::log::*;
 use super::*;
 use kiln_clock::Clock;
+use kiln_clock::Timestamp;
+use kiln_journal::History;
 use kiln_journal::Journal;
 use kiln_store::Store;
 
@@ -24,7 +27,7 @@ fn record(n: usize) -> TrailRecord {
 }
 
 fn trail() -> Trail {
-    Trail::new(&[])
+    Trail::new(Classes::default())
 }
 
 async fn ids(trail: &Trail, history: &History) -> Vec<String> {
@@ -62,7 +65,7 @@ async fn what_was_moved_when_it_was_killed_is_there_once() {
     killed.waiting.keep(&history, NOW, 100).await.expect("kept");
     killed.add_durably(record(3));
     // It was just writing a line.
-    killed.spool.lock().as_mut().expect("open").write(b"{\"at\":12").expect("written");
+    killed.spool.lock().as_mut().expect("open").write(b"1000000\t1111").expect("written");
     let next = trail();
     next.open(dir.path(), &history, NOW).await.expect("opened again");
     assert_eq!(ids(&next, &history).await, events((0..4).rev()));
@@ -80,7 +83,7 @@ async fn while_the_journal_takes_nothing_files_stay() {
         assert!(trail.keep(&refusing, NOW).await.is_err());
     }
     let history = history();
-    let next = Trail::new(&[]);
+    let next = Trail::new(Classes::default());
     next.open(dir.path(), &history, NOW).await.expect("opened");
     assert_eq!(ids(&next, &history).await, events((0..3).rev()));
 }
@@ -113,11 +116,4 @@ async fn a_lookup_looks_at_so_many_and_goes_on_behind_them() {
     }
     assert_eq!(found, events((0..2_500).rev().filter(|n| n % 100 == 0 && *n > 0)));
     assert!(pages >= 2_500 / 400, "{pages}");
-}
-
-#[test]
-fn details_are_bounded() {
-    assert_eq!(detail(b"{}".to_vec()), None);
-    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MOST_DETAIL));
-    assert!(detail(long.into_bytes()).expect("told").contains("\"omitted\":true"));
 }

@@ -2,7 +2,7 @@
 
 use crate::errors::attributes;
 use crate::shown::username;
-use crate::things::resources;
+use crate::things::things;
 use kiln_cloudtrail_shapes::LookupAttribute;
 use kiln_service_kit::Error;
 use serde_json::Value as Json;
@@ -59,8 +59,8 @@ impl Filter {
             Key::EventName => is(&event["eventName"]),
             Key::ReadOnly => event["readOnly"].as_bool().is_some_and(|read| read.to_string() == *value),
             Key::Username => username(&event) == Some(value),
-            Key::ResourceType => resources(&event).iter().any(|(kind, _)| kind == value),
-            Key::ResourceName => resources(&event).iter().any(|(_, name)| name == value),
+            Key::ResourceType => things(&event).iter().any(|(kind, _)| kind == value),
+            Key::ResourceName => things(&event).iter().any(|(_, name)| name == value),
             Key::EventSource => is(&event["eventSource"]),
             Key::AccessKeyId => is(&event["userIdentity"]["accessKeyId"]),
         }

@@ -1,6 +1,6 @@
 //! A record as LookupEvents shows it.
 
-use crate::things::resources;
+use crate::things::things;
 use kiln_cloudtrail_shapes::{Event, Resource};
 use kiln_service_kit::{Error, Timestamp, TrailRecord};
 use serde_json::Value as Json;
@@ -21,7 +21,7 @@ pub fn shown(record: &TrailRecord) -> Result<Event, Error> {
         event_time: Some(Timestamp(record.at.0.div_euclid(1_000) * 1_000)),
         event_source: text(&event["eventSource"]),
         username: username(&event).map(str::to_owned),
-        resources: resources(&event).into_iter().map(resource).collect(),
+        resources: things(&event).into_iter().map(resource).collect(),
         cloud_trail_event: Some(record.event.clone()),
     })
 }

@@ -66,7 +66,7 @@ const NAMES: [(&str, &[(&str, &str)]); 12] = [
 const MOST: usize = 100;
 
 /// Kinds and names, each once.
-pub fn resources(event: &Json) -> Vec<(&'static str, String)> {
+pub fn things(event: &Json) -> Vec<(&'static str, String)> {
     let source = event["eventSource"].as_str().and_then(|source| source.split('.').next());
     let mut found = vec![];
     let Some((_, names)) = NAMES.iter().find(|(service, _)| Some(*service) == source) else { return found };
