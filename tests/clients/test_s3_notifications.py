@@ -9,7 +9,7 @@ import botocore.exceptions
 from calls import Calls
 from kiln import Kiln, wait_for
 
-SERVICES = "s3 sqs sns"
+SERVICES = "s3 sqs sns events"
 
 
 def policy(arn, action, bucket):
@@ -104,6 +104,33 @@ class Notifications(Calls):
         self.assertEqual({message["Subject"] for message in messages}, {"Amazon S3 Notification"})
         bodies = [json.loads(message["Message"]) for message in messages]
         self.assertEqual(sorted("Records" in body for body in bodies), [False, True])
+
+    def test_the_owners_bus_is_told_and_its_rules_choose(self):
+        s3, events = self.s3, self.kiln.client("events")
+        s3.create_bucket(Bucket="on-the-bus")
+        arn = "arn:aws:sqs:us-east-1:000000000000:on-the-bus"
+        lets = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}]}
+        url = self.kiln.client("sqs").create_queue(QueueName="on-the-bus", Attributes={"Policy": json.dumps(lets)})["QueueUrl"]
+        pattern = {"source": ["aws.s3"], "detail": {"bucket": {"name": ["on-the-bus"]}, "object": {"key": [{"prefix": "in/"}]}}}
+        events.put_rule(Name="uploads", EventPattern=json.dumps(pattern))
+        events.put_targets(Rule="uploads", Targets=[{"Id": "q", "Arn": arn}])
+        s3.put_object(Bucket="on-the-bus", Key="in/before", Body=b"x")
+        self.put("on-the-bus", EventBridgeConfiguration={})
+        self.assertEqual(s3.get_bucket_notification_configuration(Bucket="on-the-bus")["EventBridgeConfiguration"], {})
+        put = s3.put_object(Bucket="on-the-bus", Key="in/a b", Body=b"words")
+        s3.put_object(Bucket="on-the-bus", Key="other", Body=b"x")
+        s3.delete_object(Bucket="on-the-bus", Key="in/a b")
+        told_of = sorted(told(self.kiln, url, 2), key=lambda event: event["detail-type"])
+        self.assertEqual([(event["detail-type"], event["detail"]["reason"]) for event in told_of], [("Object Created", "PutObject"), ("Object Deleted", "DeleteObject")])
+        made, gone = told_of
+        self.assertEqual((made["source"], made["account"], made["region"], made["resources"]), ("aws.s3", "000000000000", "us-east-1", ["arn:aws:s3:::on-the-bus"]))
+        thing = made["detail"]["object"]
+        self.assertEqual((thing["key"], thing["size"], thing["etag"]), ("in/a b", 5, put["ETag"].strip('"')))
+        self.assertEqual((made["detail"]["requester"], made["detail"]["source-ip-address"]), ("000000000000", "127.0.0.1"))
+        self.assertEqual(gone["detail"]["deletion-type"], "Permanently Deleted")
+        self.assertGreater(gone["detail"]["object"]["sequencer"], thing["sequencer"])
+        self.put("on-the-bus")
+        self.assertNotIn("EventBridgeConfiguration", s3.get_bucket_notification_configuration(Bucket="on-the-bus"))
 
     def test_what_cannot_be_told_is_refused_when_it_is_asked_for(self):
         s3 = self.s3
