@@ -58,8 +58,16 @@ pub async fn run(cx: &Cx, query: &Query, running: Arc<Running>) -> Result<Outcom
         // One that was deleted meanwhile has nothing.
         let Some(group) = cx.store().get::<LogGroup>(cx.scope(), name)? else { continue };
         let streams = names::streams(cx, name, "")?;
+        let disk = match keys::disk(cx, &group).await {
+            // A key that cannot be used is the caller's to mend; until then there is nothing to go through.
+            Err(error) if !error.is_internal() => {
+                tracing::info!(query = query.id, error = error.chain(), "a query's log group does not open");
+                return Ok(Outcome { status: QueryStatus::Failed, rows: 0, scanned: 0, matched: 0, bytes: 0 });
+            }
+            disk => disk?,
+        };
         parts.push(Part {
-            disk: keys::disk(cx, &group).await?,
+            disk,
             group: name.clone(),
             log: format!("{}:{name}", cx.account()),
             streams: streams.iter().map(|stream| (stream.name.clone(), stream.stream.clone())).collect(),
