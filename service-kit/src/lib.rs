@@ -50,7 +50,7 @@ pub use in_hand::CallInHand;
 pub use invoke::invoke;
 pub use kiln_clock::{Clock, Timestamp};
 pub use kiln_ids::{Arn, Glob, IdSource, regions};
-pub use kiln_journal::{Entry, History, Journal, JournalError, Kept, Position, Window};
+pub use kiln_journal::{Between, Blocks, Entry, History, Journal, JournalError, Kept, Placed, Position, Window};
 pub use kiln_protocol::{Blob, Error, Fault, Kind, Location, Map, Member, Request, Route, chain};
 pub use kiln_store::{
     Before, Change, Commit, Keys, Op, Reads, Record, Rows, Scope, Store, StoreError, Tx, Unread, Whole, past_prefix,

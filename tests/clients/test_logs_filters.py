@@ -173,6 +173,17 @@ class Filters(Calls):
         on_disk = b"".join(path.read_bytes() for path in (self.kiln.state / "journal").iterdir())
         self.assertNotIn(b"very secret word", on_disk)
         self.assertIn(b"an open word", on_disk)
+        kms.disable_key(KeyId=key)
+        self.kiln.kill()
+        self.kiln.start()
+        self.assertEqual(self.refused(logs.get_log_events, logGroupName="sealed", logStreamName="s"), "AccessDeniedException")
+        now = int(time.time())
+        query = logs.start_query(logGroupName="sealed", startTime=now - 60, endTime=now + 60, queryString="limit 1")["queryId"]
+        until = time.monotonic() + 30
+        while (answer := logs.get_query_results(queryId=query))["status"] in ("Scheduled", "Running"):
+            self.assertLess(time.monotonic(), until, answer)
+        self.assertEqual(answer["status"], "Failed")
+        kms.enable_key(KeyId=key)
         logs.associate_kms_key(logGroupName="sealed", kmsKeyId=key)
         self.assertEqual(logs.describe_log_groups(logGroupNamePrefix="sealed")["logGroups"][0]["kmsKeyId"], key)
 

@@ -5,8 +5,7 @@ use crate::insights::{self, Rows, Run, Seen};
 use crate::records::{LogGroup, Query, QueryStatus};
 use crate::{keys, names};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use kiln_journal::{Between, Blocks};
-use kiln_service_kit::{Cx, Error, Position, Scope, Timestamp};
+use kiln_service_kit::{Between, Blocks, Cx, Error, Position, Scope, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -59,8 +58,16 @@ pub async fn run(cx: &Cx, query: &Query, running: Arc<Running>) -> Result<Outcom
         // One that was deleted meanwhile has nothing.
         let Some(group) = cx.store().get::<LogGroup>(cx.scope(), name)? else { continue };
         let streams = names::streams(cx, name, "")?;
+        let disk = match keys::disk(cx, &group).await {
+            // A key that cannot be used is the caller's to mend; until then there is nothing to go through.
+            Err(error) if !error.is_internal() => {
+                tracing::info!(query = query.id, error = error.chain(), "a query's log group does not open");
+                return Ok(Outcome { status: QueryStatus::Failed, rows: 0, scanned: 0, matched: 0, bytes: 0 });
+            }
+            disk => disk?,
+        };
         parts.push(Part {
-            disk: keys::disk(cx, &group).await?,
+            disk,
             group: name.clone(),
             log: format!("{}:{name}", cx.account()),
             streams: streams.iter().map(|stream| (stream.name.clone(), stream.stream.clone())).collect(),

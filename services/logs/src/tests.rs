@@ -1,6 +1,5 @@
 //! The service through its public operations, on a store in memory.
 
-use kiln_journal::Journal;
 use kiln_logs_shapes::*;
 use kiln_service_kit::*;
 use std::sync::Arc;

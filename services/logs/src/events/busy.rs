@@ -48,7 +48,8 @@ impl Busy {
     pub fn merge<'b>(&'b self, stream: &'b str) -> Option<Merging<'b>> {
         let mut who = self.who.lock();
         let free = !who.reading.contains_key(stream) && who.merging.insert(stream.to_owned());
-        free.then_some(Merging { busy: self, stream })
+        // Made only where it is given: one that is let go of ends what another does.
+        free.then(|| Merging { busy: self, stream })
     }
 }
 

@@ -2,8 +2,7 @@
 
 use super::block::{Head, LARGEST};
 use super::{Disk, Events};
-use kiln_journal::Between;
-use kiln_service_kit::{Error, Scope};
+use kiln_service_kit::{Between, Error, Scope};
 use std::collections::HashMap;
 
 /// Streams that are known; as many again from before.

@@ -26,9 +26,8 @@ pub use busy::Reading;
 
 use block::Head;
 use busy::Busy;
-use kiln_journal::Blocks;
 use kiln_sealing::{Key, Zeroizing};
-use kiln_service_kit::{Cx, Error, Journal, Position, Scope, Timestamp};
+use kiln_service_kit::{Blocks, Cx, Error, Journal, Position, Scope, Timestamp};
 use known::Known;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -158,7 +157,7 @@ impl Disk {
     fn heads(
         &self,
         stream: &str,
-        between: &kiln_journal::Between,
+        between: &kiln_service_kit::Between,
         backwards: bool,
         limit: usize,
     ) -> Result<Vec<Head>, Error> {
@@ -168,7 +167,7 @@ impl Disk {
 
     fn block(&self, stream: &str, head: &Head) -> Result<Option<Block>, Error> {
         let from = head.position();
-        let between = kiln_journal::Between { to: Some(from.next()), from: Some(from) };
+        let between = kiln_service_kit::Between { to: Some(from.next()), from: Some(from) };
         let found = BLOCKS.read(&self.journal, &self.scope, stream, &between, false, 1)?;
         // It may have been made one with others, or removed, meanwhile.
         found.into_iter().next().map(|(_, bytes)| self.open(stream, bytes)).transpose()
@@ -208,15 +207,15 @@ impl Disk {
 }
 
 /// Blocks that end before a time, whatever they have.
-fn ending_before(time: i64) -> kiln_journal::Between {
+fn ending_before(time: i64) -> kiln_service_kit::Between {
     let to = Position::new(Timestamp::from_millis(time.saturating_sub(block::LONGEST).max(0)), "");
-    kiln_journal::Between { from: None, to: Some(to) }
+    kiln_service_kit::Between { from: None, to: Some(to) }
 }
 
 impl Events {
     /// Removes all events of a stream, or blocks that are before a time as a whole. Blocks for the disk.
     pub fn remove(&self, disk: &Disk, stream: &str, before: Option<i64>) -> Result<(), Error> {
-        let between = before.map_or_else(kiln_journal::Between::default, ending_before);
+        let between = before.map_or_else(kiln_service_kit::Between::default, ending_before);
         BLOCKS.remove(&disk.journal, &disk.scope, stream, &between)?;
         self.forget(&disk.scope, stream);
         Ok(())

@@ -6,8 +6,7 @@
 
 use super::block::{Event, Head, LONGEST};
 use super::{Disk, Events};
-use kiln_journal::Between;
-use kiln_service_kit::{Error, Position, Timestamp};
+use kiln_service_kit::{Between, Error, Position, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 

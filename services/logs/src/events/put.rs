@@ -3,8 +3,7 @@
 use super::block::{Event, Head, cut, sealed};
 use super::known::{MERGED, SMALL};
 use super::{BLOCKS, Disk, Events};
-use kiln_journal::Placed;
-use kiln_service_kit::{Error, IdSource, Timestamp};
+use kiln_service_kit::{Error, IdSource, Placed, Timestamp};
 
 /// An event that is to be kept: its time and its message.
 pub type New = (i64, String);

@@ -2,8 +2,7 @@
 
 use super::block::{Event, LONGEST};
 use super::{BLOCKS, Disk};
-use kiln_journal::Between;
-use kiln_service_kit::{Error, Position, Timestamp};
+use kiln_service_kit::{Between, Error, Position, Timestamp};
 
 /// Blocks that are read at a time: 8 × 256 KiB = 2 MiB.
 const SOME: usize = 8;
