@@ -34,11 +34,6 @@ fn refuse_unbuilt(key: bool, letters: bool, log: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// A bus as it is where nothing was set of it.
-pub fn plain(name: &str, now: kiln_service_kit::Timestamp) -> Bus {
-    Bus { name: name.to_owned(), made: now, modified: now, description: None, policy: None, tags: Default::default() }
-}
-
 async fn create_event_bus(cx: &Cx, request: CreateEventBusRequest) -> Result<CreateEventBusResponse, Error> {
     refuse_unbuilt(
         request.kms_key_identifier.is_some(),
@@ -62,7 +57,7 @@ async fn create_event_bus(cx: &Cx, request: CreateEventBusRequest) -> Result<Cre
             if tx.count::<Bus>(cx.scope()) >= MOST {
                 return Err(over_limit("The requested resource exceeds the maximum number allowed."));
             }
-            let made = Bus { description: request.description.clone(), tags: given.clone(), ..plain(&request.name, tx.now()) };
+            let made = Bus { description: request.description.clone(), tags: given.clone(), ..Bus::plain(&request.name, tx.now()) };
             Ok(tx.put(cx.scope(), &request.name, made)?)
         })
         .await?;
@@ -83,7 +78,7 @@ async fn update_event_bus(cx: &Cx, request: UpdateEventBusRequest) -> Result<Upd
     let changed = cx
         .store()
         .write::<_, Error>(|tx| {
-            let before = bus.check(tx)?.map_or_else(|| plain(&bus.name, tx.now()), |bus| (*bus).clone());
+            let before = bus.check(tx)?.map_or_else(|| Bus::plain(&bus.name, tx.now()), |bus| (*bus).clone());
             let changed = Bus { description: request.description.clone(), modified: tx.now(), ..before };
             tx.put(cx.scope(), &bus.name, changed.clone())?;
             Ok(changed)
