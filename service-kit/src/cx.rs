@@ -1,6 +1,6 @@
 //! What a handler or controller is given: who calls, where, when, and the ways to everything else.
 
-use crate::{Caller, Error, Grant, IdSource, Platform, ResourcePolicy, Scope, Store, Streams};
+use crate::{Caller, Error, Grant, Happening, IdSource, Platform, ResourcePolicy, Scope, Store, Streams, ToldEvent, Tx};
 use kiln_clock::Timestamp;
 use kiln_journal::History;
 use kiln_protocol::{Protocol, ServiceModel};
@@ -258,5 +258,25 @@ impl Cx {
     ) -> Result<(), Error> {
         let resources = [resource.to_owned()];
         self.platform.authorize(self, &Grant { action, resources: &resources, context, resource_policy: Some(policy) })
+    }
+
+    /// Says that something happened, in the transaction that makes it true. `happening` is asked only where a rule could
+    /// want it.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub fn emit(
+        &self,
+        tx: &mut Tx<'_>,
+        source: &str,
+        detail_type: &str,
+        happening: impl FnOnce() -> Happening,
+    ) -> Result<(), Error> {
+        let Some(events) = self.platform().events() else { return Ok(()) };
+        if !events.could_want(tx, self.scope(), source, detail_type)? {
+            return Ok(());
+        }
+        let at = tx.now();
+        events.tell(tx, self.scope(), ToldEvent { source, detail_type, at, happening: happening() })
     }
 }

@@ -8,7 +8,7 @@
 //! The kit knows only that somebody may listen; the service events does, so that no other depends on it. What is told
 //! never makes the change fail: it happened, whether or not somebody can be told.
 
-use crate::{Cx, Error, Scope, Timestamp, Tx};
+use crate::{Error, Scope, Timestamp, Tx};
 use serde_json::Value as Json;
 use std::any::Any;
 
@@ -33,7 +33,7 @@ pub trait Events: Any + Send + Sync {
     ///
     /// # Errors
     /// The store cannot be read or written; never that a target cannot be told.
-    fn tell(&self, tx: &mut Tx<'_>, cx: &Cx, event: ToldEvent<'_>) -> Result<(), Error>;
+    fn tell(&self, tx: &mut Tx<'_>, scope: &Scope, event: ToldEvent<'_>) -> Result<(), Error>;
 }
 
 /// An event on its way.
@@ -43,26 +43,4 @@ pub struct ToldEvent<'e> {
     pub detail_type: &'e str,
     pub at: Timestamp,
     pub happening: Happening,
-}
-
-impl Cx {
-    /// Says that something happened, in the transaction that makes it true. `happening` is asked only where a rule could
-    /// want it.
-    ///
-    /// # Errors
-    /// The store cannot be read or written.
-    pub fn emit(
-        &self,
-        tx: &mut Tx<'_>,
-        source: &str,
-        detail_type: &str,
-        happening: impl FnOnce() -> Happening,
-    ) -> Result<(), Error> {
-        let Some(events) = self.platform().events() else { return Ok(()) };
-        if !events.could_want(tx, self.scope(), source, detail_type)? {
-            return Ok(());
-        }
-        let at = tx.now();
-        events.tell(tx, self, ToldEvent { source, detail_type, at, happening: happening() })
-    }
 }

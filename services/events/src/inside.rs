@@ -5,7 +5,7 @@ use crate::names::{BusName, DEFAULT};
 use crate::rules::{Held, could_want};
 use crate::tell::Told;
 use kiln_delivery::deliver;
-use kiln_service_kit::{BoxFuture, Cx, Error, Events, Platform, Scope, ToldEvent, Tx};
+use kiln_service_kit::{BoxFuture, Error, Events, Platform, Scope, ToldEvent, Tx};
 use std::sync::Arc;
 
 /// Installs the listener, for `Service::start`.
@@ -23,7 +23,8 @@ impl Events for Held {
         could_want(self, tx, scope, &known)
     }
 
-    fn tell(&self, tx: &mut Tx<'_>, cx: &Cx, event: ToldEvent<'_>) -> Result<(), Error> {
+    fn tell(&self, tx: &mut Tx<'_>, scope: &Scope, event: ToldEvent<'_>) -> Result<(), Error> {
+        let Some(cx) = &self.context(scope) else { return Ok(()) };
         let event = Event {
             id: cx.ids().uuid(),
             source: event.source.to_owned(),

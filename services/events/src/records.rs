@@ -21,6 +21,14 @@ impl Record for Bus {
     const KIND: &'static str = "events/bus";
 }
 
+impl Bus {
+    /// One of which nothing was set.
+    pub fn plain(name: &str, now: Timestamp) -> Self {
+        let name = name.to_owned();
+        Self { name, made: now, modified: now, description: None, policy: None, tags: BTreeMap::new() }
+    }
+}
+
 /// A rule with its targets; its id in the store is `BUS/NAME`, so that a bus's stand together. (Names of rules have no
 /// slash.)
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

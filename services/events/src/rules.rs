@@ -4,6 +4,7 @@
 //! within a transaction) and takes the index of that one, or makes it. Generations are names that are never used twice,
 //! so that an index of a transaction that came to nothing is nobody's.
 
+use crate::PRINCIPAL;
 use crate::names::{BusName, DEFAULT, Looks};
 use crate::records::{Generation, Rule};
 use kiln_patterns::{Index, Pattern};
@@ -11,7 +12,7 @@ use kiln_service_kit::{Cx, Error, Platform, Rows, Scope, Store, StoreError, Tx};
 use parking_lot::Mutex;
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Rules of a bus that may have patterns. Source: "Amazon EventBridge quotas", rules: 300 for each event bus; kiln takes
 /// a thousand.
@@ -38,28 +39,36 @@ impl Reads for Tx<'_> {
 pub type Rules = Index<Arc<Rule>>;
 
 /// What is held of all buses.
-#[derive(Default)]
-pub struct Held(Mutex<HashMap<(Scope, String), (String, Arc<Rules>)>>);
+pub struct Held {
+    /// Whose it is: held by it, so not to be held.
+    platform: Weak<Platform>,
+    rules: Mutex<HashMap<(Scope, String), (String, Arc<Rules>)>>,
+}
 
 impl Held {
     /// That of a platform; who asks first installs it.
-    pub fn of(platform: &Platform) -> Arc<Self> {
+    pub fn of(platform: &Arc<Platform>) -> Arc<Self> {
         let events = platform.events().map(|events| events as Arc<dyn Any + Send + Sync>);
         match events.and_then(|events| events.downcast::<Self>().ok()) {
             Some(held) => held,
             None => {
-                let held = Arc::new(Self::default());
+                let held = Arc::new(Self { platform: Arc::downgrade(platform), rules: Mutex::default() });
                 platform.set_events(held.clone());
                 held
             }
         }
     }
 
+    /// The context of this service acting by itself; none: the platform is gone.
+    pub fn context(&self, scope: &Scope) -> Option<Cx> {
+        Some(Cx::for_service(self.platform.upgrade()?, scope.clone(), PRINCIPAL))
+    }
+
     /// The rules of a bus, and which generation they are; none: it never had one.
     pub fn rules(&self, reads: &impl Reads, scope: &Scope, bus: &str) -> Result<Option<(String, Arc<Rules>)>, Error> {
         let Some(generation) = reads.look::<Generation>(scope, bus)? else { return Ok(None) };
         let key = (scope.clone(), bus.to_owned());
-        if let Some((id, rules)) = self.0.lock().get(&key)
+        if let Some((id, rules)) = self.rules.lock().get(&key)
             && *id == generation.id
         {
             return Ok(Some((id.clone(), rules.clone())));
@@ -72,7 +81,7 @@ impl Held {
             }
         }
         let rules = Arc::new(Index::new(patterns));
-        self.0.lock().insert(key, (generation.id.clone(), rules.clone()));
+        self.rules.lock().insert(key, (generation.id.clone(), rules.clone()));
         Ok(Some((generation.id.clone(), rules)))
     }
 }

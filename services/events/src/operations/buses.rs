@@ -24,21 +24,14 @@ const PAGE: usize = 100;
 
 /// Members of buses that are not built.
 fn refuse_unbuilt(key: bool, letters: bool, log: bool) -> Result<(), Error> {
-    for (given, what) in [
-        (key, "KmsKeyIdentifier of event buses"),
-        (letters, "DeadLetterConfig of event buses"),
-        (log, "LogConfig of event buses"),
-    ] {
+    for (given, what) in
+        [(key, "KmsKeyIdentifier of event buses"), (letters, "DeadLetterConfig of event buses"), (log, "LogConfig of event buses")]
+    {
         if given {
             return Err(Error::not_built(format!("events: {what}")));
         }
     }
     Ok(())
-}
-
-/// A bus as it is where nothing was set of it.
-pub fn plain(name: &str, now: kiln_service_kit::Timestamp) -> Bus {
-    Bus { name: name.to_owned(), made: now, modified: now, description: None, policy: None, tags: Default::default() }
 }
 
 async fn create_event_bus(cx: &Cx, request: CreateEventBusRequest) -> Result<CreateEventBusResponse, Error> {
@@ -64,12 +57,15 @@ async fn create_event_bus(cx: &Cx, request: CreateEventBusRequest) -> Result<Cre
             if tx.count::<Bus>(cx.scope()) >= MOST {
                 return Err(over_limit("The requested resource exceeds the maximum number allowed."));
             }
-            let made =
-                Bus { description: request.description.clone(), tags: given.clone(), ..plain(&request.name, tx.now()) };
+            let made = Bus { description: request.description.clone(), tags: given.clone(), ..Bus::plain(&request.name, tx.now()) };
             Ok(tx.put(cx.scope(), &request.name, made)?)
         })
         .await?;
-    Ok(CreateEventBusResponse { event_bus_arn: Some(bus.arn), description: request.description, ..Default::default() })
+    Ok(CreateEventBusResponse {
+        event_bus_arn: Some(bus.arn),
+        description: request.description,
+        ..Default::default()
+    })
 }
 
 async fn update_event_bus(cx: &Cx, request: UpdateEventBusRequest) -> Result<UpdateEventBusResponse, Error> {
@@ -82,7 +78,7 @@ async fn update_event_bus(cx: &Cx, request: UpdateEventBusRequest) -> Result<Upd
     let changed = cx
         .store()
         .write::<_, Error>(|tx| {
-            let before = bus.check(tx)?.map_or_else(|| plain(&bus.name, tx.now()), |bus| (*bus).clone());
+            let before = bus.check(tx)?.map_or_else(|| Bus::plain(&bus.name, tx.now()), |bus| (*bus).clone());
             let changed = Bus { description: request.description.clone(), modified: tx.now(), ..before };
             tx.put(cx.scope(), &bus.name, changed.clone())?;
             Ok(changed)

@@ -1,6 +1,5 @@
 //! PutPermission, RemovePermission. Source: the API Reference.
 
-use super::buses::plain;
 use crate::errors::validation;
 use crate::names::BusName;
 use crate::policy;
@@ -22,7 +21,7 @@ async fn change(
 ) -> Result<(), Error> {
     cx.store()
         .write(|tx| {
-            let before = bus.check(tx)?.map_or_else(|| plain(&bus.name, tx.now()), |bus| (*bus).clone());
+            let before = bus.check(tx)?.map_or_else(|| Bus::plain(&bus.name, tx.now()), |bus| (*bus).clone());
             let policy = change(before.policy.as_deref())?;
             tx.put(cx.scope(), &bus.name, Bus { policy, modified: tx.now(), ..before })?;
             Ok(())

@@ -1,6 +1,5 @@
 //! Tags of buses and rules. Source: the API Reference, TagResource: at most 50.
 
-use super::buses::plain;
 use crate::errors::{not_found, validation};
 use crate::names::{BusName, thing};
 use crate::records::{Bus, Rule};
@@ -78,7 +77,7 @@ async fn change(cx: &Cx, arn: &str, change: impl Fn(&mut BTreeMap<String, String
                 }
                 (name, None) => {
                     let found = BusName::own(cx, &name).check(tx)?;
-                    let mut bus = found.map_or_else(|| plain(&name, tx.now()), |bus| (*bus).clone());
+                    let mut bus = found.map_or_else(|| Bus::plain(&name, tx.now()), |bus| (*bus).clone());
                     change(&mut bus.tags);
                     check(&bus.tags)?;
                     tx.put_if_changed::<Bus>(cx.scope(), &name, bus)?;
