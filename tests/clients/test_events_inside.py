@@ -18,7 +18,8 @@ class Inside(unittest.TestCase):
     def listening(self, name, source):
         """A queue that is told of all events from a source."""
         queue, events = Given(self.kiln, name), self.kiln.client("events")
-        events.put_rule(Name=name, EventPattern=json.dumps({"source": [source]}))
+        states = {"source": [source], "detail-type": [{"anything-but": "AWS API Call via CloudTrail"}]}
+        events.put_rule(Name=name, EventPattern=json.dumps(states))
         events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": queue.arn}])
         return queue
 
@@ -40,6 +41,19 @@ class Inside(unittest.TestCase):
         for event in got:
             self.assertEqual((event["detail-type"], event["detail"]["instance-id"]), ("EC2 Instance State-change Notification", id))
             self.assertEqual(event["resources"], [f"arn:aws:ec2:us-east-1:{ACCOUNT}:instance/{id}"])
+
+    def test_a_call(self):
+        queue, events, ssm = Given(self.kiln, "calls"), self.kiln.client("events"), self.kiln.client("ssm")
+        events.put_rule(Name="calls", EventPattern=json.dumps({"source": ["aws.ssm"], "detail-type": ["AWS API Call via CloudTrail"]}))
+        events.put_targets(Rule="calls", Targets=[{"Id": "1", "Arn": queue.arn}])
+        ssm.put_parameter(Name="/called", Type="String", Value="v")
+        ssm.get_parameter(Name="/called")
+        ssm.delete_parameter(Name="/called")
+        got = self.come(queue, lambda got: len(got) >= 2)
+        # What only reads is told to nobody.
+        self.assertEqual([event["detail"]["eventName"] for event in got], ["PutParameter", "DeleteParameter"])
+        detail = got[0]["detail"]
+        self.assertEqual((detail["eventSource"], detail["requestParameters"]["name"], detail["readOnly"]), ("ssm.amazonaws.com", "/called", False))
 
     def test_an_alarm(self):
         queue = self.listening("alarms", "aws.cloudwatch")

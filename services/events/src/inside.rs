@@ -1,5 +1,6 @@
 //! Events from inside: this service is who listens to what others `emit`.
 
+use crate::calls;
 use crate::event::Event;
 use crate::names::{BusName, DEFAULT};
 use crate::rules::{Held, could_want};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub fn start(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
     Box::pin(async move {
         Held::of(&platform);
+        calls::listen(&platform);
         Ok(())
     })
 }

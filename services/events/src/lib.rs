@@ -7,6 +7,7 @@
 //! The language of patterns is `kiln-patterns`; schedules are `kiln-schedules`; why it is built this way:
 //! `docs/decisions/0028-events.md`.
 
+mod calls;
 mod controllers;
 mod errors;
 mod event;
