@@ -19,6 +19,7 @@ import history  # noqa: E402
 import load_balancer  # noqa: E402
 import logs  # noqa: E402
 import machines  # noqa: E402
+import nerves  # noqa: E402
 import scale  # noqa: E402
 
 # As kiln runs for its users: without the lines by which tests count calls.
@@ -29,6 +30,7 @@ PARTS = {
     "machines": machines.run,
     "healing": healing.run,
     "load balancer": load_balancer.run,
+    "nerves": nerves.run,
     "history": history.run,
     "logs": logs.run,
     "scale": scale.run,
