@@ -6,6 +6,9 @@ mod inherited;
 mod operations;
 mod records;
 
+#[cfg(test)]
+mod tests;
+
 use kiln_service_kit::{Service, records};
 use std::sync::Arc;
 
