@@ -70,10 +70,8 @@ pub fn method(cx: &Cx, bucket: &Bucket, asked: Asked<'_>) -> Result<Method, Erro
     match asked.method {
         Some("aws:kms") => {}
         None if asked.key.is_some() || asked.context.is_some() => return bad("null"),
-        None => match by_default {
-            None => return without_kms(asked),
-            Some(_) => {}
-        },
+        None if by_default.is_none() => return without_kms(asked),
+        None => {}
         Some("AES256") if asked.key.is_some() || asked.context.is_some() => return bad("AES256"),
         Some("AES256") => return without_kms(asked),
         Some(other) => return Err(Error::not_built(format!("s3: server-side encryption by {other}"))),

@@ -149,7 +149,7 @@ fn carry_out(
     let (changed, told) = match what {
         Do::Expire(version) => {
             let latest = tx.get::<Object>(&within(&bucket.name), key)?;
-            if !latest.is_some_and(|latest| latest.place.version == *version) {
+            if latest.is_none_or(|latest| latest.place.version != *version) {
                 return Ok(vec![]);
             }
             let changed = versions::delete(tx, bucket, key, midnight, cx.ids())?;

@@ -61,5 +61,5 @@ fn filter(rule: &Rule) -> Option<NotificationConfigurationFilter> {
         .into_iter()
         .filter_map(|(name, value)| Some(FilterRule { name: Some(name.to_owned()), value: Some(value.clone()?) }));
     let filter_rules: Vec<FilterRule> = rules.collect();
-    (!filter_rules.is_empty()).then(|| NotificationConfigurationFilter { key: Some(S3KeyFilter { filter_rules }) })
+    (!filter_rules.is_empty()).then_some(NotificationConfigurationFilter { key: Some(S3KeyFilter { filter_rules }) })
 }

@@ -110,14 +110,16 @@ async fn set_object_tags(
     tags: Tags,
     event: Event,
 ) -> Result<Option<String>, Error> {
-    let found = versions::find(cx.store(), &bucket.name, key, version)?;
+    versions::find(cx.store(), &bucket.name, key, version)?;
     cx.store()
         .write(|tx| {
             let bucket = still_there(tx, &bucket.name)?;
             versions::change(tx, &bucket.name, key, version, |object| object.tags = tags)?;
-            let (etag, version) = (Some(found.etag.as_str()), Some(found.place.version.as_str()));
-            tell(tx, cx, &bucket, event, &Thing { key, etag, version, size: None })
+            // As it is now: since it was found it could have been replaced.
+            let now = versions::of_key(tx, &bucket.name, key, version)?.ok_or_else(|| errors::no_such_key(key))?;
+            let (etag, of) = (Some(now.etag.as_str()), Some(now.place.version.as_str()));
+            tell(tx, cx, &bucket, event, &Thing { key, etag, version: of, size: None })?;
+            Ok(bucket.versioning.map(|_| now.place.version.clone()))
         })
-        .await?;
-    Ok(bucket.versioning.map(|_| found.place.version.clone()))
+        .await
 }

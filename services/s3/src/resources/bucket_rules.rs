@@ -210,7 +210,8 @@ async fn notifications(cx: &Cx, bucket: &str, request: &ResourceRequest) -> Resu
         let rules = list_of(rule, "/Filter/S3Key/Rules").iter();
         let filter_rules: Vec<FilterRule> =
             rules.map(|rule| FilterRule { name: text(rule, "Name"), value: text(rule, "Value") }).collect();
-        (!filter_rules.is_empty()).then(|| NotificationConfigurationFilter { key: Some(S3KeyFilter { filter_rules }) })
+        (!filter_rules.is_empty())
+            .then_some(NotificationConfigurationFilter { key: Some(S3KeyFilter { filter_rules }) })
     };
     let rules = |list: &str, to: &str| -> Vec<(String, Vec<String>, Option<NotificationConfigurationFilter>)> {
         let rules = list_of(&request.properties, list).iter();
