@@ -1,4 +1,4 @@
-//! How log groups and streams are called: names, ARNs, identifiers that are either.
+//! How log groups and streams are called and found: names, ARNs, identifiers that are either.
 
 use crate::errors::{invalid, not_there};
 use crate::records::{LogGroup, LogStream};
@@ -58,4 +58,16 @@ pub fn stream(cx: &Cx, group_name: &str, name: &str) -> Result<(Arc<LogGroup>, A
 pub fn streams(cx: &Cx, group: &str, prefix: &str) -> Result<Vec<Arc<LogStream>>, Error> {
     let found = cx.store().list_prefix::<LogStream>(cx.scope(), &stream_id(group, prefix))?;
     Ok(found.into_iter().map(|(_, stream)| stream).collect())
+}
+
+/// Changes a group.
+pub async fn change(cx: &Cx, name: &str, change: impl FnOnce(&mut LogGroup) -> Result<(), Error>) -> Result<(), Error> {
+    cx.store()
+        .write(|tx| {
+            let mut group = (*tx.get::<LogGroup>(cx.scope(), name)?.ok_or_else(|| not_there("log group"))?).clone();
+            change(&mut group)?;
+            tx.put_if_changed(cx.scope(), name, group)?;
+            Ok(())
+        })
+        .await
 }

@@ -1,7 +1,6 @@
 //! What `stats` makes of many rows. Source: CloudWatch Logs User Guide, "stats", "Functions that you can use in the stats
 //! command".
 
-use super::query::Expr;
 use super::value::Value;
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -28,13 +27,6 @@ pub enum Kind {
     /// The one that sorts first, last.
     SortsFirst,
     SortsLast,
-}
-
-/// An aggregate of an expression.
-#[derive(Debug, Clone)]
-pub struct Aggregate {
-    pub kind: Kind,
-    pub of: Expr,
 }
 
 /// Values up to which a percentile is exact; beyond, every second one goes and counts for two.

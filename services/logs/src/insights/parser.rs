@@ -1,10 +1,10 @@
 //! From words to a query. Nesting ends at [`DEEPEST`]; what is not built is refused by its name.
 
-use super::aggregate::{Aggregate, Kind};
+use super::aggregate::Kind;
 use super::functions::Function;
 use super::glob::Extractor;
 use super::lexer::{Token, tokens};
-use super::query::{Binary, Expr, Field, FieldId, Query, Shown, Step};
+use super::query::{Aggregate, Binary, Expr, Field, FieldId, Query, Shown, Step};
 use super::time::Period;
 use super::value::Value;
 use super::{BadQuery, MOST_ROWS};

@@ -1,6 +1,6 @@
 //! What a query says, once it is read.
 
-use super::aggregate::Aggregate;
+use super::aggregate::Kind;
 use super::functions::Function;
 use super::glob::Extractor;
 use super::time::Period;
@@ -62,6 +62,13 @@ pub enum Expr {
     Ceil(Box<Expr>, Period),
     /// What an aggregate of the same command comes to, by its number.
     Aggregated(usize),
+}
+
+/// An aggregate of an expression.
+#[derive(Debug, Clone)]
+pub struct Aggregate {
+    pub kind: Kind,
+    pub of: Expr,
 }
 
 /// One command between bars.

@@ -3,8 +3,7 @@
 //! What is there already stays as it was sealed: each block says under which data key.
 
 use crate::errors::invalid;
-use crate::names::{group, of_identifier};
-use crate::operations::groups::change;
+use crate::names::{change, group, of_identifier};
 use crate::{keys, targets};
 use kiln_logs_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};

@@ -2,7 +2,7 @@
 
 use crate::errors::{already_there, bad_token, invalid, not_there};
 use crate::events::{Disk, Events};
-use crate::names::{group_arn, of_group, of_identifier, streams as streams_of};
+use crate::names::{change, group_arn, of_group, of_identifier, streams as streams_of};
 use crate::operations::{streams, tags};
 use crate::records::{LogGroup as Kept, LogStream as KeptStream, MetricFilter, ResourcePolicy};
 use crate::{keys, targets};
@@ -94,18 +94,6 @@ async fn put_log_group_deletion_protection(
     })
     .await?;
     Ok(PutLogGroupDeletionProtectionResponse {})
-}
-
-/// Changes a group.
-pub async fn change(cx: &Cx, name: &str, change: impl FnOnce(&mut Kept) -> Result<(), Error>) -> Result<(), Error> {
-    cx.store()
-        .write(|tx| {
-            let mut group = (*tx.get::<Kept>(cx.scope(), name)?.ok_or_else(|| not_there("log group"))?).clone();
-            change(&mut group)?;
-            tx.put_if_changed(cx.scope(), name, group)?;
-            Ok(())
-        })
-        .await
 }
 
 /// What no group here can be: of another account, or of another class.

@@ -1,7 +1,7 @@
 //! How long a group's events are kept. Source: CloudWatch Logs API Reference, PutRetentionPolicy.
 
 use crate::errors::invalid;
-use crate::operations::groups::change;
+use crate::names::change;
 use crate::targets::group;
 use kiln_logs_shapes::*;
 use kiln_service_kit::{Cx, Error, Operation, operation};

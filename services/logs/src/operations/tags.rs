@@ -1,8 +1,7 @@
 //! Tags of log groups. Source: CloudWatch Logs API Reference, TagResource.
 
 use crate::errors::invalid;
-use crate::names::{group, of_identifier};
-use crate::operations::groups::change;
+use crate::names::{change, group, of_identifier};
 use crate::targets;
 use kiln_logs_shapes::*;
 use kiln_service_kit::{Cx, Error, Map, Operation, Target, operation};

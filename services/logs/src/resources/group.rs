@@ -25,7 +25,7 @@ impl ResourceType for Group {
     }
 
     fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
-        &[("LogGroupClass", "\"STANDARD\"")]
+        &[("BearerTokenAuthenticationEnabled", "false"), ("LogGroupClass", "\"STANDARD\"")]
     }
 
     fn name_property(&self) -> Option<&'static str> {

@@ -21,6 +21,10 @@ impl ResourceType for Filter {
         !matches!(property, "ApplyOnTransformedLogs" | "EmitSystemFieldDimensions" | "FieldSelectionCriteria")
     }
 
+    fn holds_anyway(&self) -> &'static [(&'static str, &'static str)] {
+        &[("ApplyOnTransformedLogs", "false")]
+    }
+
     fn name_property(&self) -> Option<&'static str> {
         Some("FilterName")
     }
