@@ -41,6 +41,8 @@ fn main() {
             black_box(index.matches(&events[n % events.len()]));
         }
         let (each, alone) = (EVENTS as f64 / whole.as_secs_f64(), EVENTS as f64 / begun.elapsed().as_secs_f64());
-        println!("{rules} rules: {each:.0} events/s with their JSON read, {alone:.0} matched alone ({matched} matches)");
+        println!(
+            "{rules} rules: {each:.0} events/s with their JSON read, {alone:.0} matched alone ({matched} matches)"
+        );
     }
 }

@@ -57,9 +57,7 @@ impl<K> Index<K> {
             for (branch, node) in pattern.branches.iter().enumerate() {
                 let id = (number as u32, branch as u32);
                 let cost = |hook: &Hook| match &hook.texts {
-                    Some(texts) => {
-                        texts.iter().filter_map(|text| named.get(&(hook.path.clone(), *text))).sum::<u32>()
-                    }
+                    Some(texts) => texts.iter().filter_map(|text| named.get(&(hook.path.clone(), *text))).sum::<u32>(),
                     None => u32::MAX,
                 };
                 let Some(hook) = hooks(node).into_iter().min_by_key(cost) else {

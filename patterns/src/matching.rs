@@ -16,7 +16,9 @@ impl Pattern {
     /// The same of some of its branches, by number.
     pub(crate) fn matches_by(&self, event: &Json, branches: impl IntoIterator<Item = usize>) -> bool {
         let facts = Facts::new(self, event);
-        branches.into_iter().any(|branch| self.branches.get(branch).is_some_and(|branch| facts.holds(branch, Some(event))))
+        branches
+            .into_iter()
+            .any(|branch| self.branches.get(branch).is_some_and(|branch| facts.holds(branch, Some(event))))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is asked of one value that ends a path, and how the words of a pattern say it.
 
-use crate::parse::{InvalidPattern, invalid};
+use crate::invalid::{InvalidPattern, invalid};
 use crate::wildcard::Wildcard;
 use kiln_ids::IpNet;
 use serde_json::{Map, Number, Value as Json};
@@ -25,7 +25,10 @@ pub enum Test {
     Wildcard(Wildcard),
     Cidr(IpNet),
     /// Millionths, and whether the end itself is within.
-    Numeric { from: Option<(i64, bool)>, to: Option<(i64, bool)> },
+    Numeric {
+        from: Option<(i64, bool)>,
+        to: Option<(i64, bool)>,
+    },
     /// It is there, and none of these holds.
     Not(Vec<Test>),
     /// It is there.
@@ -206,7 +209,8 @@ fn numeric(terms: &[Json]) -> Result<Test, InvalidPattern> {
     };
     let number = |word: &str, term: Option<&Json>| {
         let word = if word == "=" { "equals" } else { word };
-        let number = term.and_then(Json::as_number).ok_or_else(|| invalid(format!("Value of {word} must be numeric")))?;
+        let number =
+            term.and_then(Json::as_number).ok_or_else(|| invalid(format!("Value of {word} must be numeric")))?;
         millionths(number).ok_or_else(|| invalid("Value must be between -5.0E9 and 5.0E9, inclusive"))
     };
     let first = operator(terms.first())?;

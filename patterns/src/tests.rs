@@ -22,14 +22,22 @@ fn every_operator_tells_what_it_wants_from_what_it_does_not() {
         (json!([{"suffix": {"equals-ignore-case": ".png"}}]), vec![json!("a.PnG")], vec![json!("png")]),
         (json!([{"equals-ignore-case": "Alice"}]), vec![json!("aLICE")], vec![json!("alic")]),
         (json!([{"wildcard": "dir/*.png"}]), vec![json!("dir/x.png")], vec![json!("dir/x.jpg"), json!(1)]),
-        (json!([{"cidr": "10.0.0.0/24"}]), vec![json!("10.0.0.255")], vec![json!("10.0.1.0"), json!("::1"), json!("x")]),
+        (
+            json!([{"cidr": "10.0.0.0/24"}]),
+            vec![json!("10.0.0.255")],
+            vec![json!("10.0.1.0"), json!("::1"), json!("x")],
+        ),
         (json!([{"cidr": "2001:db8::/32"}]), vec![json!("2001:db8::9")], vec![json!("2001:db9::"), json!("10.0.0.1")]),
         (json!([{"numeric": ["=", 301.8]}]), vec![json!(3.018e2)], vec![json!(301), json!("301.8")]),
         (json!([{"numeric": [">", 0, "<=", 5]}]), vec![json!(0.1), json!(5)], vec![json!(0), json!(5.1)]),
         (json!([{"numeric": [">=", 0, "<", 5]}]), vec![json!(0), json!(4.9)], vec![json!(-1), json!(5), json!(6e9)]),
         (json!([{"exists": true}]), vec![json!(null), json!([1]), json!("")], vec![json!({"b": 1}), json!([])]),
         (json!([{"exists": false}]), vec![json!({"b": 1}), json!([])], vec![json!(null), json!([1])]),
-        (json!([{"anything-but": "a"}]), vec![json!("b"), json!(1), json!(["a", "b"])], vec![json!("a"), json!(["a"]), json!([]), json!({})]),
+        (
+            json!([{"anything-but": "a"}]),
+            vec![json!("b"), json!(1), json!(["a", "b"])],
+            vec![json!("a"), json!(["a"]), json!([]), json!({})],
+        ),
         (json!([{"anything-but": 123}]), vec![json!(124), json!("123")], vec![json!(123), json!(123.0)]),
         (json!([{"anything-but": ["a", "b"]}]), vec![json!("c")], vec![json!("a"), json!("b")]),
         (json!([{"anything-but": [1, 2]}]), vec![json!(3)], vec![json!(1)]),
@@ -151,7 +159,18 @@ impl Chance {
     }
 
     fn value(&mut self) -> Json {
-        self.one(&[json!("a"), json!("b"), json!("ab"), json!("A"), json!(""), json!(1), json!(2.5), json!(null), json!(true), json!("10.0.0.1")])
+        self.one(&[
+            json!("a"),
+            json!("b"),
+            json!("ab"),
+            json!("A"),
+            json!(""),
+            json!(1),
+            json!(2.5),
+            json!(null),
+            json!(true),
+            json!("10.0.0.1"),
+        ])
     }
 
     fn event(&mut self, depth: u32) -> Json {
@@ -169,9 +188,16 @@ impl Chance {
 
     fn test(&mut self) -> Json {
         let words = [
-            json!({"prefix": "a"}), json!({"suffix": "b"}), json!({"equals-ignore-case": "a"}), json!({"wildcard": "a*"}),
-            json!({"cidr": "10.0.0.0/8"}), json!({"numeric": [">", 0, "<=", 2]}), json!({"exists": true}),
-            json!({"exists": false}), json!({"anything-but": ["a", "b"]}), json!({"anything-but": {"prefix": "a"}}),
+            json!({"prefix": "a"}),
+            json!({"suffix": "b"}),
+            json!({"equals-ignore-case": "a"}),
+            json!({"wildcard": "a*"}),
+            json!({"cidr": "10.0.0.0/8"}),
+            json!({"numeric": [">", 0, "<=", 2]}),
+            json!({"exists": true}),
+            json!({"exists": false}),
+            json!({"anything-but": ["a", "b"]}),
+            json!({"anything-but": {"prefix": "a"}}),
         ];
         if self.below(3) == 0 { self.one(&words) } else { self.value() }
     }
@@ -216,7 +242,8 @@ fn the_index_finds_what_the_matcher_finds() {
 #[test]
 fn any_text_is_read_or_refused() {
     let mut chance = Chance(4);
-    let pieces = ["{", "}", "[", "]", "\"$or\"", "\"a\"", ":", ",", "1", "null", "{\"numeric\":", "\"<\"", "\"*\"", "\\", "é"];
+    let pieces =
+        ["{", "}", "[", "]", "\"$or\"", "\"a\"", ":", ",", "1", "null", "{\"numeric\":", "\"<\"", "\"*\"", "\\", "é"];
     let mut read = 0;
     for _ in 0..20_000 {
         let text: String = (0..chance.below(16)).map(|_| chance.one(&pieces)).collect();
@@ -234,7 +261,8 @@ fn any_text_is_read_or_refused() {
 
 #[test]
 fn what_could_match_is_known_from_source_and_type_alone() {
-    let index = Index::new([(1, Pattern::of(&json!({"source": [{"prefix": "aws.e"}], "detail": {"a": [1]}})).unwrap())]);
+    let index =
+        Index::new([(1, Pattern::of(&json!({"source": [{"prefix": "aws.e"}], "detail": {"a": [1]}})).unwrap())]);
     assert!(index.could_match(&[("source", "aws.ec2"), ("detail-type", "x")]));
     assert!(!index.could_match(&[("source", "aws.s3"), ("detail-type", "x")]));
     assert!(!Index::<u8>::new([]).could_match(&[("source", "aws.s3")]));

@@ -49,12 +49,36 @@ fn cron_names_the_times_that_the_guide_says() {
 #[test]
 fn what_is_no_schedule_is_refused() {
     for wrong in [
-        "", "rate", "rate()", "rate(1 minutes)", "rate(5 minute)", "rate(0 minutes)", "rate(-1 minutes)", "rate(5 weeks)",
-        "rate(5)", "rate( 5 minutes)", "rate(5.5 minutes)", "rate(99999999999999999999 days)", "cron(* * * * *)",
-        "cron(* * * * * *)", "cron(* * ? * ? *)", "cron(60 * * * ? *)", "cron(* 24 * * ? *)", "cron(* * 0 * ? *)",
-        "cron(* * * 13 ? *)", "cron(* * ? * 8 *)", "cron(* * * * ? 1969)", "cron(*/0 * * * ? *)", "cron(* * ? * 6#6 *)",
-        "cron(a * * * ? *)", "at(2026-01-01)", "at(2026-13-01T00:00:00)", "at(2026-02-30T00:00:00)",
-        "at(2026-01-01T00:00:00Z)", "daily(1)", "cron(0 10 * * ? *",
+        "",
+        "rate",
+        "rate()",
+        "rate(1 minutes)",
+        "rate(5 minute)",
+        "rate(0 minutes)",
+        "rate(-1 minutes)",
+        "rate(5 weeks)",
+        "rate(5)",
+        "rate( 5 minutes)",
+        "rate(5.5 minutes)",
+        "rate(99999999999999999999 days)",
+        "cron(* * * * *)",
+        "cron(* * * * * *)",
+        "cron(* * ? * ? *)",
+        "cron(60 * * * ? *)",
+        "cron(* 24 * * ? *)",
+        "cron(* * 0 * ? *)",
+        "cron(* * * 13 ? *)",
+        "cron(* * ? * 8 *)",
+        "cron(* * * * ? 1969)",
+        "cron(*/0 * * * ? *)",
+        "cron(* * ? * 6#6 *)",
+        "cron(a * * * ? *)",
+        "at(2026-01-01)",
+        "at(2026-13-01T00:00:00)",
+        "at(2026-02-30T00:00:00)",
+        "at(2026-01-01T00:00:00Z)",
+        "daily(1)",
+        "cron(0 10 * * ? *",
     ] {
         Schedule::scheduler(wrong).expect_err(wrong);
     }
@@ -66,7 +90,8 @@ fn what_is_no_schedule_is_refused() {
 #[test]
 fn a_rate_is_counted_from_its_beginning() {
     let schedule = Schedule::rule("rate(5 minutes)").unwrap();
-    for (after, next) in [(-10, 1_000), (999, 1_000), (1_000, 1_300), (1_299, 1_300), (1_300, 1_600), (10_000, 10_300)] {
+    for (after, next) in [(-10, 1_000), (999, 1_000), (1_000, 1_300), (1_299, 1_300), (1_300, 1_600), (10_000, 10_300)]
+    {
         assert_eq!(schedule.next_utc(1_000, after), Some(next), "{after}");
     }
     assert_eq!(Schedule::rule("rate(1 day)").unwrap().next_utc(0, 0), Some(86_400));

@@ -1,6 +1,8 @@
 //! What a handler or controller is given: who calls, where, when, and the ways to everything else.
 
-use crate::{Caller, Error, Grant, Happening, IdSource, Platform, ResourcePolicy, Scope, Store, Streams, ToldEvent, Tx};
+use crate::{
+    Caller, Error, Grant, Happening, IdSource, Platform, ResourcePolicy, Scope, Store, Streams, ToldEvent, Tx,
+};
 use kiln_clock::Timestamp;
 use kiln_journal::History;
 use kiln_protocol::{Protocol, ServiceModel};

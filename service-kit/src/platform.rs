@@ -2,8 +2,8 @@
 
 use crate::calls::CallLog;
 use crate::{
-    Access, AnyController, Caller, Cx, Error, Events, Grant, IdSource, Name, Names, Operation, Report, ResourceType, Scope,
-    Service, Store,
+    Access, AnyController, Caller, Cx, Error, Events, Grant, IdSource, Name, Names, Operation, Report, ResourceType,
+    Scope, Service, Store,
 };
 use kiln_clock::{Clock, Timestamp};
 use kiln_ids::regions::{self, Partition};

@@ -18,7 +18,9 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     Layer {
         name: "pure",
-        holds: |c| matches!(c, "clock" | "ids" | "patterns" | "policy" | "protocol" | "schedules" | "signing" | "template"),
+        holds: |c| {
+            matches!(c, "clock" | "ids" | "patterns" | "policy" | "protocol" | "schedules" | "signing" | "template")
+        },
         may_use: &["pure"],
     },
     Layer { name: "shapes", holds: |c| c.ends_with("-shapes"), may_use: &["pure"] },

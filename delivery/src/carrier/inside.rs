@@ -5,7 +5,12 @@ use crate::{Attribute, Undelivered};
 use kiln_service_kit::{Arn, Blob, Cx, Error, Platform, Scope};
 use std::sync::Arc;
 
-async fn context(platform: &Arc<Platform>, scope: &Scope, waiting: &Undelivered, arn: &str) -> Result<(Cx, Arn), Error> {
+async fn context(
+    platform: &Arc<Platform>,
+    scope: &Scope,
+    waiting: &Undelivered,
+    arn: &str,
+) -> Result<(Cx, Arn), Error> {
     let arn: Arn = arn.parse().map_err(|e| Error::failed("read the ARN of a target", e))?;
     // The service acts in the account of the thing that tells, where the target is.
     let at = Scope::new(scope.account.clone(), arn.region());

@@ -29,23 +29,21 @@ pub async fn may_assume(cx: &Cx, service: &str, source_arn: &str, role: &str) ->
     let access = cx.platform().access();
     let access = access.ok_or_else(|| Error::internal("nobody of this platform can decide about trust"))?;
     let session = "kiln-delivery";
-    let trust = ResourcePolicy {
-        name: role,
-        document: Some(&document),
-        trust: true,
-        needed: false,
-        account: arn.account(),
-    };
-    access.authorize(&itself, &Grant {
-        action: "sts:AssumeRole",
-        resources: &[role.to_owned()],
-        context: &[
-            ("aws:SourceArn", source_arn.to_owned()),
-            ("aws:SourceAccount", cx.account().to_owned()),
-            ("sts:RoleSessionName", session.to_owned()),
-        ],
-        resource_policy: Some(trust),
-    })?;
+    let trust =
+        ResourcePolicy { name: role, document: Some(&document), trust: true, needed: false, account: arn.account() };
+    access.authorize(
+        &itself,
+        &Grant {
+            action: "sts:AssumeRole",
+            resources: &[role.to_owned()],
+            context: &[
+                ("aws:SourceArn", source_arn.to_owned()),
+                ("aws:SourceAccount", cx.account().to_owned()),
+                ("sts:RoleSessionName", session.to_owned()),
+            ],
+            resource_policy: Some(trust),
+        },
+    )?;
     let id = found.role_id.ok_or_else(|| Error::internal("iam answered a role without an id"))?;
     let caller = Caller {
         account: arn.account().to_owned(),

@@ -18,7 +18,8 @@ pub fn start(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
 
 impl Events for Held {
     fn could_want(&self, tx: &Tx<'_>, scope: &Scope, source: &str, detail_type: &str) -> Result<bool, Error> {
-        let known = [("source", source), ("detail-type", detail_type), ("account", &scope.account), ("region", &scope.region)];
+        let known =
+            [("source", source), ("detail-type", detail_type), ("account", &scope.account), ("region", &scope.region)];
         could_want(self, tx, scope, &known)
     }
 

@@ -30,9 +30,11 @@ impl BusName {
         }
         let arn: Arn = given.parse().map_err(|_| no_bus(given))?;
         match arn.resource().strip_prefix("event-bus/") {
-            Some(name) if arn.service() == "events" => {
-                Ok(Self { scope: Scope::new(arn.account(), arn.region()), name: name.to_owned(), arn: given.to_owned() })
-            }
+            Some(name) if arn.service() == "events" => Ok(Self {
+                scope: Scope::new(arn.account(), arn.region()),
+                name: name.to_owned(),
+                arn: given.to_owned(),
+            }),
             _ => Err(no_bus(given)),
         }
     }
@@ -45,7 +47,9 @@ impl BusName {
         let name = Self::parse(cx, given)?;
         match name.scope == *cx.scope() {
             true => Ok(name),
-            false => Err(Error::not_built(format!("events: rules on a bus of another account or region ({})", name.arn))),
+            false => {
+                Err(Error::not_built(format!("events: rules on a bus of another account or region ({})", name.arn)))
+            }
         }
     }
 

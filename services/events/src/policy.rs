@@ -17,7 +17,8 @@ pub fn check(text: &str) -> Result<String, Error> {
     let wrong = |why: &str| validation(format!("Invalid policy: {why}"));
     let document = Document::parse(text, DocumentKind::Resource).map_err(|error| wrong(&error.message))?;
     // Nobody here is of an organization: a statement that asks for one would let in nobody, or everybody.
-    let organization = |key: &str| key.eq_ignore_ascii_case("aws:PrincipalOrgID") || key.eq_ignore_ascii_case("aws:PrincipalOrgPaths");
+    let organization =
+        |key: &str| key.eq_ignore_ascii_case("aws:PrincipalOrgID") || key.eq_ignore_ascii_case("aws:PrincipalOrgPaths");
     if document.context_keys().iter().any(|key| organization(key)) {
         return Err(Error::not_built("events: organizations in the policy of a bus (aws:PrincipalOrgID)"));
     }

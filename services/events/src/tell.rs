@@ -108,8 +108,7 @@ fn may_put(cx: &Cx, reads: &impl Reads, from: &Scope, bus: &BusName, rule: &str,
     }
     let document = found.as_deref().and_then(|bus: &Bus| bus.policy.as_deref());
     let sender = Cx::new(cx.platform().clone(), from.clone(), Caller::root(&from.account), cx.request_id());
-    let policy =
-        ResourcePolicy { name: &bus.arn, document, trust: false, needed: false, account: &bus.scope.account };
+    let policy = ResourcePolicy { name: &bus.arn, document, trust: false, needed: false, account: &bus.scope.account };
     let keys = [("events:source", event.source.clone()), ("events:detail-type", event.detail_type.clone())];
     match sender.authorize_by("events:PutEvents", &bus.arn, &keys, policy) {
         Ok(()) => Ok(true),
@@ -139,7 +138,8 @@ fn note(cx: &Cx, arn: &str, rule: &Rule, target: &Target, event: &Event, json: &
             transformed(paths, template, event, json, &of)
         }
     };
-    let letter = Letter { attributes: vec![Attribute::text("RULE_ARN", arn), Attribute::text("TARGET_ARN", &target.arn)] };
+    let letter =
+        Letter { attributes: vec![Attribute::text("RULE_ARN", arn), Attribute::text("TARGET_ARN", &target.arn)] };
     Ok(Note {
         to: can_carry(&target.arn)?,
         by: PRINCIPAL.to_owned(),

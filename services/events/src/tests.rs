@@ -109,17 +109,28 @@ fn code<T: std::fmt::Debug>(answer: Result<T, Error>) -> String {
 async fn an_event_reaches_the_targets_of_the_rules_that_match_it() {
     let cx = given().await;
     let arn = queue(&cx, "q").await;
-    rule(&cx, None, "big", json!({"source": ["shop"], "detail": {"sum": [{"numeric": [">", 10]}]}}), vec![target("1", &arn)])
-        .await
-        .expect("put");
-    let answer = put(&cx, vec![entry("shop", json!({"sum": 11})), entry("shop", json!({"sum": 9})), entry("other", json!({}))]).await;
+    rule(
+        &cx,
+        None,
+        "big",
+        json!({"source": ["shop"], "detail": {"sum": [{"numeric": [">", 10]}]}}),
+        vec![target("1", &arn)],
+    )
+    .await
+    .expect("put");
+    let answer =
+        put(&cx, vec![entry("shop", json!({"sum": 11})), entry("shop", json!({"sum": 9})), entry("other", json!({}))])
+            .await;
     assert_eq!(answer.failed_entry_count, Some(0));
     let got = bodies(&cx, "q").await;
     let [event] = got.as_slice() else { panic!("one: {got:?}") };
-    assert_eq!(*event, json!({
-        "version": "0", "id": answer.entries[0].event_id, "detail-type": "Order", "source": "shop", "account": ACCOUNT,
-        "time": "2026-01-01T00:00:00Z", "region": "us-east-1", "resources": [], "detail": {"sum": 11},
-    }));
+    assert_eq!(
+        *event,
+        json!({
+            "version": "0", "id": answer.entries[0].event_id, "detail-type": "Order", "source": "shop", "account": ACCOUNT,
+            "time": "2026-01-01T00:00:00Z", "region": "us-east-1", "resources": [], "detail": {"sum": 11},
+        })
+    );
     // Not while it is disabled, and again when it is enabled.
     cx.call(DisableRuleRequest { name: "big".into(), event_bus_name: None }).await.expect("disabled");
     put(&cx, vec![entry("shop", json!({"sum": 12}))]).await;
@@ -146,11 +157,7 @@ async fn targets_get_what_their_inputs_say() {
     put(&cx, vec![entry("shop", json!({"id": "o-1"}))]).await;
     let mut got: Vec<String> = bodies(&cx, "q").await.iter().map(Json::to_string).collect();
     got.sort();
-    assert_eq!(got, [
-        r#"{"constant":1}"#,
-        r#"{"id":"o-1"}"#,
-        r#"{"order":"o-1","text":"order o-1 by r"}"#,
-    ]);
+    assert_eq!(got, [r#"{"constant":1}"#, r#"{"id":"o-1"}"#, r#"{"order":"o-1","text":"order o-1 by r"}"#,]);
     let both = Target { input: Some("1".into()), input_path: Some("$".into()), ..target("x", &arn) };
     assert_eq!(code(rule(&cx, None, "r", json!({"source": ["shop"]}), vec![both]).await), "ValidationException");
     let six = (0..6).map(|n| target(&n.to_string(), &arn)).collect();
@@ -171,7 +178,9 @@ async fn what_cannot_be_delivered_becomes_a_dead_letter_that_says_why() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let got = received(&cx, "letters").await;
     let [letter] = got.as_slice() else { panic!("one: {got:?}") };
-    let said = |name: &str| letter.message_attributes.get(name).and_then(|value| value.string_value.clone()).unwrap_or_default();
+    let said = |name: &str| {
+        letter.message_attributes.get(name).and_then(|value| value.string_value.clone()).unwrap_or_default()
+    };
     assert_eq!(said("RULE_ARN"), cx.arn("events", "rule/r"));
     assert_eq!((said("TARGET_ARN"), said("ERROR_CODE").as_str()), (nobody, "NO_RESOURCE"));
     assert!(letter.body.as_deref().is_some_and(|body| body.contains(r#""detail":{"id":1}"#)), "{letter:?}");
@@ -185,22 +194,36 @@ async fn entries_that_are_wrong_are_told_one_by_one() {
         change(&mut entry);
         entry
     };
-    let answer = put(&cx, vec![
-        entry("shop", json!({})),
-        without(|entry| entry.source = None),
-        without(|entry| entry.detail_type = None),
-        without(|entry| entry.detail = Some("[1]".into())),
-        without(|entry| entry.source = Some("aws.ec2".into())),
-        without(|entry| entry.event_bus_name = Some("nowhere".into())),
-    ]).await;
+    let answer = put(
+        &cx,
+        vec![
+            entry("shop", json!({})),
+            without(|entry| entry.source = None),
+            without(|entry| entry.detail_type = None),
+            without(|entry| entry.detail = Some("[1]".into())),
+            without(|entry| entry.source = Some("aws.ec2".into())),
+            without(|entry| entry.event_bus_name = Some("nowhere".into())),
+        ],
+    )
+    .await;
     assert_eq!(answer.failed_entry_count, Some(5));
     let codes: Vec<&str> = answer.entries.iter().map(|entry| entry.error_code.as_deref().unwrap_or("")).collect();
-    assert_eq!(codes, [
-        "", "InvalidArgument", "InvalidArgument", "MalformedDetail", "NotAuthorizedForSourceException",
-        "ResourceNotFoundException",
-    ]);
+    assert_eq!(
+        codes,
+        [
+            "",
+            "InvalidArgument",
+            "InvalidArgument",
+            "MalformedDetail",
+            "NotAuthorizedForSourceException",
+            "ResourceNotFoundException",
+        ]
+    );
     let large = entry("shop", json!({"x": "y".repeat(256 * 1024)}));
-    assert_eq!(code(cx.call(PutEventsRequest { entries: vec![large], endpoint_id: None }).await), "ValidationException");
+    assert_eq!(
+        code(cx.call(PutEventsRequest { entries: vec![large], endpoint_id: None }).await),
+        "ValidationException"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,7 +237,10 @@ async fn what_a_service_emits_is_told_with_its_own_transaction() {
             let done = cx.store().write::<_, Error>(|tx| {
                 cx.emit(tx, source, "EC2 Instance State-change Notification", || {
                     asked = true;
-                    Happening { resources: vec!["arn:i-1".into()], detail: json!({"instance-id": "i-1", "state": "running"}) }
+                    Happening {
+                        resources: vec!["arn:i-1".into()],
+                        detail: json!({"instance-id": "i-1", "state": "running"}),
+                    }
                 })?;
                 if fails { Err(Error::internal("no")) } else { Ok(()) }
             });
@@ -223,7 +249,9 @@ async fn what_a_service_emits_is_told_with_its_own_transaction() {
         }
     };
     assert!(!emit(false, "aws.ec2").await, "nothing is made where nobody listens");
-    rule(&cx, None, "r", json!({"source": ["aws.ec2"], "detail": {"state": ["running"]}}), vec![target("1", &arn)]).await.expect("put");
+    rule(&cx, None, "r", json!({"source": ["aws.ec2"], "detail": {"state": ["running"]}}), vec![target("1", &arn)])
+        .await
+        .expect("put");
     assert!(!emit(false, "aws.s3").await, "no rule could want it");
     assert!(emit(true, "aws.ec2").await, "what did not happen is not told");
     assert!(emit(false, "aws.ec2").await);
@@ -238,7 +266,9 @@ async fn another_account_s_bus_takes_what_its_policy_lets_in() {
     let other = of(cx.platform(), OTHERS);
     other.call(CreateEventBusRequest { name: "theirs".into(), ..Default::default() }).await.expect("made");
     let arn = queue(&other, "q").await;
-    rule(&other, Some("theirs"), "all", json!({"source": [{"prefix": ""}]}), vec![target("1", &arn)]).await.expect("put");
+    rule(&other, Some("theirs"), "all", json!({"source": [{"prefix": ""}]}), vec![target("1", &arn)])
+        .await
+        .expect("put");
     let bus = other.arn("events", "event-bus/theirs");
     rule(&cx, None, "on", json!({"source": ["shop"]}), vec![target("bus", &bus)]).await.expect("put");
     let direct = || PutEventsRequestEntry { event_bus_name: Some(bus.clone()), ..entry("direct", json!({})) };
@@ -261,7 +291,11 @@ async fn another_account_s_bus_takes_what_its_policy_lets_in() {
     // It is the same event, of the account that it is of.
     assert_eq!((&got[1]["account"], &got[1]["detail"]), (&json!(ACCOUNT), &json!({"n": 2})));
     assert_eq!(got[0]["source"], "direct");
-    let taken = RemovePermissionRequest { event_bus_name: Some("theirs".into()), statement_id: Some("them".into()), ..Default::default() };
+    let taken = RemovePermissionRequest {
+        event_bus_name: Some("theirs".into()),
+        statement_id: Some("them".into()),
+        ..Default::default()
+    };
     other.call(taken).await.expect("removed");
     put(&cx, vec![entry("shop", json!({"n": 3}))]).await;
     assert_eq!(bodies(&other, "q").await, [] as [Json; 0]);
@@ -273,7 +307,9 @@ async fn a_rule_that_is_changed_matches_what_it_says_now() {
     let arn = queue(&cx, "q").await;
     rule(&cx, None, "r", json!({"source": ["one"]}), vec![target("1", &arn)]).await.expect("put");
     put(&cx, vec![entry("one", json!({}))]).await;
-    rule(&cx, None, "r", json!({"source": ["two"]}), vec![]).await.expect_err("a target is needed; the rule itself is put");
+    rule(&cx, None, "r", json!({"source": ["two"]}), vec![])
+        .await
+        .expect_err("a target is needed; the rule itself is put");
     put(&cx, vec![entry("one", json!({})), entry("two", json!({}))]).await;
     let mut sources: Vec<String> = bodies(&cx, "q").await.iter().map(|event| event["source"].to_string()).collect();
     sources.sort();
@@ -290,6 +326,8 @@ async fn a_test_of_a_pattern_says_whether_it_matches() {
     assert_eq!(test(json!({"detail": {"a": [1]}}), &event).await.unwrap().result, Some(true));
     assert_eq!(test(json!({"detail": {"a": [2]}}), &event).await.unwrap().result, Some(false));
     let error = test(json!({"detail": {"a": 2}}), &event).await.expect_err("no pattern");
-    assert!(error.is("InvalidEventPatternException") && error.message.starts_with("Event pattern is not valid. Reason: "));
+    assert!(
+        error.is("InvalidEventPatternException") && error.message.starts_with("Event pattern is not valid. Reason: ")
+    );
     assert_eq!(code(test(json!({"detail": {"a": [2]}}), &json!({"id": "1"})).await), "ValidationException");
 }

@@ -178,7 +178,10 @@ mod tests {
         let paths = [("id", "$.detail.instance-id"), ("state", "$.detail.state"), ("n", "$.detail.n"), ("none", "$.x")];
         for (template, filled) in [
             (r#""instance <id> is <state>""#, r#""instance i-1 is a \"b\"""#),
-            (r#"{"id": <id>, "n": <n>, "m": "<none>", "o": <none>}"#, r#"{"id": "i-1", "n": [1,2], "m": "", "o": null}"#),
+            (
+                r#"{"id": <id>, "n": <n>, "m": "<none>", "o": <none>}"#,
+                r#"{"id": "i-1", "n": [1,2], "m": "", "o": null}"#,
+            ),
             ("\"first <id>\"\n\"second <n>\"", "\"first i-1\"\n\"second [1,2]\""),
             (r#"{"r": "<aws.events.rule-name>", "a": <aws.events.rule-arn>}"#, r#"{"r": "rule", "a": "arn:rule"}"#),
             (r#""a < b > c \"<id>\"""#, r#""a < b > c \"i-1\"""#),

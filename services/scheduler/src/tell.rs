@@ -47,9 +47,10 @@ pub fn note(cx: &Cx, schedule: &Schedule, at: Timestamp) -> Result<Note, Error> 
         Attribute::text("SCHEDULED_TIME", at.iso8601()),
         Attribute::text("EXECUTION_ID", &id),
     ];
-    let event = target.event.iter().flat_map(|(source, kind)| {
-        [Attribute::text("source", source), Attribute::text("detail-type", kind)]
-    });
+    let event = target
+        .event
+        .iter()
+        .flat_map(|(source, kind)| [Attribute::text("source", source), Attribute::text("detail-type", kind)]);
     let attempts = target.attempts.unwrap_or(MOST_ATTEMPTS).clamp(0, MOST_ATTEMPTS).unsigned_abs();
     let age = target.age.unwrap_or(GREATEST_AGE).clamp(0, GREATEST_AGE).unsigned_abs();
     Ok(Note {

@@ -7,7 +7,8 @@ use kiln_events_shapes as events;
 use kiln_iam_shapes as iam;
 use kiln_scheduler_shapes::*;
 use kiln_service_kit::{
-    AnyController, Caller, Chaos, Clock, Cx, Error, IdSource, Name, PlatformBuilder, RootCredential, Scope, Store, Timestamp,
+    AnyController, Caller, Chaos, Clock, Cx, Error, IdSource, Name, PlatformBuilder, RootCredential, Scope, Store,
+    Timestamp,
 };
 use kiln_sqs_shapes as sqs;
 use serde_json::{Value as Json, json};
@@ -137,7 +138,10 @@ async fn one_time_is_told_in_its_zone_and_the_schedule_goes() {
     pass(&cx, "default/s", 2).await;
     assert_eq!(came(&cx).await, ["2026-01-01T00:10:00Z"]);
     pass(&cx, "default/s", 0).await;
-    assert_eq!(code(cx.call(GetScheduleRequest { name: "s".into(), group_name: None }).await), "ResourceNotFoundException");
+    assert_eq!(
+        code(cx.call(GetScheduleRequest { name: "s".into(), group_name: None }).await),
+        "ResourceNotFoundException"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,15 +172,20 @@ async fn a_bus_gets_an_event_as_the_role() {
     let open = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sqs:SendMessage", "Resource": queue}]});
     let attributes = [("Policy".to_owned(), open.to_string())].into_iter().collect();
-    cx.call(sqs::SetQueueAttributesRequest { queue_url: format!("http://x/{ACCOUNT}/q"), attributes }).await.expect("set");
+    cx.call(sqs::SetQueueAttributesRequest { queue_url: format!("http://x/{ACCOUNT}/q"), attributes })
+        .await
+        .expect("set");
     let rule = events::PutRuleRequest {
         name: "r".into(),
         event_pattern: Some(r#"{"source":["clock"]}"#.into()),
         ..Default::default()
     };
     cx.call(rule).await.expect("put");
-    let target = events::Target { id: "1".into(), arn: queue, input_path: Some("$.detail".into()), ..Default::default() };
-    cx.call(events::PutTargetsRequest { rule: "r".into(), event_bus_name: None, targets: vec![target] }).await.expect("put");
+    let target =
+        events::Target { id: "1".into(), arn: queue, input_path: Some("$.detail".into()), ..Default::default() };
+    cx.call(events::PutTargetsRequest { rule: "r".into(), event_bus_name: None, targets: vec![target] })
+        .await
+        .expect("put");
     let mut to_bus = schedule("s", "rate(1 hour)");
     to_bus.target.arn = format!("arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default");
     assert_eq!(code(cx.call(to_bus.clone()).await), "ValidationException");

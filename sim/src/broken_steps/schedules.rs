@@ -3,10 +3,10 @@
 use kiln_events_shapes as events;
 use kiln_iam_shapes as iam;
 use kiln_scheduler_shapes as scheduler;
+use kiln_service_kit::IdSource;
 use kiln_sns::Signer;
 use kiln_sqs::Messages;
 use kiln_sqs_shapes as sqs;
-use kiln_service_kit::IdSource;
 use kiln_testkit::{Broken, Testkit, break_each_step};
 use std::sync::OnceLock;
 use std::time::Duration;

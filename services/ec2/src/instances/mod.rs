@@ -11,6 +11,6 @@ pub mod records;
 pub mod resources;
 pub mod shown;
 pub mod targets;
-pub mod told;
 #[cfg(test)]
 mod tests;
+pub mod told;

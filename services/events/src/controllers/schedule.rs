@@ -49,7 +49,8 @@ impl Controller for Schedules {
     }
 
     fn plan(&self, seen: &Self::Seen, now: Timestamp) -> Plan<Self::Step> {
-        let report = Report { wants: format!("{} on time", seen.schedule.as_deref().unwrap_or("")), ..Report::default() };
+        let report =
+            Report { wants: format!("{} on time", seen.schedule.as_deref().unwrap_or("")), ..Report::default() };
         match seen.due {
             Some(due) if due <= now => Plan::new(vec![Step::Fire(due)], report),
             due => {

@@ -24,9 +24,11 @@ const PAGE: usize = 100;
 
 /// Members of buses that are not built.
 fn refuse_unbuilt(key: bool, letters: bool, log: bool) -> Result<(), Error> {
-    for (given, what) in
-        [(key, "KmsKeyIdentifier of event buses"), (letters, "DeadLetterConfig of event buses"), (log, "LogConfig of event buses")]
-    {
+    for (given, what) in [
+        (key, "KmsKeyIdentifier of event buses"),
+        (letters, "DeadLetterConfig of event buses"),
+        (log, "LogConfig of event buses"),
+    ] {
         if given {
             return Err(Error::not_built(format!("events: {what}")));
         }
@@ -57,15 +59,15 @@ async fn create_event_bus(cx: &Cx, request: CreateEventBusRequest) -> Result<Cre
             if tx.count::<Bus>(cx.scope()) >= MOST {
                 return Err(over_limit("The requested resource exceeds the maximum number allowed."));
             }
-            let made = Bus { description: request.description.clone(), tags: given.clone(), ..Bus::plain(&request.name, tx.now()) };
+            let made = Bus {
+                description: request.description.clone(),
+                tags: given.clone(),
+                ..Bus::plain(&request.name, tx.now())
+            };
             Ok(tx.put(cx.scope(), &request.name, made)?)
         })
         .await?;
-    Ok(CreateEventBusResponse {
-        event_bus_arn: Some(bus.arn),
-        description: request.description,
-        ..Default::default()
-    })
+    Ok(CreateEventBusResponse { event_bus_arn: Some(bus.arn), description: request.description, ..Default::default() })
 }
 
 async fn update_event_bus(cx: &Cx, request: UpdateEventBusRequest) -> Result<UpdateEventBusResponse, Error> {

@@ -38,7 +38,8 @@ fn put_on(cx: &Cx, request: &PutEventsRequest) -> Result<Vec<Target>, Error> {
 }
 
 fn size(entry: &PutEventsRequestEntry) -> usize {
-    let texts = [&entry.source, &entry.detail_type, &entry.detail].into_iter().flatten().map(String::len).sum::<usize>();
+    let texts =
+        [&entry.source, &entry.detail_type, &entry.detail].into_iter().flatten().map(String::len).sum::<usize>();
     let time = if entry.time.is_some() { TIME } else { 0 };
     time + texts + entry.resources.iter().map(String::len).sum::<usize>()
 }
@@ -49,9 +50,7 @@ type Refused = (&'static str, String);
 fn event(cx: &Cx, entry: &PutEventsRequestEntry) -> Result<(BusName, Event), Refused> {
     let needed = |what: &str, given: &Option<String>| match given.as_deref() {
         Some(text) if !text.is_empty() => Ok(text.to_owned()),
-        _ => {
-            Err(("InvalidArgument", format!("Parameter {what} is not valid. Reason: {what} is a required argument.")))
-        }
+        _ => Err(("InvalidArgument", format!("Parameter {what} is not valid. Reason: {what} is a required argument."))),
     };
     let source = needed("Source", &entry.source)?;
     let detail_type = needed("DetailType", &entry.detail_type)?;
@@ -101,8 +100,7 @@ async fn put_events(cx: &Cx, request: PutEventsRequest) -> Result<PutEventsRespo
             return Err(Error::sender("AccessDeniedException", text));
         }
     }
-    let events: Vec<Result<(BusName, Event), Refused>> =
-        request.entries.iter().map(|entry| event(cx, entry)).collect();
+    let events: Vec<Result<(BusName, Event), Refused>> = request.entries.iter().map(|entry| event(cx, entry)).collect();
     let taken: Vec<(&BusName, &Event, Json)> =
         events.iter().flatten().map(|(bus, event)| (bus, event, event.json())).collect();
     let held = Held::of(cx.platform());

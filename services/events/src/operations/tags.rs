@@ -59,9 +59,7 @@ async fn list_tags_for_resource(
             let id = BusName::own(cx, &bus).rule_id(&rule);
             cx.store().get::<Rule>(cx.scope(), &id)?.ok_or_else(|| not_there(arn))?.tags.clone()
         }
-        (bus, None) => {
-            BusName::own(cx, &bus).check(cx.store())?.map_or_else(BTreeMap::new, |bus| bus.tags.clone())
-        }
+        (bus, None) => BusName::own(cx, &bus).check(cx.store())?.map_or_else(BTreeMap::new, |bus| bus.tags.clone()),
     };
     Ok(ListTagsForResourceResponse { tags: tags.into_iter().map(|(key, value)| Tag { key, value }).collect() })
 }

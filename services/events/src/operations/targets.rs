@@ -82,12 +82,13 @@ fn read(cx: &Cx, target: &Target) -> Result<Kept, Error> {
         }
         can_carry(queue)?;
     }
-    let retry = target.retry_policy.as_ref().map(|policy| Retry {
-        attempts: policy.maximum_retry_attempts,
-        age: policy.maximum_event_age_in_seconds,
-    });
+    let retry = target
+        .retry_policy
+        .as_ref()
+        .map(|policy| Retry { attempts: policy.maximum_retry_attempts, age: policy.maximum_event_age_in_seconds });
     if let Some(Retry { attempts, age }) = &retry
-        && (attempts.is_some_and(|n| !(0..=MOST_ATTEMPTS).contains(&n)) || age.is_some_and(|n| !(60..=GREATEST_AGE).contains(&n)))
+        && (attempts.is_some_and(|n| !(0..=MOST_ATTEMPTS).contains(&n))
+            || age.is_some_and(|n| !(60..=GREATEST_AGE).contains(&n)))
     {
         return Err(validation("RetryPolicy is out of its bounds."));
     }
@@ -115,7 +116,10 @@ fn input(target: &Target) -> Result<Input, Error> {
             transform::check(&paths, &template).map_err(|why| wrong(&why))?;
             Ok(Input::Transformed { paths, template })
         }
-        _ => Err(validation(format!("Only one of Input, InputPath, or InputTransformer must be provided for target {}.", target.id))),
+        _ => Err(validation(format!(
+            "Only one of Input, InputPath, or InputTransformer must be provided for target {}.",
+            target.id
+        ))),
     }
 }
 
@@ -123,8 +127,11 @@ async fn put_targets(cx: &Cx, request: PutTargetsRequest) -> Result<PutTargetsRe
     let bus = BusName::parse_own(cx, request.event_bus_name.as_deref())?;
     // One that is not there is told of before what is wrong with its targets.
     found(cx, &bus, &request.rule)?;
-    let given =
-        request.targets.iter().map(|target| Ok((target.id.clone(), read(cx, target)?))).collect::<Result<Vec<_>, Error>>()?;
+    let given = request
+        .targets
+        .iter()
+        .map(|target| Ok((target.id.clone(), read(cx, target)?)))
+        .collect::<Result<Vec<_>, Error>>()?;
     cx.store()
         .write(|tx| {
             bus.check(tx)?;

@@ -54,7 +54,8 @@ impl ResourceType for BusType {
         let ours = request.made_before(cx, |tx| Ok(tx.get::<Bus>(cx.scope(), &name)?.is_some())).await?;
         if !ours {
             let description = request.text("Description");
-            let make = CreateEventBusRequest { name: name.clone(), description, tags: tags(request), ..Default::default() };
+            let make =
+                CreateEventBusRequest { name: name.clone(), description, tags: tags(request), ..Default::default() };
             cx.call(make).await?;
         }
         Ok(name)
@@ -92,6 +93,7 @@ impl ResourceType for BusType {
     async fn attributes(&self, cx: &Cx, name: &str, _: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
         let policy = described(cx, name).await?.and_then(|found| found.policy).unwrap_or_default();
         let arn = BusName::own(cx, name).arn;
-        Ok([("Arn".to_owned(), arn.into()), ("Name".to_owned(), name.into()), ("Policy".to_owned(), policy.into())].into())
+        Ok([("Arn".to_owned(), arn.into()), ("Name".to_owned(), name.into()), ("Policy".to_owned(), policy.into())]
+            .into())
     }
 }

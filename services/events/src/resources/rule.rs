@@ -64,11 +64,8 @@ fn arn(cx: &Cx, id: &str) -> String {
 
 async fn listed(cx: &Cx, id: &str) -> Result<Vec<Target>, Error> {
     let (bus, rule) = named(id);
-    let asked = ListTargetsByRuleRequest {
-        rule: rule.to_owned(),
-        event_bus_name: Some(bus.to_owned()),
-        ..Default::default()
-    };
+    let asked =
+        ListTargetsByRuleRequest { rule: rule.to_owned(), event_bus_name: Some(bus.to_owned()), ..Default::default() };
     Ok(cx.call(asked).await?.targets)
 }
 

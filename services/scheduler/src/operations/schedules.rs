@@ -43,8 +43,16 @@ async fn read(cx: &Cx, group: &str, given: Given) -> Result<Set, Error> {
     let window = match (given.window.mode.as_str(), given.window.maximum_window_in_minutes) {
         ("OFF", None) => None,
         ("FLEXIBLE", Some(minutes)) => Some(minutes),
-        ("OFF", Some(_)) => return Err(validation("MaximumWindowInMinutes must not be provided when flexible time window mode is OFF.")),
-        _ => return Err(validation("MaximumWindowInMinutes must be provided when flexible time window mode is FLEXIBLE.")),
+        ("OFF", Some(_)) => {
+            return Err(validation(
+                "MaximumWindowInMinutes must not be provided when flexible time window mode is OFF.",
+            ));
+        }
+        _ => {
+            return Err(validation(
+                "MaximumWindowInMinutes must be provided when flexible time window mode is FLEXIBLE.",
+            ));
+        }
     };
     if let (Some(start), Some(end)) = (given.start, given.end)
         && end <= start
@@ -95,17 +103,21 @@ async fn target(cx: &Cx, group: &str, target: Target) -> Result<Kept, Error> {
             }
             Some((event.source, event.detail_type))
         }
-        (Address::Bus(_), None) => return Err(validation("EventBridgeParameters must be provided for an event bus target.")),
+        (Address::Bus(_), None) => {
+            return Err(validation("EventBridgeParameters must be provided for an event bus target."));
+        }
         (_, Some(_)) => return Err(validation("EventBridgeParameters are for event bus targets only.")),
         (_, None) => None,
     };
     let service = ("iam:PassedToService", PRINCIPAL.to_owned());
     cx.authorize("iam:PassRole", std::slice::from_ref(&target.role_arn), &[service])?;
-    may_assume(cx, PRINCIPAL, &group_arn(cx, group), &target.role_arn).await.map_err(|error| match error.is("AccessDenied") {
-        true => validation(
-            "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
-        ),
-        false => error,
+    may_assume(cx, PRINCIPAL, &group_arn(cx, group), &target.role_arn).await.map_err(|error| {
+        match error.is("AccessDenied") {
+            true => {
+                validation("The execution role you provide must allow AWS EventBridge Scheduler to assume the role.")
+            }
+            false => error,
+        }
     })?;
     let dead_letter = target.dead_letter_config.and_then(|config| config.arn);
     if let Some(queue) = &dead_letter {
@@ -133,18 +145,22 @@ fn check_group(tx: &Tx<'_>, cx: &Cx, group: &str) -> Result<(), Error> {
 
 async fn create_schedule(cx: &Cx, request: CreateScheduleRequest) -> Result<CreateScheduleResponse, Error> {
     let group = request.group_name.unwrap_or_else(|| DEFAULT.to_owned());
-    let set = read(cx, &group, Given {
-        expression: request.schedule_expression,
-        zone: request.schedule_expression_timezone,
-        start: request.start_date,
-        end: request.end_date,
-        window: request.flexible_time_window,
-        state: request.state,
-        description: request.description,
-        after: request.action_after_completion,
-        key: request.kms_key_arn,
-        target: request.target,
-    });
+    let set = read(
+        cx,
+        &group,
+        Given {
+            expression: request.schedule_expression,
+            zone: request.schedule_expression_timezone,
+            start: request.start_date,
+            end: request.end_date,
+            window: request.flexible_time_window,
+            state: request.state,
+            description: request.description,
+            after: request.action_after_completion,
+            key: request.kms_key_arn,
+            target: request.target,
+        },
+    );
     let set = set.await?;
     let (name, token) = (request.name, request.client_token);
     cx.store()
@@ -175,18 +191,22 @@ async fn create_schedule(cx: &Cx, request: CreateScheduleRequest) -> Result<Crea
 
 async fn update_schedule(cx: &Cx, request: UpdateScheduleRequest) -> Result<UpdateScheduleResponse, Error> {
     let group = request.group_name.unwrap_or_else(|| DEFAULT.to_owned());
-    let set = read(cx, &group, Given {
-        expression: request.schedule_expression,
-        zone: request.schedule_expression_timezone,
-        start: request.start_date,
-        end: request.end_date,
-        window: request.flexible_time_window,
-        state: request.state,
-        description: request.description,
-        after: request.action_after_completion,
-        key: request.kms_key_arn,
-        target: request.target,
-    });
+    let set = read(
+        cx,
+        &group,
+        Given {
+            expression: request.schedule_expression,
+            zone: request.schedule_expression_timezone,
+            start: request.start_date,
+            end: request.end_date,
+            window: request.flexible_time_window,
+            state: request.state,
+            description: request.description,
+            after: request.action_after_completion,
+            key: request.kms_key_arn,
+            target: request.target,
+        },
+    );
     let set = set.await?;
     let name = request.name;
     cx.store()

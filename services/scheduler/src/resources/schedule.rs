@@ -3,9 +3,7 @@
 use crate::targets::{DEFAULT, schedule_arn};
 use kiln_protocol::stored;
 use kiln_scheduler_shapes::*;
-use kiln_service_kit::{
-    Cx, Error, Properties, ResourceRequest, ResourceType, Stability, Timestamp, async_trait,
-};
+use kiln_service_kit::{Cx, Error, Properties, ResourceRequest, ResourceType, Stability, Timestamp, async_trait};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
@@ -109,7 +107,12 @@ impl ResourceType for ScheduleType {
         Ok(Some(read))
     }
 
-    async fn attributes(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<BTreeMap<String, Json>, Error> {
+    async fn attributes(
+        &self,
+        cx: &Cx,
+        name: &str,
+        request: &ResourceRequest,
+    ) -> Result<BTreeMap<String, Json>, Error> {
         Ok([("Arn".to_owned(), schedule_arn(cx, group(&request.properties), name).into())].into())
     }
 }

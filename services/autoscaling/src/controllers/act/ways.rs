@@ -1,8 +1,8 @@
 //! The steps of an instance's life after its launch.
 
 use crate::changes;
-use crate::told;
 use crate::records::{Action, Activity, Group, Health, Lifecycle, Member, Status, Transition, Unhealthy, Verdict};
+use crate::told;
 use kiln_ec2_shapes::{CreateTagsRequest, DeleteTagsRequest, Tag, TerminateInstancesRequest};
 use kiln_elbv2_shapes::{DeregisterTargetsRequest, RegisterTargetsRequest, TargetDescription};
 use kiln_service_kit::{Cx, Error, Tx};

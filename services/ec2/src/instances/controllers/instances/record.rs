@@ -1,7 +1,7 @@
 //! Writes down what became of an instance.
 
-use crate::instances::told;
 use crate::instances::records::{Impaired, Instance, InstanceState, Reason, Volume, Wanted};
+use crate::instances::told;
 use crate::interfaces::allocation::{leave_instance, release_public};
 use kiln_machines_spec::{DriverError, ExitCause, ExitInfo};
 use kiln_service_kit::{Cx, Error, Name, Timestamp, Tx};
