@@ -11,6 +11,7 @@
 //! digits after the point. Why there is an index of this kind: `docs/decisions/0028-events.md`.
 
 mod index;
+mod invalid;
 mod matching;
 mod parse;
 mod test;
@@ -20,4 +21,5 @@ mod wildcard;
 mod tests;
 
 pub use index::Index;
-pub use parse::{InvalidPattern, MOST_BRANCHES, Pattern};
+pub use invalid::InvalidPattern;
+pub use parse::{MOST_BRANCHES, Pattern};

@@ -1,6 +1,7 @@
 //! Reading a pattern. `$or` is multiplied out into branches, so that what stands in one path is one node, however it was
 //! written, and one element of a list has to satisfy all of it.
 
+use crate::invalid::{InvalidPattern, invalid};
 use crate::test::Test;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
@@ -14,17 +15,6 @@ const MOST_NODES: usize = 50_000;
 /// Words that cannot be names of fields within `$or`.
 const RESERVED: [&str; 9] =
     ["exactly", "prefix", "suffix", "numeric", "anything-but", "exists", "cidr", "equals-ignore-case", "wildcard"];
-
-/// A text that is no pattern, and why, in AWS's words where they are known.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct InvalidPattern {
-    pub reason: String,
-}
-
-pub fn invalid(reason: impl Into<String>) -> InvalidPattern {
-    InvalidPattern { reason: reason.into() }
-}
 
 /// A pattern that was read.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! What is asked of one value that ends a path, and how the words of a pattern say it.
 
-use crate::parse::{InvalidPattern, invalid};
+use crate::invalid::{InvalidPattern, invalid};
 use crate::wildcard::Wildcard;
 use kiln_ids::IpNet;
 use serde_json::{Map, Number, Value as Json};

@@ -48,6 +48,7 @@ fn calls_that_change_something_name_it_unless_aws_gives_it_no_name() {
         "cloudtrail:LookupEvents",
         "ec2:CreateDefaultSubnet",
         "ec2:CreateDefaultVpc",
+        "events:TestEventPattern",
         "iam:CreateAccountAlias",
         "iam:DeleteAccountAlias",
         "iam:SimulateCustomPolicy",
