@@ -40,7 +40,8 @@ fn main() {
         for n in 0..events_in_all {
             black_box(index.matches(&events[n % events.len()]));
         }
-        let (each, alone) = (events_in_all as f64 / whole.as_secs_f64(), events_in_all as f64 / begun.elapsed().as_secs_f64());
+        let (each, alone) =
+            (events_in_all as f64 / whole.as_secs_f64(), events_in_all as f64 / begun.elapsed().as_secs_f64());
         println!(
             "{rules} rules: {each:.0} events/s with their JSON read, {alone:.0} matched alone ({matched} matches)"
         );
