@@ -189,7 +189,8 @@ impl Reader<'_> {
             'h' | 'H' if java => self.class(letter(c).unwrap_or_default(), c.is_ascii_uppercase()),
             'v' | 'V' if java => self.class(r"\n\x0B\f\r\x{85}\x{2028}\x{2029}", c == 'V'),
             'R' if java => self.out.push_str(r"(?:\r\n|[\n\x0B\f\r\x{85}\x{2028}\x{2029}])"),
-            'Z' if java => self.out.push_str(r"(?=\n?\z)"),
+            // In ECMAScript it is a plain Z; but services match their schemas' patterns with Java's, and mean the end.
+            'Z' => self.out.push_str(r"(?=\n?\z)"),
             'Q' if java => self.quoted(),
             'E' if java => {}
             'e' if java => self.out.push_str(r"\x1B"),
@@ -326,6 +327,12 @@ mod tests {
     fn brackets_and_ampersands_in_a_class_of_a_schema_are_plain() {
         let pattern = Pattern::ecma(r"^[a-z[\]&&~~]+$").expect("compiles");
         assert_eq!((pattern.is_match("a[b]&~"), pattern.is_match("A")), (Ok(true), Ok(false)));
+        for (pattern, matches) in [
+            (r"^arn:[a-z0-9-]+:kms:[a-z0-9-]+:\d{12}:(key|alias)/.+\Z", "arn:aws:kms:us-east-1:000000000000:key/1a-b"),
+            (r"^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@\/-]+$", "arn:aws:iam::000000000000:role/base-Teller-1A2B"),
+        ] {
+            assert_eq!(Pattern::ecma(pattern).expect("compiles").is_match(matches), Ok(true), "{pattern}");
+        }
         let pattern = Pattern::ecma("^(?!aws:)[a-z:]*$").expect("compiles");
         assert_eq!((pattern.is_match("my:x"), pattern.is_match("aws:x")), (Ok(true), Ok(false)));
     }

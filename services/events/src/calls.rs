@@ -33,7 +33,7 @@ pub fn listen(platform: &Arc<Platform>) {
     tokio::spawn(run(Arc::downgrade(platform), told, left_out.clone()));
     let (held, store) = (Held::of(platform), platform.store().clone());
     platform.trail().set_listener(Arc::new(move |record| {
-        let scope = Scope::new(&record.account, &record.region);
+        let scope = Scope::new(record.account.as_str(), record.region.as_str());
         let wanted = source(record).map(|source| {
             let known = [
                 ("source", source.as_str()),
@@ -80,7 +80,7 @@ async fn run(platform: Weak<Platform>, mut told: mpsc::Receiver<TrailRecord>, le
 async fn tell(platform: &Arc<Platform>, record: &TrailRecord) -> Result<(), Error> {
     let Some(source) = source(record) else { return Ok(()) };
     let held = Held::of(platform);
-    let scope = Scope::new(&record.account, &record.region);
+    let scope = Scope::new(record.account.as_str(), record.region.as_str());
     let happening = Happening { resources: vec![], detail: record.json()? };
     let event = ToldEvent { source: &source, detail_type: DETAIL_TYPE, at: record.at, happening };
     platform.store().write(|tx| held.tell(tx, &scope, event)).await
