@@ -39,7 +39,11 @@ impl Progress {
 pub(crate) enum RequestBody {
     Empty,
     /// `counted`: whose bytes they are and who counts, where the connection does not count them.
-    Stream { body: Incoming, progress: Arc<Progress>, counted: Option<Moves> },
+    Stream {
+        body: Incoming,
+        progress: Arc<Progress>,
+        counted: Option<Moves>,
+    },
 }
 
 impl http_body::Body for RequestBody {

@@ -27,7 +27,7 @@ mod tests;
 
 pub use address::{Address, can_carry};
 pub use bounds::{Load, deliver};
-pub use carrier::{Carried, Carrier, Road, start};
+pub use carrier::{Carried, Carrier, Delivered, Road, start};
 pub use mail::{MAIL_KEPT, Mail, Mailbox, mailbox};
 pub use note::{Attribute, Note, Parcel, Undelivered};
 pub use policy::{Growth, Policy};

@@ -62,6 +62,7 @@ impl<K: Hash + Eq + Clone> Tally<K> {
             tracing::warn!(lost = taken.lost, "more things were counted than are told");
         }
         let of = taken.of.into_iter();
-        of.flat_map(|(of, metrics)| metrics.into_iter().map(move |(metric, values)| (of.clone(), metric, values))).collect()
+        of.flat_map(|(of, metrics)| metrics.into_iter().map(move |(metric, values)| (of.clone(), metric, values)))
+            .collect()
     }
 }

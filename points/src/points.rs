@@ -55,7 +55,15 @@ impl Points {
         let failed = |e| disk::classify(path, "read the newest points", e);
         let writer = Mutex::new(Writer::new(connection, &fresh, now).map_err(failed)?);
         let reader = Some(Mutex::new(disk::reader(path)?));
-        let shared = Shared { path: path.to_owned(), clock, fresh, writer, reader, stopped: OnceLock::new(), listener: OnceLock::new() };
+        let shared = Shared {
+            path: path.to_owned(),
+            clock,
+            fresh,
+            writer,
+            reader,
+            stopped: OnceLock::new(),
+            listener: OnceLock::new(),
+        };
         let shared = Arc::new(shared);
         let (to_thread, waiting) = channel();
         let of_thread = shared.clone();

@@ -14,11 +14,13 @@ mod carried;
 mod http;
 mod inside;
 mod lanes;
+mod meter;
 mod road;
 
 pub use carried::Carried;
 #[cfg(test)]
 pub(crate) use http::post;
+pub use meter::Delivered;
 pub use road::Road;
 
 use crate::{Address, Note, Parcel, Policy, Undelivered, bounds, mail};
@@ -40,8 +42,8 @@ const WORDS: usize = 300;
 /// Starts carrying, for `Service::start`.
 pub fn start(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
     async move {
-        Carrier::begin(platform, Arc::new(Roads));
-        Ok(())
+        let delivered = Carrier::begin(platform.clone(), Arc::new(Roads));
+        kiln_meters::start(&platform, delivered)
     }
     .boxed()
 }
@@ -50,6 +52,7 @@ pub fn start(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
 pub struct Carrier {
     platform: Arc<Platform>,
     road: Arc<dyn Road>,
+    delivered: Delivered,
 }
 
 /// An attempt ended.
@@ -60,9 +63,11 @@ struct Done {
 }
 
 impl Carrier {
-    /// Begins, on a road of the caller's.
-    pub fn begin(platform: Arc<Platform>, road: Arc<dyn Road>) {
-        tokio::spawn(Arc::new(Self { platform, road }).run());
+    /// Begins, on a road of the caller's; what counts how deliveries end.
+    pub fn begin(platform: Arc<Platform>, road: Arc<dyn Road>) -> Delivered {
+        let delivered = Delivered::default();
+        tokio::spawn(Arc::new(Self { platform, road, delivered: delivered.clone() }).run());
+        delivered
     }
 
     async fn run(self: Arc<Self>) {
@@ -155,6 +160,7 @@ impl Carrier {
         let Some(waiting) = store.get::<Undelivered>(scope, id)? else { return Ok((None, None)) };
         if let Address::Mailbox(_) = waiting.note.to {
             self.put_mail(scope, id, &waiting).await?;
+            self.delivered.count(scope, &waiting.note, true);
             return Ok((Some(true), None));
         }
         let carried = self.road.carry(&self.platform, scope, &waiting).await;
@@ -162,6 +168,7 @@ impl Carrier {
         let (why, over) = match carried {
             Carried::Taken => {
                 store.write::<_, Error>(|tx| Ok(bounds::take(tx, scope, id)?)).await?;
+                self.delivered.count(scope, &waiting.note, true);
                 return Ok((Some(true), None));
             }
             Carried::Later(why) => (why, false),
@@ -229,6 +236,7 @@ impl Carrier {
             Ok(())
         });
         given_up.await?;
+        self.delivered.count(scope, &waiting.note, false);
         tracing::warn!(to = to.lane(), source = %source_arn, tries, to_queue, why, "a delivery is given up");
         Ok(())
     }

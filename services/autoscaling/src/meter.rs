@@ -36,7 +36,14 @@ impl Meter for Groups {
                 if group.enabled_metrics.iter().any(|enabled| enabled == name) {
                     let dimensions = vec![("AutoScalingGroupName", group.name.clone())];
                     let (scope, values) = (scope.clone(), vec![(value as f64, 1.0)]);
-                    readings.push(Reading { scope, namespace: "AWS/AutoScaling", name, dimensions, unit: "None", values });
+                    readings.push(Reading {
+                        scope,
+                        namespace: "AWS/AutoScaling",
+                        name,
+                        dimensions,
+                        unit: "None",
+                        values,
+                    });
                 }
             }
         }

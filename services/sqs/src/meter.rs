@@ -106,13 +106,7 @@ impl Meter for Queues {
     }
 }
 
-fn reading(
-    scope: &Scope,
-    queue: &Queue,
-    name: &'static str,
-    unit: &'static str,
-    values: Vec<(f64, f64)>,
-) -> Reading {
+fn reading(scope: &Scope, queue: &Queue, name: &'static str, unit: &'static str, values: Vec<(f64, f64)>) -> Reading {
     let dimensions = vec![("QueueName", queue.name.clone())];
     Reading { scope: scope.clone(), namespace: "AWS/SQS", name, dimensions, unit, values }
 }

@@ -57,7 +57,9 @@ async fn enable_metrics_collection(
     let given = metrics(&request.metrics)?;
     let warm = |name: &&String| name.contains("WarmPool");
     if let Some(name) = request.metrics.iter().find(warm) {
-        return Err(Error::not_built(format!("autoscaling:EnableMetricsCollection of {name} (there are no warm pools)")));
+        return Err(Error::not_built(format!(
+            "autoscaling:EnableMetricsCollection of {name} (there are no warm pools)"
+        )));
     }
     change(cx, &request.auto_scaling_group_name, |enabled| {
         for metric in given.into_iter().filter(|name| !warm(&name)) {

@@ -29,9 +29,7 @@ const MOST_TOPICS: usize = 10;
 pub async fn is_there(cx: &Cx, address: &Address) -> Result<(), Error> {
     let asks = cx.as_caller(Caller::root(cx.account()));
     let (arn, asked) = match address {
-        Address::Topic(arn) => {
-            (arn, asks.call(GetTopicAttributesRequest { topic_arn: arn.clone() }).await.map(drop))
-        }
+        Address::Topic(arn) => (arn, asks.call(GetTopicAttributesRequest { topic_arn: arn.clone() }).await.map(drop)),
         Address::Queue(arn) => {
             let mut parts = arn.rsplit(':');
             let (name, owner) = (parts.next().unwrap_or(arn).to_owned(), parts.next().map(str::to_owned));
@@ -41,7 +39,7 @@ pub async fn is_there(cx: &Cx, address: &Address) -> Result<(), Error> {
         _ => return Err(validation("A notification target must be a queue or a topic.")),
     };
     match asked {
-        Err(error) if error.status == 404 || error.is("NotFound") || error.code.contains("NonExistentQueue") => {
+        Err(error) if error.status == 404 || error.is("NotFound") || error.code.ends_with("QueueDoesNotExist") => {
             Err(validation(format!("Unable to publish test message to notification target {arn}: it does not exist.")))
         }
         // Another account's: whether its policy lets Auto Scaling in is seen when it is told.
@@ -72,7 +70,8 @@ async fn put_notification_configuration(
             match group.notifications.iter_mut().find(|known| known.topic == *topic) {
                 Some(known) => *known = notification,
                 None if many >= MOST_TOPICS => {
-                    let text = format!("You have already reached your limit of {MOST_TOPICS} topics for the group {name}.");
+                    let text =
+                        format!("You have already reached your limit of {MOST_TOPICS} topics for the group {name}.");
                     return Err(Error::sender("LimitExceeded", text));
                 }
                 None => group.notifications.push(notification),

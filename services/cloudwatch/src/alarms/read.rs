@@ -8,10 +8,10 @@
 
 use super::judge::MORE;
 use crate::errors::{points, validation};
+use crate::names;
 use crate::query;
 use crate::records::{Alarm, MetricAlarm};
 use crate::statistic::Statistic;
-use crate::names;
 use kiln_points::{Points, Query, units};
 use kiln_service_kit::{Cx, Error};
 

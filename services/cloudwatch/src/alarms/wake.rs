@@ -19,7 +19,11 @@ pub fn start(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
             for metric in metrics {
                 if let Err(error) = on_data(&platform, metric) {
                     // It is judged in its next step anyway.
-                    tracing::error!(error = error.chain(), name = metric.name, "cannot tell which alarms have new data");
+                    tracing::error!(
+                        error = error.chain(),
+                        name = metric.name,
+                        "cannot tell which alarms have new data"
+                    );
                 }
             }
         });

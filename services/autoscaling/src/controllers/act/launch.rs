@@ -1,8 +1,8 @@
 //! Launching: first it is written down with all that the call needs, then EC2 is called with the
 //! activity's id as client token. A crash in between repeats the same call.
 
-use crate::notify;
 use crate::controllers::place::Place;
+use crate::notify;
 use crate::records::{
     Activity, Group, Health, Interface, Launch, LaunchConfiguration, Lifecycle, Member, Status, Template,
 };

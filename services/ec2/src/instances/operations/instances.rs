@@ -18,9 +18,10 @@ use crate::targets::things;
 use crate::templates::merge::with_template;
 use kiln_ec2_shapes::{
     DescribeInstancesRequest, DescribeInstancesResponse, InstanceMonitoring, InstanceStateChange,
-    MonitorInstancesRequest, MonitorInstancesResponse, RebootInstancesRequest, RebootInstancesResponse, Reservation, RunInstancesRequest, RunInstancesResponse,
-    StartInstancesRequest, StartInstancesResponse, StopInstancesRequest, StopInstancesResponse,
-    TerminateInstancesRequest, TerminateInstancesResponse, UnmonitorInstancesRequest, UnmonitorInstancesResponse,
+    MonitorInstancesRequest, MonitorInstancesResponse, RebootInstancesRequest, RebootInstancesResponse, Reservation,
+    RunInstancesRequest, RunInstancesResponse, StartInstancesRequest, StartInstancesResponse, StopInstancesRequest,
+    StopInstancesResponse, TerminateInstancesRequest, TerminateInstancesResponse, UnmonitorInstancesRequest,
+    UnmonitorInstancesResponse,
 };
 use kiln_ids::InstanceId;
 use kiln_service_kit::{Cx, Error, Operation, Remembered, Timestamp, Tx, operation, paginate, request_hash};
