@@ -27,7 +27,7 @@ mod tests;
 
 pub use address::{Address, can_carry};
 pub use bounds::{Load, deliver};
-pub use carrier::{Carried, Carrier, Road, may_assume, start, tell_now};
+pub use carrier::{Carried, Carrier, Delivered, Road, may_assume, start, tell_now};
 pub use mail::{MAIL_KEPT, Mail, Mailbox, mailbox};
 pub use note::{Attribute, Letter, Note, Parcel, Undelivered};
 pub use policy::{Growth, Policy};

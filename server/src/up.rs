@@ -79,6 +79,7 @@ pub async fn up(services: Vec<Service>, state_dir: &Path, arguments: &UpArgument
         .part(kiln_ssm::SealingKey::open(state_dir, &secrets)?)
         .part(kiln_s3::ObjectFiles::open(state_dir, &secrets)?)
         .part(Points::open(&state_dir.join(POINTS), clock.clone()).map_err(|e| chain(&e))?)
+        .part(kiln_sns::Published::default())
         .part(kiln_sns::Signer::new(Some(state_dir), &secrets, &endpoint))
         .part(messages)
         .part(kiln_logs::Events::default())

@@ -162,7 +162,6 @@ Outputs: {Name: {Value: !Ref G}, Id: {Value: !GetAtt G.GroupId}}
         self.assertEqual(done.returncode, 0, done.stderr)
         self.create("packed", pathlib.Path(packed).read_text())
         for more, word in [
-            ({"TemplateBody": NOTE % "x", "NotificationARNs": ["arn:aws:sns:us-east-1:000000000000:t"]}, "NotificationARNs"),
             ({"TemplateBody": "Transform: AWS::Serverless-2016-10-31\n" + NOTE % "x"}, "AWS::Serverless-2016-10-31"),
         ]:
             code, message = self.refused(self.cfn.create_stack, StackName="not", **more)

@@ -131,6 +131,13 @@ class Measured(unittest.TestCase):
         listed = {m["MetricName"] for page in cw.get_paginator("list_metrics").paginate(Namespace="AWS/ApplicationELB") for m in page["Metrics"]}
         self.assertFalse(listed & {"HTTPCode_Target_4XX_Count", "HTTPCode_ELB_4XX_Count", "TargetConnectionErrorCount", "RejectedConnectionCount"}, "nothing is told of what was not")
 
+        # The topic is measured too: what was published, and what reached the queue and the mailbox.
+        told = lambda name, statistic="Sum": sum(self.points("AWS/SNS", name, {"TopicName": "ops"}, statistic))  # noqa: E731
+        wait_for("what the topic did", lambda: told("NumberOfNotificationsDelivered") >= 3, 30)
+        self.assertGreaterEqual(told("NumberOfMessagesPublished"), 1)
+        self.assertGreater(told("PublishSize", "Maximum"), 100)
+        self.assertFalse(cw.list_metrics(Namespace="AWS/SNS", MetricName="NumberOfNotificationsFailed")["Metrics"])
+
         # How things stand is told once a minute.
         healthy = wait_for("healthy hosts", lambda: [v for v in self.points("AWS/ApplicationELB", "HealthyHostCount", grouped, "Maximum") if v == 2], 80)
         self.assertTrue(healthy)

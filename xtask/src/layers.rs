@@ -43,8 +43,8 @@ const LAYERS: &[Layer] = &[
         holds: |c| matches!(c, "service-kit" | "reconcile"),
         may_use: &["pure", "shapes", "store", "journal", "machines/spec", "balancer", "kit"],
     },
-    Layer { name: "delivery", holds: |c| c == "delivery", may_use: &["pure", "shapes", "kit"] },
     Layer { name: "meters", holds: |c| c == "meters", may_use: &["pure", "points", "kit"] },
+    Layer { name: "delivery", holds: |c| c == "delivery", may_use: &["pure", "shapes", "kit", "meters"] },
     Layer {
         name: "services",
         holds: crate::services::is_one,

@@ -15,6 +15,7 @@ mod http;
 mod inside;
 mod lanes;
 mod letter;
+mod meter;
 mod road;
 mod role;
 
@@ -22,6 +23,7 @@ pub use carried::Carried;
 #[cfg(test)]
 pub(crate) use http::post;
 pub use inside::tell_now;
+pub use meter::Delivered;
 pub use road::Road;
 pub use role::may_assume;
 
@@ -44,8 +46,8 @@ const WORDS: usize = 300;
 /// Starts carrying, for `Service::start`.
 pub fn start(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
     async move {
-        Carrier::begin(platform, Arc::new(Roads));
-        Ok(())
+        let delivered = Carrier::begin(platform.clone(), Arc::new(Roads));
+        kiln_meters::start(&platform, delivered)
     }
     .boxed()
 }
@@ -54,6 +56,7 @@ pub fn start(platform: Arc<Platform>) -> BoxFuture<'static, Result<(), Error>> {
 pub struct Carrier {
     platform: Arc<Platform>,
     road: Arc<dyn Road>,
+    delivered: Delivered,
 }
 
 /// An attempt ended.
@@ -64,9 +67,11 @@ struct Done {
 }
 
 impl Carrier {
-    /// Begins, on a road of the caller's.
-    pub fn begin(platform: Arc<Platform>, road: Arc<dyn Road>) {
-        tokio::spawn(Arc::new(Self { platform, road }).run());
+    /// Begins, on a road of the caller's; what counts how deliveries end.
+    pub fn begin(platform: Arc<Platform>, road: Arc<dyn Road>) -> Delivered {
+        let delivered = Delivered::default();
+        tokio::spawn(Arc::new(Self { platform, road, delivered: delivered.clone() }).run());
+        delivered
     }
 
     async fn run(self: Arc<Self>) {
@@ -159,6 +164,7 @@ impl Carrier {
         let Some(waiting) = store.get::<Undelivered>(scope, id)? else { return Ok((None, None)) };
         if let Address::Mailbox(_) = waiting.note.to {
             self.put_mail(scope, id, &waiting).await?;
+            self.delivered.count(scope, &waiting.note, true);
             return Ok((Some(true), None));
         }
         let carried = self.road.carry(&self.platform, scope, &waiting).await;
@@ -166,6 +172,7 @@ impl Carrier {
         let (why, over) = match carried {
             Carried::Taken => {
                 store.write::<_, Error>(|tx| Ok(bounds::take(tx, scope, id)?)).await?;
+                self.delivered.count(scope, &waiting.note, true);
                 return Ok((Some(true), None));
             }
             Carried::Later(why) => (why, false),
@@ -240,6 +247,7 @@ impl Carrier {
             Ok(())
         });
         given_up.await?;
+        self.delivered.count(scope, &waiting.note, false);
         tracing::warn!(to = to.lane(), source = %source_arn, tries, to_queue, why, "a delivery is given up");
         Ok(())
     }

@@ -3,12 +3,10 @@
 //! for Amazon EC2 Auto Scaling" and "Configure a notification target for lifecycle notifications".
 
 use crate::records::{Action, Activity, Group, Hook, Member, Status, Transition};
+use crate::roles::AUTO_SCALING;
 use kiln_delivery::{Address, Note, Parcel, Policy, deliver};
 use kiln_service_kit::{Cx, Error, Tx};
 use serde_json::{Map, Value as Json, json};
-
-/// As whom it is told.
-pub const PRINCIPAL: &str = "autoscaling.amazonaws.com";
 
 pub const LAUNCH: &str = "autoscaling:EC2_INSTANCE_LAUNCH";
 pub const LAUNCH_ERROR: &str = "autoscaling:EC2_INSTANCE_LAUNCH_ERROR";
@@ -47,7 +45,7 @@ fn tell(
     let subject = matches!(to, Address::Topic(_)).then_some(subject);
     let parcel = Parcel { subject, ..Parcel::of(Json::Object(body).to_string()) };
     let source_arn = group.arn(cx.region(), cx.account());
-    let note = Note { to, by: PRINCIPAL.to_owned(), source_arn, parcel, policy: Policy::INSIDE, dead_letter: None };
+    let note = Note { to, by: AUTO_SCALING.to_owned(), source_arn, parcel, policy: Policy::INSIDE, dead_letter: None };
     deliver(tx, cx.scope(), note)
 }
 

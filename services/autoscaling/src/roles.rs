@@ -7,8 +7,8 @@ use crate::errors::validation;
 use kiln_iam_shapes::{CreateServiceLinkedRoleRequest, GetInstanceProfileRequest, GetRoleRequest};
 use kiln_service_kit::{Cx, Error};
 
-/// As whom Auto Scaling asks IAM.
-const AUTO_SCALING: &str = "autoscaling.amazonaws.com";
+/// As whom Auto Scaling asks IAM, and tells others.
+pub const AUTO_SCALING: &str = "autoscaling.amazonaws.com";
 
 /// The role that groups have which name none; made when it is first needed.
 const USUAL: &str = "AWSServiceRoleForAutoScaling";

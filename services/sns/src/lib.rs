@@ -14,6 +14,7 @@ mod errors;
 mod filter;
 mod links;
 mod message;
+mod meter;
 mod names;
 mod operations;
 mod policy;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use door::answer;
 pub use links::DOOR_PATH;
+pub use meter::Published;
 pub use signer::Signer;
 
 use kiln_service_kit::{Kept, Service, records};
@@ -68,7 +70,7 @@ pub fn service() -> Service {
         Arc::new(resources::topic::Topic),
         Arc::new(resources::topic_policy::TopicPolicy),
     ];
-    service.start = vec![kiln_delivery::start];
+    service.start = vec![kiln_delivery::start, meter::start];
     service.owns = true;
     service
 }

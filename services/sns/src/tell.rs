@@ -33,7 +33,13 @@ pub struct Publication {
 }
 
 /// The notes of some publications, for those subscriptions of the topic that want them.
-pub async fn notes(cx: &Cx, name: &TopicName, topic: &Topic, publications: &[Publication]) -> Result<Vec<Note>, Error> {
+/// And how many notifications filters held back.
+pub async fn notes(
+    cx: &Cx,
+    name: &TopicName,
+    topic: &Topic,
+    publications: &[Publication],
+) -> Result<(Vec<Note>, u64), Error> {
     let now = cx.now();
     let all = cx.store().list_prefix::<Subscription>(&name.scope, &name.subscriptions())?;
     let mut told: Vec<(Arc<Subscription>, Option<Filter>)> = vec![];
@@ -44,7 +50,7 @@ pub async fn notes(cx: &Cx, name: &TopicName, topic: &Topic, publications: &[Pub
         }
     }
     if told.is_empty() {
-        return Ok(vec![]);
+        return Ok((vec![], 0));
     }
     let signer = cx.part::<Signer>()?;
     let signs = |subscription: &Subscription| !subscription.attributes.raw && subscription.protocol != "email";
@@ -53,7 +59,7 @@ pub async fn notes(cx: &Cx, name: &TopicName, topic: &Topic, publications: &[Pub
         true => Some(signer.keys().await?),
         false => None,
     };
-    let mut notes = vec![];
+    let (mut notes, mut filtered) = (vec![], 0);
     for Publication { message, id } in publications {
         let published = Published { topic: name, message, id, at: now, version: version(topic) };
         let mut teller =
@@ -69,12 +75,13 @@ pub async fn notes(cx: &Cx, name: &TopicName, topic: &Topic, publications: &[Pub
                 }
                 Some(filter) => filter.matches(Some(&attributes)),
             };
-            if wanted {
-                notes.push(teller.note(subscription, text)?);
+            match wanted {
+                true => notes.push(teller.note(subscription, text)?),
+                false => filtered += 1,
             }
         }
     }
-    Ok(notes)
+    Ok((notes, filtered))
 }
 
 struct Teller<'t> {

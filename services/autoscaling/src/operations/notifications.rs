@@ -39,7 +39,7 @@ pub async fn is_there(cx: &Cx, address: &Address) -> Result<(), Error> {
         _ => return Err(validation("A notification target must be a queue or a topic.")),
     };
     match asked {
-        Err(error) if error.status == 404 || error.is("NotFound") || error.code.contains("NonExistentQueue") => {
+        Err(error) if error.status == 404 || error.is("NotFound") || error.code.ends_with("QueueDoesNotExist") => {
             Err(validation(format!("Unable to publish test message to notification target {arn}: it does not exist.")))
         }
         // Another account's: whether its policy lets Auto Scaling in is seen when it is told.

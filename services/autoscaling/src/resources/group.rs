@@ -26,6 +26,7 @@ const NOT_SERVED: &[&str] = &[
     "LoadBalancerNames",
     "MaxInstanceLifetime",
     "MixedInstancesPolicy",
+    "NotificationConfiguration",
     "PlacementGroup",
     "SkipZonalShiftValidation",
 ];
@@ -393,10 +394,9 @@ async fn set_hooks(cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(),
     Ok(())
 }
 
-/// Topics and what they are told of; the property of one topic is that of several with one in it.
+/// Topics and what they are told of.
 fn notifications(properties: &Json) -> Vec<(String, Vec<String>)> {
-    let one = properties.get("NotificationConfiguration").into_iter();
-    one.chain(items(properties, "NotificationConfigurations"))
+    items(properties, "NotificationConfigurations")
         .map(|given| {
             let events = items(given, "NotificationTypes").filter_map(|event| event.as_str().map(str::to_owned));
             (text(given, "TopicARN").unwrap_or_default(), events.collect())

@@ -123,7 +123,7 @@ async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<C
         reviewed: true,
     };
     let before = stack.current.as_deref().or(stack.target.as_deref());
-    let tags_before = before.map(|version| version.tags.clone());
+    let tags_before = before.map(|version| (version.tags.clone(), version.notification_arns.clone()));
     let prepared = wish.prepare(cx, (&stack).into(), before).await?;
     if request.include_nested_stacks == Some(true) && prepared.template.resource_types().contains(&NESTED) {
         return Err(Error::not_built("IncludeNestedStacks: a change set shows that a nested stack is looked at"));
@@ -132,7 +132,8 @@ async fn create_change_set(cx: &Cx, request: CreateChangeSetRequest) -> Result<C
     if request.import_existing_resources == Some(true) {
         existing::refuse_import(cx, &found).await?;
     }
-    let same_tags = tags_before.is_none_or(|tags| tags == prepared.version.tags);
+    let same_tags = tags_before
+        .is_none_or(|(tags, topics)| tags == prepared.version.tags && topics == prepared.version.notification_arns);
     let nothing = kind == "UPDATE" && found.is_none() && same_tags && stack.target.is_none();
     let set = ChangeSet {
         id: cx.arn("cloudformation", &format!("changeSet/{}/{}", request.change_set_name, cx.ids().uuid())),

@@ -150,6 +150,7 @@ fn shown(cx: &Cx, stack: &Kept) -> Result<Stack, Error> {
             })
             .collect(),
         role_arn: stack.role_arn.clone(),
+        notification_arns: version.map(|version| version.notification_arns.clone()).unwrap_or_default(),
         tags: version.map(tags).unwrap_or_default(),
         enable_termination_protection: Some(protected),
         parent_id: stack.parent.as_ref().map(|parent| parent.stack_id.clone()),

@@ -108,7 +108,8 @@ async fn update_stack(cx: &Cx, request: UpdateStackRequest) -> Result<UpdateStac
     };
     let prepared = wish.prepare(cx, (&*stack).into(), stack.current.as_deref().or(stack.target.as_deref())).await?;
     let changes = changes::of(cx, &stack, &prepared).await?;
-    if changes.is_none() && stack.target.is_none() && prepared.version.tags == tags_of(&stack) {
+    let same = prepared.version.tags == tags_of(&stack) && prepared.version.notification_arns == topics_of(&stack);
+    if changes.is_none() && stack.target.is_none() && same {
         return Err(validation("No updates are to be performed."));
     }
     let mut operation = start::operation(cx, OperationKind::Update, token.clone());
@@ -135,6 +136,10 @@ async fn update_stack(cx: &Cx, request: UpdateStackRequest) -> Result<UpdateStac
         })
         .await?;
     Ok(UpdateStackResponse { stack_id: Some(stack_of(cx, &stack.id)?.id.clone()), operation_id: Some(operation_id) })
+}
+
+fn topics_of(stack: &Stack) -> Vec<String> {
+    stack.current.as_ref().map(|version| version.notification_arns.clone()).unwrap_or_default()
 }
 
 fn tags_of(stack: &Stack) -> std::collections::BTreeMap<String, String> {

@@ -2,6 +2,7 @@
 //! the transaction that made it true, in the stream of its stack, and read from the journal.
 
 use super::{KeptJson, Resource, Stack};
+use kiln_delivery::{Address, Note, Parcel, Policy, deliver};
 use kiln_service_kit::{Cx, Entry, Error, Happening, Position, Record, Timestamp, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -70,7 +71,7 @@ pub mod log {
             let (at, of) = (Position::new(operation.started, ""), OperationOf { stack_id: stack.id.clone() });
             cx.history().note_at(tx, cx.scope(), &operation.id, &at, &of)?;
         }
-        write(tx, cx, event)
+        write(tx, cx, stack, event)
     }
 
     /// A resource has come to the state that its record now says.
@@ -92,7 +93,7 @@ pub mod log {
             properties: about.map(|live| live.shown.as_ref().unwrap_or(&live.properties).clone()),
             ..blank(tx, stack)
         };
-        write(tx, cx, event)
+        write(tx, cx, stack, event)
     }
 
     fn blank(tx: &Tx<'_>, stack: &Stack) -> Event {
@@ -113,9 +114,44 @@ pub mod log {
         }
     }
 
-    fn write(tx: &mut Tx<'_>, cx: &Cx, event: Event) -> Result<(), Error> {
+    fn write(tx: &mut Tx<'_>, cx: &Cx, stack: &Stack, event: Event) -> Result<(), Error> {
         tell(tx, cx, &event)?;
+        let version = stack.target.as_ref().or(stack.current.as_ref());
+        for topic in version.iter().flat_map(|version| &version.notification_arns) {
+            let parcel = Parcel { subject: Some(SUBJECT.to_owned()), ..Parcel::of(told(cx, &event)) };
+            let (to, source_arn) = (Address::Topic(topic.clone()), event.stack_id.clone());
+            let (by, policy) = (PRINCIPAL.to_owned(), Policy::INSIDE);
+            deliver(tx, cx.scope(), Note { to, by, source_arn, parcel, policy, dead_letter: None })?;
+        }
         Ok(cx.history().note(tx, cx.scope(), &event.stack_id, &event)?)
+    }
+
+    /// As whom topics are told, and what the messages are called.
+    const PRINCIPAL: &str = "cloudformation.amazonaws.com";
+    const SUBJECT: &str = "AWS CloudFormation Notification";
+    /// Bytes of properties in a message; what is longer is left out.
+    const MOST: usize = 64 << 10;
+
+    /// The message of an event: a line for each member. Source: the user guide, "Set CloudFormation stack options",
+    /// and what topics get.
+    fn told(cx: &Cx, event: &Event) -> String {
+        let properties = event.properties.as_ref().map(|properties| properties.text().to_owned());
+        let properties = properties.filter(|text| text.len() <= MOST).unwrap_or_else(|| "null".to_owned());
+        let members = [
+            ("StackId", event.stack_id.as_str()),
+            ("Timestamp", &event.at.iso8601_millis()),
+            ("EventId", &event.event_id),
+            ("LogicalResourceId", &event.logical_id),
+            ("Namespace", cx.account()),
+            ("PhysicalResourceId", &event.physical_id),
+            ("ResourceProperties", &properties),
+            ("ResourceStatus", &event.status),
+            ("ResourceStatusReason", event.reason.as_deref().unwrap_or("")),
+            ("ResourceType", &event.resource_type),
+            ("StackName", &event.stack_name),
+            ("ClientRequestToken", event.token.as_deref().unwrap_or("null")),
+        ];
+        members.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect()
     }
 
     /// For EventBridge. Source: AWS CloudFormation User Guide, "CloudFormation event details for EventBridge".

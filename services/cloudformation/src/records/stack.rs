@@ -83,6 +83,9 @@ pub struct Version {
     pub parameters: Parameters,
     pub tags: BTreeMap<String, String>,
     pub capabilities: Vec<String>,
+    /// Topics that are told of the stack's events.
+    #[serde(default)]
+    pub notification_arns: Vec<String>,
     /// What each resource needs; the resources that conditions leave out are not in it.
     pub needs: BTreeMap<String, BTreeSet<String>>,
     /// Names of the exports that it uses, once it was brought about.

@@ -33,11 +33,6 @@ impl ResourceType for NestedStackType {
         "AWS::CloudFormation::Stack"
     }
 
-    fn serves(&self, property: &str) -> bool {
-        // It needs sns.
-        property != "NotificationARNs"
-    }
-
     async fn create(&self, cx: &Cx, request: &ResourceRequest) -> Result<String, Error> {
         let parent = parent(cx, request)?;
         let made = |stack: &Stack| stack.parent.as_ref().is_some_and(|parent| parent.token == request.token);

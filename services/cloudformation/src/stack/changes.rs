@@ -54,7 +54,7 @@ pub async fn of(cx: &Cx, stack: &Stack, prepared: &Prepared) -> Result<Changes, 
         resources: &deployed,
         stack_tags,
     };
-    let pseudo = pseudo(cx, Subject::from(stack));
+    let pseudo = pseudo(cx, Subject::from(stack), &prepared.version.notification_arns);
     let values = prepared.version.parameters.values();
     let tags = &prepared.version.tags;
     let work = |lookup: &Prefetched| {
@@ -78,7 +78,7 @@ pub async fn of(cx: &Cx, stack: &Stack, prepared: &Prepared) -> Result<Changes, 
 
 fn before(cx: &Cx, stack: &Stack, version: &Version) -> Result<Before, Error> {
     let template = version.template().map_err(errors::template)?;
-    let (pseudo, values) = (pseudo(cx, stack.into()), version.parameters.values());
+    let (pseudo, values) = (pseudo(cx, stack.into(), &version.notification_arns), version.parameters.values());
     let world = Prefetched::default();
     let conditions =
         Evaluator::new(&template, &pseudo, &values, &world).map_err(errors::template)?.conditions().clone();

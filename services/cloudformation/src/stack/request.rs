@@ -8,11 +8,16 @@ use crate::records::stack::Parameters;
 use crate::stack::world::{Facts, Subject, When};
 use crate::stack::{attributes, s3_url, schemas, world};
 use kiln_cloudformation_shapes::{Parameter, RollbackConfiguration, Tag};
+use kiln_delivery::{Address, can_carry};
 use kiln_service_kit::{Cx, Error, Fault, Platform};
+use kiln_sns_shapes::GetTopicAttributesRequest;
 use kiln_template::{
     Evaluator, Fact, Graph, MAX_S3_BODY, Origin, Template, TemplateError, check_properties, resolve_parameters, schema,
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Topics of one stack. Source: API Reference, CreateStack.
+const MOST_TOPICS: usize = 5;
 
 /// What the operations that lead to a new version have in common.
 #[derive(Debug, Clone, Default)]
@@ -91,6 +96,7 @@ impl Wish {
             body,
             tags: self.tags(before)?,
             capabilities: self.capabilities.clone(),
+            notification_arns: self.notification_arns(cx, before).await?,
             needs: BTreeMap::new(),
             imports: None,
             pseudo,
@@ -110,9 +116,6 @@ impl Wish {
     }
 
     fn refuse_not_built(&self) -> Result<(), Error> {
-        if !self.notification_arns.is_empty() {
-            return Err(Error::not_built("NotificationARNs (they need sns)"));
-        }
         if self.rollback_configuration.as_ref().is_some_and(|wanted| {
             !wanted.rollback_triggers.is_empty() || wanted.monitoring_time_in_minutes.unwrap_or(0) > 0
         }) {
@@ -211,6 +214,32 @@ impl Wish {
             }
         }
         Ok(given)
+    }
+
+    /// Topics that are told; left out they stay as they are. One that is not there is refused.
+    async fn notification_arns(&self, cx: &Cx, before: Option<&Version>) -> Result<Vec<String>, Error> {
+        if let (true, Some(before)) = (self.notification_arns.is_empty(), before) {
+            return Ok(before.notification_arns.clone());
+        }
+        if self.notification_arns.len() > MOST_TOPICS {
+            return Err(validation(format!("There can be {MOST_TOPICS} NotificationARNs at most.")));
+        }
+        for arn in &self.notification_arns {
+            match can_carry(arn) {
+                Ok(Address::Topic(_)) => {}
+                Err(error) if error.is("NotImplemented") => return Err(error),
+                _ => return Err(validation(format!("Invalid notification ARN: {arn}"))),
+            }
+            match cx.call(GetTopicAttributesRequest { topic_arn: arn.clone() }).await {
+                Err(error) if error.status == 404 => {
+                    return Err(validation(format!("Notification topic {arn} does not exist.")));
+                }
+                Err(error) if error.fault == Fault::Receiver => return Err(error),
+                // Who may not look at it may let CloudFormation tell it.
+                _ => {}
+            }
+        }
+        Ok(self.notification_arns.clone())
     }
 
     /// The stack's tags; left out they stay as they are.

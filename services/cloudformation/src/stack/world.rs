@@ -65,7 +65,7 @@ pub async fn evaluate<T>(
     facts: Facts,
     work: impl Fn(&Evaluator<'_>) -> Result<T, TemplateError>,
 ) -> Result<(T, Facts), Error> {
-    let pseudo = pseudo(cx, stack);
+    let pseudo = pseudo(cx, stack, &version.notification_arns);
     let values = version.parameters.values();
     settle(cx, when, facts, |world| work(&Evaluator::new(template, &pseudo, &values, world)?)).await
 }
@@ -98,7 +98,7 @@ pub fn facts(resources: &BTreeMap<String, Arc<Resource>>) -> Facts {
 }
 
 /// The pseudo parameters.
-pub fn pseudo(cx: &Cx, stack: Subject<'_>) -> Pseudo {
+pub fn pseudo(cx: &Cx, stack: Subject<'_>, notification_arns: &[String]) -> Pseudo {
     Pseudo {
         account_id: cx.account().to_owned(),
         region: cx.region().to_owned(),
@@ -106,13 +106,13 @@ pub fn pseudo(cx: &Cx, stack: Subject<'_>) -> Pseudo {
         url_suffix: cx.platform().partition_of(cx.region()).dns_suffix.to_owned(),
         stack_name: stack.name.to_owned(),
         stack_id: stack.id.to_owned(),
-        notification_arns: vec![],
+        notification_arns: notification_arns.to_vec(),
     }
 }
 
 /// Those that are texts, by name.
 pub fn pseudo_texts(cx: &Cx, stack: Subject<'_>) -> BTreeMap<String, String> {
-    let pseudo = pseudo(cx, stack);
+    let pseudo = pseudo(cx, stack, &[]);
     [
         ("AWS::AccountId", pseudo.account_id),
         ("AWS::Partition", pseudo.partition),

@@ -59,8 +59,11 @@ impl Meter for Machines {
             machines.into_iter().map(|machine| (machine.spec.id.clone(), machine)).collect();
         self.known.lock().retain(|id, _| machines.get(id).is_some_and(MachineStatus::is_running));
         let instances = platform.store().list_everywhere::<Instance>()?;
-        let running = instances.into_iter().filter(|(_, _, instance)| instance.state == InstanceState::Running);
-        let looks = running.map(|(scope, _, instance)| {
+        // One whose machine died is told as DescribeInstanceStatus tells it.
+        let told = instances.into_iter().filter(|(_, _, instance)| {
+            instance.state == InstanceState::Running || (instance.impaired.is_some() && !instance.is_terminated())
+        });
+        let looks = told.map(|(scope, _, instance)| {
             let machine = machines.get(&MachineId::new(instance.id.as_str()));
             self.look(scope, instance, machine, tick, platform.clock().now())
         });

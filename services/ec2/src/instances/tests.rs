@@ -347,6 +347,32 @@ fn an_attribute_changes_alone_and_only_where_it_has_an_effect() {
     });
 }
 
+/// The simulation has no counters: what they would say is no point. Whether a machine lives is known.
+#[test]
+fn what_is_known_of_a_machine_is_told_each_minute() {
+    simulate(async {
+        let kit = platform().start().await;
+        let id = run(&kit, RunInstancesRequest::default()).await;
+        until(&kit, &id, "running").await;
+        let of = [("InstanceId", id.as_str())];
+        kit.advance(2 * MINUTE).await;
+        assert_eq!(kit.measured("AWS/EC2", "StatusCheckFailed", &of).await, [0.0, 0.0]);
+        kit.kill(&id).expect("killed");
+        kit.advance(MINUTE).await;
+        assert_eq!(kit.measured("AWS/EC2", "StatusCheckFailed_Instance", &of).await, [0.0, 0.0, 1.0]);
+        for name in ["CPUUtilization", "NetworkIn", "EBSReadOps"] {
+            assert!(kit.measured("AWS/EC2", name, &of).await.is_empty(), "{name} was not measured");
+        }
+        kit.call(TerminateInstancesRequest { instance_ids: ids(&id), ..Default::default() }).await.expect("ending");
+        kit.advance(3 * MINUTE).await;
+        assert_eq!(
+            kit.measured("AWS/EC2", "StatusCheckFailed", &of).await.len(),
+            3,
+            "one that is gone is not measured"
+        );
+    });
+}
+
 #[test]
 fn a_machine_that_ends_by_itself_is_shown_as_what_happened() {
     simulate(async {

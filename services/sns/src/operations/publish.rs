@@ -3,6 +3,7 @@
 
 use crate::errors::invalid;
 use crate::message::{LONGEST, Message};
+use crate::meter;
 use crate::names::TopicName;
 use crate::targets::topic;
 use crate::tell::{Publication, notes};
@@ -62,11 +63,14 @@ fn of_standard(group: Option<&str>, deduplication: Option<&str>) -> Result<(), E
 
 async fn tell(cx: &Cx, name: &TopicName, publications: Vec<Publication>) -> Result<(), Error> {
     let topic = name.find(cx)?;
-    let notes = notes(cx, name, &topic, &publications).await?;
-    if notes.is_empty() {
-        return Ok(());
+    let (notes, filtered) = notes(cx, name, &topic, &publications).await?;
+    if !notes.is_empty() {
+        cx.store()
+            .write::<_, Error>(|tx| notes.into_iter().try_for_each(|note| deliver(tx, &name.scope, note)))
+            .await?;
     }
-    cx.store().write::<_, Error>(|tx| notes.into_iter().try_for_each(|note| deliver(tx, &name.scope, note))).await
+    meter::published(cx, name, &publications, filtered);
+    Ok(())
 }
 
 async fn publish_batch(cx: &Cx, request: PublishBatchRequest) -> Result<PublishBatchResponse, Error> {
