@@ -119,6 +119,8 @@ fn failed(doing: &str, error: std::io::Error) -> Error {
 impl ObjectFiles {
     /// Where the key lies in a state directory.
     pub const KEY_FILE: &str = "s3.key";
+    /// By which that key is known again: under another one objects would read as noise.
+    const MARK_FILE: &str = "s3/key.mark";
 
     /// The files below a state directory; makes folders and key at the first start. `Err` is a line for
     /// the terminal.
@@ -128,18 +130,35 @@ impl ObjectFiles {
         for folder in [&staging, &data] {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| said(folder, e))?;
         }
-        let path = state_dir.join(Self::KEY_FILE);
+        let (path, mark) = (state_dir.join(Self::KEY_FILE), state_dir.join(Self::MARK_FILE));
+        let put_back = "put that one back, from a copy of the directory or a backup (kiln restore)";
         let key = match std::fs::read(&path) {
-            Ok(bytes) => bytes.try_into().map_err(|_| {
-                format!("{} is damaged: restore it, or remove it and all objects with it", path.display())
-            })?,
+            Ok(bytes) => bytes.try_into().map_err(|_| format!("{} is damaged: {put_back}", path.display()))?,
             Err(error) if error.kind() == ErrorKind::NotFound => {
+                let objects = std::fs::read_dir(&data).map_err(|e| said(&data, e))?.next().is_some();
+                if objects || mark.exists() {
+                    return Err(format!(
+                        "{} is missing, and objects are encrypted under it: {put_back}",
+                        path.display()
+                    ));
+                }
                 let key: [u8; 32] = ids.bytes(32).try_into().expect("32 bytes were asked for");
                 write_key(&path, &key).map_err(|e| said(&path, e))?;
                 key
             }
             Err(error) => return Err(said(&path, error)),
         };
+        match std::fs::read(&mark) {
+            Ok(text) if text == mark_of(&key) => {}
+            Ok(_) => {
+                return Err(format!("{} is not the key that objects are encrypted under: {put_back}", path.display()));
+            }
+            // The first start, or one after a kiln that made no marks.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                write_key(&mark, &mark_of(&key)).map_err(|e| said(&mark, e))?;
+            }
+            Err(error) => return Err(said(&mark, error)),
+        }
         Ok(Self(Arc::new(Inner { staging, data, key, held: Mutex::default(), bucket_keys: BucketKeys::default() })))
     }
 
@@ -254,6 +273,11 @@ impl ObjectFiles {
         }
         Ok(removed)
     }
+}
+
+fn mark_of(key: &[u8; 32]) -> Vec<u8> {
+    let mac = Hmac::<sha2::Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.chain_update("the key of a mark, and of no file").finalize().into_bytes().to_vec()
 }
 
 fn write_key(path: &Path, key: &[u8]) -> std::io::Result<()> {

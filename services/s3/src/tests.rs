@@ -56,6 +56,25 @@ pub fn put(key: &str, body: &[u8]) -> PutObjectRequest {
     PutObjectRequest { bucket: "docs".into(), key: key.into(), body: Some(Blob(body.to_vec())), ..Default::default() }
 }
 
+#[tokio::test]
+async fn a_lost_or_another_key_of_the_objects_is_refused() {
+    let given = given().await;
+    given.cx.call(put("a", b"text")).await.unwrap();
+    let (folder, ids) = (given.folder.path(), IdSource::seeded(2));
+    let opened = || ObjectFiles::open(folder, &ids).map(drop);
+    let file = folder.join(ObjectFiles::KEY_FILE);
+    let kept = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let told = opened().expect_err("it is lost");
+    assert!(told.contains("s3.key is missing") && told.contains("kiln restore"), "{told}");
+    assert!(!file.exists(), "none is made in its place");
+    std::fs::write(&file, [7; 32]).unwrap();
+    let told = opened().expect_err("it is another");
+    assert!(told.contains("is not the key"), "{told}");
+    std::fs::write(&file, kept).unwrap();
+    opened().expect("put back");
+}
+
 fn get(key: &str) -> GetObjectRequest {
     GetObjectRequest { bucket: "docs".into(), key: key.into(), ..Default::default() }
 }
