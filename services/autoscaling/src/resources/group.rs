@@ -178,9 +178,18 @@ impl ResourceType for GroupType {
             },
             Err(error) => return Err(error),
         }
-        set_notifications(cx, &name, request).await?;
-        set_metrics(cx, &name, request).await?;
-        Ok(name)
+        match tell(cx, &name, request).await {
+            Ok(()) => Ok(name),
+            Err(error) => {
+                // Nobody would know of the group: its name is told by the answer alone.
+                let gone =
+                    DeleteAutoScalingGroupRequest { auto_scaling_group_name: name.clone(), force_delete: Some(true) };
+                if let Err(left) = cx.call(gone).await {
+                    tracing::warn!(error = left.chain(), group = name, "a group that was half made is left");
+                }
+                Err(error)
+            }
+        }
     }
 
     async fn stability(&self, cx: &Cx, name: &str, request: &ResourceRequest) -> Result<Stability, Error> {
@@ -213,8 +222,7 @@ impl ResourceType for GroupType {
             policies => policies,
         };
         set_hooks(cx, name, request).await?;
-        set_notifications(cx, name, request).await?;
-        set_metrics(cx, name, request).await?;
+        tell(cx, name, request).await?;
         cx.call(UpdateAutoScalingGroupRequest {
             auto_scaling_group_name: group(),
             launch_configuration_name: request.text("LaunchConfigurationName"),
@@ -402,6 +410,12 @@ fn notifications(properties: &Json) -> Vec<(String, Vec<String>)> {
             (text(given, "TopicARN").unwrap_or_default(), events.collect())
         })
         .collect()
+}
+
+/// Who is told of the group, and which metrics are.
+async fn tell(cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
+    set_notifications(cx, name, request).await?;
+    set_metrics(cx, name, request).await
 }
 
 async fn set_notifications(cx: &Cx, name: &str, request: &ResourceRequest) -> Result<(), Error> {
