@@ -25,12 +25,13 @@ MODELS = sorted(path.parent.name for path in pathlib.Path(HERE, "models").glob("
 # Of a service that is not named, its first operation.
 KEPT = {
     ("autoscaling", "CreateOrUpdateTags"), ("autoscaling", "DescribeScalingActivities"),
-    ("autoscaling", "DescribeAutoScalingGroups"), ("cloudformation", "DescribeStackEvents"),
+    ("autoscaling", "DescribeAutoScalingGroups"), ("cloudformation", "DescribeStackEvents"), ("cloudtrail", "LookupEvents"),
     ("ec2", "CreateTags"), ("ec2", "CreateSecurityGroup"), ("ec2", "DescribeVpcs"),
     ("ec2", "DescribeAddresses"), ("elbv2", "RegisterTargets"), ("elbv2", "DescribeTargetHealth"),
     ("iam", "CreateRole"), ("iam", "DeleteUser"), ("kms", "CreateKey"), ("ssm", "PutParameter"), ("ssm", "GetParameter"),
     ("ssm", "GetParametersByPath"), ("s3", "CreateBucket"), ("s3", "DeleteObjects"), ("s3", "HeadObject"),
-    ("s3", "ListObjectsV2"), ("s3", "PutBucketAcl"), ("s3", "PutBucketTagging"), ("sts", "AssumeRole"), ("sts", "GetCallerIdentity"),
+    ("s3", "ListObjectsV2"), ("s3", "PutBucketAcl"), ("s3", "PutBucketTagging"), ("secretsmanager", "CreateSecret"),
+    ("sts", "AssumeRole"), ("sts", "GetCallerIdentity"),
 }
 TIME = datetime.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=datetime.timezone.utc)
 
