@@ -32,7 +32,9 @@ BODIES = {
     "DeleteObjects": ("POST", "/checked?delete", DELETE),
     "PutBucketAccelerateConfiguration": ("PUT", "/checked?accelerate", b"<AccelerateConfiguration><Status>Suspended</Status></AccelerateConfiguration>"),
     "PutBucketAcl": ("PUT", "/checked?acl", b"<AccessControlPolicy/>"),
+    "PutBucketCors": ("PUT", "/checked?cors", b"<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>*</AllowedOrigin></CORSRule></CORSConfiguration>"),
     "PutBucketEncryption": ("PUT", "/checked?encryption", AES),
+    "PutBucketLifecycleConfiguration": ("PUT", "/checked?lifecycle", b"<LifecycleConfiguration><Rule><Status>Enabled</Status><Filter/><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>"),
     "PutBucketLogging": ("PUT", "/checked?logging", b"<BucketLoggingStatus/>"),
     "PutBucketNotificationConfiguration": ("PUT", "/checked?notification", b"<NotificationConfiguration/>"),
     "PutBucketOwnershipControls": ("PUT", "/checked?ownershipControls", b"<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>"),
@@ -75,6 +77,10 @@ class Integrity(unittest.TestCase):
             self.s3.get_bucket_tagging(Bucket="checked")
         with self.assertRaises(self.s3.exceptions.ClientError):
             self.s3.get_bucket_policy(Bucket="checked")
+        with self.assertRaises(self.s3.exceptions.ClientError):
+            self.s3.get_bucket_cors(Bucket="checked")
+        with self.assertRaises(self.s3.exceptions.ClientError):
+            self.s3.get_bucket_lifecycle_configuration(Bucket="checked")
         self.assertNotIn("Status", self.s3.get_bucket_accelerate_configuration(Bucket="checked"))
         self.assertTrue(all(self.s3.get_public_access_block(Bucket="checked")["PublicAccessBlockConfiguration"].values()))
 

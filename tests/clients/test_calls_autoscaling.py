@@ -97,9 +97,10 @@ class AutoScaling(Calls):
     def test_metrics(self):
         group = self.group("measured")
         enable = {**group, "Granularity": "1Minute"}
-        self.assertEqual(self.refused(self.asg.enable_metrics_collection, **enable), "NotImplemented")
-        self.asg.disable_metrics_collection(**group)
+        self.asg.enable_metrics_collection(**enable, Metrics=["GroupMinSize", "GroupMaxSize"])
+        self.assertEqual({each["Metric"] for each in self.show(group)["EnabledMetrics"]}, {"GroupMinSize", "GroupMaxSize"})
         self.assertEqual(self.refused(self.asg.disable_metrics_collection, **group, Metrics=["none"]), "ValidationError")
+        self.asg.disable_metrics_collection(**group)
         self.assertEqual(self.show(group)["EnabledMetrics"], [])
 
     def test_what_there_is(self):

@@ -35,6 +35,11 @@ class Regions(unittest.TestCase):
             ("sqs", "list_queues", "InvalidSignatureException"),
             ("sns", "list_topics", "SignatureDoesNotMatch"),
             ("cloudwatch", "list_metrics", "InvalidSignatureException"),
+            ("cloudtrail", "lookup_events", "InvalidSignatureException"),
+            ("events", "list_rules", "InvalidSignatureException"),
+            ("logs", "describe_log_groups", "InvalidSignatureException"),
+            ("scheduler", "list_schedules", "InvalidSignatureException"),
+            ("secretsmanager", "list_secrets", "InvalidSignatureException"),
             ("s3", "list_buckets", "AuthorizationHeaderMalformed"),
         ]
         self.assertEqual(sorted(service for service, _, _ in calls), sorted(services.botocore_names()), "a call of each service")

@@ -177,11 +177,11 @@ impl Trail {
     pub(super) fn add_durably(&self, record: TrailRecord) {
         // Held until it waits too: what is moved is what the files have that are full by then.
         let mut spool = self.spool.lock();
-        if let Some(spool) = &mut *spool {
-            if let Err(error) = spool.write(record.line().as_bytes()) {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "a record of the trail waits in memory only");
-            }
+        if let Some(spool) = &mut *spool
+            && let Err(error) = spool.write(record.line().as_bytes())
+        {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "a record of the trail waits in memory only");
         }
         self.waiting.add(record, MOST_WRITES, HEAVIEST);
     }
@@ -214,10 +214,7 @@ impl Trail {
         if self.waiting.len() == 0 {
             return Ok(());
         }
-        let full = match &mut *self.spool.lock() {
-            Some(spool) => Some(spool.turn_over()),
-            None => None,
-        };
+        let full = self.spool.lock().as_mut().map(Spool::turn_over);
         self.waiting.keep(history, now, TrailRecord::MOST_KEPT).await?;
         let forgotten = match full {
             Some(Ok(last)) => self.spool.lock().as_ref().map_or(Ok(()), |spool| spool.forget(last)),

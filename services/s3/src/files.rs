@@ -120,7 +120,7 @@ impl ObjectFiles {
     /// Where the key lies in a state directory.
     pub const KEY_FILE: &str = "s3.key";
     /// By which that key is known again: under another one objects would read as noise.
-    const MARK_FILE: &str = "s3/key.mark";
+    const MARK_FILE: &str = "s3.key.mark";
 
     /// The files below a state directory; makes folders and key at the first start. `Err` is a line for
     /// the terminal.

@@ -26,8 +26,14 @@ const CHILD: &str = "Parameters: {Vpc: {Type: String}}\nResources: {G: {Type: AW
                      {GroupName: own, GroupDescription: g, VpcId: !Ref Vpc}}}";
 
 /// Records that tell of the past, or of the stack itself.
-const REMEMBERED: [&str; 6] =
-    ["cloudformation/", "kit/client-token", "iam/last-used", "iam/deletion-task", "autoscaling/activity", "events/generation"];
+const REMEMBERED: [&str; 6] = [
+    "cloudformation/",
+    "kit/client-token",
+    "iam/last-used",
+    "iam/deletion-task",
+    "autoscaling/activity",
+    "events/generation",
+];
 
 /// The stack's owner.
 fn ada(kit: &Testkit) -> Caller {

@@ -7,10 +7,10 @@ use kiln_secretsmanager_shapes::Filter;
 use kiln_service_kit::Error;
 
 /// What a listing is to show: all filters hold.
-pub struct Filters<'r>(Vec<(Key, Vec<Wanted<'r>>)>);
+pub struct Filters<'r>(Vec<(By, Vec<Wanted<'r>>)>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Key {
+enum By {
     Description,
     Name,
     TagKey,
@@ -31,12 +31,12 @@ impl<'r> Filters<'r> {
         let mut filters = vec![];
         for filter in given {
             let key = match filter.key.as_deref() {
-                Some("description") => Key::Description,
-                Some("name") => Key::Name,
-                Some("tag-key") => Key::TagKey,
-                Some("tag-value") => Key::TagValue,
-                Some("primary-region" | "owning-service") => Key::Absent,
-                Some("all") => Key::All,
+                Some("description") => By::Description,
+                Some("name") => By::Name,
+                Some("tag-key") => By::TagKey,
+                Some("tag-value") => By::TagValue,
+                Some("primary-region" | "owning-service") => By::Absent,
+                Some("all") => By::All,
                 _ => return Err(parameter("You must provide a filter key.")),
             };
             if filter.values.is_empty() {
@@ -56,7 +56,7 @@ impl<'r> Filters<'r> {
     }
 }
 
-impl Key {
+impl By {
     fn has(self, secret: &Secret, text: &str) -> bool {
         let description = secret.description.as_deref().unwrap_or_default();
         match self {

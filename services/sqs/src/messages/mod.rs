@@ -61,7 +61,7 @@ enum How {
     /// A thread writes; callers wait for it.
     Disk(Writer),
     /// In the caller's thread: simulations.
-    Memory(Mutex<Table>),
+    Memory(Box<Mutex<Table>>),
 }
 
 impl Messages {
@@ -85,7 +85,11 @@ impl Messages {
     /// SQLite cannot be had.
     pub fn in_memory() -> Result<Self, MessagesError> {
         let table = Table::in_memory()?;
-        Ok(Self { how: Arc::new(How::Memory(Mutex::new(table))), waiters: Arc::default(), done: Arc::default() })
+        Ok(Self {
+            how: Arc::new(How::Memory(Box::new(Mutex::new(table)))),
+            waiters: Arc::default(),
+            done: Arc::default(),
+        })
     }
 
     /// Does something to the messages; it is durable when this returns. Other work waits meanwhile, so it must be short.
