@@ -28,6 +28,8 @@ REFUSED = re.compile(r' kiln::refused: service="(\w+)" operation="(\w+)" code="(
 NEVER_SET = {
     ("iam", "DeleteLoginProfile"): "NoSuchEntity",
     ("iam", "GetLoginProfile"): "NoSuchEntity",
+    ("logs", "DeleteSubscriptionFilter"): "ResourceNotFoundException",
+    ("logs", "PutSubscriptionFilter"): "InvalidParameterException",
     ("s3", "GetBucketReplication"): "ReplicationConfigurationNotFoundError",
     ("s3", "GetBucketWebsite"): "NoSuchWebsiteConfiguration",
     ("s3", "GetObjectLockConfiguration"): "ObjectLockConfigurationNotFoundError",

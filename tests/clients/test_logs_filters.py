@@ -3,6 +3,7 @@ import json
 import time
 
 from calls import Calls
+from kiln import wait_for
 
 
 class Filters(Calls):
@@ -111,6 +112,17 @@ class Filters(Calls):
         self.assertEqual(logs.list_log_groups_for_query(queryId=told[0]["queryId"])["logGroupIdentifiers"], [f"arn:aws:logs:us-east-1:{self.account}:log-group:query/{each}" for each in "ab"])
         self.assertEqual(self.refused(logs.stop_query, queryId=told[0]["queryId"]), "InvalidParameterException")
         now = int(time.time())
+        for _ in range(100):
+            # One that is over before it can be stopped is asked again.
+            begun = logs.start_query(logGroupName="query/a", startTime=0, endTime=now, queryString="stats count(*) by @message")["queryId"]
+            try:
+                self.assertTrue(logs.stop_query(queryId=begun)["success"])
+            except logs.exceptions.InvalidParameterException:
+                continue
+            wait_for("it to be stopped", lambda: logs.get_query_results(queryId=begun)["status"] == "Cancelled")
+            break
+        else:
+            self.fail("no query was stopped")
         for text, code in [("nonsense", "MalformedQueryException"), ("pattern @message", "NotImplemented")]:
             self.assertEqual(self.refused(logs.start_query, logGroupName="query/a", startTime=now, endTime=now, queryString=text), code)
         self.assertEqual(self.refused(logs.start_query, logGroupName="query/none", startTime=now, endTime=now, queryString="limit 1"), "ResourceNotFoundException")
