@@ -83,7 +83,7 @@ impl Signer {
 }
 
 impl Keys {
-    fn open(file: Option<&Path>, ids: IdSource) -> Result<Self, Error> {
+    pub(crate) fn open(file: Option<&Path>, ids: IdSource) -> Result<Self, Error> {
         let failed = |doing: &str, e: Box<dyn std::error::Error + Send + Sync>| {
             Error::failed(format_args!("{doing} {}", Signer::FILE), e)
         };

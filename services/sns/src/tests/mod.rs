@@ -17,8 +17,12 @@ use std::time::Duration;
 const ACCOUNT: &str = "000000000000";
 const OTHERS: &str = "999988887777";
 
-/// Making a key takes seconds: all tests share one.
-static KEYS: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
+/// Making a key takes seconds: all tests share one, which is there before any of them looks.
+static KEYS: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    crate::signer::Keys::open(Some(&folder.path().join(Signer::FILE)), IdSource::seeded(1)).expect("a key");
+    folder
+});
 
 /// A platform whose clock the test moves.
 async fn given() -> Cx {
