@@ -17,7 +17,6 @@ import api  # noqa: E402
 import healing  # noqa: E402
 import history  # noqa: E402
 import load_balancer  # noqa: E402
-import logs  # noqa: E402
 import machines  # noqa: E402
 import nerves  # noqa: E402
 import scale  # noqa: E402
@@ -32,7 +31,6 @@ PARTS = {
     "load balancer": load_balancer.run,
     "nerves": nerves.run,
     "history": history.run,
-    "logs": logs.run,
     "scale": scale.run,
 }
 
