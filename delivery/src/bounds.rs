@@ -56,6 +56,24 @@ pub fn deliver(tx: &mut Tx<'_>, scope: &Scope, note: Note) -> Result<(), Error> 
     Ok(tx.put(scope, &format!("{sequence:016x}{number:08x}"), waiting)?)
 }
 
+/// Notes something that has happened whether or not anybody can be told: what finds no room is left out, and the log says
+/// so. A group that heals, a stack that goes on, an alarm that changes do not wait for a target that takes nothing.
+/// Answers why it was left out; none if it was noted.
+///
+/// # Errors
+/// The store cannot be read or written.
+pub fn deliver_if_it_fits(tx: &mut Tx<'_>, scope: &Scope, note: Note) -> Result<Option<Error>, Error> {
+    let (to, source) = (note.to.lane().to_owned(), note.source_arn.clone());
+    match deliver(tx, scope, note) {
+        Ok(()) => Ok(None),
+        Err(error) if error.is("Throttled") || error.is("InvalidParameter") => {
+            tracing::warn!(to, source, error = error.chain(), "what happened is not told");
+            Ok(Some(error))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Takes a note away, if it still is there; whether it was.
 pub(crate) fn take(tx: &mut Tx<'_>, scope: &Scope, id: &str) -> Result<bool, StoreError> {
     let Some(waiting) = tx.get::<Undelivered>(scope, id)? else { return Ok(false) };

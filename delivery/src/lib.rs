@@ -26,7 +26,7 @@ mod reach;
 mod tests;
 
 pub use address::{Address, can_carry};
-pub use bounds::{Load, deliver};
+pub use bounds::{Load, deliver, deliver_if_it_fits};
 pub use carrier::{Carried, Carrier, Delivered, Road, may_assume, start, tell_now};
 pub use mail::{MAIL_KEPT, Mail, Mailbox, mailbox};
 pub use note::{Attribute, Letter, Note, Parcel, Undelivered};

@@ -22,7 +22,8 @@ pub async fn may_assume(cx: &Cx, service: &str, source_arn: &str, role: &str) ->
         Err(error) if error.is("NoSuchEntity") => return Err(denied()),
         Err(error) => return Err(error),
     };
-    let encoded = found.assume_role_policy_document.unwrap_or_default();
+    let encoded = found.assume_role_policy_document;
+    let encoded = encoded.ok_or_else(|| Error::internal("iam answered a role without its trust policy"))?;
     let document = percent_encoding::percent_decode_str(&encoded)
         .decode_utf8()
         .map_err(|_| Error::internal("iam answered a trust policy that is no text"))?;

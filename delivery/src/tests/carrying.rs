@@ -198,9 +198,19 @@ async fn one_target_that_takes_nothing_is_told_no_more_and_the_others_are() {
         assert!(noted < 100, "never full");
     };
     assert_eq!((noted, refused.status, &*refused.code), (63, 429, "Throttled"));
+    // Of what has happened anyway that one is left out, and the transaction goes on.
+    let scope = Scope::new(HOME.0, HOME.1);
+    let (more, small) = (note("full", &large), note("good", "small"));
+    let left_out = platform.store().write(|tx| {
+        let left_out = [deliver_if_it_fits(tx, &scope, more)?, deliver_if_it_fits(tx, &scope, small)?];
+        Ok::<_, Error>(left_out.map(|error| error.map(|error| error.code.into_owned())))
+    });
+    assert_eq!(left_out.await.expect("written"), [Some("Throttled".to_owned()), None]);
+    after(1).await;
+    assert_eq!((road.came(&queue("good")), waits(&platform)), (1, 63));
     tell(&platform, [note("good", &large)]).await.expect("another target has room");
     after(1).await;
-    assert_eq!(road.came(&queue("good")), 1);
+    assert_eq!(road.came(&queue("good")), 2);
     let huge = tell(&platform, [note("good", &"x".repeat(3 << 20))]).await.expect_err("too large");
     assert!(huge.is("InvalidParameter"));
 }

@@ -4,7 +4,7 @@
 
 use crate::records::{Action, Activity, Group, Hook, Member, Status, Transition};
 use crate::roles::AUTO_SCALING;
-use kiln_delivery::{Address, Note, Parcel, Policy, deliver};
+use kiln_delivery::{Address, Note, Parcel, Policy, deliver, deliver_if_it_fits};
 use kiln_service_kit::{Cx, Error, Tx};
 use serde_json::{Map, Value as Json, json};
 
@@ -33,27 +33,20 @@ fn message(cx: &Cx, group: &Group, request: &str) -> Map<String, Json> {
     }
 }
 
-fn tell(
-    tx: &mut Tx,
-    cx: &Cx,
-    group: &Group,
-    to: Address,
-    subject: String,
-    body: Map<String, Json>,
-) -> Result<(), Error> {
+fn note(cx: &Cx, group: &Group, to: Address, subject: String, body: Map<String, Json>) -> Note {
     // A queue's message has no subject.
     let subject = matches!(to, Address::Topic(_)).then_some(subject);
     let parcel = Parcel { subject, ..Parcel::of(Json::Object(body).to_string()) };
     let source_arn = group.arn(cx.region(), cx.account());
-    let note = Note { to, by: AUTO_SCALING.to_owned(), source_arn, parcel, policy: Policy::INSIDE, dead_letter: None };
-    deliver(tx, cx.scope(), note)
+    Note { to, by: AUTO_SCALING.to_owned(), source_arn, parcel, policy: Policy::INSIDE, dead_letter: None }
 }
 
 /// That a topic or queue is told from now on.
 pub fn test(tx: &mut Tx, cx: &Cx, group: &Group, to: Address) -> Result<(), Error> {
     let mut body = message(cx, group, cx.request_id());
     body.insert("Event".to_owned(), TEST.into());
-    tell(tx, cx, group, to, format!("Auto Scaling: test notification for group \"{}\"", group.name), body)
+    let subject = format!("Auto Scaling: test notification for group \"{}\"", group.name);
+    deliver(tx, cx.scope(), note(cx, group, to, subject, body))
 }
 
 /// Keeps an activity; when it ended, whoever wants to know of it is told.
@@ -105,7 +98,7 @@ fn ended(tx: &mut Tx, cx: &Cx, activity: &Activity) -> Result<(), Error> {
     }
     for topic in topics {
         let subject = format!("Auto Scaling: {what} for group \"{}\"", group.name);
-        tell(tx, cx, &group, Address::Topic(topic), subject, body.clone())?;
+        deliver_if_it_fits(tx, cx.scope(), note(cx, &group, Address::Topic(topic), subject, body.clone()))?;
     }
     Ok(())
 }
@@ -139,5 +132,6 @@ pub fn waits(tx: &mut Tx, cx: &Cx, group: &Group, hook: &Hook, member: &Member, 
     ];
     body.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
     let subject = format!("Auto Scaling:  Lifecycle action '{word}' for instance {} in progress.", member.id);
-    tell(tx, cx, group, kiln_delivery::can_carry(target)?, subject, body)
+    deliver_if_it_fits(tx, cx.scope(), note(cx, group, kiln_delivery::can_carry(target)?, subject, body))?;
+    Ok(())
 }

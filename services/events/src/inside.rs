@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::names::{BusName, DEFAULT};
 use crate::rules::{Held, could_want};
 use crate::tell::Told;
-use kiln_delivery::deliver;
+use kiln_delivery::deliver_if_it_fits;
 use kiln_service_kit::{BoxFuture, Error, Events, Platform, Scope, ToldEvent, Tx};
 use std::sync::Arc;
 
@@ -48,14 +48,7 @@ impl Events for Held {
 /// Notes what is told of what happened anyway: a target that takes nothing more is not told, and does not hold it up.
 pub fn tell_what_fits(tx: &mut Tx<'_>, told: Told) -> Result<(), Error> {
     for (scope, note) in told.notes {
-        let (to, source) = (note.to.lane().to_owned(), note.source_arn.clone());
-        match deliver(tx, &scope, note) {
-            Ok(()) => {}
-            Err(error) if error.is("Throttled") || error.is("InvalidParameter") => {
-                tracing::warn!(to, source, error = error.chain(), "an event is not told");
-            }
-            Err(error) => return Err(error),
-        }
+        deliver_if_it_fits(tx, &scope, note)?;
     }
     Ok(())
 }

@@ -301,7 +301,8 @@ impl ResourceType for GroupType {
         };
         let mut topics: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for one in cx.call(told).await?.notification_configurations {
-            topics.entry(one.topic_arn.unwrap_or_default()).or_default().extend(one.notification_type);
+            let topic = one.topic_arn.ok_or_else(|| Error::internal("a notification without its topic"))?;
+            topics.entry(topic).or_default().extend(one.notification_type);
         }
         let topics = topics.into_iter().map(|(topic, events)| json!({"TopicARN": topic, "NotificationTypes": events}));
         let metrics: Vec<String> = group.enabled_metrics.iter().filter_map(|enabled| enabled.metric.clone()).collect();

@@ -2,7 +2,7 @@
 //! the transaction that made it true, in the stream of its stack, and read from the journal.
 
 use super::{KeptJson, Resource, Stack};
-use kiln_delivery::{Address, Note, Parcel, Policy, deliver};
+use kiln_delivery::{Address, Note, Parcel, Policy, deliver_if_it_fits};
 use kiln_service_kit::{Cx, Entry, Error, Happening, Position, Record, Timestamp, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -121,7 +121,7 @@ pub mod log {
             let parcel = Parcel { subject: Some(SUBJECT.to_owned()), ..Parcel::of(told(cx, &event)) };
             let (to, source_arn) = (Address::Topic(topic.clone()), event.stack_id.clone());
             let (by, policy) = (PRINCIPAL.to_owned(), Policy::INSIDE);
-            deliver(tx, cx.scope(), Note { to, by, source_arn, parcel, policy, dead_letter: None })?;
+            deliver_if_it_fits(tx, cx.scope(), Note { to, by, source_arn, parcel, policy, dead_letter: None })?;
         }
         Ok(cx.history().note(tx, cx.scope(), &event.stack_id, &event)?)
     }

@@ -3,7 +3,7 @@
 use super::message::message;
 use crate::errors::validation;
 use crate::records::{Action, Alarm, StateValue, What};
-use kiln_delivery::{Address, Note, Parcel, Policy, can_carry, deliver};
+use kiln_delivery::{Address, Note, Parcel, Policy, can_carry, deliver_if_it_fits};
 use kiln_service_kit::{Arn, Cx, Error, Tx};
 
 /// Kiln's name for who acts.
@@ -87,8 +87,8 @@ pub fn note(tx: &mut Tx<'_>, cx: &Cx, alarm: &Alarm, before: StateValue) -> Resu
                     policy: Policy::INSIDE,
                     dead_letter: None,
                 };
-                deliver(tx, cx.scope(), note)?;
-                super::told::acted(tx, cx, alarm, arn, None)?;
+                let refused = deliver_if_it_fits(tx, cx.scope(), note)?;
+                super::told::acted(tx, cx, alarm, arn, refused.as_ref().map(|error| &*error.message))?;
             }
             Kind::Ec2 => {
                 let (sequence, number) = tx.place();

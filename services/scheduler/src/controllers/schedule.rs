@@ -4,7 +4,7 @@
 use crate::PRINCIPAL;
 use crate::records::Schedule;
 use crate::{tell, times};
-use kiln_delivery::deliver;
+use kiln_delivery::deliver_if_it_fits;
 use kiln_service_kit::{
     Change, Controller, Cx, Error, Name, Plan, Record, RecordKind, Report, Store, Timestamp, Waiting, async_trait,
 };
@@ -75,13 +75,7 @@ impl Controller for Schedules {
                     Step::Fire(at) => {
                         // What is at hand is told before it is said when next; a target that takes nothing more is not
                         // told, and the schedule goes on.
-                        match deliver(tx, cx.scope(), tell::note(cx, &schedule, *at)?) {
-                            Err(error) if error.is("Throttled") || error.is("InvalidParameter") => {
-                                let name = &*name.id;
-                                tracing::warn!(name, error = error.chain(), "a schedule's target is not told");
-                            }
-                            other => other?,
-                        }
+                        deliver_if_it_fits(tx, cx.scope(), tell::note(cx, &schedule, *at)?)?;
                         let due = times::next(&schedule.set, schedule.made, tx.now(), cx.ids())?;
                         Ok(tx.put(cx.scope(), &name.id, Schedule { due, ..(*schedule).clone() })?)
                     }
