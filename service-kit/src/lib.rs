@@ -32,6 +32,7 @@ mod rest;
 mod roll;
 mod service;
 mod streams;
+mod tags;
 mod target;
 mod trail;
 
@@ -67,6 +68,7 @@ pub use rest::{BodyFault, CrossOrigin, OtherSignature, RestRules};
 pub use roll::{CANNOT_ROLL, Manner, Roll, Rolled, Rolling, WrongPolicy, duration, too_few_signals, whole};
 pub use service::{Explain, Explained, Names, Service, Start};
 pub use streams::{ByteStream, Streams};
+pub use tags::{MOST_TAGS, TagFault, check_tag_count, read_tags};
 pub use target::{IntoTouched, Owned, Target, Touched};
 pub use trail::{Found, Listener, Place, Trail, TrailRecord, Wanted};
 

@@ -4,7 +4,7 @@ use crate::errors::{bad_value, validation};
 use crate::records::{Alarm, Dashboard};
 use crate::targets::{Thing, thing};
 use kiln_cloudwatch_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, Target, operation};
+use kiln_service_kit::{Cx, Error, MOST_TAGS, Operation, TagFault, Target, check_tag_count, operation, read_tags};
 use std::collections::BTreeMap;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -12,9 +12,6 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(TagResource: tag_resource(TagResourceRequest), on |cx, r| given(cx, &r.resource_arn, &r.tags)),
     operation!(UntagResource: untag_resource(UntagResourceRequest), on taken),
 ];
-
-/// Tags of one thing.
-const MOST: usize = 50;
 
 fn given(cx: &Cx, arn: &str, tags: &[Tag]) -> Result<Target, Error> {
     Ok(thing(cx, arn)?.given_tags(tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()))))
@@ -27,23 +24,18 @@ fn taken(cx: &Cx, request: &UntagResourceRequest) -> Result<Target, Error> {
 
 /// Checks the tags of a request. Keys that begin with `aws:` are set by services only.
 pub fn read(cx: &Cx, given: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
-    let mut tags = BTreeMap::new();
-    for Tag { key, value } in given {
-        if key.to_ascii_lowercase().starts_with("aws:") && cx.source_ip().is_some() {
-            return Err(bad_value("Tag keys that begin with aws: are reserved."));
-        }
-        if tags.insert(key.clone(), value.clone()).is_some() {
-            return Err(bad_value(format!("Duplicate tag key: {key}")));
-        }
-    }
-    check(&tags)?;
-    Ok(tags)
+    read_tags(cx, given.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()))).map_err(wrong)
 }
 
 fn check(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    match tags.keys().filter(|key| !key.starts_with("aws:")).count() > MOST {
-        true => Err(validation(format!("A resource can have at most {MOST} tags."))),
-        false => Ok(()),
+    check_tag_count(tags).map_err(wrong)
+}
+
+fn wrong(fault: TagFault) -> Error {
+    match fault {
+        TagFault::Reserved(_) => bad_value("Tag keys that begin with aws: are reserved."),
+        TagFault::Twice(key) => bad_value(format!("Duplicate tag key: {key}")),
+        TagFault::TooMany => validation(format!("A resource can have at most {MOST_TAGS} tags.")),
     }
 }
 

@@ -5,7 +5,9 @@ use crate::names::{BusName, thing};
 use crate::records::{Bus, Rule};
 use crate::targets;
 use kiln_events_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, Target as Touches, operation};
+use kiln_service_kit::{
+    Cx, Error, MOST_TAGS, Operation, TagFault, Target as Touches, check_tag_count, operation, read_tags,
+};
 use std::collections::BTreeMap;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -15,9 +17,6 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(UntagResource: untag_resource(UntagResourceRequest), on taken),
 ];
 
-/// Tags of one thing.
-const MOST: usize = 50;
-
 fn taken(cx: &Cx, request: &UntagResourceRequest) -> Result<Touches, Error> {
     let target = targets::thing(cx, &request.resource_arn)?;
     Ok(request.tag_keys.iter().fold(target, |target, key| target.with("aws:TagKeys", key)))
@@ -25,23 +24,18 @@ fn taken(cx: &Cx, request: &UntagResourceRequest) -> Result<Touches, Error> {
 
 /// The tags of a request. Keys that begin with `aws:` are set by services only.
 pub fn read(cx: &Cx, given: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
-    let mut tags = BTreeMap::new();
-    for Tag { key, value } in given {
-        if key.to_ascii_lowercase().starts_with("aws:") && cx.source_ip().is_some() {
-            return Err(validation("Tag keys that begin with aws: are reserved."));
-        }
-        if tags.insert(key.clone(), value.clone()).is_some() {
-            return Err(validation(format!("Duplicate tag key: {key}")));
-        }
-    }
-    check(&tags)?;
-    Ok(tags)
+    read_tags(cx, given.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()))).map_err(wrong)
 }
 
 fn check(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    match tags.keys().filter(|key| !key.starts_with("aws:")).count() > MOST {
-        true => Err(validation(format!("A resource can have at most {MOST} tags."))),
-        false => Ok(()),
+    check_tag_count(tags).map_err(wrong)
+}
+
+fn wrong(fault: TagFault) -> Error {
+    match fault {
+        TagFault::Reserved(_) => validation("Tag keys that begin with aws: are reserved."),
+        TagFault::Twice(key) => validation(format!("Duplicate tag key: {key}")),
+        TagFault::TooMany => validation(format!("A resource can have at most {MOST_TAGS} tags.")),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::found;
 use crate::names::Takes;
 use crate::targets::{given_tags, own, taken_tags};
 use kiln_kms_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation};
+use kiln_service_kit::{Cx, Error, MOST_TAGS, Operation, TagFault, check_tag_count, operation, read_tags};
 use std::collections::BTreeMap;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -16,28 +16,20 @@ pub const OPERATIONS: &[Operation] = &[
         on |cx, r| own(cx, &r.key_id, "kms:ListResourceTags")),
 ];
 
-/// Most tags of one key, without AWS's own.
-const MOST: usize = 50;
-
 /// Checks the tags of a request. Keys that begin with `aws:` are set by services only.
 pub fn read(cx: &Cx, given: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
-    let mut tags = BTreeMap::new();
-    for tag in given {
-        if tag.tag_key.to_ascii_lowercase().starts_with("aws:") && cx.source_ip().is_some() {
-            return Err(bad_tag("aws: prefixed tag key names are not allowed for external use."));
-        }
-        if tags.insert(tag.tag_key.clone(), tag.tag_value.clone()).is_some() {
-            return Err(bad_tag(format!("Duplicate tag key: {}", tag.tag_key)));
-        }
-    }
-    check_count(&tags)?;
-    Ok(tags)
+    read_tags(cx, given.iter().map(|tag| (tag.tag_key.as_str(), tag.tag_value.as_str()))).map_err(wrong)
 }
 
 fn check_count(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    match tags.keys().filter(|key| !key.starts_with("aws:")).count() > MOST {
-        true => Err(limit(format!("A KMS key can have at most {MOST} tags."))),
-        false => Ok(()),
+    check_tag_count(tags).map_err(wrong)
+}
+
+fn wrong(fault: TagFault) -> Error {
+    match fault {
+        TagFault::Reserved(_) => bad_tag("aws: prefixed tag key names are not allowed for external use."),
+        TagFault::Twice(key) => bad_tag(format!("Duplicate tag key: {key}")),
+        TagFault::TooMany => limit(format!("A KMS key can have at most {MOST_TAGS} tags.")),
     }
 }
 

@@ -4,7 +4,9 @@ use crate::errors::{no_group, validation};
 use crate::records::Group;
 use crate::targets::{DEFAULT, group, group_of};
 use kiln_scheduler_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, Target as Touches, operation};
+use kiln_service_kit::{
+    Cx, Error, MOST_TAGS, Operation, TagFault, Target as Touches, check_tag_count, operation, read_tags,
+};
 use std::collections::BTreeMap;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -12,9 +14,6 @@ pub const OPERATIONS: &[Operation] = &[
     operation!(TagResource: tag_resource(TagResourceRequest), on |cx, r| Ok(given(of(cx, &r.resource_arn)?, &r.tags))),
     operation!(UntagResource: untag_resource(UntagResourceRequest), on taken),
 ];
-
-/// Tags of one group.
-const MOST: usize = 50;
 
 fn of(cx: &Cx, arn: &str) -> Result<Touches, Error> {
     match group_of(cx, arn) {
@@ -35,23 +34,18 @@ fn taken(cx: &Cx, request: &UntagResourceRequest) -> Result<Touches, Error> {
 
 /// The tags of a request. Keys that begin with `aws:` are set by services only.
 pub fn read(cx: &Cx, given: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
-    let mut tags = BTreeMap::new();
-    for Tag { key, value } in given {
-        if key.to_ascii_lowercase().starts_with("aws:") && cx.source_ip().is_some() {
-            return Err(validation("Tag keys that begin with aws: are reserved."));
-        }
-        if tags.insert(key.clone(), value.clone()).is_some() {
-            return Err(validation(format!("Duplicate tag key: {key}")));
-        }
-    }
-    check(&tags)?;
-    Ok(tags)
+    read_tags(cx, given.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()))).map_err(wrong)
 }
 
 fn check(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    match tags.keys().filter(|key| !key.starts_with("aws:")).count() > MOST {
-        true => Err(validation(format!("A resource can have at most {MOST} tags."))),
-        false => Ok(()),
+    check_tag_count(tags).map_err(wrong)
+}
+
+fn wrong(fault: TagFault) -> Error {
+    match fault {
+        TagFault::Reserved(_) => validation("Tag keys that begin with aws: are reserved."),
+        TagFault::Twice(key) => validation(format!("Duplicate tag key: {key}")),
+        TagFault::TooMany => validation(format!("A resource can have at most {MOST_TAGS} tags.")),
     }
 }
 

@@ -4,7 +4,7 @@ use super::new_version::change;
 use crate::errors::{limit, parameter};
 use crate::targets::{given, secret};
 use kiln_secretsmanager_shapes::*;
-use kiln_service_kit::{Cx, Error, Operation, operation};
+use kiln_service_kit::{Cx, Error, MOST_TAGS, Operation, TagFault, check_tag_count, operation, read_tags};
 use std::collections::BTreeMap;
 
 pub const OPERATIONS: &[Operation] = &[
@@ -16,30 +16,22 @@ pub const OPERATIONS: &[Operation] = &[
     }),
 ];
 
-/// Most tags of one secret, without AWS's own.
-const MOST: usize = 50;
-
 /// Checks the tags of a request. Keys that begin with `aws:` are set by services only.
 pub fn read(cx: &Cx, given: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
-    let mut tags = BTreeMap::new();
-    for tag in given {
-        let key = tag.key.clone().ok_or_else(|| parameter("A tag must have a key."))?;
-        if key.to_ascii_lowercase().starts_with("aws:") && cx.source_ip().is_some() {
-            return Err(parameter("Tag keys that begin with aws: are reserved for use by AWS."));
-        }
-        if tags.contains_key(&key) {
-            return Err(parameter(format!("The tag key {key} is given twice.")));
-        }
-        tags.insert(key, tag.value.clone().unwrap_or_else(String::new));
-    }
-    check_count(&tags)?;
-    Ok(tags)
+    let pairs = given.iter().map(|tag| Some((tag.key.as_deref()?, tag.value.as_deref().unwrap_or(""))));
+    let pairs: Option<Vec<_>> = pairs.collect();
+    read_tags(cx, pairs.ok_or_else(|| parameter("A tag must have a key."))?).map_err(wrong)
 }
 
 fn check_count(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    match tags.keys().filter(|key| !key.starts_with("aws:")).count() > MOST {
-        true => Err(limit(format!("A secret can have at most {MOST} tags."))),
-        false => Ok(()),
+    check_tag_count(tags).map_err(wrong)
+}
+
+fn wrong(fault: TagFault) -> Error {
+    match fault {
+        TagFault::Reserved(_) => parameter("Tag keys that begin with aws: are reserved for use by AWS."),
+        TagFault::Twice(key) => parameter(format!("The tag key {key} is given twice.")),
+        TagFault::TooMany => limit(format!("A secret can have at most {MOST_TAGS} tags.")),
     }
 }
 

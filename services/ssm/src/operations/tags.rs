@@ -5,7 +5,7 @@ use crate::errors::{bad_resource_id, validation};
 use crate::name::Pointer;
 use crate::records::Parameter as Kept;
 use crate::targets::{given, parameter, taken};
-use kiln_service_kit::{Cx, Error, Operation, operation};
+use kiln_service_kit::{Cx, Error, MOST_TAGS, Operation, TagFault, check_tag_count, operation, read_tags};
 use kiln_ssm_shapes::*;
 use std::collections::BTreeMap;
 
@@ -18,29 +18,22 @@ pub const OPERATIONS: &[Operation] = &[
         on |cx, r| taken(cx, &r.resource_id, &r.tag_keys)),
 ];
 
-/// Most tags of one parameter.
-const MOST: usize = 50;
-
 /// Checks the tags of a request. Keys that begin with `aws:` are set by services only.
 pub fn read(cx: &Cx, given: &[Tag]) -> Result<BTreeMap<String, String>, Error> {
-    let mut tags = BTreeMap::new();
-    for tag in given {
-        if tag.key.to_ascii_lowercase().starts_with("aws:") && cx.source_ip().is_some() {
-            return Err(validation(format!("Tag keys that begin with aws: are reserved: {}", tag.key)));
-        }
-        if tags.insert(tag.key.clone(), tag.value.clone()).is_some() {
-            return Err(validation(format!("Duplicate tag key: {}", tag.key)));
-        }
-    }
-    check_count(&tags)?;
-    Ok(tags)
+    read_tags(cx, given.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()))).map_err(wrong)
 }
 
 fn check_count(tags: &BTreeMap<String, String>) -> Result<(), Error> {
-    let own = tags.keys().filter(|key| !key.starts_with("aws:")).count();
-    match own > MOST {
-        true => Err(Error::sender("TooManyTagsError", format!("A resource can have at most {MOST} tags."))),
-        false => Ok(()),
+    check_tag_count(tags).map_err(wrong)
+}
+
+fn wrong(fault: TagFault) -> Error {
+    match fault {
+        TagFault::Reserved(key) => validation(format!("Tag keys that begin with aws: are reserved: {key}")),
+        TagFault::Twice(key) => validation(format!("Duplicate tag key: {key}")),
+        TagFault::TooMany => {
+            Error::sender("TooManyTagsError", format!("A resource can have at most {MOST_TAGS} tags."))
+        }
     }
 }
 
