@@ -6,8 +6,9 @@
 //! where more come than can be told, those are left out and the log says how many. AWS documents no more than "best
 //! effort" for them.
 
+use crate::names::DEFAULT;
 use crate::rules::{Held, could_want};
-use kiln_service_kit::{Error, Events, Happening, Platform, Scope, ToldEvent, TrailRecord};
+use kiln_service_kit::{Error, Events, Happening, Platform, Scope, Store, ToldEvent, TrailRecord};
 use serde::Deserialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -34,25 +35,31 @@ pub fn listen(platform: &Arc<Platform>) {
     let (held, store) = (Held::of(platform), platform.store().clone());
     platform.trail().set_listener(Arc::new(move |record| {
         let scope = Scope::new(record.account.as_str(), record.region.as_str());
-        let wanted = source(record).map(|source| {
-            let known = [
-                ("source", source.as_str()),
-                ("detail-type", DETAIL_TYPE),
-                ("account", record.account.as_str()),
-                ("region", record.region.as_str()),
-            ];
-            could_want(&held, &store, &scope, &known)
-        });
-        match wanted {
-            None | Some(Ok(false)) => {}
-            Some(Ok(true)) => {
+        match is_wanted(&held, &store, &scope, record) {
+            Ok(false) => {}
+            Ok(true) => {
                 if tell.try_send(record.clone()).is_err() {
                     left_out.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            Some(Err(error)) => tracing::error!(error = error.chain(), "no rule is asked about a call"),
+            Err(error) => tracing::error!(error = error.chain(), "no rule is asked about a call"),
         }
     }));
+}
+
+/// Whether a rule could be about a call. The record is not read where there is no rule at all: every call comes by here.
+fn is_wanted(held: &Held, store: &Store, scope: &Scope, record: &TrailRecord) -> Result<bool, Error> {
+    if held.rules(store, scope, DEFAULT)?.is_none() {
+        return Ok(false);
+    }
+    let Some(source) = source(record) else { return Ok(false) };
+    let known = [
+        ("source", source.as_str()),
+        ("detail-type", DETAIL_TYPE),
+        ("account", record.account.as_str()),
+        ("region", record.region.as_str()),
+    ];
+    could_want(held, store, scope, &known)
 }
 
 /// The `source` of its event; none: it only reads, or it is none of a service's.
